@@ -1,0 +1,74 @@
+# Proofload. `make` alone prints what there is.
+PROFILE ?= ci
+PYTHON ?= python3
+PY := .venv/bin/python
+READY := .venv/.ready
+
+# Scenarios and systems are read from the plans: a new one needs no change here.
+SCENARIOS := $(shell sed -n 's/^\[scenario\.\([a-z0-9-]*\)\]$$/\1/p' systems/*.toml)
+SYSTEMS := $(basename $(notdir $(wildcard systems/*.toml)))
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help venv doctor test lint clean lock report psql $(SCENARIOS:%=perf-%) $(SCENARIOS:%=ui-%) $(SCENARIOS:%=plan-%) \
+	$(SYSTEMS:%=seed-%) $(SYSTEMS:%=verify-%)
+
+help:  ## print this
+	@echo "make TARGET [PROFILE=smoke|ci|full] [FAULT=name] [TARGET_URL=…] [DATABASE_URL=…]"
+	@echo
+	@awk '/^\[scenario\./ {name = substr($$0, 11, length($$0) - 11)} \
+		/^purpose = / {sub(/^purpose = "/, ""); sub(/"$$/, ""); \
+		printf "  %-24s run it: %s\n", "perf-" name, $$0; \
+		printf "  %-24s the same with Locust'"'"'s web UI, until Ctrl-C\n", "ui-" name; \
+		printf "  %-24s what it would send; nothing is started\n", "plan-" name}' systems/*.toml
+	@for system in $(SYSTEMS); do \
+		printf '  %-24s %s\n' "seed-$$system" "migrate and seed its database"; \
+		printf '  %-24s %s\n' "verify-$$system" "verify its latest run again, or RUN=…"; done
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-24s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+venv: $(READY)  ## make the environment: .venv with the hash-locked requirements
+$(READY): requirements.txt
+	test -x $(PY) || $(PYTHON) -m venv .venv
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements.txt
+	@touch $@
+
+$(SCENARIOS:%=perf-%): perf-%: $(READY)
+	@$(PY) -m harness run $* --profile $(PROFILE) $(if $(FAULT),--fault $(FAULT))
+
+$(SCENARIOS:%=ui-%): ui-%: $(READY)
+	@$(PY) -m harness run $* --profile $(PROFILE) --ui $(if $(FAULT),--fault $(FAULT))
+
+$(SCENARIOS:%=plan-%): plan-%: $(READY)
+	@$(PY) -m harness plan $* --profile $(PROFILE)
+
+$(SYSTEMS:%=seed-%): seed-%: $(READY)
+	@$(PY) -m harness seed $*
+
+$(SYSTEMS:%=verify-%): verify-%: $(READY)
+	@$(PY) -m harness verify $* $(RUN)
+
+report: $(READY)  ## write and print the report of a run again: RUN=reports/runs/peak/latest
+	@$(PY) -m harness report $(or $(RUN),$(error RUN=… is missing: expected a run folder, e.g. RUN=reports/runs/peak/latest))
+
+psql: $(READY)  ## open the database of a run in psql, to look at findings: RUN=reports/runs/peak/latest
+	@$(PY) -m harness psql $(or $(RUN),$(error RUN=… is missing: expected a run folder, e.g. RUN=reports/runs/peak/latest))
+
+doctor: $(READY)  ## say what is missing on this machine, and the command that mends it
+	@$(PY) -m harness doctor
+
+test: $(READY)  ## run all tests
+	$(PY) -m pytest
+
+lint: $(READY)  ## ruff, and mypy (strict outside locustfiles/)
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+lock: $(READY)  ## lock requirements.in into requirements.txt, with hashes
+	$(PY) -m pip install --quiet uv
+	$(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --only-binary :all: --no-emit-index-url \
+		--upgrade --quiet --custom-compile-command "make lock" requirements.in -o requirements.txt
+
+clean:  ## remove the embedded PostgreSQL, all run folders, caches and .venv
+	@if [ -x $(PY) ]; then $(PY) -m harness clean; fi
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,48 @@
+"""What all tests share: a PostgreSQL of their own for each test process, and an environment without our variables."""
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.stack import postgres
+from harness.stack.postgres import Postgres
+
+VARIABLES = ("TARGET_URL", "DATABASE_URL", "FAULT", "PROFILE", "NO_COLOR", "FORCE_COLOR", "CI", "GITHUB_STEP_SUMMARY")
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of whoever runs the tests reaches them."""
+    for name in list(os.environ):
+        if name in VARIABLES or name.startswith(("PERF_", "LOCUST_")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The PERF_HOME of this test process."""
+    path = tmp_path_factory.mktemp("home")
+    yield path
+    shutil.rmtree(postgres.folder(path), ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A running PostgreSQL, for the tests of this process that need no pipeline."""
+    path = tmp_path_factory.mktemp("cluster")
+    server = postgres.start(path)
+    yield server
+    server.stop()
+    postgres.remove(path)
+
+
+@pytest.fixture
+def database(cluster: Postgres) -> Iterator[str]:
+    """The URL of a fresh, empty database."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    yield cluster.create(name)
+    cluster.drop(name)

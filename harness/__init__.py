@@ -1,0 +1,1 @@
+"""What every run needs, whatever the system under test."""

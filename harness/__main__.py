@@ -1,0 +1,165 @@
+"""The command line: `python -m harness run peak --profile smoke`.
+
+Exit codes: 0 GO, 1 NO-GO, 2 usage (nothing was sent), 3 INVALID, 4 CONDITIONAL.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness import database, doctor, guard, pipeline, plan
+from harness.errors import PlanError, RunError, command, nearest
+from harness.plan_text import describe
+from harness.progress import Progress
+from harness.run import Run
+from harness.settings import Settings
+from harness.stack import postgres, stack
+
+
+def main() -> int:
+    """Do what the command line says; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m harness", description="Load tests that prove their answer.")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="verb")
+    for verb, text in (
+        ("run", "run a scenario, from an empty machine to a verdict"),
+        ("plan", "say what it would do; do nothing"),
+    ):
+        scenario = verbs.add_parser(verb, help=text)
+        scenario.add_argument("scenario", help="its name, e.g. peak")
+        scenario.add_argument("--profile", default="ci", help="smoke, ci (default) or full")
+        scenario.add_argument("--plan", type=Path, help="a plan (TOML) of your own instead of those in systems/")
+        if verb == "run":
+            scenario.add_argument("--ui", action="store_true", help="with Locust's web UI, until Ctrl-C")
+            scenario.add_argument("--fault", help="a fault of the reference target (target/faults/), to see it found")
+    seed = verbs.add_parser("seed", help="migrate and seed the database of a system")
+    seed.add_argument("system", help="e.g. messages")
+    verify = verbs.add_parser("verify", help="verify a run again")
+    verify.add_argument("system", help="e.g. messages")
+    verify.add_argument("folder", type=Path, nargs="?", help="the run folder; without it the latest run of that system")
+    for verb, text in (("report", "report a run again"), ("psql", "open the database of a run in psql")):
+        again = verbs.add_parser(verb, help=text)
+        again.add_argument("folder", type=Path, help="the run folder, e.g. reports/runs/peak/latest")
+    verbs.add_parser("doctor", help="what is missing here, and how to mend it")
+    verbs.add_parser("clean", help="remove the embedded PostgreSQL and all run folders")
+    options = parser.parse_args()
+    if options.verb == "run":
+        return pipeline.run(
+            options.scenario,
+            options.profile,
+            options.plan,
+            options.fault,
+            options.ui,
+            ["python", "-m", "harness", *sys.argv[1:]],
+        )
+    if options.verb == "plan":
+        print(describe(plan.find(options.scenario, options.profile, options.plan), Settings()))
+        return 0
+    if options.verb == "seed":
+        return _seed(_system(options.system))
+    if options.verb == "verify":
+        return _verify(_system(options.system), options.folder)
+    if options.verb == "report":
+        return pipeline.report(options.folder)
+    if options.verb == "psql":
+        return _psql(Run.open(options.folder))
+    if options.verb == "doctor":
+        return doctor.examine()
+    return _clean()
+
+
+def _system(name: str) -> str:
+    systems = [path.stem for path in plan.files()]
+    if name not in systems:
+        raise PlanError(f"unknown system {name!r}; {nearest(name, systems)}")
+    return name
+
+
+def _seed(system: str) -> int:
+    settings = Settings()
+    with Progress() as progress:
+        if settings.database_url:
+            guard.may_write(settings.database_url, settings)
+            stack.seed(system, settings.database_url, progress)
+        else:
+            server = postgres.start(settings.home)
+            try:
+                stack.seed(system, stack.pool(server, system), progress)
+            finally:
+                server.stop()
+    return 0
+
+
+def _verify(system: str, folder: Path | None) -> int:
+    run = Run.open(folder) if folder else _latest(system)
+    with _database_of(run) as url:
+        print(stack.stage([sys.executable, "-m", "verification", str(run.folder)], url), end="")
+    print(f"{run.folder}: verified again; `make report RUN={run.folder}` writes its report again")
+    return 0
+
+
+def _latest(system: str) -> Run:
+    """The youngest run of any scenario of `system`."""
+    folder = Settings().runs
+    runs = [run for path in folder.glob("*/latest") if (run := Run.open(path)).scenario.system == system]
+    if not runs:
+        raise RunError(f"{folder}: no run of {system} in it: expected one, e.g. `make perf-peak`, or RUN=…")
+    return max(runs, key=lambda run: run.id)
+
+
+@contextmanager
+def _database_of(run: Run) -> Iterator[str]:
+    """The URL of the database that the run wrote; the embedded PostgreSQL runs meanwhile, if it is in there."""
+    settings, facts = Settings(), run.facts.get("database", {})
+    if not facts.get("ours", False):
+        url = database.from_environment()
+        if database.redacted(url) != facts.get("url"):
+            raise RunError(
+                f"{run.folder}: its database is {facts.get('url')}, but DATABASE_URL says {database.redacted(url)}"
+            )
+        yield url
+        return
+    server = postgres.start(settings.home)
+    try:
+        if facts["name"] not in server.databases():
+            raise RunError(
+                f"{run.folder}: its database {facts['name']} is not kept any more (those of the last "
+                f"{stack.KEEP_DATABASES} runs are): run it again"
+            )
+        yield server.url(facts["name"])
+    finally:
+        server.stop()
+
+
+def _psql(run: Run) -> int:
+    with _database_of(run) as url:
+        psql = shutil.which("psql") or str(postgres.wheel() / "bin" / "psql")
+        # libpq reads the password from the environment; the command line is for everyone to see.
+        parsed = database.parse(url)
+        environment = {**os.environ, "PGPASSWORD": str(parsed.password or "")}
+        words = [
+            "-h",
+            str(parsed.host),
+            "-p",
+            str(parsed.port or 5432),
+            "-U",
+            str(parsed.username),
+            str(parsed.database),
+        ]
+        return subprocess.run([psql, *words], env=environment).returncode
+
+
+def _clean() -> int:
+    settings = Settings()
+    postgres.remove(settings.home)
+    for folder in (settings.home, settings.runs):
+        shutil.rmtree(folder, ignore_errors=True)
+    return 0
+
+
+if __name__ == "__main__":
+    command(main)

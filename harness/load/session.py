@@ -1,0 +1,144 @@
+"""The load of one process: its plan, its journal, the arrivals still to come, and what has been counted so far."""
+
+import bisect
+import tempfile
+import time
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from gevent.event import Event
+
+from harness.journal import PARTNER, Journal
+from harness.load import arrivals
+from harness.plan import Scenario
+from harness.run import Run
+
+HEAD_START_NS = 200_000_000
+"""Between the last user's start and second 0 of the plan, so that no user is late for the first arrivals."""
+
+GRACE_NS = 1_000_000_000
+"""How long after the plan's end an arrival may still be begun; later it is dropped."""
+
+
+class Session:
+    """What all users of this process share. Without a run (a bare `locust -f …`) there is no schedule, and the
+    journal is a temporary file: nobody will verify it.
+    """
+
+    def __init__(self, run: Run | None, kinds: list[str], system: str, worker: int = 0) -> None:
+        self.run = run
+        self.scenario: Scenario | None = run.scenario if run else None
+        self.id = run.id if run else time.strftime("%Y%m%dT%H%M%S", time.gmtime()) + "bare"
+        self.seed: int = run.facts["seed"] if run else 1
+        self.kinds = kinds
+        self.worker = worker
+        self.began: int | None = None
+        self.start = Event()
+        self.begun = self.partners = self.ended = self.errors = self.in_flight = 0
+        self.exceptions = self.users = self.taken = 0
+        self.closed = False
+        self.ended_by = "plan"
+        self.acknowledged: deque[tuple[int, int]] = deque(maxlen=1000)
+        """The latest acknowledged operations that can be sent again: (number, subject)."""
+        self.owed: deque[str] = deque()
+        """Kinds whose turn came before they could be done: for a later arrival."""
+        self._times: list[int] = []
+        self._kinds: list[int] = []
+        if self.scenario:
+            times = arrivals.times(self.scenario.stages)
+            self._times = (times * 1e9).astype(int).tolist()
+            self._kinds = arrivals.kinds(self.scenario.mix, len(times), self.seed).tolist()
+        self._folder = None if run else tempfile.TemporaryDirectory(prefix="proofload-")
+        folder = run.folder if run else Path(self._folder.name if self._folder else "")
+        header = {
+            "run": self.id,
+            "system": system,
+            "scenario": self.scenario.name if self.scenario else None,
+            "worker": worker,
+            "kinds": kinds,
+            "arrivals": len(self._times),
+            "wall_ns": time.time_ns(),
+            "mono_ns": time.monotonic_ns(),
+        }
+        self.journal = Journal(folder / f"journal-{worker}.bin", header)
+
+    @property
+    def open(self) -> bool:
+        """Whether the load is an open one, with a schedule; else each user goes at its own pace."""
+        return self.scenario is not None
+
+    def begin(self) -> None:
+        """All users are there: second 0 of the plan is now, or nearly."""
+        if self.began is None:
+            self.began = time.monotonic_ns() + HEAD_START_NS
+            self.journal.amend(began=self.began)
+            self.start.set()
+
+    def take(self) -> tuple[int, str] | None:
+        """The next arrival, for the user that asks: when it is due (ns) and its kind; None if there is none left.
+
+        Users ask when they are free, so the next free user takes the next arrival; one that is not
+        begun a moment after the plan's end is left, and counts as dropped.
+        """
+        assert self.began is not None
+        if self.ended_by != "plan" or self.taken == len(self._times) or time.monotonic_ns() > self._end + GRACE_NS:
+            return None
+        place = self.taken
+        self.taken = place + 1
+        return self.began + self._times[place], self.kinds[self._kinds[place]]
+
+    @property
+    def _end(self) -> int:
+        assert self.began is not None
+        assert self.scenario is not None
+        return self.began + round(self.scenario.seconds * 1e9)
+
+    def over(self) -> bool:
+        """Whether the load is done: the plan's time is up, and so is the grace of arrivals that are late, if any."""
+        if self.ended_by != "plan":
+            return True
+        if self.began is None:
+            return False
+        now = time.monotonic_ns()
+        return now > self._end and (self.taken == len(self._times) or now > self._end + GRACE_NS)
+
+    def begin_one(self, flags: int) -> None:
+        """Count an operation that is begun."""
+        self.begun += 1
+        self.in_flight += 1
+        if flags & PARTNER:
+            self.partners += 1
+
+    def end_one(self, expected: bool) -> None:
+        """Count its end."""
+        self.ended += 1
+        self.in_flight -= 1
+        if not expected:
+            self.errors += 1
+
+    def due(self) -> int:
+        """How many arrivals have been due by now."""
+        if self.began is None:
+            return 0
+        return bisect.bisect_right(self._times, time.monotonic_ns() - self.began)
+
+    def close(self, requests: dict[str, tuple[int, int]]) -> None:
+        """End the journal, and store what this process counted beside it. `requests`: Locust's own count by name."""
+        self.journal.close()
+        self.closed = True
+        if self.run is None:
+            return
+        planned, arrived = len(self._times), self.begun - self.partners
+        summary: dict[str, Any] = {
+            "requests": sum(count for count, _ in requests.values()),
+            "failures": sum(failed for _, failed in requests.values()),
+            "names": requests,
+            "planned": planned,
+            "taken": arrived,
+            "dropped": planned - arrived,
+            "exceptions": self.exceptions,
+            "finished": self.ended_by == "plan" and self.over(),
+            "ended_by": self.ended_by,
+        }
+        self.run.write("load.json", summary)

@@ -1,0 +1,176 @@
+"""A simulated user: takes an arrival when it is free, does the operation that is due, and records it on both sides.
+
+A system's users (locustfiles/) subclass LoadUser: one @task a kind of operation, named like the kind.
+"""
+
+import logging
+import random
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import gevent.event
+from gevent import GreenletExit
+from locust import User, constant
+from locust.exception import StopTest, StopUser
+from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
+
+from harness import guard
+from harness.errors import GuardError, JournalError
+from harness.load.http import Answer, Connection, NoAnswer, NotSent
+from harness.load.plugin import end_load, session_of
+from harness.outcomes import Failure, Outcome
+from harness.plan import reference_contract
+from harness.settings import Settings
+
+BARE_TIMEOUT_S = 10.0
+"""How long an answer may take when there is no plan to say so."""
+
+Meaning = tuple[Outcome, Failure, int]
+"""What an answer means by the contract: the outcome, what is wrong with the answer if anything, and the number that
+stands for what it said (0 = nothing)."""
+
+log = logging.getLogger(__name__)
+
+
+class UnexpectedOutcome(Exception):
+    """An outcome that this kind of operation must not have; what Locust's web UI lists as a failure."""
+
+
+class LoadUser(User):
+    """A user of the system under test. `system` is its facts module, whose EXPECTED says what each kind may end as."""
+
+    abstract = True
+    system: Any = None
+    wait_time = constant(1)
+    """Only for a bare `locust -f …`: with a plan, the arrivals decide."""
+
+    def __init__(self, environment: Any) -> None:
+        super().__init__(environment)
+        url = self.host or environment.host or ""
+        try:
+            # The host can be changed in the web UI, so that each user has to ask again.
+            guard.may_load(url, Settings())
+        except GuardError as error:
+            log.error("%s", error)
+            environment.process_exit_code = 2
+            raise StopTest(str(error)) from None
+        self.session = session_of(environment)
+        scenario = self.session.scenario
+        self.contract = scenario.contract if scenario else reference_contract(self.system.__name__.rpartition(".")[2])
+        self.number = self.session.users
+        self.session.users += 1
+        # A stream of its own: no two users, of this process or another, draw the same.
+        self.random = random.Random(f"{self.session.seed}/{self.session.worker}/{self.number}")
+        timeout = scenario.timeout_seconds if scenario else BARE_TIMEOUT_S
+        self.connection = Connection(url, timeout)
+        self.second_connection = Connection(url, timeout)
+        """For an operation that is done twice at the same instant."""
+        self._kinds = {kind: index for index, kind in enumerate(self.session.kinds)}
+        tasks: list[Any] = self.tasks
+        self._tasks = {task.__name__: task for task in tasks}
+        self._draw = [task.__name__ for task in tasks]
+        """The kinds, each as often as its weight says."""
+        self._sched = self._waited_us = 0
+
+    # Locust's own loop begins with a task and waits after it; an arrival has to be waited for before.
+    def run(self) -> None:  # type: ignore[misc]
+        """The life of a user, in a greenlet of its own."""
+        self._state = LOCUST_STATE_WAITING
+        try:
+            self.session.start.wait()
+            self.on_start()
+            while True:
+                self._do(self._next())
+        except (GreenletExit, StopUser, StopTest):
+            self.on_stop()
+        finally:
+            self.connection.close()
+            self.second_connection.close()
+
+    def _next(self) -> str:
+        """Wait until the next operation of this user is due; its kind. While it waits, a user can be ended at once."""
+        self._state = LOCUST_STATE_WAITING
+        if not self.session.open:
+            gevent.sleep(self.wait_time())
+            self._sched = self._waited_us = 0
+            return str(self.random.choice(self._draw))
+        arrival = self.session.take()
+        if arrival is None:
+            gevent.event.Event().wait()  # nothing left to do; until the runner ends this user
+            raise StopUser
+        self._sched, kind = arrival
+        early = self._sched - time.monotonic_ns()
+        self._waited_us = max(0, -early // 1000)
+        if early > 0:
+            gevent.sleep(early / 1e9)
+        return kind
+
+    def _do(self, kind: str) -> None:
+        self._state = LOCUST_STATE_RUNNING
+        try:
+            self._tasks[kind](self)
+        except JournalError as error:
+            log.error("%s", error)
+            end_load(self.environment, str(error), exit_code=2)
+            raise StopUser from None
+        except (GreenletExit, StopUser, StopTest):
+            raise
+        except Exception as error:
+            self.session.exceptions += 1
+            log.error("a user failed at %r:\n%s", kind, traceback.format_exc())
+            self.environment.events.user_error.fire(user_instance=self, exception=error, tb=error.__traceback__)
+        if self._state == LOCUST_STATE_STOPPING:
+            raise StopUser
+
+    def perform(
+        self,
+        kind: str,
+        route: str,
+        subject: int,
+        body: Callable[[int], bytes],
+        judge: Callable[[Answer], Meaning],
+        key_of: int | None = None,
+        flags: int = 0,
+        connection: Connection | None = None,
+    ) -> tuple[int, Outcome]:
+        """Do one operation: its intent is recorded, then it is sent, then its outcome is recorded, whatever happens.
+
+        `route` is a method and a path, as the contract has it; `subject`, `key_of` and `flags` go into
+        the journal; `body` makes the request of the operation's number, and `judge` says what the
+        answer means. Gives number and outcome. JournalError, with nothing sent, if the intent can't be recorded.
+        """
+        session = self.session
+        connection = connection or self.connection
+        method, path = route.split(" ", 1)
+        start = time.monotonic_ns()
+        number = session.journal.begin(
+            self._kinds[kind], self._sched or start, start, self.number, self._waited_us, subject, key_of, flags
+        )
+        session.begin_one(flags)
+        outcome, status, failure, said, size = Outcome.UNKNOWN, 0, Failure.KILLED, 0, 0
+        try:
+            answer = connection.exchange(connection.request(method, path, body(number)))
+            status, size = answer.status, len(answer.body)
+            outcome, failure, said = judge(answer)
+        except NotSent as error:
+            outcome, failure = Outcome.NOT_SENT, error.failure
+        except NoAnswer as error:
+            failure = error.failure
+        finally:
+            end = time.monotonic_ns()
+            session.journal.end(number, outcome, status, failure, said, end)
+            expected = outcome.name in self.system.EXPECTED[kind]
+            session.end_one(expected)
+            why = None if expected else UnexpectedOutcome(f"{outcome.name}: {failure.name if failure else status}")
+            self.environment.events.request.fire(
+                request_type=method,
+                name=kind,
+                response_time=(end - start) / 1e6,
+                response_length=size,
+                response=None,
+                context={},
+                exception=why,
+            )
+        return number, outcome

@@ -1,0 +1,142 @@
+"""The load as the pipeline sees it: Locust in a process of its own, watched, scaled and ended in order."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from harness import journal
+from harness.errors import JournalError, RunError, StackError
+from harness.plan import Scenario
+from harness.progress import Progress, load_line
+from harness.run import Run
+from harness.settings import Settings
+from harness.stack import process
+from harness.stack.stack import Stack
+
+POLL_S = 0.1
+OVERTIME_S = 60.0
+"""How much longer than its plan a load may take, besides waiting for its last answers, before it counts as hung."""
+
+
+def put_load(
+    run: Run, settings: Settings, stack: Stack, signalled: Callable[[], str | None], progress: Progress, ui: bool
+) -> bool:
+    """Put the planned load on until it is done, or until `signalled` names a signal; what happened goes into run.json.
+
+    With `ui`, Locust's web UI stays until a signal. False if it was ended before the first operation;
+    StackError if there was none though nobody ended it.
+    """
+    scenario, log = run.scenario, run.folder / "load.log"
+    environment = {**os.environ, "DATABASE_URL": stack.database_url}
+    command = _command(run, scenario, settings, stack, ui)
+    child = process.start(command, log, environment, on_parent_death=signal.SIGINT)
+    try:
+        why = _watch(child, run, scenario, stack, signalled, progress, ui)
+    finally:
+        code = process.stop(child, signal.SIGINT)
+    run.record(load={"exit_code": code}, target={**run.facts["target"], "died": stack.died()})
+    if why and not _finished(run):
+        run.record(interrupted=f"{why} during the load")
+    begun = _began_any(run)
+    if not why and not begun:
+        raise StackError(f"no load was put on: Locust ended with code {code}\n{process.tail(log)}")
+    return begun
+
+
+def _command(run: Run, scenario: Scenario, settings: Settings, stack: Stack, ui: bool) -> list[str]:
+    command = [sys.executable, "-m", "locust", "-f", f"locustfiles/{scenario.system}.py,harness/load/shape.py"]
+    command += [
+        "--run-folder",
+        str(run.folder),
+        "--host",
+        stack.target_url,
+        "--only-summary",
+        "--exit-code-on-error",
+        "0",
+    ]
+    for name, weight in scenario.users.items():
+        command += ["--config-users", json.dumps({"user_class_name": name, "weight": weight})]
+    if ui:
+        command += ["--autostart", "--web-host", "127.0.0.1", "--web-port", str(settings.ui_port)]
+    else:
+        command += ["--headless"]
+    return command + list(scenario.users)
+
+
+def _watch(
+    child: subprocess.Popen[bytes],
+    run: Run,
+    scenario: Scenario,
+    stack: Stack,
+    signalled: Callable[[], str | None],
+    progress: Progress,
+    ui: bool,
+) -> str | None:
+    """Follow the load to its end, scaling the delivery workers as planned; why it was ended before, if it was."""
+    steps = _steps(scenario)
+    scaling: list[dict[str, float]] = []
+    began: int | None = None
+    why: str | None = None
+    give_up = time.monotonic() + scenario.seconds + scenario.timeout_seconds + OVERTIME_S
+    while child.poll() is None:
+        began = began or _began(run)
+        progress.now(load_line(run.folder, scenario.seconds, began))
+        before, why = why, why or signalled() or ("the target died" if stack.died() else None)
+        if why is None and began and steps and time.monotonic_ns() >= began + steps[0][0] * 1e9:
+            planned, workers = steps.pop(0)
+            try:
+                stack.scale(workers)
+                done = (time.monotonic_ns() - began) / 1e9
+                scaling.append({"workers": workers, "planned": planned, "done": done})
+            except StackError as error:
+                why = "scaling failed"
+                run.record(scaling_failed=str(error))
+        if why is not None and before is None:
+            child.send_signal(signal.SIGINT)
+            give_up = time.monotonic() + scenario.timeout_seconds + OVERTIME_S
+        if time.monotonic() > give_up and (why or not ui):
+            why = why or f"hung for {OVERTIME_S:g} s"
+            break
+        time.sleep(POLL_S)
+    if scenario.scales:
+        run.record(scaling=scaling)
+    return why
+
+
+def _steps(scenario: Scenario) -> list[tuple[float, int]]:
+    """When the number of delivery workers changes, in seconds from the beginning, and to what."""
+    steps, at = [], 0.0
+    for stage in scenario.stages:
+        if stage.workers is not None:
+            steps.append((at, stage.workers))
+        at += stage.seconds
+    return steps
+
+
+def _began(run: Run) -> int | None:
+    """When second 0 of the plan was (ns), as soon as the journal knows."""
+    try:
+        began: int | None = journal.read_header(run.folder / "journal-0.bin").get("began")
+    except JournalError:
+        return None  # not there yet, or just being written
+    return began
+
+
+def _began_any(run: Run) -> bool:
+    try:
+        return any(len(each.records) for each in journal.read_all(run.folder))
+    except JournalError:
+        return False
+
+
+def _finished(run: Run) -> bool:
+    try:
+        summary: dict[str, Any] = run.read("load.json")
+    except RunError:
+        return False
+    return bool(summary["finished"])

@@ -1,0 +1,40 @@
+"""What became of an operation, as far as its client can know (integrity.md §3.1)."""
+
+from enum import IntEnum
+
+
+class Outcome(IntEnum):
+    """The default is UNKNOWN: only an answer that the contract calls definite makes anything else.
+
+    OPEN      begun, no outcome recorded: the process or the user was ended meanwhile; judged as UNKNOWN
+    ACK       done, says the target: exactly one effect
+    REPLAY    had been done before under the same key: no new effect, but there is one
+    REJECT    a definite, contractual no: no effect
+    SHED      refused before any work, with the contract's own marker: no effect
+    NOT_SENT  no byte of it reached the target: no effect
+    UNKNOWN   anything else (timeout, reset, garbage, any 5xx): no effect, or one
+    """
+
+    OPEN = 0
+    ACK = 1
+    REPLAY = 2
+    REJECT = 3
+    SHED = 4
+    NOT_SENT = 5
+    UNKNOWN = 6
+
+
+class Failure(IntEnum):
+    """Why an operation has no whole, readable answer."""
+
+    NONE = 0
+    CONNECT_REFUSED = 1
+    CONNECT_TIMEOUT = 2
+    CONNECT_FAILED = 3
+    READ_TIMEOUT = 4
+    RESET = 5
+    CLOSED_EARLY = 6
+    BAD_HTTP = 7
+    BAD_BODY = 8
+    TOO_LARGE = 9
+    KILLED = 10

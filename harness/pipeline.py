@@ -1,0 +1,143 @@
+"""A run, stage after stage in one stack: seed, load, verify, report.
+
+Each stage is a process with a command line of its own, and meets the others in the run folder only.
+"""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from harness import database, fingerprint, guard, plan
+from harness.errors import PlanError
+from harness.load_stage import put_load
+from harness.plan import Scenario
+from harness.progress import Progress
+from harness.run import Run
+from harness.settings import ROOT, Settings
+from harness.stack import process, stack
+from harness.verdict import EXIT_CODES, Verdict
+
+
+class Interrupted(Exception):
+    """Ctrl-C or SIGTERM before there was anything to verify, or for the second time."""
+
+
+class _Interrupt:
+    """Whether Ctrl-C or SIGTERM has come. While `patient`, the first one is only noted: the stage ends in order."""
+
+    def __init__(self) -> None:
+        self.signal: str | None = None
+        self.patient = False
+
+    def __call__(self, number: int, _: FrameType | None) -> None:
+        again, self.signal = self.signal is not None, signal.Signals(number).name
+        if again or not self.patient:
+            raise Interrupted
+
+
+def run(name: str, profile: str, file: Path | None, fault: str | None, ui: bool, command: list[str]) -> int:
+    """Run a scenario from an empty machine to a verdict; the exit code of the verdict.
+
+    ProofloadError if it can't begin: then nothing was sent. Ctrl-C or SIGTERM end it in order at any
+    stage, a second one at once; no process of ours stays behind.
+    """
+    settings = Settings()
+    scenario = plan.find(name, profile, file)
+    _refuse(scenario, settings, fault)
+    if ui:
+        process.require_free(settings.ui_port, "PERF_UI_PORT")
+    interrupt = _Interrupt()
+    with _handling(interrupt):
+        try:
+            with Progress() as progress:
+                progress.say(f"{scenario.name} ({profile}): {scenario.purpose}")
+                folder = _measure(scenario, settings, fault, ui, command, interrupt, progress)
+            return _report(folder, interrupt)
+        except Interrupted:
+            print(f"{Verdict.INVALID}: {interrupt.signal} before anything could be proved", file=sys.stderr)
+            return EXIT_CODES[Verdict.INVALID]
+
+
+def _measure(
+    scenario: Scenario,
+    settings: Settings,
+    fault: str | None,
+    ui: bool,
+    command: list[str],
+    interrupt: _Interrupt,
+    progress: Progress,
+) -> Path:
+    """Everything up to the verification, in a stack that is gone afterwards; the run folder."""
+    run = Run.create(settings.runs, scenario, seed=settings.seed, command=command, interrupted=None)
+    run.record(host=fingerprint.host(), versions=fingerprint.versions(), git=fingerprint.git())
+    with stack.up(run, scenario, settings, fault, progress) as standing:
+        if ui:
+            progress.say(
+                f"  Locust's web UI: http://127.0.0.1:{settings.ui_port}; Ctrl-C here ends it, verifies and reports"
+            )
+        interrupt.patient = True
+        if not put_load(run, settings, standing, lambda: interrupt.signal, progress, ui):
+            raise Interrupted
+        if ui and not run.facts["interrupted"]:
+            interrupt.signal = None  # the plan was done: this Ctrl-C only closed the web UI
+        progress.now("verifying: journal × database")
+        stack.stage([sys.executable, "-m", "verification", str(run.folder)], standing.database_url)
+        run.record(target={**run.facts["target"], "died": standing.died()})
+        progress.now("ending the target and PostgreSQL")
+    return run.folder
+
+
+def _report(folder: Path, interrupt: _Interrupt) -> int:
+    """Report the run; once more if it was interrupted meanwhile, since that belongs into the report."""
+    while True:
+        known = interrupt.signal
+        run = Run.open(folder)
+        if known and not run.facts["interrupted"]:
+            run.record(interrupted=f"{known} during verification or report")
+        code = report(folder)
+        if interrupt.signal == known:
+            return code
+
+
+def report(folder: Path) -> int:
+    """Report a run folder; its block goes to our standard output. The exit code of its verdict."""
+    command = [sys.executable, "-m", "reports", str(folder.resolve())]
+    return subprocess.run(command, cwd=ROOT, start_new_session=True).returncode
+
+
+def _refuse(scenario: Scenario, settings: Settings, fault: str | None) -> None:
+    """What can be known to be wrong before anything is started."""
+    if fault and (settings.target_url or settings.database_url):
+        raise PlanError(
+            f"fault {fault!r} with TARGET_URL or DATABASE_URL: expected the reference target and database; unset them"
+        )
+    if settings.target_url:
+        guard.may_load(settings.target_url, settings)
+        if not settings.database_url:
+            raise PlanError(
+                "TARGET_URL without DATABASE_URL: expected the database of that target, to prove its answers against"
+            )
+        if scenario.scales and "{workers}" not in settings.scale_command:
+            raise PlanError(
+                f"{scenario.name} changes the number of delivery workers of a target that is not ours: expected "
+                "PERF_SCALE_CMD, a command with {workers} in it, e.g. 'kubectl scale deploy/w --replicas={workers}'"
+            )
+    if settings.database_url:
+        guard.may_write(settings.database_url, settings)
+        database.connect(settings.database_url, "stack").close()
+    if settings.target_port and not settings.target_url:
+        process.require_free(settings.target_port, "PERF_TARGET_PORT")
+
+
+@contextmanager
+def _handling(interrupt: _Interrupt) -> Iterator[None]:
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,264 @@
+"""The plan of a scenario: what load, against which limits. Whatever it does not know is refused before any traffic."""
+
+import ast
+import importlib
+import json
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness import rules
+from harness.errors import PlanError, nearest
+from harness.settings import ROOT
+from harness.toml_table import Table, Where
+
+PROFILES = ("smoke", "ci", "full")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stretch of load: from `start_rate` to `end_rate` arrivals a second in `seconds`, all of it in one phase."""
+
+    phase: str
+    seconds: float
+    start_rate: float
+    end_rate: float
+    workers: int | None
+    """Delivery workers from the beginning of this stage on; None leaves them as they are."""
+
+
+@dataclass(frozen=True)
+class Validity:
+    """What must hold for the figures to mean anything; the defaults are those of statistics.md §7.4."""
+
+    min_successes: int = 100
+    sent: float = 0.99
+    """The least share of the planned arrivals that must have been begun, unless the target held them up."""
+    loop_lag: float = 0.010
+    """Seconds that the generator's loop may be late, at the 99th percentile."""
+    loop_gap: float = 0.250
+    """Seconds that it may be late at most."""
+    foreign_statuses: float = 0.01
+    """The greatest share of answers below 500 with a status that the contract does not know."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A named workload in one profile, checked: everything that load, verification and report need of the plan."""
+
+    system: str
+    title: str
+    name: str
+    profile: str
+    purpose: str
+    contract: Mapping[str, Any]
+    users: Mapping[str, int]
+    max_users: int
+    stages: tuple[Stage, ...]
+    rules: tuple[rules.Rule, ...]
+    mix: Mapping[str, int]
+    expected: Mapping[str, tuple[str, ...]]
+    delivery_workers: int | None
+    delivery_seconds: float
+    drain_seconds: float
+    timeout_seconds: float
+    validity: Validity
+    source: Mapping[str, Any]
+    """The tables it was read from: `load` makes the same scenario of them."""
+
+    @property
+    def seconds(self) -> float:
+        """How long the load lasts."""
+        return sum(stage.seconds for stage in self.stages)
+
+    @property
+    def scales(self) -> bool:
+        """Whether the number of delivery workers changes during the load."""
+        return any(stage.workers is not None for stage in self.stages)
+
+
+def files() -> list[Path]:
+    """The plans of all systems."""
+    return sorted((ROOT / "systems").glob("*.toml"))
+
+
+def find(name: str, profile: str, file: Path | None = None) -> Scenario:
+    """The scenario `name` in `profile`, from `file` or from the plans of all systems; PlanError if there is none."""
+    plans = [file] if file else files()
+    known: list[str] = []
+    for path in plans:
+        tables, text = _read(path)
+        scenarios = tables.get("scenario", {})
+        known += scenarios
+        if name in scenarios:
+            source = {
+                "system": tables.get("system", path.stem),
+                "title": tables.get("title", ""),
+                "contract": tables.get("contract", {}),
+                "name": name,
+                "scenario": scenarios[name],
+            }
+            unknown = set(tables) - {"system", "title", "contract", "scenario"}
+            where = Where(path, text, name)
+            for word in sorted(unknown):
+                where.fail(word, f"unknown key {word!r}; {nearest(word, ['system', 'title', 'contract', 'scenario'])}")
+            return _scenario(source, profile, where)
+    raise PlanError(f"unknown scenario {name!r}; {nearest(name, known)}. See `make` for what can be run")
+
+
+def load(source: Mapping[str, Any], profile: str) -> Scenario:
+    """The scenario that an earlier `find` read, from its `source` as a run folder keeps it."""
+    return _scenario(source, profile, Where(Path("run.json"), json.dumps(source, indent=1), source["name"]))
+
+
+def reference_contract(system: str) -> dict[str, Any]:
+    """How the reference target of `system` speaks."""
+    contract: dict[str, Any] = _read(ROOT / "systems" / f"{system}.toml")[0]["contract"]
+    return contract
+
+
+def _read(path: Path) -> tuple[dict[str, Any], str]:
+    try:
+        text = path.read_text()
+        return tomllib.loads(text), text
+    except OSError as error:
+        raise PlanError(f"{path}: {error.strerror}: expected a plan (TOML)") from None
+    except tomllib.TOMLDecodeError as error:
+        raise PlanError(f"{path}: not TOML: {error}") from None
+
+
+def _scenario(source: Mapping[str, Any], profile: str, where: Where) -> Scenario:
+    if profile not in PROFILES:
+        raise PlanError(f"unknown profile {profile!r}; {nearest(profile, PROFILES)}")
+    system = source["system"]
+    facts = _facts(system, where)
+    table = Table(where, "scenario", source["scenario"])
+    arrivals = table.take("arrivals", {})
+    if profile not in arrivals:
+        where.fail("arrivals", f"no arrivals for profile {profile!r}; {nearest(profile, arrivals)}")
+    for name in arrivals:
+        if name not in PROFILES:
+            where.fail(name, f"arrivals for an unknown profile {name!r}; {nearest(name, PROFILES)}")
+    stages = tuple(_stages(where, arrivals[profile]))
+    delivery = Table(where, "delivery", table.take("delivery", {}))
+    scenario = Scenario(
+        system=system,
+        title=source["title"],
+        name=source["name"],
+        profile=profile,
+        purpose=table.take("purpose", ""),
+        contract=_contract(system, source["contract"], where),
+        users=_users(system, table.take("users", {}), where),
+        max_users=table.number("max_users", whole=True),
+        stages=stages,
+        rules=tuple(_rules(where, table.take("rules", []), {stage.phase for stage in stages}, facts.MIX)),
+        mix=facts.MIX,
+        expected=facts.EXPECTED,
+        delivery_workers=delivery.number("workers", 0, whole=True, above=False) or None,
+        delivery_seconds=delivery.seconds("time", "0ms", zero=True),
+        drain_seconds=table.seconds("drain", "10s"),
+        timeout_seconds=table.seconds("timeout", "10s"),
+        validity=_validity(where, table.take("validity", {})),
+        source=source,
+    )
+    delivery.done()
+    table.done()
+    if not scenario.rules:
+        where.fail("rules", "no rules: a scenario without a limit can't be GO")
+    if not any(stage.end_rate for stage in stages):
+        where.fail("arrivals", "arrivals offer no load at all")
+    return scenario
+
+
+def _facts(system: str, where: Where) -> Any:
+    names = [path.stem for path in (ROOT / "systems").glob("*.toml")]
+    if system not in names:
+        where.fail(system, f"unknown system {system!r}; {nearest(system, names)}")
+    return importlib.import_module(f"systems.{system}")
+
+
+def _contract(system: str, own: Mapping[str, Any], where: Where) -> dict[str, Any]:
+    """The system's contract with what `own` states instead."""
+    reference = reference_contract(system)
+    for key, value in own.items():
+        if key not in reference:
+            where.fail(key, f"contract: unknown key {key!r}; {nearest(key, reference)}")
+        if type(value) is not type(reference[key]):
+            where.fail(key, f"contract: {key} = {value!r}: expected something like {reference[key]!r}")
+    return {**reference, **own}
+
+
+def _users(system: str, users: Mapping[str, Any], where: Where) -> dict[str, int]:
+    """User classes and weights; their names are read from the locustfile, which only Locust may import."""
+    path = ROOT / "locustfiles" / f"{system}.py"
+    classes = [node.name for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef)]
+    if not users:
+        where.fail("users", f"no users; {nearest('', classes)}")
+    for name, weight in users.items():
+        if name not in classes:
+            where.fail(name, f"unknown user class {name!r} in {path.name}; {nearest(name, classes)}")
+        if not isinstance(weight, int) or isinstance(weight, bool) or weight < 1:
+            where.fail(name, f"users: {name} = {weight!r}: expected a whole number above 0")
+    return dict(users)
+
+
+def _stages(where: Where, tables: Iterable[object]) -> Iterable[Stage]:
+    rate = 0.0
+    for entry in tables:
+        table = Table(where, "arrivals", entry)
+        ways = [way for way in ("rate", "to", "pause") if way in table.rest]
+        if len(ways) != 1:
+            where.fail(
+                "arrivals",
+                f"stage {entry!r}: expected one of rate = …, to = … (a ramp from the rate before), pause = …",
+            )
+        workers = table.number("workers", whole=True) if "workers" in table.rest else None
+        if ways == ["pause"]:
+            seconds, start, rate = table.seconds("pause"), 0.0, 0.0
+        else:
+            end = float(table.number(ways[0]))
+            seconds, start, rate = table.seconds("for"), end if ways == ["rate"] else rate, end
+        default = {"rate": "steady", "to": "ramp", "pause": "pause"}[ways[0]]
+        phase = table.take("phase", default)
+        if not isinstance(phase, str) or not phase:
+            table.fail("phase", phase, "a name")
+        table.known += ["rate", "to", "pause", "for"]
+        table.done()
+        yield Stage(phase, seconds, start, rate, workers)
+
+
+def _rules(where: Where, texts: Iterable[object], phases: set[str], mix: Iterable[str]) -> Iterable[rules.Rule]:
+    seen: set[str] = set()
+    for text in texts:
+        if not isinstance(text, str):
+            where.fail(text, f"rule {text!r}: expected a text")
+        try:
+            rule = rules.parse(text)
+        except rules.RuleError as error:
+            where.fail(text, str(error))
+        for selector in rule.selectors:
+            known = phases if selector.key == "phase" else set(mix)
+            if selector.value not in known:
+                what = "operation" if selector.key == "op" else "phase"
+                where.fail(text, f"rule {text!r}: unknown {what} {selector.value!r}; {nearest(selector.value, known)}")
+        if text in seen:
+            where.fail(text, f"rule {text!r} stands twice")
+        seen.add(text)
+        yield rule
+
+
+def _validity(where: Where, entry: object) -> Validity:
+    table = Table(where, "validity", entry)
+    taken: dict[str, Callable[[], Any]] = {
+        "min_successes": lambda: table.number("min_successes", whole=True),
+        "sent": lambda: table.share("sent"),
+        "loop_lag": lambda: table.seconds("loop_lag"),
+        "loop_gap": lambda: table.seconds("loop_gap"),
+        "foreign_statuses": lambda: table.share("foreign_statuses"),
+    }
+    values = {key: take() for key, take in taken.items() if key in table.rest}
+    table.known = list(taken)
+    table.done()
+    return Validity(**values)

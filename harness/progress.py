@@ -1,0 +1,79 @@
+"""What a person sees while a run goes on: the stage it is in, and how the load is doing."""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any, Self
+
+from rich.console import Console
+from rich.status import Status
+
+from harness import units
+
+LINE_EVERY_S = 5.0
+"""How often there is a line where there is no terminal to keep one up to date."""
+
+
+class Progress:
+    """One line that is kept up to date on a terminal, or a line every few seconds where there is none."""
+
+    def __init__(self) -> None:
+        self.console = Console(file=sys.stderr, highlight=False)
+        self._status: Status | None = None
+        self._stage_began = self._said = time.monotonic()
+
+    def __enter__(self) -> Self:
+        if self.console.is_terminal:
+            self._status = self.console.status("")
+            self._status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._status:
+            self._status.stop()
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+        self.console.print(text, markup=False, soft_wrap=True)
+
+    def now(self, text: str) -> None:
+        """What is going on just now."""
+        if self._status:
+            self._status.update(text.replace("[", r"\["))
+        elif time.monotonic() - self._said >= LINE_EVERY_S:
+            self._said = time.monotonic()
+            self.say(f"  {text}")
+
+
+def load_line(folder: Path, seconds: float, began: int | None) -> str:
+    """How the load is doing, from the last line of its health: rate, errors, time left."""
+    if began is None:
+        return "users are starting"
+    elapsed = (time.monotonic_ns() - began) / 1e9
+    left = (
+        f"{units.duration(max(round(seconds - elapsed), 0))} left"
+        if elapsed < seconds
+        else "waiting for the last answers"
+    )
+    lines = _last_two(folder / "health-0.jsonl")
+    if not lines:
+        return left
+    last, before = lines[-1], lines[0]
+    span = (last["at"] - before["at"]) / 1e9
+    rate = (last["ended"] - before["ended"]) / span if span else 0.0
+    return (
+        f"{left} · {last['ended']:,} operations · {units.rate(rate)} · {last['errors']:,} errors"
+        f" · {last['in_flight']} in flight"
+    )
+
+
+def _last_two(path: Path) -> list[dict[str, Any]]:
+    """The last lines of a growing file of JSON lines, the newest last; a torn one is left out."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(path.stat().st_size - 8192, 0))
+            lines = file.read().split(b"\n")[:-1]
+        return [json.loads(line) for line in lines[-2:]]
+    except (OSError, ValueError):
+        return []

@@ -1,0 +1,113 @@
+"""A run: one folder that holds what made it (run.json) beside what came of it. Stages meet only here."""
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from harness.errors import RunError
+from harness.plan import Scenario, load
+
+FORMAT = 1
+"""The version of run.json; a reader refuses any other."""
+
+
+class Run:
+    """A run folder. `facts` is run.json; `record` adds to it."""
+
+    def __init__(self, folder: Path, facts: dict[str, Any]) -> None:
+        self.folder, self.facts = folder, facts
+
+    @classmethod
+    def create(cls, runs: Path, scenario: Scenario, **facts: Any) -> Self:
+        """A new folder `runs/<scenario>/<UTC>-<profile>`, with `latest` beside it pointing there."""
+        moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+        parent = runs / scenario.name
+        folder = parent / f"{moment}-{scenario.profile}"
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            number = 1
+            while True:
+                try:
+                    folder.mkdir()
+                    break
+                except FileExistsError:
+                    number += 1
+                    folder = parent / f"{moment}-{scenario.profile}-{number}"
+            _point(parent / "latest", folder.name)
+        except OSError as error:
+            raise RunError(f"{folder}: {error.strerror}: expected to make a run folder there; see PERF_RUNS") from None
+        run = cls(folder, {})
+        run.record(
+            format=FORMAT,
+            run=f"{moment}{secrets.token_hex(3)}",
+            scenario=scenario.name,
+            profile=scenario.profile,
+            plan=scenario.source,
+            **facts,
+        )
+        return run
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """The run in `folder`; RunError if it isn't a run folder of this version."""
+        path = folder / "run.json"
+        try:
+            facts = json.loads(path.read_text())
+        except OSError as error:
+            raise RunError(
+                f"{path}: {error.strerror}: expected a run folder, e.g. RUN=reports/runs/peak/latest"
+            ) from None
+        except ValueError as error:
+            raise RunError(f"{path}: not JSON: {error}") from None
+        if facts.get("format") != FORMAT:
+            raise RunError(
+                f"{path}: format {facts.get('format')!r}, expected {FORMAT}: it is of another version; run again"
+            )
+        return cls(folder.resolve(), facts)
+
+    @property
+    def id(self) -> str:
+        """The run's id: its moment of birth and some chance, e.g. 20261120T235501a1b2c3. Letters and digits only."""
+        return str(self.facts["run"])
+
+    @property
+    def scenario(self) -> Scenario:
+        """The plan that it followed."""
+        return load(self.facts["plan"], self.facts["profile"])
+
+    def record(self, **facts: Any) -> None:
+        """Add facts to run.json."""
+        self.facts.update(facts)
+        self.write("run.json", self.facts)
+
+    def write(self, name: str, value: Mapping[str, Any]) -> Path:
+        """Store `value` as JSON under `name`, all or nothing."""
+        return self.write_text(name, json.dumps(value, indent=2) + "\n")
+
+    def write_text(self, name: str, text: str) -> Path:
+        """Store `text` under `name`, all or nothing: a reader never sees half of it."""
+        path, new = self.folder / name, self.folder / f".{name}.new"
+        new.write_text(text)
+        new.replace(path)
+        return path
+
+    def read(self, name: str) -> dict[str, Any]:
+        """The JSON under `name`; RunError if this stage has not run."""
+        path = self.folder / name
+        try:
+            value: dict[str, Any] = json.loads(path.read_text())
+        except OSError as error:
+            raise RunError(f"{path}: {error.strerror}: expected a run whose earlier stages are done") from None
+        return value
+
+
+def _point(link: Path, target: str) -> None:
+    """Make `link` point to `target` in one step."""
+    new = link.with_name(f".latest-{os.getpid()}")
+    new.unlink(missing_ok=True)
+    new.symlink_to(target)
+    new.replace(link)

@@ -1,0 +1,48 @@
+"""What the environment says, read once, when asked. Empty means unset: CI passes unset inputs as empty strings."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.errors import PlanError
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The checkout."""
+
+
+def _set(name: str) -> frozenset[str]:
+    return frozenset(word.strip() for word in os.environ.get(name, "").split(",") if word.strip())
+
+
+def _port(name: str, default: int) -> int:
+    text = os.environ.get(name, "") or str(default)
+    if not text.isdecimal() or not 0 <= int(text) < 65536:
+        raise PlanError(f"{name}={text!r}: expected a port number, 1 to 65535")
+    return int(text)
+
+
+def _seed() -> int:
+    text = os.environ.get("PERF_SEED", "") or "1"
+    if not text.isdecimal():
+        raise PlanError(f"PERF_SEED={text!r}: expected a whole number, 0 or more")
+    return int(text)
+
+
+def _home() -> Path:
+    return Path(os.environ.get("PERF_HOME", "") or ROOT / ".proofload")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The environment's say in a run; the docs list it (docs/settings.md)."""
+
+    target_url: str = field(default_factory=lambda: os.environ.get("TARGET_URL", "").rstrip("/"))
+    database_url: str = field(default_factory=lambda: os.environ.get("DATABASE_URL", ""))
+    allow_hosts: frozenset[str] = field(default_factory=lambda: _set("PERF_ALLOW_HOSTS"))
+    allow_databases: frozenset[str] = field(default_factory=lambda: _set("PERF_ALLOW_DATABASES"))
+    scale_command: str = field(default_factory=lambda: os.environ.get("PERF_SCALE_CMD", ""))
+    seed: int = field(default_factory=_seed)
+    home: Path = field(default_factory=_home)
+    runs: Path = field(default_factory=lambda: Path(os.environ.get("PERF_RUNS", "") or ROOT / "reports" / "runs"))
+    target_port: int = field(default_factory=lambda: _port("PERF_TARGET_PORT", 0))
+    ui_port: int = field(default_factory=lambda: _port("PERF_UI_PORT", 8089))

@@ -1,0 +1,1 @@
+"""What stands under a run: embedded PostgreSQL, the reference target, its delivery workers."""

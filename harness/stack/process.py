@@ -1,0 +1,98 @@
+"""Starting and ending the processes of a stack, so that none of them outlives the pipeline."""
+
+import ctypes
+import os
+import pwd
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.errors import StackError
+
+GRACE_S = 10.0
+"""How long a process may take to end when it is asked to; then it is killed."""
+
+_PR_SET_PDEATHSIG = 1
+
+
+def start(
+    command: Sequence[str],
+    log: Path,
+    environment: Mapping[str, str],
+    owner: int | None = None,
+    on_parent_death: signal.Signals = signal.SIGTERM,
+) -> subprocess.Popen[bytes]:
+    """Start `command`, its output appended to `log`, as user `owner` (a uid) if given.
+
+    In a session of its own: Ctrl-C reaches the pipeline only, which ends its processes in order. If
+    the pipeline is killed, the kernel sends it `on_parent_death` (Linux).
+    """
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=dict(environment),
+            start_new_session=True,
+            preexec_fn=die_with_parent(on_parent_death),
+            **as_user(owner),
+        )
+
+
+def die_with_parent(number: signal.Signals) -> Callable[[], None] | None:
+    """What a child runs before its program, to get signal `number` when its parent dies; None where that is unknown."""
+    if not sys.platform.startswith("linux"):
+        return None
+    libc = ctypes.CDLL(None)
+    return lambda: libc.prctl(_PR_SET_PDEATHSIG, int(number)) and None
+
+
+def as_user(owner: int | None) -> dict[str, Any]:
+    """The arguments of subprocess that run a command as user `owner` (a uid), with nothing of ours; None: as we are."""
+    if owner is None:
+        return {}
+    return {"user": owner, "group": pwd.getpwuid(owner).pw_gid, "extra_groups": []}
+
+
+def stop(process: subprocess.Popen[bytes], number: signal.Signals = signal.SIGTERM, grace: float = GRACE_S) -> int:
+    """End `process` with signal `number`, or kill it when it takes too long; its exit code."""
+    if process.poll() is None:
+        process.send_signal(number)
+        try:
+            process.wait(grace)
+        except subprocess.TimeoutExpired:
+            # Its whole session: what it started itself must not stay behind either.
+            os.killpg(process.pid, signal.SIGKILL)
+    return process.wait()
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody uses just now."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+def require_free(port: int, setting: str) -> None:
+    """StackError if 127.0.0.1:`port` is taken; `setting` is the variable that chooses another."""
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise StackError(
+                f"port {port} of 127.0.0.1 can't be used: {error.strerror}. End what uses it (`ss -ltnp`), "
+                f"or choose another: {setting}={free_port()}"
+            ) from None
+
+
+def tail(log: Path, lines: int = 15) -> str:
+    """The last lines of a log, for an error message."""
+    text = log.read_text(errors="replace") if log.exists() else ""
+    return "\n".join(f"    {line}" for line in text.splitlines()[-lines:])

@@ -1,0 +1,34 @@
+"""The verdict: one word for a whole run, and the exit code that goes with it."""
+
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """What a run says about the target."""
+
+    GO = "GO"
+    CONDITIONAL = "CONDITIONAL"
+    INVALID = "INVALID"
+    NO_GO = "NO-GO"
+
+
+class CheckState(StrEnum):
+    """What a check of the data found. A check that compared nothing is UNDECIDED, never HOLDS."""
+
+    HOLDS = "HOLDS"
+    VIOLATED = "VIOLATED"
+    UNDECIDED = "UNDECIDED"
+
+
+class RuleState(StrEnum):
+    """What a rule found (statistics.md 7.1): how far over its limit, or that there was nothing to measure."""
+
+    PASS = "PASS"
+    CONDITIONAL = "CONDITIONAL"
+    NO_GO = "NO-GO"
+    ERROR = "ERROR"
+
+
+EXIT_USAGE = 2
+EXIT_CODES = {Verdict.GO: 0, Verdict.NO_GO: 1, Verdict.INVALID: 3, Verdict.CONDITIONAL: 4}
+"""The exit code of a run; 2 is a usage or set-up error, after which nothing was sent."""

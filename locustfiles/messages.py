@@ -1,0 +1,130 @@
+"""Users of the message system: they send to random users of the pool, and sometimes send a key again on purpose."""
+
+from functools import partial
+
+import gevent
+import orjson
+from locust import task
+
+from harness.journal import PARTNER
+from harness.load.http import Answer
+from harness.load.user import LoadUser, Meaning
+from harness.outcomes import Failure, Outcome
+from systems import ids, messages
+
+
+class MessageSender(LoadUser):
+    """Sends messages; systems/messages.py says how often which kind, and what each must end as."""
+
+    abstract = False
+    system = messages
+
+    @task(messages.MIX["process"])
+    def process(self) -> None:
+        """A new message to a user of the pool."""
+        if self.session.owed and self.session.acknowledged:
+            getattr(self, self.session.owed.popleft())()
+            return
+        user = self.random.randint(1, messages.USERS)
+        number, outcome = self._send("process", user)
+        if outcome is Outcome.ACK:
+            self.session.acknowledged.append((number, user))
+
+    @task(messages.MIX["repeat"])
+    def repeat(self) -> None:
+        """The same key and body again."""
+        if not self.session.acknowledged:
+            self._owe("repeat")
+            return
+        original, user = self.random.choice(self.session.acknowledged)
+        self._send("repeat", user, key_of=original, body_of=original)
+
+    @task(messages.MIX["conflict"])
+    def conflict(self) -> None:
+        """The same key with another body."""
+        if not self.session.acknowledged:
+            self._owe("conflict")
+            return
+        original, user = self.random.choice(self.session.acknowledged)
+        self._send("conflict", user, key_of=original)
+
+    @task(messages.MIX["stranger"])
+    def stranger(self) -> None:
+        """A message to a user that does not exist."""
+        self._send("stranger", messages.USERS + self.random.randint(1, messages.STRANGERS))
+
+    @task(messages.MIX["race"])
+    def race(self) -> None:
+        """A new message twice at the same instant, with one key, on two connections."""
+        user = self.random.randint(1, messages.USERS)
+        partners: list[gevent.Greenlet] = []
+
+        def body(number: int) -> bytes:
+            # Between the first half's intent and its first byte: the earliest moment at which its key is known.
+            again = partial(self._send, "race", user, key_of=number, body_of=number, partner=True)
+            partners.append(gevent.spawn(again))
+            return self._body(number, user, number)
+
+        try:
+            self.perform("race", self.contract["process"], user, body, self._judge_again)
+        finally:
+            # The second half ends with its user, too: a killed user must not leave one behind.
+            gevent.joinall(partners)
+
+    def _owe(self, kind: str) -> None:
+        """Nothing is acknowledged yet that could be sent again: a new message now, `kind` in place of a later one."""
+        self.process()
+        self.session.owed.append(kind)
+
+    def _send(
+        self, kind: str, user: int, key_of: int | None = None, body_of: int | None = None, partner: bool = False
+    ) -> tuple[int, Outcome]:
+        return self.perform(
+            kind,
+            self.contract["process"],
+            user,
+            lambda number: self._body(
+                number if body_of is None else body_of, user, number if key_of is None else key_of
+            ),
+            self._judge_new if key_of is None else self._judge_again,
+            key_of=key_of,
+            flags=PARTNER if partner else 0,
+            connection=self.second_connection if partner else None,
+        )
+
+    def _body(self, number: int, user: int, key_of: int) -> bytes:
+        return orjson.dumps(messages.body(self.session.id, number, user, key_of))
+
+    def _judge_new(self, answer: Answer) -> Meaning:
+        """A key that was never sent before can't have been used: 409 is a no like any other."""
+        if answer.status in (self.contract["used_key"], self.contract["unknown_user"]):
+            return Outcome.REJECT, Failure.NONE, 0
+        return self._judge_created(answer)
+
+    def _judge_again(self, answer: Answer) -> Meaning:
+        if answer.status == self.contract["unknown_user"]:
+            return Outcome.REJECT, Failure.NONE, 0
+        if answer.status == self.contract["used_key"]:
+            said = _object(answer)
+            stored = said.get(self.contract["message_id"])
+            if said.get(self.contract["same"], True):
+                return Outcome.REPLAY, Failure.NONE, ids.digest(stored) if isinstance(stored, str) else 0
+            return Outcome.REJECT, Failure.NONE, 0
+        return self._judge_created(answer)
+
+    def _judge_created(self, answer: Answer) -> Meaning:
+        if answer.status != self.contract["created"]:
+            return Outcome.UNKNOWN, Failure.NONE, 0
+        stored = _object(answer).get(self.contract["message_id"])
+        if not isinstance(stored, str):
+            return Outcome.UNKNOWN, Failure.BAD_BODY, 0
+        return Outcome.ACK, Failure.NONE, ids.digest(stored)
+
+
+def _object(answer: Answer) -> dict[str, object]:
+    """The JSON object in the answer's body; empty if there is none."""
+    try:
+        value = orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,34 @@
+"""The id schemes: everything has a number, and its id is computed from that number.
+
+So a journal holds numbers only, and whoever reads it computes the ids again.
+"""
+
+import hashlib
+
+WORKER_BITS = 23
+"""An operation's number holds its load process in the high bits: up to 2**23 of them ..."""
+COUNT_BITS = 40
+"""... and its place in that process's journal in the low ones: up to 2**40 operations each."""
+
+UUID_PREFIX = "00000000-0000-4000-8000-"
+"""What every seeded UUID begins with; the number follows in twelve decimal digits."""
+
+
+def uuid_of(n: int) -> str:
+    """The UUID of the seeded thing number `n` (1 ≤ n < 10**12), e.g. 1 → …-000000000001."""
+    return f"{UUID_PREFIX}{n:012d}"
+
+
+def operation(worker: int, count: int) -> int:
+    """The number of the operation at place `count` of the journal of load process `worker`; unique in a run."""
+    return worker << COUNT_BITS | count
+
+
+def key(run: str, op: int) -> str:
+    """The idempotency key that operation `op` of `run` makes: unique over all runs; `op` is its last 16 hex digits."""
+    return f"{run}-{op:016x}"
+
+
+def digest(text: str) -> int:
+    """63 bits that stand for `text` in a journal record, which holds only numbers; the same in every process."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1

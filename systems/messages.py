@@ -1,0 +1,86 @@
+"""Messages: a pool of users that exist, and messages to them that are stored once and delivered once.
+
+What seeding, users, target and verification must agree on. The wire format is in
+`systems/messages.toml` ([contract]) where another implementation may differ.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from systems import ids
+
+USERS = 10_000
+"""The size of the pool: user 1 … user USERS, each with the id `ids.uuid_of(n)`."""
+
+STRANGERS = 1_000
+"""Users USERS+1 … USERS+STRANGERS do not exist and never will: a message to one must be refused."""
+
+TIMEZONES = (
+    "America/New_York",
+    "America/Los_Angeles",
+    "America/Chicago",
+    "Europe/London",
+    "Asia/Tokyo",
+    "Australia/Sydney",
+)
+MESSAGE_TYPES = ("BIRTHDAY", "ANNIVERSARY")
+
+SCHEDULED, SENT, FAILED = "SCHEDULED", "SENT", "FAILED"
+"""The life of a message: SCHEDULED, then SENT (with sent_at) or, after MAX_RETRIES, FAILED; never back."""
+
+MAX_RETRIES = 3
+"""How often a delivery that failed is tried again before its message is FAILED."""
+
+NOTIFY_CHANNEL = "messages_scheduled"
+"""The PostgreSQL channel on which the API tells the delivery workers that there is work."""
+
+MIX = {"process": 94, "repeat": 2, "conflict": 1, "stranger": 2, "race": 1}
+"""Of every 100 operations, how many are of which kind.
+
+process   a new message to a user of the pool; must be acknowledged
+repeat    an earlier, acknowledged message again, same key and body; must be answered as a replay
+conflict  an earlier key with another body; must be rejected, and the first body kept
+stranger  a new message to a user that does not exist; must be rejected, and nothing stored
+race      a new message sent twice at the same instant with one key; one is acknowledged, one is a replay
+
+The last four are there so that idempotency and rejection are exercised in every run: a check of
+something that never happened proves nothing.
+"""
+
+EXPECTED = {
+    "process": ("ACK",),
+    "repeat": ("REPLAY",),
+    "conflict": ("REJECT",),
+    "stranger": ("REJECT",),
+    "race": ("ACK", "REPLAY"),
+}
+"""The outcomes that an operation of each kind may have; any other is an error of the target."""
+
+
+def message_type(op: int) -> str:
+    """The type of the message that operation `op` sends."""
+    return MESSAGE_TYPES[op % 2]
+
+
+def content(op: int) -> str:
+    """The text of the message that operation `op` sends; different for each operation of a run."""
+    return f"Proofload message {op}: many happy returns of the day."
+
+
+def scheduled_send_time(run: str, op: int) -> str:
+    """When the message of operation `op` is due, ISO 8601 in UTC: a second of the day before the run, so always due.
+
+    `run` is a run id, which begins with its moment of birth: 20261120T235501…
+    """
+    born = datetime.strptime(run[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+    return (born - timedelta(seconds=1 + op % 86_400)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def body(run: str, op: int, user: int, key_of: int) -> dict[str, str]:
+    """The request of operation `op` to user number `user`, under the key of operation `key_of` (itself, if new)."""
+    return {
+        "userId": ids.uuid_of(user),
+        "messageType": message_type(op),
+        "scheduledSendTime": scheduled_send_time(run, op),
+        "messageContent": content(op),
+        "idempotencyKey": ids.key(run, key_of),
+    }

@@ -1,0 +1,137 @@
+"""A plan is understood whole or refused, with the file, the line, the wrong word and the nearest right one."""
+
+from pathlib import Path
+
+import pytest
+
+from harness import plan
+from harness.errors import PlanError
+
+PLAN = """\
+system = "messages"
+title = "A plan for tests"
+
+[scenario.test]
+purpose = "to be broken"
+users = { MessageSender = 1 }
+max_users = 10
+arrivals.smoke = [
+    { rate = 10, for = "2s", phase = "first" },
+    { to = 20, for = "1s" },
+    { pause = "1s", workers = 2 },
+]
+rules = ["p95(response_time{phase=first}) < 500ms", "ratio(errors) < 1%"]
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "own.toml"
+    path.write_text(text)
+    return path
+
+
+def test_a_plan_becomes_a_scenario(tmp_path: Path) -> None:
+    scenario = plan.find("test", "smoke", write(tmp_path, PLAN))
+
+    assert [(s.phase, s.seconds, s.start_rate, s.end_rate, s.workers) for s in scenario.stages] == [
+        ("first", 2.0, 10.0, 10.0, None),
+        ("ramp", 1.0, 10.0, 20.0, None),
+        ("pause", 1.0, 0.0, 0.0, 2),
+    ]
+    assert scenario.seconds == 4
+    assert scenario.contract["created"] == 201
+
+
+@pytest.mark.parametrize("name", ["sustained", "peak", "worker-scaling"])
+@pytest.mark.parametrize("profile", plan.PROFILES)
+def test_every_plan_of_ours_can_be_read_and_kept(name: str, profile: str) -> None:
+    scenario = plan.find(name, profile)
+
+    assert plan.load(scenario.source, profile) == scenario
+    if profile == "smoke":
+        assert scenario.seconds <= 20
+
+
+def test_scenario_names_are_unique_over_all_systems() -> None:
+    names = [line for path in plan.files() for line in path.read_text().splitlines() if line.startswith("[scenario.")]
+
+    assert len(names) == len(set(names))
+
+
+def test_an_own_contract_states_only_what_differs(tmp_path: Path) -> None:
+    own = PLAN.replace("[scenario.test]", '[contract]\ncreated = 200\nprocess = "PUT /m"\n\n[scenario.test]')
+    scenario = plan.find("test", "smoke", write(tmp_path, own))
+
+    assert (scenario.contract["created"], scenario.contract["process"]) == (200, "PUT /m")
+    assert scenario.contract["used_key"] == 409
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "says"),
+    [
+        ("purpose", "purpos", 5, "did you mean 'purpose'?"),
+        ("MessageSender = 1", "MesageSender = 1", 6, "did you mean 'MessageSender'?"),
+        ("MessageSender = 1", "MessageSender = 0", 6, "whole number above 0"),
+        ("max_users = 10", "max_users = 0", 7, "above 0"),
+        ("max_users = 10", "max_users = 1.5", 7, "whole number"),
+        ("max_users = 10\n", "", 4, "lacks 'max_users'"),
+        ("rate = 10", "rate = 0", 9, "above 0"),
+        ("rate = 10", "rate = -5", 9, "above 0"),
+        ('for = "2s"', 'for = "0s"', 9, "is not a duration"),
+        ('for = "2s"', "for = 2", 9, "is not a duration"),
+        ('for = "2s"', 'fr = "2s"', 9, "lacks 'for'; there is fr"),
+        ("rate = 10, ", "rate = 10, to = 5, ", 8, "expected one of rate"),
+        ('phase = "first" }', 'fase = "first" }', 9, "did you mean 'phase'?"),
+        ("workers = 2", "workers = 0", 11, "above 0"),
+        ("arrivals.smoke", "arrivals.smok", 8, "no arrivals for profile 'smoke'"),
+        ("phase=first", "phase=frst", 13, "did you mean 'first'?"),
+        ("{phase=first}", "{op=proces}", 13, "did you mean 'process'?"),
+        ("response_time{", "response_tim{", 13, "did you mean 'response_time'?"),
+        ("< 500ms", "< 500", 13, "a limit without unit"),
+        ("< 500ms", "< 500parsec", 13, "unknown unit"),
+        ('"ratio(errors) < 1%"', '"ratio(errors) < 1%", "ratio(errors) < 1%"', 13, "stands twice"),
+        ('"ratio(errors) < 1%"', "7", 13, "expected a text"),
+        ('"messages"', '"mesages"', 1, "did you mean 'messages'?"),
+        ('title = "A', 'titel = "A', 2, "did you mean 'title'?"),
+        ("[scenario.test]", "[contract]\ncreatd = 200\n[scenario.test]", 5, "did you mean 'created'?"),
+        ("[scenario.test]", '[contract]\ncreated = "yes"\n[scenario.test]', 5, "expected something like 201"),
+        ("max_users = 10", 'max_users = 10\nvalidity = { loop_lagg = "5s" }', 8, "did you mean 'loop_lag'?"),
+        ("max_users = 10", "max_users = 10\nvalidity = { sent = 0.5 }", 8, "a share such as"),
+        ("max_users = 10", 'max_users = 10\ndrain = "soon"', 8, "is not a duration"),
+    ],
+)
+def test_a_broken_plan_is_refused_with_file_line_and_mend(
+    tmp_path: Path, old: str, new: str, line: int, says: str
+) -> None:
+    path = write(tmp_path, PLAN.replace(old, new, 1))
+
+    with pytest.raises(PlanError) as caught:
+        plan.find("test", "smoke", path)
+
+    assert str(caught.value).startswith(f"{path}:{line}: "), str(caught.value)
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[scenario.test", "not TOML"),
+        (PLAN.split("rules")[0], "no rules"),
+        (
+            PLAN.replace('{ rate = 10, for = "2s", phase = "first" },\n    { to = 20, for = "1s" },', ""),
+            "unknown phase 'first'",
+        ),
+    ],
+)
+def test_a_plan_that_can_prove_nothing_is_refused(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(PlanError, match=says):
+        plan.find("test", "smoke", write(tmp_path, text))
+
+
+def test_unknown_scenarios_and_profiles_are_refused_with_the_nearest_name(tmp_path: Path) -> None:
+    with pytest.raises(PlanError, match="did you mean 'peak'"):
+        plan.find("pek", "smoke")
+    with pytest.raises(PlanError, match="did you mean 'smoke'"):
+        plan.find("peak", "smke")
+    with pytest.raises(PlanError, match="No such file"):
+        plan.find("peak", "smoke", tmp_path / "none.toml")
