@@ -1,0 +1,4 @@
+"""The tables of the systems under test, one module a system: what target, seeding and verification meet in.
+
+`python -m schema messages` creates them where there are none, and never alters what is there.
+"""

@@ -1,0 +1,93 @@
+"""Where a system has no tables they are made; where it has tables they are looked at, and never altered."""
+
+import importlib
+import pkgutil
+from typing import Any
+
+from sqlalchemy import Connection, MetaData, inspect, text
+from sqlalchemy.exc import DBAPIError
+
+import schema
+import systems
+from harness import database
+from harness.errors import DatabaseError, PlanError, nearest
+
+
+def migrate(system: str, url: str) -> str:
+    """Give the database at `url` the tables of `system`, or find them there; one sentence of what was done."""
+    module = _module(system)
+    with database.connect(url, "schema") as connection:
+        try:
+            with connection.begin():
+                return _migrate(system, module.TABLES, module.VERSION, connection)
+        except DBAPIError as error:
+            first_line = str(error.orig).strip().splitlines()[0]
+            raise DatabaseError(f"the tables of {system} in {database.redacted(url)}: {first_line}") from None
+
+
+def _module(system: str) -> Any:
+    """A system is a module that stands both here and among the systems."""
+    known = {m.name for m in pkgutil.iter_modules(schema.__path__)} & {
+        m.name for m in pkgutil.iter_modules(systems.__path__)
+    }
+    if system not in known:
+        raise PlanError(f"no system {system!r}: {nearest(system, known)}")
+    return importlib.import_module(f"schema.{system}")
+
+
+def _migrate(system: str, tables: MetaData, version: int, connection: Connection) -> str:
+    # Two at once would both find nothing and both create.
+    connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('proofload_schema'))"))
+    there = set(inspect(connection).get_table_names())
+    found = None
+    if "proofload_schema" in there:
+        found = connection.scalar(text("SELECT version FROM proofload_schema WHERE system = :s"), {"s": system})
+    names = ", ".join(tables.tables)
+    if found is None and there.isdisjoint(tables.tables):
+        tables.create_all(connection)
+        connection.execute(
+            text("CREATE TABLE IF NOT EXISTS proofload_schema (system text PRIMARY KEY, version integer NOT NULL)")
+        )
+        connection.execute(text("INSERT INTO proofload_schema VALUES (:s, :v)"), {"s": system, "v": version})
+        return f"created the tables of {system}, version {version}: {names}"
+    mend = (
+        f"To mend: an empty database in DATABASE_URL; or, if nothing in them is needed, DROP TABLE {names} "
+        f"and DELETE FROM proofload_schema WHERE system = '{system}'"
+    )
+    if found is not None and found != version:
+        raise DatabaseError(f"the tables of {system} are version {found}, expected version {version}. {mend}")
+    missing = _missing_columns(tables, there, connection)
+    if found is not None:
+        missing += _missing_constraints(tables, there, connection)
+    if missing:
+        raise DatabaseError(
+            f"the tables of {system} are there, but not all of them: no {', no '.join(missing)}. {mend}"
+        )
+    if found is None:
+        return f"the tables of {system} are not ours ({names}); they have all columns that are needed"
+    return f"the tables of {system} are already there, version {version}"
+
+
+def _missing_columns(tables: MetaData, there: set[str], connection: Connection) -> list[str]:
+    missing = []
+    for table in tables.sorted_tables:
+        has = {c["name"] for c in inspect(connection).get_columns(table.name)} if table.name in there else set()
+        missing += [f"{table.name}.{column.name}" for column in table.columns if column.name not in has]
+    return missing
+
+
+def _missing_constraints(tables: MetaData, there: set[str], connection: Connection) -> list[str]:
+    """What keeps keys unique and users existing: a target with a fault may have dropped it in an earlier run."""
+    missing = []
+    for table in tables.sorted_tables:
+        if table.name not in there:
+            continue
+        found = inspect(connection)
+        unique = {tuple(c["column_names"]) for c in found.get_unique_constraints(table.name)}
+        foreign = {tuple(c["constrained_columns"]) for c in found.get_foreign_keys(table.name)}
+        for column in table.columns:
+            if column.unique and (column.name,) not in unique:
+                missing.append(f"unique constraint on {table.name}.{column.name}")
+            if column.foreign_keys and (column.name,) not in foreign:
+                missing.append(f"foreign key on {table.name}.{column.name}")
+    return missing

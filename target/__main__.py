@@ -1,0 +1,50 @@
+"""`python -m target <system> serve|deliver`: a reference system on the database of DATABASE_URL."""
+
+import argparse
+import functools
+import importlib
+import os
+import pkgutil
+import sys
+
+import systems
+import target
+from target import faults
+from target.serve import serve
+
+
+def main() -> int:
+    """Run one role of a reference system until it is told to stop."""
+    known = sorted(
+        {m.name for m in pkgutil.iter_modules(target.__path__)}
+        & {m.name for m in pkgutil.iter_modules(systems.__path__)}
+    )
+    parser = argparse.ArgumentParser(prog="python -m target", description=__doc__)
+    parser.add_argument("system", choices=known)
+    roles = parser.add_subparsers(dest="role", required=True)
+    api = roles.add_parser("serve", help="the API")
+    api.add_argument("--port", type=int, required=True)
+    api.add_argument("--processes", type=int, required=True)
+    worker = roles.add_parser("deliver", help="one delivery worker")
+    worker.add_argument("--number", type=int, required=True, help="which one it is")
+    worker.add_argument("--delivery-ms", type=float, required=True, help="how long a delivery takes")
+    for role in (api, worker):
+        role.add_argument("--fault", default=faults.CLEAN.name, help="a defect to have")
+    arguments = parser.parse_args()
+    fault = {faults.CLEAN.name: faults.CLEAN, **faults.of(arguments.system)}.get(arguments.fault)
+    if arguments.role == "serve" and arguments.processes < 1:
+        parser.error(f"--processes {arguments.processes}: expected 1 or more")
+    if fault is None:
+        parser.error(f"no fault {arguments.fault!r} of {arguments.system}: {', '.join(faults.of(arguments.system))}")
+    url = os.environ.get("DATABASE_URL", "")
+    if not url:
+        parser.error("DATABASE_URL is not set: expected postgresql://user@host:port/name")
+    module = importlib.import_module(f"target.{arguments.system}")
+    if arguments.role == "deliver":
+        code: int = module.deliver(url, arguments.number, arguments.delivery_ms / 1000, fault)
+        return code
+    return serve(functools.partial(module.serve, url, fault), arguments.port, arguments.processes)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
