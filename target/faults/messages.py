@@ -276,9 +276,9 @@ def _fault(name: str, part: type, *caught_by: str) -> Fault:
 FAULTS = (
     _fault("ack_before_commit", AckBeforeCommit, "X1"),
     _fault("swallowed_error", SwallowedError, "X1"),
-    _fault("key_ignored", KeyIgnored, "MP1"),
-    _fault("key_selected", KeySelected, "MP6"),
-    _fault("no_index", NoIndex, "MP1"),
+    _fault("key_ignored", KeyIgnored, "X4", "MP1"),
+    _fault("key_selected", KeySelected, "MP1", "MP6"),
+    _fault("no_index", NoIndex, "MP1I"),
     _fault("orphaned", Orphaned, "MP2"),
     _fault("reject_after_write", RejectAfterWrite, "X3"),
     _fault("body_altered", BodyAltered, "X5"),
