@@ -44,6 +44,26 @@ timeout = "8s"
 arrivals.smoke = [{ rate = 80, for = "3s" }]
 validity = { loop_lag = "30s", loop_gap = "1m", min_successes = 50, sent = "50%" }
 rules = ["p99(response_time) < 900ms", "ratio(errors) < 1%"]
+
+[scenario.short-scaling]
+purpose = "one delivery worker, then two"
+users = { MessageSender = 1 }
+max_users = 60
+delivery = { workers = 1, time = "20ms" }
+drain = "8s"
+timeout = "8s"
+arrivals.smoke = [
+    { rate = 60, for = "2s", phase = "one" },
+    { pause = "6s", workers = 2 },
+    { rate = 120, for = "1s", phase = "two" },
+    { pause = "1s" },
+]
+validity = { loop_lag = "30s", loop_gap = "1m", min_successes = 50, sent = "50%" }
+rules = [
+    "rate(delivered{phase=two}) >= 1% of linear",
+    "p95(end_to_end) < 30s",
+    "count(backlog{phase=one}) == 0",
+]
 """
 
 
@@ -58,8 +78,8 @@ class Result:
 
     @property
     def folder(self) -> Path:
-        """The one run folder."""
-        (folder,) = (path for path in self.runs.glob("*/*") if path.name != "latest")
+        """The run folder; the first, if there were several."""
+        (folder,) = sorted(path for path in self.runs.glob("*/*") if path.name != "latest")[:1]
         return folder
 
     def json(self, name: str) -> dict[str, Any]:

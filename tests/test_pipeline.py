@@ -47,7 +47,11 @@ def test_the_number_of_operations_is_the_same_everywhere(clean: Result) -> None:
     accepted = int((records["outcome"] == Outcome.ACK).sum())
     load, verdict = clean.json("load.json"), clean.json("verdict.json")
 
-    assert len(records) == load["requests"] == sum(each["count"] for each in verdict["operations"] if each["kind"] != "all")
+    assert (
+        len(records)
+        == load["requests"]
+        == sum(each["count"] for each in verdict["operations"] if each["kind"] != "all")
+    )
     assert load["planned"] == load["taken"] == 240
     assert accepted == clean.json("integrity.json")["observation"]["rows"]
 
@@ -225,6 +229,14 @@ def test_the_web_ui_stays_until_ctrl_c_and_the_run_is_verified_then(pipeline: Pi
     assert shown["stats"][-1]["num_requests"] == result.json("load.json")["requests"]
 
 
+def test_delivery_workers_are_scaled_during_the_load(pipeline: Pipeline) -> None:
+    result = pipeline.run("short-scaling")
+
+    assert result.code == 0, result.out + result.err
+    assert [step["workers"] for step in result.json("run.json")["scaling"]] == [2]
+    assert {rule["state"] for rule in result.json("verdict.json")["rules"]} == {"PASS"}
+
+
 @pytest.fixture
 def served(database: str, home: Path) -> Iterator[str]:
     """The URL of a target of ours that runs by itself."""
@@ -243,6 +255,20 @@ def test_a_target_and_database_that_are_not_ours_are_loaded_seeded_and_proved(
     # Nobody delivers there: what was accepted is still pending, and that is found.
     assert result.checks("VIOLATED") == {"MP3"}, result.out + result.err
     assert query(database, "SELECT count(*) FROM users") == [(10_000,)]
+
+
+def test_a_target_that_is_not_ours_is_scaled_by_its_own_command(
+    served: str, database: str, pipeline: Pipeline, tmp_path: Path
+) -> None:
+    said = tmp_path / "scaled"
+    command = f"sh -c 'echo {{workers}} >> {said}'"
+    result = pipeline.run("short-scaling", TARGET_URL=served, DATABASE_URL=database, PERF_SCALE_CMD=command)
+    failing = pipeline.run("short-scaling", TARGET_URL=served, DATABASE_URL=database, PERF_SCALE_CMD="false {workers}")
+
+    assert said.read_text().split() == ["1", "2"]
+    assert [step["workers"] for step in result.json("run.json")["scaling"]] == [2]
+    assert failing.code == 2
+    assert "PERF_SCALE_CMD: false 1: code 1" in failing.err
 
 
 def test_a_secret_reaches_no_file_no_log_and_no_command_line(served: str, database: str, pipeline: Pipeline) -> None:
