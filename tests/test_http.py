@@ -5,9 +5,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
+import gevent
 import pytest
 
-from harness.load.http import MAX_BODY_BYTES, MAX_HEADER_BYTES, Answer, Connection, NoAnswer, NotSent
+from harness.load.http import MAX_BODY_BYTES, MAX_HEADER_BYTES, Answer, Connection, NoAnswer, NotSent, Origin
 from harness.outcomes import Failure
 
 Script = Callable[["Peer", socket.socket], None]
@@ -55,7 +56,7 @@ class Peer:
 def serving(*scripts: Script) -> Iterator[tuple[Peer, Connection]]:
     """A peer that does with its n-th connection what the n-th script says, and a client of it."""
     server = Peer(*scripts)
-    connection = Connection(server.url, 5)
+    connection = Connection(Origin(server.url, 5))
     try:
         yield server, connection
     finally:
@@ -78,7 +79,7 @@ def answering(*answers: bytes) -> Script:
 
 
 def ask(connection: Connection) -> Answer:
-    return connection.exchange(connection.request("POST", "/x", b"{}"))
+    return connection.exchange(connection.origin.request("POST", "/x", b"{}"))
 
 
 @pytest.mark.parametrize(
@@ -130,7 +131,7 @@ def test_a_slow_drip_ends_at_the_timeout_of_the_whole_exchange() -> None:
         while not gone.wait(0.02):
             sock.sendall(b"x")
 
-    with serving(drip) as (server, _), closing(Connection(server.url, 0.2)) as connection:
+    with serving(drip) as (server, _), closing(Connection(Origin(server.url, 0.2))) as connection:
         with pytest.raises(NoAnswer) as caught:
             ask(connection)
         gone.set()
@@ -144,7 +145,7 @@ def test_a_silent_peer_is_a_timeout() -> None:
     def silent(server: Peer, sock: socket.socket) -> None:
         gone.wait(10)
 
-    with serving(silent) as (server, _), closing(Connection(server.url, 0.1)) as connection:
+    with serving(silent) as (server, _), closing(Connection(Origin(server.url, 0.1))) as connection:
         with pytest.raises(NoAnswer) as caught:
             ask(connection)
         gone.set()
@@ -167,7 +168,7 @@ def test_nothing_is_sent_where_nobody_listens() -> None:
         port = listener.getsockname()[1]
 
     with pytest.raises(NotSent) as caught:
-        ask(Connection(f"http://127.0.0.1:{port}", 5))
+        ask(Connection(Origin(f"http://127.0.0.1:{port}", 5)))
 
     assert caught.value.failure is Failure.CONNECT_REFUSED
 
@@ -176,10 +177,10 @@ def test_a_connection_is_kept_and_replaced_before_a_request_when_the_peer_closed
     with serving(answering(OK, OK), answering(OK)) as (server, connection):
         ask(connection)
         ask(connection)
-        server_closed = connection._socket
-        assert server_closed is not None
-        server_closed.settimeout(5)
-        assert server_closed.recv(1, socket.MSG_PEEK) == b""  # the peer's end has arrived
+        channel = connection._channel
+        assert channel is not None
+        while not channel.stale:
+            gevent.sleep(0.001)  # until the peer's end has arrived
         ask(connection)
 
         assert (server.connections, server.requests) == (2, 3)

@@ -4,20 +4,19 @@ A connection that the server has closed is replaced *before* a request, when tha
 breaks after the first byte has left is an unknown outcome, and stays one.
 """
 
-import socket
 import ssl
-import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+import gevent.socket
 import httptools
 
+from harness.load.channel import Broken, Channel, Deadlines, TlsChannel
 from harness.outcomes import Failure
 
 CONNECT_TIMEOUT_S = 2.0
 MAX_HEADER_BYTES = 64 * 1024
 MAX_BODY_BYTES = 16 * 1024 * 1024
-_READ_BYTES = 64 * 1024
 
 
 class Answer(NamedTuple):
@@ -85,105 +84,89 @@ class _Reading:
             self.complete = True
 
 
-class Connection:
-    """A keep-alive connection to `base_url`; opened when first needed. `timeout` (s) bounds a whole exchange."""
+class Origin:
+    """Where requests go: the address of `url`, looked up once, and how long an exchange may take."""
 
-    def __init__(self, base_url: str, timeout: float) -> None:
-        parts = urlsplit(base_url)
-        self._tls = ssl.create_default_context() if parts.scheme == "https" else None
-        self._host = parts.hostname or ""
-        self._port = parts.port or (443 if self._tls else 80)
-        self._timeout = timeout
-        self._prefix = parts.path.rstrip("/")
-        self._authority = parts.netloc.rpartition("@")[2]
-        self._socket: socket.socket | None = None
-        self._reading: _Reading
+    def __init__(self, url: str, timeout: float, ca_file: str | None = None) -> None:
+        parts = urlsplit(url)
+        self.name = parts.hostname or ""
+        self.port = parts.port or (443 if parts.scheme == "https" else 80)
+        self.prefix = parts.path.rstrip("/")
+        self.authority = parts.netloc
+        self.deadlines = Deadlines(timeout)
+        self._tls = ssl.create_default_context(cafile=ca_file) if parts.scheme == "https" else None
+        self._address: tuple[Any, ...] = ()
+
+    def connect(self) -> Channel:
+        """A new connection; NotSent if there is none to be had."""
+        try:
+            if not self._address:
+                found = gevent.socket.getaddrinfo(self.name, self.port, type=gevent.socket.SOCK_STREAM)
+                self._address = found[0][4]
+            if self._tls is None:
+                return Channel(self._address, CONNECT_TIMEOUT_S)
+            return TlsChannel(self._address, CONNECT_TIMEOUT_S, self._tls, self.name)
+        except Broken as error:
+            raise NotSent(error.failure) from None
+        except OSError:
+            raise NotSent(Failure.CONNECT_FAILED) from None
 
     def request(self, method: str, path: str, body: bytes) -> bytes:
         """The bytes of a request with a JSON body."""
         return (
-            f"{method} {self._prefix}{path} HTTP/1.1\r\nHost: {self._authority}\r\nContent-Type: application/json\r\n"
+            f"{method} {self.prefix}{path} HTTP/1.1\r\nHost: {self.authority}\r\nContent-Type: application/json\r\n"
             f"Accept: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         ).encode() + body
 
+
+class Connection:
+    """A keep-alive connection to `origin`, opened when first needed; for one user at a time."""
+
+    def __init__(self, origin: Origin) -> None:
+        self.origin = origin
+        self._channel: Channel | None = None
+        self._reading = _Reading()
+
     def exchange(self, request: bytes) -> Answer:
         """Send `request` once and read its answer; NotSent or NoAnswer if that fails."""
-        deadline = time.monotonic() + self._timeout
-        sock = self._ready()
+        channel = self._channel
+        if channel is None or channel.stale:
+            self.close()
+            channel = self._channel = self.origin.connect()
+            self._reading = _Reading()
+        deadlines = self.origin.deadlines
+        deadlines.begin(channel)
         try:
-            self._send(sock, request, deadline)
-            return self._receive(sock, deadline)
+            sent = channel.send(request)
+            if sent < len(request):
+                failure = Failure.READ_TIMEOUT if channel.expired else Failure.RESET
+                raise (NoAnswer if sent else NotSent)(failure)
+            answer = self._answer(channel)
         except BaseException:
             # Also when the user is ended meanwhile: a connection left in mid-answer would serve it to the next request.
             self.close()
             raise
+        finally:
+            deadlines.end(channel)
+        if not self._reading.keep_alive:
+            self.close()
+        return answer
 
     def close(self) -> None:
         """Drop the connection."""
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
 
-    def _ready(self) -> socket.socket:
-        """A socket that is open as far as can be known before sending."""
-        if self._socket is not None and self._is_stale(self._socket):
-            self.close()
-        if self._socket is None:
-            self._socket = self._connect()
-            self._reading = _Reading()
-        self._reading.reset()
-        return self._socket
-
-    @staticmethod
-    def _is_stale(sock: socket.socket) -> bool:
-        """Whether the peer has closed, or has sent what nobody asked for."""
-        sock.settimeout(0)
-        try:
-            sock.recv(1)
-        except (BlockingIOError, ssl.SSLWantReadError):
-            return False
-        except OSError:
-            pass
-        return True
-
-    def _connect(self) -> socket.socket:
-        try:
-            sock = socket.create_connection((self._host, self._port), CONNECT_TIMEOUT_S)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return self._tls.wrap_socket(sock, server_hostname=self._host) if self._tls else sock
-        except ConnectionRefusedError:
-            raise NotSent(Failure.CONNECT_REFUSED) from None
-        except TimeoutError:
-            raise NotSent(Failure.CONNECT_TIMEOUT) from None
-        except OSError:
-            raise NotSent(Failure.CONNECT_FAILED) from None
-
-    @staticmethod
-    def _send(sock: socket.socket, request: bytes, deadline: float) -> None:
-        sent = 0
-        try:
-            while sent < len(request):
-                sock.settimeout(max(deadline - time.monotonic(), 0.001))
-                sent += sock.send(request[sent:] if sent else request)
-        except TimeoutError:
-            raise (NoAnswer if sent else NotSent)(Failure.READ_TIMEOUT) from None
-        except OSError:
-            raise (NoAnswer if sent else NotSent)(Failure.RESET) from None
-
-    def _receive(self, sock: socket.socket, deadline: float) -> Answer:
+    def _answer(self, channel: Channel) -> Answer:
         reading = self._reading
+        reading.reset()
         head = 0
         while not reading.complete:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise NoAnswer(Failure.READ_TIMEOUT)
-            sock.settimeout(left)
             try:
-                data = sock.recv(_READ_BYTES)
-            except TimeoutError:
-                raise NoAnswer(Failure.READ_TIMEOUT) from None
-            except OSError:
-                raise NoAnswer(Failure.RESET) from None
+                data = channel.receive()
+            except Broken as error:
+                raise NoAnswer(error.failure) from None
             if not data:
                 # Without a length the end of the connection is the end of the body; else the answer was cut.
                 if not reading.status or reading.framed:
@@ -198,6 +181,4 @@ class Connection:
                 raise NoAnswer(Failure.TOO_LARGE)
         if reading.extra:
             raise NoAnswer(Failure.BAD_HTTP)
-        if not reading.keep_alive:
-            self.close()
         return Answer(reading.status, b"".join(reading.body))

@@ -11,6 +11,7 @@ from gevent.event import Event
 
 from harness.journal import PARTNER, Journal
 from harness.load import arrivals
+from harness.load.http import Origin
 from harness.plan import Scenario
 from harness.run import Run
 
@@ -43,6 +44,7 @@ class Session:
         """The latest acknowledged operations that can be sent again: (number, subject)."""
         self.owed: deque[str] = deque()
         """Kinds whose turn came before they could be done: for a later arrival."""
+        self._origins: dict[str, Origin] = {}
         self._times: list[int] = []
         self._kinds: list[int] = []
         if self.scenario:
@@ -62,6 +64,12 @@ class Session:
             "mono_ns": time.monotonic_ns(),
         }
         self.journal = Journal(folder / f"journal-{worker}.bin", header)
+
+    def origin(self, url: str, timeout: float) -> Origin:
+        """The origin at `url`, the same for all users."""
+        if url not in self._origins:
+            self._origins[url] = Origin(url, timeout)
+        return self._origins[url]
 
     @property
     def open(self) -> bool:

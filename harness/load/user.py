@@ -64,8 +64,9 @@ class LoadUser(User):
         # A stream of its own: no two users, of this process or another, draw the same.
         self.random = random.Random(f"{self.session.seed}/{self.session.worker}/{self.number}")
         timeout = scenario.timeout_seconds if scenario else BARE_TIMEOUT_S
-        self.connection = Connection(url, timeout)
-        self.second_connection = Connection(url, timeout)
+        origin = self.session.origin(url, timeout)
+        self.connection = Connection(origin)
+        self.second_connection = Connection(origin)
         """For an operation that is done twice at the same instant."""
         self._kinds = {kind: index for index, kind in enumerate(self.session.kinds)}
         tasks: list[Any] = self.tasks
@@ -151,7 +152,7 @@ class LoadUser(User):
         session.begin_one(flags)
         outcome, status, failure, said, size = Outcome.UNKNOWN, 0, Failure.KILLED, 0, 0
         try:
-            answer = connection.exchange(connection.request(method, path, body(number)))
+            answer = connection.exchange(connection.origin.request(method, path, body(number)))
             status, size = answer.status, len(answer.body)
             outcome, failure, said = judge(answer)
         except NotSent as error:

@@ -1,0 +1,225 @@
+"""A stream of bytes to a peer, on which one user at a time waits; waiting costs no timer and no new watcher.
+
+gevent's sockets start and stop a watcher and a timer for each wait, which costs more than the
+system calls. Here a watcher is started once a connection and stays; timeouts are kept in the order
+in which they end, and one timer for all looks at the first.
+"""
+
+import contextlib
+import errno
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from typing import Any
+
+import gevent.monkey
+import gevent.socket
+from greenlet import getcurrent, greenlet
+
+from harness.outcomes import Failure
+
+Socket: type[socket.socket] = gevent.monkey.get_original("socket", "socket")
+"""The standard library's, without gevent's waiting."""
+
+SEND_LOOK_S = 0.05
+"""How often a send that the peer holds up looks whether its time is up."""
+
+READ_BYTES = 16 * 1024
+_READ = 1
+
+
+class Broken(Exception):
+    """The stream can't go on."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.name)
+        self.failure = failure
+
+
+class Deadlines:
+    """Ends the waits of all channels after the same `seconds`, to a twentieth of that."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._waiting: dict[Channel, float] = {}  # in the order of their ends, as all have the same time
+        self._timer = gevent.get_hub().loop.timer(seconds / 20, seconds / 20, ref=False)
+        self._running = False
+
+    def begin(self, channel: "Channel") -> None:
+        """From now on `channel` has `seconds` for its exchange."""
+        if not self._running:
+            self._running = True
+            self._timer.start(self._look)
+        self._waiting[channel] = time.monotonic() + self.seconds
+
+    def end(self, channel: "Channel") -> None:
+        """The exchange of `channel` is over."""
+        self._waiting.pop(channel, None)
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        while self._waiting:
+            channel, end = next(iter(self._waiting.items()))
+            if end > now:
+                return
+            del self._waiting[channel]
+            channel.expire()
+
+
+class Channel:
+    """A connected TCP stream."""
+
+    def __init__(self, address: tuple[Any, ...], timeout: float) -> None:
+        """Connect within `timeout` seconds; Broken if that fails."""
+        self._user: greenlet | None = None
+        self.stale = self.expired = False
+        self._socket = Socket(socket.AF_INET6 if len(address) == 4 else socket.AF_INET, socket.SOCK_STREAM)
+        self._socket.setblocking(False)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            self._connect(address, timeout)
+        except BaseException:
+            self._socket.close()
+            raise
+        self._watcher = gevent.get_hub().loop.io(self._socket.fileno(), _READ)
+        self._watcher.start(self._readable)
+
+    def _connect(self, address: tuple[Any, ...], timeout: float) -> None:
+        code = self._socket.connect_ex(address)
+        if code == errno.EINPROGRESS:
+            try:
+                gevent.socket.wait_write(self._socket.fileno(), timeout, TimeoutError())
+            except TimeoutError:
+                raise Broken(Failure.CONNECT_TIMEOUT) from None
+            code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code:
+            refused = code == errno.ECONNREFUSED
+            raise Broken(Failure.CONNECT_REFUSED if refused else Failure.CONNECT_FAILED)
+
+    def _readable(self) -> None:
+        """Called in the hub, again and again as long as there is something to read."""
+        user = self._user
+        if user is None:
+            # Nobody asked: the peer has closed, or says what belongs to no request. Either way it is done.
+            self.stale = True
+            self._watcher.stop()
+        else:
+            self._user = None
+            user.switch()
+
+    def expire(self) -> None:
+        """Called in the hub when the time of the exchange is up."""
+        self.expired = True
+        user, self._user = self._user, None
+        if user is not None:
+            user.switch()
+
+    def send(self, data: bytes) -> int:
+        """Send `data`; how much of it had been handed over when the stream broke, or all. Never sends a byte twice."""
+        sent = 0
+        while sent < len(data):
+            try:
+                sent += self._socket.send(data[sent:] if sent else data)
+            except BlockingIOError:
+                with contextlib.suppress(TimeoutError):
+                    gevent.socket.wait_write(self._socket.fileno(), SEND_LOOK_S, TimeoutError())
+                if self.expired:
+                    return sent
+            except OSError:
+                return sent
+        return sent
+
+    def receive(self) -> bytes:
+        """What the peer sends next; nothing at its end. Broken if that can't be, or the time is up."""
+        while True:
+            self._user = getcurrent()
+            try:
+                gevent.get_hub().switch()
+            finally:
+                self._user = None
+            if self.expired:
+                raise Broken(Failure.READ_TIMEOUT)
+            try:
+                return self._socket.recv(READ_BYTES)
+            except BlockingIOError:
+                continue
+            except OSError:
+                raise Broken(Failure.RESET) from None
+
+    def close(self) -> None:
+        """Drop the connection."""
+        self._watcher.stop()
+        self._watcher.close()
+        self._socket.close()
+
+
+class TlsChannel(Channel):
+    """The same through TLS."""
+
+    def __init__(self, address: tuple[Any, ...], timeout: float, context: ssl.SSLContext, name: str) -> None:
+        super().__init__(address, timeout)
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
+        try:
+            with gevent.Timeout(timeout, TimeoutError()):
+                self._until_done(self._tls.do_handshake)
+        except TimeoutError:
+            self.close()
+            raise Broken(Failure.CONNECT_TIMEOUT) from None
+        except (Broken, OSError):
+            self.close()
+            raise Broken(Failure.CONNECT_FAILED) from None
+        except BaseException:
+            self.close()
+            raise
+
+    def _readable(self) -> None:
+        if self._user is None:
+            # The peer may renew its keys at any time; only what belongs to HTTP, or the end, is unasked for.
+            try:
+                heard = self._socket.recv(READ_BYTES)
+                self._incoming.write(heard)
+                if heard:
+                    self._tls.read(1)
+            except (ssl.SSLWantReadError, BlockingIOError):
+                return
+            except OSError:
+                pass
+        super()._readable()
+
+    def _until_done(self, step: Callable[[], Any]) -> Any:
+        """Do `step` of the TLS machine, with what it has to say and to hear in between."""
+        while True:
+            try:
+                return step()
+            except ssl.SSLWantReadError:
+                self._flush()
+                heard = super().receive()
+                if heard:
+                    self._incoming.write(heard)
+                else:
+                    self._incoming.write_eof()
+            finally:
+                self._flush()
+
+    def _flush(self) -> None:
+        said = self._outgoing.read()
+        if said and super().send(said) < len(said):
+            raise Broken(Failure.READ_TIMEOUT if self.expired else Failure.RESET)
+
+    def send(self, data: bytes) -> int:
+        """Send `data` as one record or more; 0 if none of them was handed over whole."""
+        self._tls.write(data)
+        said = self._outgoing.read()
+        return len(data) if super().send(said) == len(said) else 1
+
+    def receive(self) -> bytes:
+        """What the peer sends next, in the clear."""
+        try:
+            data: bytes = self._until_done(lambda: self._tls.read(READ_BYTES))
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+            return b""
+        except ssl.SSLError:
+            raise Broken(Failure.RESET) from None
+        return data
