@@ -1,0 +1,627 @@
+"""A clean history holds; one edit of it breaks exactly the checks that it should."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.check import Finding
+from harness.errors import JournalError
+from harness.journal import HEADER_BYTES, RECORD, Journal, read_all
+from harness.outcomes import Failure, Outcome
+from harness.verdict import CheckState
+from systems import ids, messages
+from verification import constraints
+from verification import messages as judged
+from verification.case import Case
+from verification.checks import Check, judge
+from verification.ledger import Ledger, ledger
+from verification.messages import CHECKS, Messages, expected
+from verification.rows import operations
+
+RUN = "20261120T235501a1b2c3"
+WALL = 1_795_218_901_000_000_000
+"""ns that the wall clock is ahead of CLOCK_MONOTONIC, in these histories."""
+
+HISTORY = """
+  1 process  ACK      user 1
+  2 process  ACK      user 2
+  3 process  UNKNOWN  user 3      stored
+  4 process  UNKNOWN  user 4
+  5 repeat   REPLAY   user 1      key of 1
+  6 conflict REJECT   user 2      key of 2
+  7 stranger REJECT   user 10001
+  8 race     ACK      user 5
+  9 race     REPLAY   user 5      key of 8, partner
+ 10 process  NOT_SENT user 6
+ 11 conflict UNKNOWN  user 1      key of 1
+"""
+
+
+@dataclass
+class History:
+    """What was sent, and what is stored: both as plain lines, to be edited."""
+
+    ops: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    early: list[dict[str, Any]] | None = None
+    """None: as the rows are."""
+    foreign: list[dict[str, Any]] = field(default_factory=list)
+    seen: dict[str, Any] = field(default_factory=dict)
+
+    def send(
+        self, op: int, kind: str, outcome: str, user: int, key_of: int | None = None, partner: bool = False
+    ) -> None:
+        key = op if key_of is None else key_of
+        start = (key if partner else op) * 1_000_000
+        self.ops.append(
+            {
+                "op": op,
+                "kind": kind,
+                "outcome": int(Outcome[outcome]),
+                "subject": user,
+                "key_of": key,
+                "answer": ids.digest(_id(key)) if outcome in ("ACK", "REPLAY") else 0,
+                "start": start,
+                "end": start + 500_000,
+                "status": 0,
+                "partner": partner,
+                "clock": WALL,
+            }
+        )
+
+    def store(self, op: int, user: int, **otherwise: Any) -> None:
+        """The row of operation `op`, as the clean target stores it."""
+        at = pd.Timestamp(WALL + op * 1_000_000)
+        sent = messages.body(RUN, op, user, op)
+        row = {
+            "op": op,
+            "stray": None,
+            "id": _id(op),
+            "user_id": sent["userId"],
+            "message_type": sent["messageType"],
+            "message_content": sent["messageContent"],
+            "scheduled_send_time": pd.Timestamp(sent["scheduledSendTime"]).tz_localize(None),
+            "status": "SENT",
+            "created_at": at,
+            "sent_at": at + pd.Timedelta("10ms"),
+        }
+        self.rows.append({**row, **otherwise})
+
+    def op(self, number: int) -> dict[str, Any]:
+        return next(op for op in self.ops if op["op"] == number)
+
+    def row(self, op: int) -> dict[str, Any]:
+        return next(row for row in self.rows if row["op"] == op)
+
+    def ledger(self) -> Ledger:
+        ops = pd.DataFrame(self.ops, columns=list(_CLEAN.ops[0]) if not self.ops else None)
+        return Ledger(RUN, ops.astype({} if self.ops else {n: "int64" for n in ops if n != "kind"}), WALL)
+
+    def observation(self) -> Messages:
+        rows = _frame(self.rows, ["op", "stray", *judged.SOURCE.columns])
+        seen: dict[str, Any] = {
+            "settings": {"server_version": "18.0"},
+            "taken": pd.Timestamp(WALL, tz="UTC"),
+            "clock_offset": 0,
+            "drained_seconds": 0.1,
+            "disturbance": "",
+            "rows": rows,
+            "foreign": _frame(self.foreign, ["stray", *judged.SOURCE.columns]),
+            "early": _frame(self.rows if self.early is None else self.early, ["op", "stray", "status", "sent_at"]),
+            "keys": constraints.UniqueKey(
+                "message_logs", "idempotency_key", len(rows), _frame([], ["value", "copies"]), {"UNIQUE (…)": True}
+            ),
+            "users": constraints.Reference(
+                "message_logs", "user_id", "users", len(rows), _frame([], ["id", "value"]), {"fkey": ""}
+            ),
+            "pool": messages.USERS,
+            "pool_digest": "d1",
+            "seeded_digest": "d1",
+        }
+        return Messages(**{**seen, **self.seen})
+
+    def case(self) -> Case:
+        return judged.case(self.ledger(), self.observation())
+
+    def judge(self) -> dict[str, Finding]:
+        return {finding.id: finding for finding in judged.judge(self.case())}
+
+
+def _id(op: int) -> str:
+    return ids.uuid_of(500_000 + op)
+
+
+def _frame(lines: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
+    frame = pd.DataFrame([{column: line[column] for column in columns} for line in lines], columns=columns)
+    for column in columns:
+        moment = judged.SOURCE.columns.get(column) == "moment"
+        whole = column in ("op", "copies")
+        frame[column] = frame[column].astype("datetime64[us]" if moment else "int64" if whole else "str")
+    return frame
+
+
+def clean() -> History:
+    """HISTORY, and what a target that keeps the contract has stored of it."""
+    history = History()
+    for line in HISTORY.strip().splitlines():
+        op, kind, outcome, _, user, *rest = line.replace(",", " ").split()
+        key = int(rest[2]) if rest[:2] == ["key", "of"] else None
+        history.send(int(op), kind, outcome, int(user), key, "partner" in rest)
+        if "stored" in rest or (outcome == "ACK" and key is None):
+            history.store(int(op), int(user))
+    return history
+
+
+_CLEAN = clean()
+
+
+def violated(found: dict[str, Finding]) -> set[str]:
+    return {id_ for id_, finding in found.items() if finding.state == CheckState.VIOLATED}
+
+
+def test_every_check_holds_on_a_clean_history() -> None:
+    found = clean().judge()
+
+    assert {id_: finding.detail for id_, finding in found.items() if finding.state != CheckState.HOLDS} == {}
+    assert list(found) == [check.id for check in CHECKS]
+    assert len(found) == len(CHECKS)
+
+
+def test_each_check_says_how_much_it_compared() -> None:
+    assert {id_: finding.compared for id_, finding in clean().judge().items()} == {
+        "X1": 3,
+        "X2": 4,
+        "X3": 2,
+        "X4": 4,
+        "X5": 4,
+        "X6": 4,
+        "X11": 11,
+        "MP1": 4,
+        "MP1I": 1,
+        "MP2": 4,
+        "MP2F": 1,
+        "MP3": 4,
+        "MP4": 2,
+        "MP5": 1,
+        "MP6": 1,
+        "POOL": messages.USERS,
+    }
+
+
+Edit = Callable[[History], object]
+EDITS: dict[str, tuple[Edit, set[str]]] = {
+    "an acknowledged message is not stored": (lambda h: h.rows.remove(h.row(1)), {"X1"}),
+    "an acknowledged message disappears during the drain": (lambda h: _disappear(h, 1), {"X1", "MP3"}),
+    "a message was rolled back and its repeat was stored": (lambda h: _rolled_back_and_repeated(h), {"X1"}),
+    "both halves of a race are lost": (lambda h: h.rows.remove(h.row(8)), {"X1"}),
+    "a row has a key of the run that no operation made": (lambda h: h.store(77, 1), {"X2"}),
+    "a row has the key that a repeat would have made": (lambda h: h.store(5, 1), {"X2"}),
+    "a row has a key that only begins as ours do": (lambda h: _stray(h, f"{RUN}-1-again"), {"X2"}),
+    "a row of the pool has another key": (lambda h: h.foreign.append(h.row(1) | {"stray": "other"}), {"X2"}),
+    "a message that was refused is stored": (lambda h: h.op(2).update(outcome=Outcome.REJECT), {"X3"}),
+    "a message to nobody was refused and is stored": (lambda h: h.store(7, 10_001), {"X3"}),
+    "a message that was never sent is stored": (lambda h: h.store(10, 6), {"X3"}),
+    "a message that was shed is stored": (lambda h: h.op(2).update(outcome=Outcome.SHED), {"X3"}),
+    "a message is stored twice": (lambda h: h.store(2, 2), {"X4"}),
+    "an unknown message is stored twice": (lambda h: h.store(3, 3), {"X4"}),
+    "the content differs": (lambda h: h.row(2).update(message_content="Proofload message"), {"X5"}),
+    "the content of an unknown message differs": (lambda h: h.row(3).update(message_content="other"), {"X5"}),
+    "the type differs": (lambda h: h.row(2).update(message_type="BIRTH"), {"X5"}),
+    "the user differs": (lambda h: h.row(2).update(user_id=ids.uuid_of(3)), {"X5"}),
+    "the time differs by a second": (lambda h: _later(h, 2, "scheduled_send_time"), {"X5"}),
+    "the content is null": (lambda h: h.row(2).update(message_content=None), {"X5"}),
+    "the time is null": (lambda h: h.row(2).update(scheduled_send_time=pd.NaT), {"X5"}),
+    "another id was answered": (lambda h: h.op(2).update(answer=1), {"X5"}),
+    "no id was answered": (lambda h: h.op(2).update(answer=0), {"X5"}),
+    "a message is SENT without a time": (lambda h: h.row(2).update(sent_at=pd.NaT), {"X6"}),
+    "a message was sent before it was stored": (lambda h: h.row(2).update(sent_at=pd.Timestamp(WALL)), {"X6"}),
+    "a key stands twice in the table": (lambda h: _see(h, "keys", repeated=_frame_of(value="k", copies=2)), {"MP1"}),
+    "no key at all stands twice": (lambda h: _see(h, "keys", repeated=_frame_of(value=None, copies=2)), {"MP1"}),
+    "the unique index is gone": (lambda h: _see(h, "keys", indexes={}), {"MP1I"}),
+    "the unique index is invalid": (lambda h: _see(h, "keys", indexes={"UNIQUE (…)": False}), {"MP1I"}),
+    "a message has no user": (lambda h: _see(h, "users", orphans=_frame_of(id="m", value="u")), {"MP2"}),
+    "the foreign key is gone": (lambda h: _see(h, "users", constraints={}), {"MP2F"}),
+    "the foreign key was never validated": (lambda h: _see(h, "users", constraints={"f": "not validated"}), {"MP2F"}),
+    "a message is still to be sent": (lambda h: h.row(2).update(status="SCHEDULED", sent_at=pd.NaT), {"MP3"}),
+    "a message failed": (lambda h: _failed(h, 2), {"MP3"}),
+    "a message went back to SCHEDULED": (lambda h: _back(h, 2), {"MP3"}),
+    "a message was sent again": (lambda h: _sent_again(h, 2), {"MP3"}),
+    "an unknown message disappears during the drain": (lambda h: _disappear(h, 3), {"MP3"}),
+    "a replay names another message": (lambda h: h.op(5).update(answer=1), {"MP4"}),
+    "the replay of a race names another message": (lambda h: h.op(9).update(answer=1), {"MP4"}),
+    "another body was taken for a replay": (lambda h: _answered(h, 6, Outcome.REPLAY), {"MP5"}),
+    "another body was acknowledged": (lambda h: _answered(h, 6, Outcome.ACK), {"MP5"}),
+    "another body replaced the first": (lambda h: _overwritten(h, 6), {"X5", "MP5"}),
+    "another body replaced the first, outcome unknown": (lambda h: _overwritten(h, 11), {"X5", "MP5"}),
+    "both halves of a race were acknowledged": (lambda h: _answered(h, 9, Outcome.ACK), {"MP6"}),
+    "neither half of a race was acknowledged": (lambda h: _answered(h, 8, Outcome.REPLAY), {"MP6"}),
+    "one half of a race was refused": (lambda h: _answered(h, 9, Outcome.REJECT), {"MP6"}),
+    "a race was stored twice": (lambda h: _stored_twice(h, 8), {"X4", "MP6"}),
+    "the pool lacks a user": (lambda h: h.seen.update(pool=messages.USERS - 1), {"POOL"}),
+    "a user of the pool was changed": (lambda h: h.seen.update(pool_digest="d2"), {"POOL"}),
+    # The harness's own faults, and what must not fire.
+    "a journal of several was lost": (lambda h: _forget(h, 2, 6), {"X2"}),
+    "half of the answers were 500, after the commit": (lambda h: h.op(2).update(outcome=Outcome.UNKNOWN), set()),
+    "a timeout was taken for a refusal": (lambda h: h.op(3).update(outcome=Outcome.REJECT), {"X3"}),
+    "a repeat was refused": (lambda h: _answered(h, 5, Outcome.REJECT), set()),
+    "a whole race was refused": (lambda h: _race_refused(h), set()),
+    "one half of a race was never answered": (lambda h: h.op(8).update(outcome=Outcome.UNKNOWN), set()),
+    "the pool's digest was not recorded": (lambda h: h.seen.update(seeded_digest=None), set()),
+}
+
+
+def _disappear(h: History, op: int) -> None:
+    h.early = [dict(row) for row in h.rows]
+    h.rows.remove(h.row(op))
+
+
+def _rolled_back_and_repeated(h: History) -> None:
+    h.row(1).update(id=_id(99))
+    h.op(5).update(outcome=Outcome.ACK, answer=ids.digest(_id(99)))
+
+
+def _stray(h: History, key: str) -> None:
+    h.store(77, 1)
+    h.row(77).update(op=-1, stray=key)
+
+
+def _forget(h: History, *numbers: int) -> None:
+    h.ops = [op for op in h.ops if op["op"] not in numbers]
+
+
+def _later(h: History, op: int, column: str) -> None:
+    h.row(op)[column] += pd.Timedelta("1s")
+
+
+def _frame_of(**values: Any) -> pd.DataFrame:
+    return _frame([values], list(values))
+
+
+def _see(h: History, name: str, **changes: Any) -> None:
+    h.seen[name] = replace(getattr(h.observation(), name), **changes)
+
+
+def _failed(h: History, op: int) -> None:
+    h.row(op).update(status="FAILED", sent_at=pd.NaT)
+    h.early = []
+
+
+def _back(h: History, op: int) -> None:
+    h.early = [dict(row) for row in h.rows]
+    h.row(op).update(status="SCHEDULED", sent_at=pd.NaT)
+
+
+def _sent_again(h: History, op: int) -> None:
+    h.early = [dict(row) for row in h.rows]
+    _later(h, op, "sent_at")
+
+
+def _answered(h: History, op: int, outcome: Outcome) -> None:
+    h.op(op).update(outcome=outcome, answer=ids.digest(_id(h.op(op)["key_of"])))
+
+
+def _overwritten(h: History, conflict: int) -> None:
+    h.row(h.op(conflict)["key_of"]).update(message_content=messages.content(conflict))
+
+
+def _stored_twice(h: History, op: int) -> None:
+    h.store(op, h.op(op)["subject"], id=_id(99))
+    h.op(9).update(outcome=Outcome.ACK, answer=ids.digest(_id(99)))
+
+
+def _race_refused(h: History) -> None:
+    h.rows.remove(h.row(8))
+    h.op(8).update(outcome=Outcome.REJECT)
+    h.op(9).update(outcome=Outcome.REJECT)
+
+
+@pytest.mark.parametrize(("edit", "expected_violations"), EDITS.values(), ids=list(EDITS))
+def test_an_edit_violates_exactly_these_checks(edit: Edit, expected_violations: set[str]) -> None:
+    history = clean()
+    edit(history)
+    found = history.judge()
+
+    assert violated(found) == expected_violations
+    assert not any(finding.crashed for finding in found.values())
+    for id_ in expected_violations:
+        finding = found[id_]
+        assert finding.witnesses >= 1
+        assert finding.compared
+        assert finding.detail
+        assert finding.first
+        assert finding.sql.startswith("SELECT ")
+        assert finding.sql.endswith(";")
+
+
+def test_every_check_but_the_one_of_happening_has_an_edit_that_violates_it() -> None:
+    assert {id_ for _, ids_ in EDITS.values() for id_ in ids_} == {check.id for check in CHECKS} - {"X11"}
+
+
+@pytest.mark.parametrize(
+    ("edit", "never"),
+    [
+        (lambda h: h.ops.remove(h.op(7)), "stranger never had an outcome it should have (REJECT)"),
+        (lambda h: h.op(5).update(outcome=Outcome.UNKNOWN), "repeat never had an outcome it should have (REPLAY)"),
+        (lambda h: h.op(9).update(start=10**12, end=10**12 + 1), "no two halves of a race were under way"),
+        (lambda h: h.op(9).update(end=0), "no two halves of a race were under way"),
+        (lambda h: h.ops.remove(h.op(9)), "no two halves of a race were under way"),
+    ],
+    ids=["no stranger", "no replay", "halves one after the other", "a half without an end", "no second half"],
+)
+def test_what_never_happened_leaves_it_undecided(edit: Edit, never: str) -> None:
+    history = clean()
+    edit(history)
+    found = history.judge()
+
+    assert found["X11"].state == CheckState.UNDECIDED
+    assert never in found["X11"].detail
+    assert violated(found) == set()
+
+
+def test_all_tables_empty_is_a_loss_and_nothing_about_rows_holds() -> None:
+    history = clean()
+    history.rows = []
+    history.seen = {"pool": 0, "pool_digest": "empty"}
+    found = history.judge()
+
+    assert violated(found) == {"X1", "POOL"}
+    assert found["X1"].witnesses == 3
+    holding = {id_ for id_, finding in found.items() if finding.state == CheckState.HOLDS}
+    assert holding == {"X3", "X11", "MP1I", "MP2F"}
+
+
+def test_an_empty_journal_and_empty_tables_prove_nothing() -> None:
+    found = History().judge()
+
+    assert {id_ for id_, finding in found.items() if finding.state == CheckState.HOLDS} == {"MP1I", "MP2F", "POOL"}
+    assert violated(found) == set()
+    assert "there was nothing to compare" in found["X1"].detail
+
+
+def test_a_check_that_cannot_be_run_is_undecided_and_the_others_have_their_say() -> None:
+    def fail(_case: Any) -> Any:
+        raise KeyError("no such column")
+
+    history = clean()
+    case = history.case()
+    crashed, *others = judge([Check("X0", "Nothing fails.", "nothing", fail), *CHECKS], case)
+
+    assert (crashed.state, crashed.crashed, crashed.compared) == (CheckState.UNDECIDED, True, 0)
+    assert "KeyError: 'no such column'" in crashed.detail
+    assert {finding.state for finding in others} == {CheckState.HOLDS}
+
+
+def test_what_still_wrote_makes_everything_undecided() -> None:
+    history = clean()
+    history.seen["disturbance"] = "a client (pid 7) had not ended"
+    found = history.judge()
+
+    assert {finding.state for finding in found.values()} == {CheckState.UNDECIDED}
+    assert found["X1"].detail == "not quiescent: a client (pid 7) had not ended"
+
+
+def test_what_still_wrote_is_no_excuse_for_a_loss() -> None:
+    history = clean()
+    history.seen["disturbance"] = "a client (pid 7) had not ended"
+    history.rows.remove(history.row(1))
+
+    assert violated(history.judge()) == {"X1"}
+
+
+def test_unknown_outcomes_are_resolved_by_their_key() -> None:
+    history = clean()
+    case = history.case()
+
+    # 3 was stored, 4 was not; 11 sent the key of 1, which is stored.
+    assert case.resolved() == {"unknown": 3, "committed": 2, "absent": 1, "share": 3 / 11}
+
+
+def test_a_witness_shows_what_was_sent_answered_and_stored() -> None:
+    history = clean()
+    history.row(2).update(message_content="other")
+    finding = history.judge()["X5"]
+
+    key = ids.key(RUN, 2)
+    assert finding.witnesses == 1
+    assert finding.first["operation"] == 2
+    assert finding.first["key"] == key
+    assert [(a["operation"], a["outcome"]) for a in finding.first["attempts"]] == [(2, "ACK"), (6, "REJECT")]
+    assert finding.first["expected"]["user_id"] == ids.uuid_of(2)
+    assert finding.first["expected"]["message_content"] == messages.content(2)
+    assert finding.first["stored"][0]["message_content"] == "other"
+    assert finding.sql == f"SELECT * FROM message_logs WHERE idempotency_key = '{key}';"
+
+
+def test_the_worst_of_what_is_stored_too_often_is_shown_beside_the_first() -> None:
+    history = clean()
+    history.store(1, 1)
+    history.store(2, 2)
+    history.store(2, 2)
+    finding = history.judge()["X4"]
+
+    assert (finding.first["operation"], finding.worst["operation"]) == (1, 2)
+    assert len(finding.worst["stored"]) == 3
+
+
+def test_effects_are_told_on_the_clock_of_the_journals() -> None:
+    history = clean()
+    history.seen["clock_offset"] = 3_600_000_000_000
+    for row in history.rows:
+        row["created_at"] += pd.Timedelta("1h")
+        row["sent_at"] += pd.Timedelta("1h")
+    history.row(3).update(status="SCHEDULED", sent_at=pd.NaT)
+    effects = history.case().effects()
+
+    assert [tuple(map(int, effect)) for effect in effects] == [
+        (1, 1_000_000, 11_000_000),
+        (2, 2_000_000, 12_000_000),
+        (3, 3_000_000, 0),
+        (8, 8_000_000, 18_000_000),
+    ]
+
+
+@given(st.lists(st.tuples(st.integers(0, 2**62), st.integers(1, 11_000)), max_size=20, unique_by=lambda pair: pair[0]))
+def test_what_must_be_stored_is_what_the_facts_say_was_sent(sent: list[tuple[int, int]]) -> None:
+    keys = pd.DataFrame({"key": [op for op, _ in sent], "subject": [user for _, user in sent]}, dtype="int64")
+    found = expected(RUN, keys)
+
+    assert len(found) == len(sent)
+    for (op, user), stored in zip(sent, found.to_dict("records"), strict=True):
+        body = messages.body(RUN, op, user, op)
+        assert stored == {
+            "user_id": body["userId"],
+            "message_type": body["messageType"],
+            "message_content": body["messageContent"],
+            "scheduled_send_time": pd.Timestamp(body["scheduledSendTime"]).tz_localize(None),
+        }
+
+
+@given(st.lists(st.one_of(st.integers(0, 2**63 - 1).map(lambda op: f"{op:016x}"), st.text(max_size=20))))
+def test_a_key_names_an_operation_only_if_it_is_just_as_the_facts_make_it(suffixes: list[str]) -> None:
+    for suffix, op in zip(suffixes, operations(suffixes).tolist(), strict=True):
+        numbered = re.fullmatch("[0-7][0-9a-f]{15}", suffix)
+        assert op == (int(suffix, 16) if numbered else -1)
+
+
+OUTCOMES = st.sampled_from(
+    ["ACK", "ACK", "UNKNOWN", "UNKNOWN, stored", "REJECT", "NOT_SENT", "SHED", "repeat", "conflict", "race"]
+)
+
+
+@given(st.lists(OUTCOMES, min_size=1, max_size=30), st.integers(min_value=0))
+def test_no_clean_history_violates_anything_and_any_loss_in_it_is_seen(sent: list[str], pick: int) -> None:
+    history = History()
+    acknowledged: list[int] = []
+    for op, what in enumerate(sent, 1):
+        number, user = op * 2, op * 2
+        if what in ("repeat", "conflict"):
+            if acknowledged:
+                key = acknowledged[pick % len(acknowledged)]
+                history.send(number, what, "REPLAY" if what == "repeat" else "REJECT", key, key)
+            continue
+        outcome = "ACK" if what == "race" else what.split(",")[0]
+        history.send(number, "race" if what == "race" else "process", outcome, user)
+        if what == "race":
+            history.send(number + 1, "race", "REPLAY", user, number, partner=True)
+        if what in ("ACK", "race", "UNKNOWN, stored"):
+            history.store(number, user)
+        if outcome == "ACK":
+            acknowledged.append(number)
+
+    found = history.judge()
+    assert violated(found) == set()
+    assert not any(finding.crashed for finding in found.values())
+    if acknowledged:
+        history.rows.remove(history.row(acknowledged[pick % len(acknowledged)]))
+        assert violated(history.judge()) == {"X1"}
+
+
+HEADER = {"run": RUN, "worker": 0, "kinds": list(messages.MIX), "wall_ns": WALL + 50, "mono_ns": 50}
+
+
+def _journal(folder: Path, worker: int = 0, name: str | None = None, **header: Any) -> Journal:
+    return Journal(folder / (name or f"journal-{worker}.bin"), {**HEADER, "worker": worker, **header})
+
+
+def test_a_journal_is_read_as_it_was_written_and_an_open_operation_is_unknown(tmp_path: Path) -> None:
+    with _journal(tmp_path) as journal:
+        done = journal.begin(0, 5, 10, 1, 0, 17, None, 0)
+        journal.end(done, Outcome.ACK, 201, Failure.NONE, 99, 20)
+        journal.begin(4, 5, 30, 1, 0, 18, done, 1)
+    sent = ledger(RUN, read_all(tmp_path))
+
+    assert sent.ops.drop(columns="clock").to_dict("records") == [
+        {
+            "op": 0,
+            "kind": "process",
+            "outcome": Outcome.ACK,
+            "subject": 17,
+            "key_of": 0,
+            "answer": 99,
+            "start": 10,
+            "end": 20,
+            "status": 201,
+            "partner": False,
+        },
+        {
+            "op": 1,
+            "kind": "race",
+            "outcome": Outcome.UNKNOWN,
+            "subject": 18,
+            "key_of": 0,
+            "answer": 0,
+            "start": 30,
+            "end": 0,
+            "status": 0,
+            "partner": True,
+        },
+    ]
+    assert set(sent.ops["clock"]) == {WALL}
+    assert (sent.began, sent.ended) == (WALL + 50, WALL + 50)
+
+
+def test_the_attempts_of_one_key_have_one_effect_together(tmp_path: Path) -> None:
+    with _journal(tmp_path) as journal:
+        for outcome in (Outcome.UNKNOWN, Outcome.REJECT, Outcome.NOT_SENT, Outcome.ACK):
+            journal.end(journal.begin(0, 0, 1, 0, 0, 7, None, 0), outcome, 0, Failure.NONE, 0, 2)
+        for outcome in (Outcome.REPLAY, Outcome.UNKNOWN):
+            journal.end(journal.begin(1, 0, 1, 0, 0, 7, 3, 0), outcome, 0, Failure.NONE, 0, 2)
+    keys = ledger(RUN, read_all(tmp_path)).keys
+
+    assert keys[["key", "lower", "upper", "acks"]].to_numpy().tolist() == [
+        [0, 0, 1, 0],
+        [1, 0, 0, 0],
+        [2, 0, 0, 0],
+        [3, 1, 1, 1],
+    ]
+
+
+def test_a_record_that_was_cut_in_the_middle_is_left_out(tmp_path: Path) -> None:
+    journal = _journal(tmp_path)
+    for _ in range(2):
+        journal.end(journal.begin(0, 0, 1, 0, 0, 7, None, 0), Outcome.ACK, 201, Failure.NONE, 1, 2)
+    cut = tmp_path / "cut"
+    cut.mkdir()
+    (cut / "journal-0.bin").write_bytes(journal.path.read_bytes()[: HEADER_BYTES + RECORD.itemsize + 20])
+    journal.close()
+
+    assert ledger(RUN, read_all(cut)).ops["op"].tolist() == [0]
+
+
+def test_two_journals_that_would_give_equal_numbers_are_refused(tmp_path: Path) -> None:
+    _journal(tmp_path, name="journal-a.bin").close()
+    _journal(tmp_path, name="journal-b.bin").close()
+
+    with pytest.raises(JournalError, match="expected each worker once"):
+        read_all(tmp_path)
+
+
+@pytest.mark.parametrize("header", [{"run": "20261120T235501ffffff"}, {"kinds": ["other"]}])
+def test_journals_of_another_run_or_with_other_kinds_are_refused(tmp_path: Path, header: dict[str, Any]) -> None:
+    _journal(tmp_path, **header).close()
+    journals = read_all(tmp_path)
+    other = tmp_path / "other"
+    other.mkdir()
+    _journal(other, 1).close()
+
+    with pytest.raises(JournalError, match="expected run"):
+        ledger(RUN, [*read_all(other), *journals])
+
+
+def test_the_journals_of_several_processes_are_one_ledger(tmp_path: Path) -> None:
+    for worker in (1, 0):
+        with _journal(tmp_path, worker, mono_ns=50 + worker) as journal:
+            journal.begin(0, 0, 1, 0, 0, 7, None, 0)
+    sent = ledger(RUN, read_all(tmp_path))
+
+    assert sent.ops["op"].tolist() == [0, ids.operation(1, 0)]
+    assert sent.ops["clock"].tolist() == [WALL, WALL - 1]
+    assert np.array_equal(sent.keys["key"], sent.ops["op"])

@@ -1,0 +1,81 @@
+"""`python -m verification RUN_FOLDER`: whether the database of DATABASE_URL agrees with the answers of a run."""
+
+import argparse
+import importlib
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness import check, database, effects, errors, journal
+from harness.check import Finding
+from harness.outcomes import Outcome
+from harness.run import Run
+from verification import checks
+from verification.ledger import Ledger, ledger
+
+
+def main() -> int:
+    """Judge the run in the folder on the command line."""
+    parser = argparse.ArgumentParser(prog="python -m verification", description=__doc__)
+    parser.add_argument("folder", type=Path, metavar="RUN_FOLDER", help="e.g. reports/runs/peak/latest")
+    verify(Run.open(parser.parse_args().folder), database.from_environment())
+    return 0
+
+
+def verify(run: Run, url: str) -> list[Finding]:
+    """Judge `run` by the database at `url` and leave what was found in its folder, also if the database fails."""
+    began = time.perf_counter()
+    system = importlib.import_module(f"verification.{run.scenario.system}")
+    sent = ledger(run.id, journal.read_all(run.folder))
+    (run.folder / effects.FILE).unlink(missing_ok=True)
+    about: dict[str, Any] = {"resolved": None, "observation": None}
+    try:
+        seen = system.observe(url, run, sent)
+        case = system.case(sent, seen)
+        about = {"resolved": case.resolved(), "observation": seen.as_json()}
+        effects.write(run.folder, case.effects())
+        findings: list[Finding] = system.judge(case)
+    except errors.ProofloadError:
+        raise
+    except Exception as error:  # the run is over and can't be repeated: what is known of it must not be lost
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        findings = checks.undecided(system.CHECKS, f"the database could not be read: {reason}")
+    run.write(
+        check.FILE,
+        {
+            "schema": check.SCHEMA,
+            "run": run.id,
+            "system": run.scenario.system,
+            "checks": [finding.as_json() for finding in findings],
+            "outcomes": outcomes(sent),
+            **about,
+            "seconds": round(time.perf_counter() - began, 3),
+        },
+    )
+    for finding in findings:
+        print(line(finding))
+    return findings
+
+
+def outcomes(sent: Ledger) -> dict[str, dict[str, int]]:
+    """How many operations of each kind had which outcome."""
+    counted: dict[str, dict[str, int]] = {}
+    for kind, ops in sent.ops.groupby("kind", observed=True):
+        found, counts = np.unique(ops["outcome"].to_numpy(), return_counts=True)
+        counted[str(kind)] = {Outcome(n).name: count for n, count in zip(found, counts.tolist(), strict=True)}
+    return counted
+
+
+def line(finding: Finding) -> str:
+    """One line for a terminal."""
+    title = finding.title[0].lower() + finding.title[1:].rstrip(".")
+    counted = f"{finding.compared:,} compared"
+    if finding.witnesses:
+        counted = f"{finding.witnesses:,} of {counted}"
+    return f"{finding.state:<9}  {finding.id:<4}  {title}: {counted}{f'; {finding.detail}' if finding.detail else ''}"
+
+
+if __name__ == "__main__":
+    errors.command(main)

@@ -1,0 +1,192 @@
+"""A journal and what the database holds, laid side by side: key by key, row by row."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from harness.effects import EFFECT
+from harness.outcomes import Outcome
+from systems import ids
+from verification.ledger import Array, Ledger, Mask, find
+from verification.rows import Source
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observation:
+    """What was read of the database, in one snapshot. Each system adds what its own checks need."""
+
+    source: ClassVar[Source]
+    """Where it was read."""
+
+    settings: dict[str, str]
+    taken: pd.Timestamp
+    """When the snapshot was taken, by the database's clock."""
+    clock_offset: int
+    """ns by which the database's clock is ahead of ours."""
+    drained_seconds: float | None
+    disturbance: str
+    """Why it was not quiescent; "" = it was."""
+    rows: pd.DataFrame
+    """The rows of this run, as `verification.rows.own` gives them."""
+    foreign: pd.DataFrame
+    """What was stored meanwhile about the same things under other keys, as `verification.rows.foreign` gives it."""
+
+    def as_json(self) -> dict[str, Any]:
+        """As integrity.json holds it."""
+        return {
+            "settings": self.settings,
+            "snapshot": self.taken.isoformat(),
+            "clock_offset_seconds": self.clock_offset / 1e9,
+            "drained_seconds": self.drained_seconds,
+            "quiescent": not self.disturbance,
+            "disturbance": self.disturbance,
+            "rows": len(self.rows),
+            "foreign_rows": len(self.foreign),
+        }
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a check found: a Finding without what is the same each time."""
+
+    compared: int
+    witnesses: int = 0
+    detail: str = ""
+    first: dict[str, Any] = field(default_factory=dict)
+    worst: dict[str, Any] = field(default_factory=dict)
+    sql: str = ""
+    undecided: str = ""
+    """Why it can't be decided, although things were compared."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a check looks at. Lines of the ledger's keys and rows of the observation are named by their position."""
+
+    ledger: Ledger
+    seen: Any
+    """The system's Observation."""
+    content: Callable[[str, pd.DataFrame], pd.DataFrame]
+    """What must be stored for keys of a run, column by column."""
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """The rows of the run."""
+        rows: pd.DataFrame = self.seen.rows
+        return rows
+
+    @cached_property
+    def row_key(self) -> Array:
+        """For each row, the line of its key; −1 if no operation sent that key."""
+        place, there = find(self.ledger.keys["key"].to_numpy(), self.rows["op"].to_numpy())
+        return np.where(there, place, -1)
+
+    @cached_property
+    def copies(self) -> Array:
+        """For each key, how many rows it has."""
+        return np.bincount(self.row_key[self.row_key >= 0], minlength=len(self.ledger.keys))
+
+    @cached_property
+    def key_row(self) -> Array:
+        """For each key, its first row; −1 if it has none."""
+        first = np.full(len(self.ledger.keys), -1)
+        known = np.flatnonzero(self.row_key >= 0)[::-1]
+        first[self.row_key[known]] = known
+        return first
+
+    @cached_property
+    def digests(self) -> Array:
+        """For each row, what stands in a journal for its id."""
+        return np.fromiter(map(ids.digest, self.rows["id"].tolist()), np.int64, len(self.rows))
+
+    def named(self, attempts: Array) -> Mask:
+        """For each of `attempts` (lines of ops), whether its answer is the id of a row of its key."""
+        key, answer = self.ledger.key_place[attempts], self.ledger.ops["answer"].to_numpy()[attempts]
+        row = self.key_row[key]
+        right = row >= 0
+        right[right] = self.digests[row[right]] == answer[right]
+        several = np.flatnonzero((self.row_key >= 0) & (self.copies[self.row_key] > 1))
+        stored = set(zip(self.row_key[several].tolist(), self.digests[several].tolist(), strict=True))
+        for n in np.flatnonzero(~right & (self.copies[key] > 1)):
+            right[n] = (key[n], answer[n]) in stored
+        return right
+
+    def resolved(self) -> dict[str, Any]:
+        """What became of the operations whose outcome is not known: their key is there, or it isn't."""
+        unknown = self.ledger.unknown
+        committed = int(np.count_nonzero(self.copies[self.ledger.key_place[unknown]]))
+        total = int(unknown.sum())
+        share = total / len(unknown) if total else 0.0
+        return {"unknown": total, "committed": committed, "absent": total - committed, "share": share}
+
+    def effects(self) -> Any:
+        """When each effect was stored and completed, on the clock of the journals (harness.effects.EFFECT)."""
+        stored = np.flatnonzero(self.key_row >= 0)
+        rows, keys = self.rows.iloc[self.key_row[stored]], self.ledger.keys.iloc[stored]
+        effects = np.zeros(len(stored), EFFECT)
+        effects["op"] = keys["key"]
+        for name, column in (("committed", self.seen.source.committed), ("completed", self.seen.source.completed)):
+            here = rows[column].to_numpy().astype(np.int64) * 1000 - self.seen.clock_offset - keys["clock"].to_numpy()
+            effects[name] = np.where(rows[column].isna(), 0, here)
+        return effects
+
+    def broken(self, compared: int, keys: Array, detail: str, worst: int | None = None) -> Found:
+        """What is found if `keys`, in order, break the invariant: the first one is shown, and the `worst`."""
+        if not len(keys):
+            return Found(compared)
+        return Found(
+            compared,
+            len(keys),
+            detail,
+            self.witness(int(keys[0])),
+            {} if worst is None else self.witness(worst),
+            self.sql(ids.key(self.ledger.run, int(self.ledger.keys["key"].iloc[keys[0]]))),
+        )
+
+    def witness(self, key: int) -> dict[str, Any]:
+        """All that is known of a key: what was sent, what was answered, what must be stored, and what is."""
+        ledger = self.ledger
+        line = ledger.keys.iloc[[key]]
+        attempts = ledger.ops[ledger.key_place == key]
+        return {
+            "operation": int(line["key"].iloc[0]),
+            "key": ids.key(ledger.run, int(line["key"].iloc[0])),
+            "attempts": [
+                {
+                    "operation": int(attempt.op),
+                    "kind": str(attempt.kind),
+                    "outcome": Outcome(attempt.outcome).name,
+                    "status": int(attempt.status),
+                    "began": _wall(attempt.start + attempt.clock),
+                    "ended": _wall(attempt.end + attempt.clock) if attempt.end else None,
+                    "answer": int(attempt.answer),
+                }
+                for attempt in attempts.itertuples()
+            ],
+            "expected": shown(self.content(ledger.run, line))[0],
+            "stored": shown(self.rows[self.row_key == key]),
+        }
+
+    def sql(self, key: str) -> str:
+        """The query that shows the rows under `key`."""
+        literal = key.replace("'", "''")
+        return f"SELECT * FROM {self.seen.source.table} WHERE {self.seen.source.key} = '{literal}';"
+
+
+def shown(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The lines of `frame` in words that JSON has."""
+    return [{str(name): _plain(value) for name, value in line.items()} for line in frame.to_dict("records")]
+
+
+def _plain(value: Any) -> Any:
+    if pd.isna(value):
+        return None
+    return _wall(value) if isinstance(value, pd.Timestamp) else value
+
+
+def _wall(moment: pd.Timestamp | int) -> str:
+    return f"{pd.Timestamp(moment).isoformat()}Z"

@@ -1,0 +1,61 @@
+"""Each check is judged by itself: one that can't be run, or compared nothing, is UNDECIDED, and never hides another."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from harness.check import Finding
+from harness.verdict import CheckState
+from verification.case import Case, Found
+
+
+@dataclass(frozen=True)
+class Check:
+    """An invariant, and how it is found out whether it holds."""
+
+    id: str
+    title: str
+    """A sentence that is true if it holds."""
+    what: str
+    """What is compared."""
+    find: Callable[[Case], Found]
+
+
+def judge(checks: Iterable[Check], case: Case) -> list[Finding]:
+    """What each of `checks` says of `case`."""
+    return [_judge(check, case) for check in checks]
+
+
+def undecided(checks: Iterable[Check], reason: str) -> list[Finding]:
+    """The findings if nothing could be looked at, for `reason`."""
+    return [Finding(c.id, c.title, CheckState.UNDECIDED, 0, c.what, detail=reason, crashed=True) for c in checks]
+
+
+def _judge(check: Check, case: Case) -> Finding:
+    try:
+        found = check.find(case)
+    except Exception as error:  # whatever it is: the other checks have their say
+        return undecided([check], f"the check could not be run: {type(error).__name__}: {error}")[0]
+    state, detail = CheckState.UNDECIDED, found.detail
+    if found.witnesses:
+        # What breaks the invariant does so at any moment: that something still wrote is no excuse.
+        state = CheckState.VIOLATED
+    elif not found.compared:
+        detail = f"there was nothing to compare: {check.what}"
+    elif found.undecided:
+        detail = found.undecided
+    elif case.seen.disturbance:
+        detail = f"not quiescent: {case.seen.disturbance}"
+    else:
+        state = CheckState.HOLDS
+    return Finding(
+        check.id,
+        check.title,
+        state,
+        found.compared,
+        check.what,
+        found.witnesses,
+        detail,
+        found.first,
+        found.worst,
+        found.sql,
+    )

@@ -1,0 +1,158 @@
+"""Keys are unique and references lead somewhere: in the rows themselves, and kept so by constraints in force."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from verification.case import Found
+from verification.reading import Reader
+
+
+@dataclass(frozen=True)
+class UniqueKey:
+    """A column of which each value stands in one row only."""
+
+    table: str
+    column: str
+    rows: int
+    """How many rows the table has."""
+    repeated: pd.DataFrame
+    """The values that stand in several rows, most often first: value, copies."""
+    indexes: dict[str, bool]
+    """The definitions of the unique indexes on just this column, and whether each is in force."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A column that names a row of another table."""
+
+    table: str
+    column: str
+    parent: str
+    rows: int
+    """How many rows the table has."""
+    orphans: pd.DataFrame
+    """Rows that name none: id, value."""
+    constraints: dict[str, str]
+    """The foreign keys on just this column, and what is missing to each; "" = it is in force."""
+
+
+def unique_key(reader: Reader, table: str, column: str) -> UniqueKey:
+    """What stands in `table`, and what keeps `column` unique there."""
+    repeated = reader.frame(
+        f"SELECT {column}, count(*) FROM {table} GROUP BY 1 HAVING count(*) > 1 ORDER BY 2 DESC, 1",
+        {"value": "str", "copies": "int64"},
+    )
+    indexes = reader.rows(
+        """
+        SELECT pg_get_indexdef(indexrelid), indisvalid AND indisready AND indislive FROM pg_index
+        WHERE indrelid = %(table)s::regclass AND indisunique AND indpred IS NULL AND indnkeyatts = 1 AND indkey[0] =
+            (SELECT attnum FROM pg_attribute WHERE attrelid = indrelid AND attname = %(column)s)
+        """,
+        {"table": table, "column": column},
+    )
+    return UniqueKey(table, column, _rows(reader, table), repeated, dict(indexes))
+
+
+def reference(reader: Reader, table: str, column: str, parent: str) -> Reference:
+    """What `column` of `table` names in `parent` (by its id), and what keeps it so."""
+    orphans = reader.frame(
+        f"SELECT c.id, c.{column} FROM {table} c LEFT JOIN {parent} p ON p.id = c.{column} "
+        "WHERE p.id IS NULL ORDER BY 1",
+        {"id": "str", "value": "str"},
+    )
+    # conenforced came with PostgreSQL 18.
+    constraints = reader.rows(
+        """
+        SELECT conname, concat_ws(', ',
+            CASE WHEN NOT convalidated THEN 'it was never validated' END,
+            CASE WHEN to_jsonb(c) ->> 'conenforced' = 'false' THEN 'it is not enforced' END,
+            CASE WHEN EXISTS (SELECT FROM pg_trigger WHERE tgconstraint = c.oid AND tgenabled NOT IN ('O', 'A'))
+                THEN 'its triggers are disabled' END)
+        FROM pg_constraint c WHERE contype = 'f' AND conrelid = %(table)s::regclass AND confrelid = %(parent)s::regclass
+        AND conkey = (SELECT ARRAY[attnum] FROM pg_attribute WHERE attrelid = conrelid AND attname = %(column)s)
+        """,
+        {"table": table, "parent": parent, "column": column},
+    )
+    return Reference(table, column, parent, _rows(reader, table), orphans, dict(constraints))
+
+
+def stored_once(unique: UniqueKey) -> Found:
+    """Whether each value stands in one row: by the rows."""
+    if unique.repeated.empty:
+        return Found(unique.rows)
+    first = unique.repeated.iloc[0]
+    value, copies = None if pd.isna(first["value"]) else str(first["value"]), int(first["copies"])
+    condition = f"{unique.column} IS NULL" if value is None else f"{unique.column} = {_literal(value)}"
+    shown = {unique.column: value, "rows": copies}
+    return Found(
+        unique.rows,
+        len(unique.repeated),
+        f"{len(unique.repeated):,} keys stand in more than one row; most often {value}, in {copies:,}",
+        shown,
+        shown,
+        f"SELECT * FROM {unique.table} WHERE {condition};",
+    )
+
+
+def index_stands(unique: UniqueKey) -> Found:
+    """Whether a unique index is in force."""
+    if any(unique.indexes.values()):
+        return Found(1)
+    invalid = f": {'; '.join(unique.indexes)} is not valid" if unique.indexes else ""
+    return Found(
+        1,
+        1,
+        f"no unique index on {unique.table} ({unique.column}) is in force{invalid}: equal keys would both be stored",
+        {"indexes": list(unique.indexes)},
+        sql=f"SELECT indexrelid::regclass, * FROM pg_index WHERE indrelid = '{unique.table}'::regclass;",
+    )
+
+
+def leads_somewhere(reference: Reference) -> Found:
+    """Whether each row names one of the parent: by the rows."""
+    if reference.orphans.empty:
+        return Found(reference.rows)
+    table, column, parent = reference.table, reference.column, reference.parent
+    first = reference.orphans.iloc[0]
+    value = None if pd.isna(first["value"]) else str(first["value"])
+    return Found(
+        reference.rows,
+        len(reference.orphans),
+        f"{len(reference.orphans):,} rows of {table} name none of {parent}; the first has {column} {value}. "
+        f"{_foreign_key(reference) or 'A foreign key is in force all the same: it was passed by'}",
+        {"id": str(first["id"]), column: value},
+        sql=f"SELECT c.* FROM {table} c LEFT JOIN {parent} p ON p.id = c.{column} WHERE p.id IS NULL;",
+    )
+
+
+def foreign_key_stands(reference: Reference) -> Found:
+    """Whether a foreign key is in force."""
+    missing = _foreign_key(reference)
+    if not missing:
+        return Found(1)
+    return Found(
+        1,
+        1,
+        f"{missing}: a row that names none would be stored",
+        {"constraints": reference.constraints},
+        sql=f"SELECT * FROM pg_constraint WHERE conrelid = '{reference.table}'::regclass;",
+    )
+
+
+def _foreign_key(reference: Reference) -> str:
+    """Why no foreign key is in force; "" if one is."""
+    if not reference.constraints:
+        return f"No foreign key leads from {reference.table} ({reference.column}) to {reference.parent}"
+    if not all(reference.constraints.values()):
+        return ""
+    return "; ".join(f"Foreign key {name}: {missing}" for name, missing in reference.constraints.items())
+
+
+def _rows(reader: Reader, table: str) -> int:
+    return int(reader.row(f"SELECT count(*) FROM {table}")[0])
+
+
+def _literal(value: str) -> str:
+    quoted = value.replace("'", "''")
+    return f"'{quoted}'"

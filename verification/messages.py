@@ -1,0 +1,250 @@
+"""Acknowledged messages are stored once and sent once, refused ones never; the pool of users is as it was seeded."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+
+from harness.check import Finding
+from harness.outcomes import Outcome
+from harness.run import Run
+from schema.messages import MESSAGE_LOGS, POOL_COUNT_SQL, POOL_DIGEST_SQL, USERS
+from systems import ids, messages
+from verification import belonging, checks, constraints, idempotency, rows
+from verification.case import Case, Found, Observation
+from verification.checks import Check
+from verification.ledger import Array, Ledger, find
+from verification.ledger_checks import differs, invariants
+from verification.quiescence import still
+from verification.reading import MOMENT, reader
+
+SOURCE = rows.Source(
+    MESSAGE_LOGS.name,
+    key="idempotency_key",
+    committed="created_at",
+    completed="sent_at",
+    columns={
+        "id": "str",
+        "user_id": "str",
+        "message_type": "str",
+        "message_content": "str",
+        "scheduled_send_time": MOMENT,
+        "status": "str",
+        "created_at": MOMENT,
+        "sent_at": MOMENT,
+    },
+)
+IN_POOL = f"user_id BETWEEN '{ids.uuid_of(0)}' AND '{ids.UUID_PREFIX}ffffffffffff'"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Messages(Observation):
+    """What was read of users and messages."""
+
+    source = SOURCE
+
+    early: pd.DataFrame
+    """The run's rows before the drain: op, status, sent_at."""
+    keys: constraints.UniqueKey
+    users: constraints.Reference
+    pool: int
+    """How many users the pool has."""
+    pool_digest: str
+    seeded_digest: str | None
+    """What seeding said of the pool; None if nothing was recorded."""
+
+
+def observe(url: str, run: Run, ledger: Ledger) -> Messages:
+    """Wait until all is delivered and nobody writes, then read all that the checks need, in one snapshot."""
+    table, key = SOURCE.table, SOURCE.key
+    pending = f"SELECT count(*) FROM {table} WHERE status = '{messages.SCHEDULED}' AND {key} LIKE '{ledger.run}-%'"
+    # The latest moment at which this load can have caused anything: another load may have come since.
+    until = ledger.ended + round(run.scenario.timeout_seconds * 1e9)
+    with reader(url) as session:
+        belonging.require(session, ledger, url, table, key)
+        offset = session.clock_offset()
+        early = rows.own(session, ledger.run, SOURCE, ("status", "sent_at"))
+        with still(session, ledger, run.scenario, pending, (table, USERS.name)) as stillness:
+            seen = Messages(
+                settings=session.settings(),
+                taken=pd.Timestamp(session.row("SELECT now()")[0]),
+                clock_offset=offset,
+                drained_seconds=stillness.drained_seconds,
+                disturbance=stillness.disturbance,
+                rows=rows.own(session, ledger.run, SOURCE, SOURCE.columns),
+                foreign=rows.foreign(session, ledger, SOURCE, IN_POOL, ledger.began + offset, until + offset),
+                early=early,
+                keys=constraints.unique_key(session, table, key),
+                users=constraints.reference(session, table, "user_id", USERS.name),
+                pool=session.row(POOL_COUNT_SQL)[0],
+                pool_digest=session.row(POOL_DIGEST_SQL)[0],
+                seeded_digest=run.facts.get("seeding", {}).get("digest"),
+            )
+    return seen
+
+
+def case(ledger: Ledger, seen: Messages) -> Case:
+    """The messages that were sent beside those that are there."""
+    return Case(ledger, seen, expected)
+
+
+def judge(case: Case) -> list[Finding]:
+    """What each of CHECKS says of it."""
+    return checks.judge(CHECKS, case)
+
+
+def expected(run: str, keys: pd.DataFrame) -> pd.DataFrame:
+    """What must be stored under `keys` (key, subject): `systems.messages.body`, for a million at once."""
+    op = keys["key"].to_numpy()
+    number, which = np.unique(keys["subject"].to_numpy(), return_inverse=True)
+    latest = datetime.fromisoformat(messages.scheduled_send_time(run, 0)).replace(tzinfo=None)
+    return pd.DataFrame(
+        {
+            "user_id": np.array([ids.uuid_of(n) for n in number.tolist()], object)[which],
+            "message_type": [messages.message_type(n) for n in op.tolist()],
+            "message_content": [messages.content(n) for n in op.tolist()],
+            "scheduled_send_time": np.datetime64(latest, "us") - (op % 86_400).astype("timedelta64[s]"),
+        }
+    )
+
+
+def whole(case: Case) -> Found:
+    """X6. SENT and sent_at come together, and not before the message was stored."""
+    stored = case.rows
+    sent, has = stored["status"] == messages.SENT, stored["sent_at"].notna()
+    wrong = np.flatnonzero((sent != has) | (has & ~(stored["sent_at"] >= stored["created_at"])))
+    torn = int((sent != has).sum())
+    return case.broken(
+        len(stored),
+        _keys_of(case, wrong),
+        f"{torn:,} are {messages.SENT} without sent_at, or have it and are not; "
+        f"{len(wrong) - torn:,} were sent before they were stored",
+    )
+
+
+def delivered(case: Case) -> Found:
+    """MP3. Whatever was accepted was sent when the time to drain was over, and stayed so."""
+    status = case.rows["status"].to_numpy()
+    pending, failed = status == messages.SCHEDULED, status == messages.FAILED
+    changed = _not_as_before(case)
+    return case.broken(
+        len(status),
+        np.union1d(_keys_of(case, np.flatnonzero(pending | failed)), changed),
+        f"of {len(status):,} stored, {int((status == messages.SENT).sum()):,} are {messages.SENT}, "
+        f"{int(pending.sum()):,} still {messages.SCHEDULED}, {int(failed.sum()):,} {messages.FAILED}; "
+        f"{len(changed):,} are not as they were before the drain",
+    )
+
+
+def _not_as_before(case: Case) -> Array:
+    """The keys of messages that were there before the drain and are gone, or were SENT and are so no more or anew."""
+    before = case.seen.early[case.seen.early["op"] >= 0].reset_index(drop=True)
+    # A key that stands twice gives several pairs: one that stayed as it was is enough.
+    pairs = before.reset_index().merge(case.rows[["op", "status", "sent_at"]], on="op", suffixes=("", "_now"))
+    sent, sent_now = pairs["status"] == messages.SENT, pairs["status_now"] == messages.SENT
+    stayed = ~sent | (sent_now & ~differs(pairs["sent_at"], pairs["sent_at_now"]))
+    changed = np.ones(len(before), bool)
+    changed[pairs["index"].to_numpy()[stayed.to_numpy()]] = False
+    place, known = find(case.ledger.keys["key"].to_numpy(), before["op"].to_numpy()[changed])
+    return np.unique(place[known])
+
+
+def conflicting(case: Case) -> Found:
+    """MP5. An outcome that is not known is no acceptance; but what is stored then tells."""
+    ledger = case.ledger
+    conflicts = np.flatnonzero(ledger.kind("conflict") & (case.copies[ledger.key_place] > 0))
+    definite = ledger.outcome(Outcome.ACK, Outcome.REPLAY, Outcome.REJECT)[conflicts]
+    accepted = ledger.outcome(Outcome.ACK, Outcome.REPLAY)[conflicts]
+    stored = case.rows["message_content"].to_numpy()[case.key_row[ledger.key_place[conflicts]]]
+    sent = np.array([messages.content(n) for n in ledger.ops["op"].to_numpy()[conflicts].tolist()], object)
+    overwritten = stored == sent
+    return case.broken(
+        int(definite.sum()),
+        np.unique(ledger.key_place[conflicts[accepted | overwritten]]),
+        f"{int(accepted.sum()):,} messages with another body under a used key were accepted, and "
+        f"{int(overwritten.sum()):,} replaced the first body",
+    )
+
+
+def pool(case: Case) -> Found:
+    """POOL. By number and, if seeding left one, by digest."""
+    seen: Messages = case.seen
+    missing, changed = abs(seen.pool - messages.USERS), seen.seeded_digest not in (None, seen.pool_digest)
+    if not missing and not changed:
+        return Found(
+            seen.pool, detail="" if seen.seeded_digest else "only counted: seeding left no digest to compare with"
+        )
+    return Found(
+        seen.pool,
+        max(missing, 1),
+        f"the pool has {seen.pool:,} users, expected {messages.USERS:,}"
+        if missing
+        else f"the pool has all its {seen.pool:,} users, but they are not as they were seeded",
+        {"users": seen.pool, "digest": seen.pool_digest, "seeded_digest": seen.seeded_digest},
+        sql=f"{POOL_COUNT_SQL};",
+    )
+
+
+def _keys_of(case: Case, positions: Array) -> Array:
+    """The keys of the rows at `positions`; a row of no operation is the matter of X2."""
+    keys = np.unique(case.row_key[positions])
+    return keys[keys >= 0]
+
+
+X1, X2, X3, X4, X5, X11 = invariants("message", messages.EXPECTED, races=True)
+CHECKS = (
+    X1,
+    X2,
+    X3,
+    X4,
+    X5,
+    Check(
+        "X6", "Every delivery is whole: SENT with the time it was sent, after it was stored.", "stored messages", whole
+    ),
+    X11,
+    Check(
+        "MP1",
+        "Every key stands in one row only.",
+        "rows of all runs",
+        lambda case: constraints.stored_once(case.seen.keys),
+    ),
+    Check(
+        "MP1I",
+        "A valid unique index stands behind the keys.",
+        "unique index",
+        lambda case: constraints.index_stands(case.seen.keys),
+    ),
+    Check(
+        "MP2",
+        "Every message belongs to a user.",
+        "rows of all runs against users",
+        lambda case: constraints.leads_somewhere(case.seen.users),
+    ),
+    Check(
+        "MP2F",
+        "A validated foreign key stands behind the users.",
+        "foreign key",
+        lambda case: constraints.foreign_key_stands(case.seen.users),
+    ),
+    Check("MP3", "Every stored message was sent, none failed, and none went back.", "stored messages", delivered),
+    Check(
+        "MP4",
+        "Every replay was answered with the id of the stored message.",
+        "replays against stored messages",
+        idempotency.replayed,
+    ),
+    Check(
+        "MP5",
+        "Another body under a used key was rejected, and the first one kept.",
+        "messages with another body under a used key",
+        conflicting,
+    ),
+    Check(
+        "MP6",
+        "Of two equal messages at one instant, one was stored and the other answered as its replay.",
+        "races",
+        idempotency.raced,
+    ),
+    Check("POOL", "The pool is as it was seeded.", "users", pool),
+)

@@ -1,0 +1,66 @@
+"""The last look is taken when everything is delivered and nobody writes any more; else it says what still stirred."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import monotonic, sleep, time_ns
+
+from harness.plan import Scenario
+from verification.ledger import Ledger
+from verification.reading import Reader
+
+POLL_S = 0.1
+STILL_S = 0.3
+"""How long nothing may change before the last look."""
+
+
+@dataclass(frozen=True)
+class Stillness:
+    """How still the database was at the last look."""
+
+    drained_seconds: float | None
+    """After how long nothing was pending any more; None if something still was."""
+    disturbance: str
+    """Who or what still wrote; "" = nothing: the database was quiescent."""
+
+
+UNANSWERED = (0, 502, 504)
+"""No answer, or that of a proxy which waits no longer: the target may still be at work. After its own 500 it isn't."""
+
+
+def late(ledger: Ledger, timeout_seconds: float) -> float:
+    """For how many seconds from now on an operation that was not answered may still have its effect."""
+    unknown = ledger.ops[ledger.unknown & ledger.ops["status"].isin(UNANSWERED).to_numpy()]
+    if unknown.empty:
+        return 0.0
+    last = int((unknown["start"] + unknown["clock"]).max())
+    return min(max((last - time_ns()) / 1e9 + timeout_seconds, 0.0), timeout_seconds)
+
+
+@contextmanager
+def still(
+    reader: Reader, ledger: Ledger, scenario: Scenario, pending: str, tables: Sequence[str]
+) -> Iterator[Stillness]:
+    """One snapshot, when `pending` (SQL for a count) is 0 and nobody writes to `tables`, or the drain is over."""
+    began = monotonic()
+    settled = began + late(ledger, scenario.timeout_seconds)
+    limit = settled + scenario.drain_seconds
+    drained: float | None = None
+    while True:
+        if reader.row(pending)[0]:
+            drained = None
+        elif drained is None:
+            drained = monotonic() - began
+        over = monotonic() >= limit
+        if not over and (drained is None or reader.writers() or monotonic() < settled):
+            sleep(POLL_S)
+            continue
+        before = reader.fingerprint(tables)
+        sleep(STILL_S)
+        with reader.snapshot():
+            changed, writers = reader.fingerprint(tables) != before, reader.writers()
+            if over or not (changed or writers):
+                disturbances = [f"{', '.join(writers)} had not ended"] if writers else []
+                disturbances += [f"{' or '.join(tables)} changed within {STILL_S} s"] if changed else []
+                yield Stillness(drained, "; ".join(disturbances))
+                return

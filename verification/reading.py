@@ -1,0 +1,137 @@
+"""The database is only read, never written; all that is judged is read in one snapshot."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from io import BytesIO
+from time import time_ns
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from psycopg2.extensions import cursor as Cursor
+
+from harness import database
+
+MOMENT = "moment"
+"""The dtype of a column of `moment()`: read as whole µs, kept as datetime64[us]."""
+NEVER = np.iinfo(np.int64).min
+"""What NumPy keeps for "not a time"."""
+ROUND_TRIPS = 9
+SETTINGS = ("server_version", "default_transaction_isolation", "fsync", "full_page_writes", "synchronous_commit")
+"""What is told of the server beside the checks: durability and isolation are promised under these only."""
+
+# A limit on statements is meant for the application. Memory for the hash of a million keys.
+SESSION = """
+SET default_transaction_read_only = on; SET statement_timeout = 0; SET work_mem = '256MB';
+SET TimeZone = 'UTC'; SET client_encoding = 'UTF8'
+"""
+# A broken index must not vouch for itself: the rows themselves are looked at.
+SNAPSHOT = """
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off; SET LOCAL enable_bitmapscan = off
+"""
+
+
+class Reader:
+    """A session that reads."""
+
+    def __init__(self, cursor: Cursor) -> None:
+        self._cursor = cursor
+
+    def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        """What `sql` gives; a few rows."""
+        self._cursor.execute(sql, parameters)
+        return self._cursor.fetchall()
+
+    def row(self, sql: str, parameters: Mapping[str, Any] | None = None) -> tuple[Any, ...]:
+        """The one row that `sql` gives."""
+        (row,) = self.rows(sql, parameters)
+        return row
+
+    def frame(self, sql: str, dtypes: Mapping[str, str], parameters: Mapping[str, Any] | None = None) -> pd.DataFrame:
+        """What `sql` gives, however many rows; `dtypes` names its columns: int64, str or MOMENT."""
+        lines = BytesIO()
+        query = self._cursor.mogrify(sql, parameters).decode()
+        self._cursor.copy_expert(rf"COPY ({query}) TO STDOUT (FORMAT csv, NULL '\N')", lines)
+        lines.seek(0)
+        moments = [name for name, dtype in dtypes.items() if dtype == MOMENT]
+        frame = pd.read_csv(
+            lines,
+            header=None,
+            names=list(dtypes),
+            dtype={**dtypes, **dict.fromkeys(moments, "int64")},
+            keep_default_na=False,
+            na_values=[r"\N"],
+        )
+        for name in moments:
+            frame[name] = frame[name].to_numpy().view("datetime64[us]")
+        return frame
+
+    def settings(self) -> dict[str, str]:
+        """SETTINGS as they stand in this database."""
+        found = self.rows(
+            "SELECT name, setting FROM pg_settings WHERE name = ANY(%(names)s)", {"names": list(SETTINGS)}
+        )
+        return dict(sorted(found))
+
+    def clock_offset(self) -> int:
+        """ns by which the database's clock is ahead of ours, good to half of the quickest of some round trips."""
+        trips = []
+        for _ in range(ROUND_TRIPS):
+            left = time_ns()
+            (there,) = self.row(f"SELECT {moment('clock_timestamp()')}")
+            back = time_ns()
+            trips.append((back - left, there * 1000 - (left + back) // 2))
+        return int(min(trips)[1])
+
+    def writers(self) -> list[str]:
+        """Who else has written here and not yet ended its transaction, prepared transactions too."""
+        # Locks are shown to every role, what others run is not: so the lock on its own id tells who writes.
+        found = self.rows("""
+            SELECT format('%s (pid %s)', coalesce(nullif(application_name, ''), 'a client'), pid)
+            FROM pg_stat_activity WHERE datname = current_database() AND pid IN (
+                SELECT pid FROM pg_locks WHERE locktype = 'transactionid' AND mode = 'ExclusiveLock' AND granted)
+            AND pid <> pg_backend_pid() AND backend_type IS DISTINCT FROM 'autovacuum worker'
+            UNION ALL SELECT format('prepared transaction %s', gid) FROM pg_prepared_xacts
+            WHERE database = current_database()
+            ORDER BY 1
+        """)
+        return [name for (name,) in found]
+
+    def fingerprint(self, tables: Sequence[str]) -> list[tuple[int, int]]:
+        """Something that any insert, update or delete in `tables` changes: rows, and the sum of who wrote them."""
+        return [self._print(table) for table in tables]
+
+    def _print(self, table: str) -> tuple[int, int]:
+        rows, writers = self.row(f"SELECT count(*), coalesce(sum(xmin::text::bigint), 0) FROM {table}")
+        return int(rows), int(writers)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Within, everything is read as of one moment, and from the tables themselves."""
+        self._cursor.execute(SNAPSHOT)
+        try:
+            yield
+        finally:
+            # After an error of the connection there is nothing to end, and the error is what matters.
+            if not self._cursor.connection.closed:
+                self._cursor.execute("ROLLBACK")
+
+
+@contextmanager
+def reader(url: str) -> Iterator[Reader]:
+    """A session that reads the database at `url`; DatabaseError if there is no connection."""
+    with database.connect(url, "verification") as connection:
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        driver.autocommit = True
+        with driver.cursor() as cursor:
+            cursor.execute(SESSION)
+            yield Reader(cursor)
+
+
+def moment(column: str) -> str:
+    """SQL for a timestamptz as µs since 1970, in whole numbers; NEVER if it is null or infinite."""
+    return (
+        f"coalesce(CASE WHEN isfinite({column}) THEN (extract(epoch FROM {column}) * 1000000)::bigint END, ({NEVER}))"
+    )
