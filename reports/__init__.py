@@ -1,0 +1,1 @@
+"""Samples → figures → rules → one verdict, and its renderings; all of it from the run folder alone."""

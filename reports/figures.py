@@ -1,0 +1,73 @@
+"""The same figure reads the same in every rendering: page, summary, terminal."""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from typing import Any
+
+from harness import units
+from harness.rules import COUNT, DURATION, RATE, SHARE
+
+SYMBOLS = {
+    "GO": "✓",
+    "CONDITIONAL": "!",
+    "NO-GO": "✗",
+    "INVALID": "?",
+    "PASS": "✓",
+    "ERROR": "?",
+    "HOLDS": "✓",
+    "VIOLATED": "✗",
+    "UNDECIDED": "?",
+    "ok": "✓",
+    "broken": "✗",
+}
+"""What stands beside each word of a state, so that no state is told by its colour alone."""
+
+_FORMATS: dict[str, Callable[[float], str]] = {
+    DURATION: units.duration,
+    SHARE: units.share,
+    RATE: units.rate,
+    COUNT: "{:,.0f}".format,
+}
+
+
+def figure(value: float | None, kind: str) -> str:
+    """`value` of a rule's kind with its unit; – if there is none."""
+    return "–" if value is None else _FORMATS[kind](value)
+
+
+def measured(rule: dict[str, Any]) -> str:
+    """What a rule of verdict.json measured; "never" for what is infinitely late."""
+    if rule["value"] is None and rule["state"] != "ERROR":
+        return "never"
+    return figure(rule["value"], rule["kind"])
+
+
+def limit(rule: dict[str, Any]) -> str:
+    """Its limit, with the comparison that was asked for."""
+    return "–" if rule["limit"] is None else f"{rule['comparison']} {figure(rule['limit'], rule['kind'])}"
+
+
+def margin(rule: dict[str, Any]) -> str:
+    """How far the limit is, in words."""
+    left = rule["margin"]
+    if left is None:
+        return "–"
+    if left == 0:
+        return "at its limit"
+    if left > 0:
+        return f"{units.share(left)} {'above' if rule['comparison'].startswith('>') else 'left'}"
+    return f"{units.share(-left)} {'short' if rule['comparison'].startswith('>') else 'over'}"
+
+
+def printable(text: str) -> str:
+    """`text` without what a terminal obeys or XML can't hold: control characters, direction marks, lone surrogates.
+
+    Passwords in URLs are masked too, for what is printed is passed on.
+    """
+    kept = "".join(char if char in "\n\t" or _shows(char) else "\ufffd" for char in text)
+    return re.sub(r"(://)[^/@\s]*@", r"\1***@", kept)
+
+
+def _shows(char: str) -> bool:
+    return unicodedata.category(char) not in ("Cc", "Cf", "Cs") and char not in "\ufffe\uffff"

@@ -1,0 +1,75 @@
+"""Each stage of the plan has its seconds, its share of the arrivals, and the delivery workers that stood behind it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from harness.plan import Scenario
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A stage of the plan on the clock of the load, whose second 0 is when the plan began."""
+
+    phase: str
+    begin: float
+    end: float
+    start_rate: float
+    end_rate: float
+    workers: int | None
+    """The delivery workers in force, if the scenario says how many."""
+    deadline: float
+    """When the next phase that offers load begins, or else the plan ends: by then its effects are to be completed."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasts."""
+        return self.end - self.begin
+
+    @property
+    def arrivals(self) -> float:
+        """How many arrivals it offers."""
+        return (self.start_rate + self.end_rate) / 2 * self.seconds
+
+    @property
+    def loads(self) -> bool:
+        """Whether it offers any load: a pause does not."""
+        return self.arrivals > 0
+
+
+def stretches(scenario: Scenario) -> tuple[Stretch, ...]:
+    """The stages of `scenario` in order."""
+    begins, at = [], 0.0
+    for stage in scenario.stages:
+        begins.append(at)
+        at = round(at + stage.seconds, 9)
+    found: list[Stretch] = []
+    workers = scenario.delivery_workers
+    for place, (stage, begin) in enumerate(zip(scenario.stages, begins, strict=True)):
+        workers = stage.workers or workers
+        later = zip(scenario.stages[place + 1 :], begins[place + 1 :], strict=True)
+        deadline = next((b for s, b in later if s.phase != stage.phase and s.start_rate + s.end_rate > 0), at)
+        end = round(begin + stage.seconds, 9)
+        found.append(Stretch(stage.phase, begin, end, stage.start_rate, stage.end_rate, workers, deadline))
+    return tuple(found)
+
+
+def names(of: Sequence[Stretch]) -> list[str]:
+    """The names of the phases, in the order in which they first came."""
+    return list(dict.fromkeys(stretch.phase for stretch in of))
+
+
+def bands(of: Sequence[Stretch]) -> list[tuple[str, float, float]]:
+    """Phase, begin and end of each run of stages of one phase: what a chart shades."""
+    runs = [list(run) for _, run in groupby(of, key=lambda stretch: stretch.phase)]
+    return [(run[0].phase, run[0].begin, run[-1].end) for run in runs]
+
+
+def arrivals_until(of: Sequence[Stretch], second: float) -> float:
+    """How many arrivals the plan offers before `second`."""
+    total = 0.0
+    for stretch in of:
+        inside = min(max(second - stretch.begin, 0.0), stretch.seconds)
+        slope = (stretch.end_rate - stretch.start_rate) / stretch.seconds
+        total += stretch.start_rate * inside + slope * inside * inside / 2
+    return total

@@ -1,0 +1,134 @@
+"""Every operation of every journal is one row, with the phase that planned it, its outcome, and its effect."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from harness.errors import JournalError
+from harness.journal import PARTNER, Journaled
+from harness.outcomes import Failure, Outcome
+from harness.plan import Scenario
+from reports.phases import Stretch, stretches
+
+OUTCOMES = [outcome.name for outcome in Outcome]
+FAILURES = [failure.name for failure in Failure]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The operations of a run beside the plan that they followed.
+
+    Columns of `frame`; times are seconds since the plan began:
+    op; kind; stage (index into `stretches`); sched, start, end (NaN: open); outcome (OPEN: open);
+    ok (the outcome is one that the kind expects); response_s, service_s (NaN: open); lag_s; waited_s;
+    status; failure; partner (the second half of a race, not an arrival of the plan);
+    committed, completed (of its effect; NaN: none, never).
+    """
+
+    scenario: Scenario
+    stretches: tuple[Stretch, ...]
+    frame: pd.DataFrame
+    planned: int
+    """Arrivals of the plan, as the load processes had counted them."""
+    effects: int | None
+    """How many effects the database held; None if nobody looked."""
+
+    @property
+    def arrivals(self) -> int:
+        """How many of the planned arrivals were begun."""
+        return len(self.frame) - int(self.frame["partner"].sum())
+
+
+def samples(scenario: Scenario, journals: Sequence[Journaled], effects: npt.NDArray[np.void] | None) -> Samples:
+    """The operations of `journals`, each with its effect; JournalError if a record can't be one of theirs."""
+    stages = stretches(scenario)
+    records = np.concatenate([journal.records for journal in journals])
+    sizes = [len(journal.records) for journal in journals]
+    began = np.repeat([_began(journal) for journal in journals], sizes)
+    kinds = list(scenario.mix)
+    for journal in journals:
+        kinds += [name for name in journal.header["kinds"] if name not in kinds]
+    kind = np.concatenate([_kinds(journal, kinds) for journal in journals])
+
+    sched, start, end = records["sched"], records["start"], records["end"]
+    closed = end > 0
+    outcome = np.where(closed, np.minimum(records["outcome"], Outcome.UNKNOWN), Outcome.OPEN)
+    expected = np.zeros((len(kinds), len(OUTCOMES)), bool)
+    for place, name in enumerate(kinds):
+        for word in scenario.expected.get(name, ()):
+            expected[place, Outcome[word]] = True
+    ops = np.concatenate([journal.numbers for journal in journals])
+    columns: dict[str, Any] = {
+        "op": ops,
+        "kind": pd.Categorical.from_codes(kind, pd.Index(kinds)),
+        "stage": _stages(stages, sched - began),
+        "sched": (sched - began) / 1e9,
+        "start": (start - began) / 1e9,
+        "end": np.where(closed, (end - began) / 1e9, np.nan),
+        "outcome": pd.Categorical.from_codes(outcome.astype(np.int8), pd.Index(OUTCOMES)),
+        "ok": expected[kind, outcome],
+        "response_s": np.where(closed, (end - sched) / 1e9, np.nan),
+        "service_s": np.where(closed, (end - start) / 1e9, np.nan),
+        "lag_s": (start - sched) / 1e9,
+        "waited_s": records["waited"] / 1e6,
+        "status": records["status"],
+        "failure": pd.Categorical.from_codes(_known(records["failure"], len(FAILURES)), pd.Index(FAILURES)),
+        "partner": (records["flags"] & PARTNER) > 0,
+        **_effects(ops, effects, _began(journals[0])),
+    }
+    planned = sum(int(journal.header.get("arrivals", 0)) for journal in journals)
+    rows = None if effects is None else len(effects)
+    return Samples(scenario, stages, pd.DataFrame(columns, copy=False), planned, rows)
+
+
+def _began(journal: Journaled) -> int:
+    """When the plan began, on the journal's clock; where nothing says so, with the first operation."""
+    records = journal.records
+    return int(journal.header.get("began") or (records["sched"].min() if len(records) else 0))
+
+
+def _kinds(journal: Journaled, kinds: list[str]) -> npt.NDArray[np.int8]:
+    own = [kinds.index(name) for name in journal.header["kinds"]]
+    kind = journal.records["kind"]
+    if len(kind) and int(kind.max()) >= len(own):
+        raise JournalError(
+            f"{journal.path}: an operation of kind {int(kind.max())}, expected 0 to {len(own) - 1}: "
+            "the journal is damaged. Run the load again"
+        )
+    codes: npt.NDArray[np.int8] = np.array(own, np.int8)[kind]
+    return codes
+
+
+def _known(codes: npt.NDArray[Any], size: int) -> npt.NDArray[np.int8]:
+    """A code that this version does not know becomes -1: no value, but never another one's name."""
+    return np.where(codes < size, codes, -1).astype(np.int8)
+
+
+def _stages(stages: tuple[Stretch, ...], elapsed_ns: npt.NDArray[Any]) -> npt.NDArray[np.int16]:
+    """The stage in which each operation was planned; no pause plans any, its first instant is the load's before it."""
+    ends = np.array([round(stage.end * 1e9) for stage in stages])
+    owner, last = np.zeros(len(stages) + 1, np.int16), 0
+    for place, stage in enumerate(stages):
+        last = place if stage.loads else last
+        owner[place] = last
+    owner[-1] = last
+    return owner[np.searchsorted(ends, elapsed_ns, side="right")]
+
+
+def _effects(
+    ops: npt.NDArray[np.int64], effects: npt.NDArray[np.void] | None, began: int
+) -> dict[str, npt.NDArray[np.float64]]:
+    columns = {name: np.full(len(ops), np.nan) for name in ("committed", "completed")}
+    if effects is not None and len(ops):
+        # Journals come by worker, so `ops` ascends. Reversed: of several effects of one operation the first stands.
+        effects = effects[::-1]
+        places = np.minimum(np.searchsorted(ops, effects["op"]), len(ops) - 1)
+        ours = ops[places] == effects["op"]
+        for name, column in columns.items():
+            moments = effects[name][ours]
+            column[places[ours]] = np.where(moments > 0, (moments - began) / 1e9, np.nan)
+    return columns

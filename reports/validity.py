@@ -1,0 +1,263 @@
+"""Figures mean something only if the load was put on as planned, by a generator that kept up, and counted alike."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.rules import WARM_UP
+from harness.units import duration, share
+from reports import phases
+from reports.evaluate import RuleResult
+from reports.evidence import Evidence, Process
+from reports.statistics import percentile
+
+OK, BROKEN = "ok", "broken"
+
+LATE_S = 0.010
+"""From when on an arrival that was begun after its time is a late one."""
+HELD_UP = 0.9
+"""The share of the lateness that must have been spent without a free user for the target to be the cause of it."""
+SILENCE_S = 3.0
+"""For how long a load process may have said nothing of its health; it speaks once a second."""
+
+SAME_MOMENT_S = 0.5
+"""By how much the plan's second of a change and the one on record may differ."""
+
+
+@dataclass(frozen=True)
+class ValidityResult:
+    """One condition for the figures to mean anything."""
+
+    id: str
+    title: str
+    """A sentence that is true if it holds."""
+    state: str
+    value: str
+    limit: str
+    advice: str
+    """What to do if it does not hold."""
+
+
+def validity(evidence: Evidence, rules: Sequence[RuleResult]) -> list[ValidityResult]:
+    """Every condition that applies to this run, those that hold too."""
+    results = [
+        _sent(evidence),
+        _kept_up(evidence),
+        _reconciled(evidence),
+        _complete(evidence, rules),
+        _successes(evidence),
+        _statuses(evidence),
+        _processes(evidence),
+        _exceptions(evidence),
+        _undisturbed(evidence),
+    ]
+    return [*results, _scaled(evidence)] if evidence.samples.scenario.scales else results
+
+
+def _sent(evidence: Evidence) -> ValidityResult:
+    samples, least = evidence.samples, evidence.samples.scenario.validity.sent
+    begun, planned = samples.arrivals, samples.planned
+    value = f"{begun:,} of {planned:,} planned arrivals were begun ({share(begun / planned if planned else 0.0)})"
+    state = OK if planned and begun >= least * planned else BROKEN
+    if planned and state == BROKEN:
+        late = samples.frame[(samples.frame["lag_s"] > LATE_S) & ~samples.frame["partner"]]
+        if len(late) and late["waited_s"].sum() >= HELD_UP * late["lag_s"].sum():
+            state = OK
+            value += "; the target held all users up, which is for the rule on dropped arrivals to judge"
+    return ValidityResult(
+        "V1",
+        "The planned arrivals were begun, or it was the target that held them up",
+        state,
+        value,
+        f"at least {share(least)}",
+        "Look in load.log for why arrivals were not begun; the generator may need a core of its own.",
+    )
+
+
+def _kept_up(evidence: Evidence) -> ValidityResult:
+    limits = evidence.samples.scenario.validity
+    seconds = evidence.samples.scenario.seconds
+    found = [_loop(process, seconds) for process in evidence.processes]
+    silent = [text for text, _, _ in found if text]
+    frame = evidence.samples.frame
+    # The ticks count from the load's first whole second on; an operation begun late for a free user tells of it all.
+    own = (frame["lag_s"] - frame["waited_s"])[~frame["partner"]]
+    p99 = max((p99 for _, p99, _ in found), default=0.0)
+    longest = max([longest for _, _, longest in found] + [float(own.max()) if len(own) else 0.0])
+    kept_up = not silent and p99 <= limits.loop_lag and longest <= limits.loop_gap
+    return ValidityResult(
+        "V2",
+        "The generator's own loop kept time",
+        OK if kept_up else BROKEN,
+        "; ".join(silent) or f"the loop was {duration(p99)} late at p99 and {duration(longest)} at most",
+        f"{duration(limits.loop_lag)} and {duration(limits.loop_gap)}",
+        "The generator was busy or starved, so its times are not the target's: give it a free core, or less load.",
+    )
+
+
+def _loop(process: Process, seconds: float) -> tuple[str, float, float]:
+    """What is missing of a process's health during the load, if anything; how late its loop was, p99 and at most."""
+    name = f"load process {process.worker}"
+    if process.began is None:
+        return f"{name} never began its load", 0.0, 0.0
+    at = [(line["at"] - process.began) / 1e9 for line in process.health]
+    # A line tells of the time since the line before it; the one across second 0 tells of starting users as well.
+    within = [line for line, before in zip(process.health[1:], at, strict=False) if 0 <= before <= seconds]
+    lags = np.array([lag for line in within for lag in line["lags_us"]]) / 1e6
+    if not len(lags):
+        return f"{name} left no health", 0.0, 0.0
+    marks = np.clip([0.0, *at, seconds], 0.0, seconds)
+    silence = float(np.diff(np.sort(marks)).max())
+    if silence > SILENCE_S:
+        return f"{name} said nothing of its health for {duration(silence)}", 0.0, 0.0
+    return "", percentile(lags, 0.99), float(lags.max())
+
+
+def _reconciled(evidence: Evidence) -> ValidityResult:
+    load, samples = evidence.load or {}, evidence.samples
+    operations, partners = len(samples.frame), int(samples.frame["partner"].sum())
+    ended = operations - int(samples.frame["end"].isna().sum())
+    planned, dropped, requests = load.get("planned"), load.get("dropped"), load.get("requests")
+    same = evidence.load is not None and (
+        requests == ended and planned == samples.planned and planned - dropped + partners == operations
+    )
+    said = "and there is no load.json"
+    if load:
+        said = f"Locust {requests:,}, the plan {planned:,} − {dropped:,} dropped + {partners:,} partners in races"
+    return ValidityResult(
+        "V4",
+        "Journal, Locust and plan count the same operations",
+        OK if same else BROKEN,
+        f"the journal has {operations:,} operations ({ended:,} ended), {said}",
+        "all equal",
+        "Operations were lost or sent past the journal: run again, and report this if it comes back.",
+    )
+
+
+def _complete(evidence: Evidence, rules: Sequence[RuleResult]) -> ValidityResult:
+    samples, load = evidence.samples, evidence.load or {}
+    seen = {samples.stretches[place].phase for place in np.unique(samples.frame["stage"].to_numpy())}
+    kinds = set(samples.frame["kind"].unique())
+    missing = [f"phase {s!r}" for s in phases.names([s for s in samples.stretches if s.loads]) if s not in seen]
+    missing += [f"operation {kind!r}" for kind in samples.scenario.mix if kind not in kinds]
+    missing += [f"rule {rule.text}" for rule in rules if rule.n == 0]
+    values = [f"nothing of {', '.join(missing)}"] if missing else []
+    if not load.get("finished"):
+        values.append(f"the plan was not finished: ended by {load.get('ended_by', 'the end of the load process')}")
+    return ValidityResult(
+        "V12",
+        "Every phase, operation and rule has data, and the load lasted as long as planned",
+        BROKEN if values else OK,
+        "; ".join(values) or f"nothing is missing, over {duration(samples.scenario.seconds)}",
+        "all",
+        "Let the load end by itself; if it did, the profile is too short for its mix.",
+    )
+
+
+def _successes(evidence: Evidence) -> ValidityResult:
+    samples, least = evidence.samples, evidence.samples.scenario.validity.min_successes
+    counted = np.array([stretch.phase != WARM_UP for stretch in samples.stretches])[samples.frame["stage"].to_numpy()]
+    successes = int((samples.frame["ok"].to_numpy() & counted).sum())
+    return ValidityResult(
+        "SUCCESSES",
+        "Enough operations ended as expected for the figures to mean anything",
+        OK if successes >= least else BROKEN,
+        f"{successes:,} operations ended as expected, the warm-up not counted",
+        f"at least {least:,}",
+        "See the failures below; if the target is sound, a longer profile gives more operations.",
+    )
+
+
+def _statuses(evidence: Evidence) -> ValidityResult:
+    limit = evidence.samples.scenario.validity.foreign_statuses
+    contract = evidence.samples.scenario.contract.values()
+    known = [value for value in contract if isinstance(value, int) and not isinstance(value, bool)]
+    status = evidence.samples.frame["status"].to_numpy()
+    answers = status[(status > 0) & (status < 500)]
+    statuses, counts = np.unique(answers[~np.isin(answers, known)], return_counts=True)
+    foreign = int(counts.sum()) / max(len(answers), 1)
+    value = f"{share(foreign)} of {len(answers):,} answers below 500 have another status"
+    if len(counts):
+        value += f", most often {statuses[counts.argmax()]} ({counts.max():,} times)"
+    return ValidityResult(
+        "STATUSES",
+        "The target answers with the statuses of the contract",
+        OK if foreign <= limit else BROKEN,
+        value,
+        f"at most {share(limit)}",
+        "Another service, a gateway, a login or a rate limit may have answered: check TARGET_URL and [contract].",
+    )
+
+
+def _processes(evidence: Evidence) -> ValidityResult:
+    processes = evidence.processes
+    lost = [f"load process {process.worker} did not close its journal" for process in processes if not process.closed]
+    if evidence.load is None:
+        lost.append("the load left no load.json")
+    return ValidityResult(
+        "WORKERS",
+        "Every load process lived to its end",
+        BROKEN if lost else OK,
+        "; ".join(lost) or f"{len(processes)} of {len(processes)} closed their journals",
+        "all",
+        "Look in load.log and for an out-of-memory kill in the kernel's log.",
+    )
+
+
+def _exceptions(evidence: Evidence) -> ValidityResult:
+    exceptions = evidence.load.get("exceptions") if evidence.load else None
+    return ValidityResult(
+        "EXCEPTIONS",
+        "The users' own code raised nothing",
+        OK if exceptions == 0 else BROKEN,
+        "unknown, as there is no load.json" if exceptions is None else f"the users' code raised {exceptions:,} times",
+        "none",
+        "The traceback is in load.log: the locustfile has a defect.",
+    )
+
+
+def _undisturbed(evidence: Evidence) -> ValidityResult:
+    interrupted = evidence.run.facts.get("interrupted")
+    return ValidityResult(
+        "INTERRUPTED",
+        "Nobody interrupted the run",
+        BROKEN if interrupted else OK,
+        f"interrupted: {interrupted}" if interrupted else "it ran undisturbed",
+        "undisturbed",
+        "Run it again and let it end.",
+    )
+
+
+def _scaled(evidence: Evidence) -> ValidityResult:
+    facts, stretches = evidence.run.facts, evidence.samples.stretches
+    changes = [
+        (stretch.begin, stage.workers)
+        for stretch, stage in zip(stretches, evidence.samples.scenario.stages, strict=True)
+        if stage.workers
+    ]
+    wrong = [f"scaling failed: {facts['scaling_failed']}"] if facts.get("scaling_failed") else []
+    for begin, workers in changes:
+        done = _scaled_at(facts.get("scaling") or [], begin, workers)
+        deadline = next((s.begin for s in stretches if s.loads and s.begin >= begin), stretches[-1].end)
+        if done is None:
+            wrong.append(f"{workers} workers were never reached")
+        elif done > deadline:
+            wrong.append(f"{workers} workers were reached {duration(done - deadline)} after their load began")
+    return ValidityResult(
+        "SCALED",
+        "The delivery workers were there before their load began",
+        BROKEN if wrong else OK,
+        "; ".join(wrong) or f"all of {len(changes)} changes were in time",
+        "before the next phase",
+        "Give the change more time: a longer pause before the phase, or a faster PERF_SCALE_CMD.",
+    )
+
+
+def _scaled_at(scaling: Sequence[dict[str, Any]], planned: float, workers: int) -> float | None:
+    """When the change to `workers` that was planned for a second was done, if it was."""
+    for one in scaling:
+        if one["workers"] == workers and abs(one["planned"] - planned) < SAME_MOMENT_S:
+            return one.get("done")
+    return None

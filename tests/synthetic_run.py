@@ -1,0 +1,152 @@
+"""A run folder as load, verification and pipeline leave it, without any of them: each figure in it is known."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness import check, effects, plan
+from harness.check import Finding
+from harness.journal import PARTNER, Journal
+from harness.load import arrivals
+from harness.outcomes import Failure, Outcome
+from harness.run import Run
+from harness.verdict import CheckState
+
+BEGAN = 5_000_000_000_000
+"""Second 0 of the plan on the journal's clock, ns."""
+WALL = 1_900_000_000_000_000_000
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What becomes of an operation; `seconds` after its start, or never."""
+
+    outcome: Outcome
+    status: int = 0
+    seconds: float | None = 0.020
+    failure: Failure = Failure.NONE
+
+
+EXPECTED = {
+    "process": Answer(Outcome.ACK, 201),
+    "repeat": Answer(Outcome.REPLAY, 409),
+    "conflict": Answer(Outcome.REJECT, 409),
+    "stranger": Answer(Outcome.REJECT, 404),
+    "race": Answer(Outcome.ACK, 201),
+}
+HOLDING = (
+    Finding("X1", "Each acknowledged message is stored.", CheckState.HOLDS, 171, "acknowledged messages"),
+    Finding("X4", "No message is stored that nobody sent.", CheckState.HOLDS, 180, "stored messages"),
+)
+TARGET = {"url": "http://127.0.0.1:8000", "ours": True, "processes": 2, "fault": None, "died": False}
+FACTS: dict[str, Any] = {
+    "command": ["python", "-m", "harness", "run", "sustained"],
+    "seed": 1,
+    "interrupted": None,
+    "target": TARGET,
+    "database": {"url": "postgresql://***@127.0.0.1/messages", "server_version": "18.1", "settings": {"fsync": "on"}},
+    "versions": {"proofload": "0.1.0", "locust": "2.47.0"},
+    "host": {"cpu": "Example CPU", "cores": 8, "memory_bytes": 16_000_000_000, "kernel": "6.1", "python": "3.11.9"},
+    "git": {"commit": "0123456789abcdef", "dirty": False},
+    "seeding": {"users": 10_000, "seconds": 0.4},
+    "load": {"exit_code": 0},
+}
+
+Answering = Callable[[int, str, float], Answer]
+
+
+def as_expected(place: int, kind: str, sched: float) -> Answer:
+    """The target does what the contract says, in 20 ms."""
+    return EXPECTED[kind]
+
+
+def taking(seconds: float) -> Answering:
+    """The target does what the contract says, in `seconds`."""
+    return lambda place, kind, sched: Answer(EXPECTED[kind].outcome, EXPECTED[kind].status, seconds)
+
+
+def synthetic_run(
+    runs: Path,
+    scenario: str = "sustained",
+    profile: str = "smoke",
+    *,
+    table: Mapping[str, Any] | None = None,
+    answer: Answering = as_expected,
+    completing: Callable[[float], float | None] = lambda committed: committed + 0.1,
+    dropped: int = 0,
+    lag_s: float = 0.0,
+    waited_s: float = 0.0,
+    lags_us: Iterable[int] = (300,) * 50,
+    health: bool = True,
+    began: bool = True,
+    closed: bool = True,
+    kinds: list[str] | None = None,
+    findings: Iterable[Finding] | None = HOLDING,
+    with_effects: bool = True,
+    load: Mapping[str, Any] | None = {},
+    facts: Mapping[str, Any] | None = None,
+) -> Run:
+    """A run of `scenario`, GO unless something is asked for.
+
+    `table` replaces keys of the scenario's table in the plan. `answer` says of each arrival (its place, kind and
+    second) what becomes of it; `completing` when an effect committed at a second is completed. The last `dropped`
+    arrivals are never begun; the others are begun `lag_s` late, `waited_s` of it without a free user.
+    `findings`, `load`: None leaves the file out; `load` and `facts` replace keys of load.json and run.json.
+    """
+    found = plan.find(scenario, profile)
+    source = deepcopy(dict(found.source))
+    source["scenario"].update(table or {})
+    found = plan.load(source, profile)
+    run = Run.create(runs, found, **{**FACTS, **(facts or {})})
+
+    times = arrivals.times(found.stages)
+    names = list(found.mix)
+    order = arrivals.kinds(found.mix, len(times), 1)
+    header = {"run": run.id, "system": found.system, "scenario": found.name, "worker": 0, "kinds": kinds or names}
+    header |= {"wall_ns": WALL, "mono_ns": BEGAN, "arrivals": len(times)}
+    journal = Journal(run.folder / "journal-0.bin", header)
+    if began:
+        journal.amend(began=BEGAN)
+    stored: list[tuple[int, int, int]] = []
+    ended = partners = 0
+    for place, second in enumerate(times[: len(times) - dropped].tolist()):
+        kind = names[order[place]]
+        sched, start = BEGAN + round(second * 1e9), BEGAN + round((second + lag_s) * 1e9)
+        halves = [(0, answer(place, kind, second))]
+        if kind == "race":
+            partners += 1
+            halves.append((PARTNER, Answer(Outcome.REPLAY, 409, halves[0][1].seconds)))
+        for flags, said in halves:
+            number = journal.begin(int(order[place]), sched, start, place % 50, round(waited_s * 1e6), 1, None, flags)
+            if said.seconds is not None:
+                end = start + round(said.seconds * 1e9)
+                journal.end(number, said.outcome, said.status, said.failure, 1, end)
+                ended += 1
+                if said.outcome is Outcome.ACK:
+                    completed = completing(end / 1e9)
+                    stored.append((number, end, 0 if completed is None else round(completed * 1e9)))
+    count = journal.count
+    if closed:
+        journal.close()
+
+    if with_effects:
+        effects.write(run.folder, np.array(stored, effects.EFFECT))
+    if findings is not None:
+        run.write(check.FILE, {"schema": check.SCHEMA, "checks": [finding.as_json() for finding in findings]})
+    if health:
+        lines = [
+            {"at": BEGAN + round((second - 0.5) * 1e9), "lags_us": list(lags_us), "cpu": 0.2, "rss": 100_000_000}
+            | {"in_flight": 3, "begun": count, "ended": ended, "errors": 0, "due": count, "users": 50}
+            for second in range(int(found.seconds) + 3)
+        ]
+        run.write_text("health-0.jsonl", "\n".join(json.dumps(line) for line in lines) + "\n")
+    if load is not None:
+        said_at_end = {"requests": ended, "failures": 0, "names": {}, "planned": len(times), "taken": count - partners}
+        said_at_end |= {"dropped": dropped, "exceptions": 0, "finished": True, "ended_by": "plan"}
+        run.write("load.json", {**said_at_end, **load})
+    return run

@@ -1,0 +1,205 @@
+"""Each condition of validity holds in a sound run, and has a run that breaks it and it alone."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import journal
+from harness.errors import JournalError, RunError
+from harness.outcomes import Outcome
+from harness.run import Run
+from reports.evaluate import evaluate
+from reports.evidence import gather
+from reports.validity import ValidityResult, validity
+from tests.synthetic_run import BEGAN, EXPECTED, Answer, synthetic_run
+
+ALWAYS = ["V1", "V2", "V4", "V12", "SUCCESSES", "STATUSES", "WORKERS", "EXCEPTIONS", "INTERRUPTED"]
+
+
+def conditions(run: Run) -> dict[str, ValidityResult]:
+    evidence = gather(run.folder)
+    rules = [evaluate(rule, evidence.samples) for rule in evidence.samples.scenario.rules]
+    return {one.id: one for one in validity(evidence, rules)}
+
+
+def broken(run: Run) -> list[str]:
+    return [one.id for one in conditions(run).values() if one.state == "broken"]
+
+
+def test_a_sound_run_is_valid(tmp_path: Path) -> None:
+    found = conditions(synthetic_run(tmp_path))
+
+    assert list(found) == ALWAYS
+    assert {one.state for one in found.values()} == {"ok"}
+    assert all(one.title and one.value and one.limit and one.advice for one in found.values())
+
+
+def foreign(place: int, kind: str, sched: float) -> Answer:
+    """Four of the 180 are answered with a status that the contract doesn't know, but as if it did."""
+    return Answer(EXPECTED[kind].outcome, 429 if place < 4 else EXPECTED[kind].status)
+
+
+def few(place: int, kind: str, sched: float) -> Answer:
+    """99 operations end as expected: 97 arrivals and the second halves of two races."""
+    return EXPECTED[kind] if place < 97 else Answer(Outcome.UNKNOWN, 503)
+
+
+BREAKS: dict[str, tuple[dict[str, Any], list[str], str]] = {
+    "arrivals that were not begun": ({"dropped": 2}, ["V1"], "178 of 180 planned arrivals were begun (98.9 %)"),
+    "a loop that is late": ({"lags_us": [10_001] * 50}, ["V2"], "10 ms late at p99 and 10 ms at most"),
+    "a loop that stood still": ({"lags_us": [100] * 199 + [250_001]}, ["V2"], "0.1 ms late at p99 and 250 ms at most"),
+    "an operation begun late for a free user": ({"lag_s": 0.3}, ["V2"], "300 ms at most"),
+    "no health": ({"health": False}, ["V2"], "load process 0 left no health"),
+    "no ticks": ({"lags_us": []}, ["V2"], "load process 0 left no health"),
+    "a load that never began": ({"began": False, "dropped": 180}, ["V1", "V2", "V12", "SUCCESSES"], "never began"),
+    "Locust counted more": ({"load": {"requests": 999}}, ["V4"], "182 operations (182 ended), Locust 999"),
+    "another plan": ({"load": {"planned": 181}}, ["V4"], "the plan 181 − 0 dropped + 2 partners"),
+    "dropped arrivals that were begun": ({"load": {"dropped": 1}}, ["V4"], "the plan 180 − 1 dropped"),
+    "an end before its time": (
+        {"load": {"finished": False, "ended_by": "signal"}},
+        ["V12"],
+        "the plan was not finished: ended by signal",
+    ),
+    "too few successes": ({"answer": few}, ["SUCCESSES"], "99 operations ended as expected"),
+    "another service": ({"answer": foreign}, ["STATUSES"], "most often 429 (4 times)"),
+    "a lost process": ({"closed": False}, ["WORKERS"], "load process 0 did not close its journal"),
+    "no load.json": ({"load": None}, ["V4", "V12", "WORKERS", "EXCEPTIONS"], "there is no load.json"),
+    "a defect of the users": ({"load": {"exceptions": 1}}, ["EXCEPTIONS"], "the users' code raised 1 times"),
+    "an interruption": ({"facts": {"interrupted": "SIGINT during load"}}, ["INTERRUPTED"], "SIGINT during load"),
+}
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_each_condition_is_broken_by(tmp_path: Path, name: str) -> None:
+    asked, ids, value = BREAKS[name]
+
+    found = conditions(synthetic_run(tmp_path, **asked))
+
+    assert [one.id for one in found.values() if one.state == "broken"] == ids
+    assert value in " ".join(found[one].value for one in ids)
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_broken"),
+    [
+        ({"dropped": 1}, False),  # 99.4 % were begun
+        ({"lags_us": [10_000] * 50}, False),
+        ({"lags_us": [100] * 199 + [250_000]}, False),
+        ({"answer": lambda p, k, s: EXPECTED[k] if p < 98 else Answer(Outcome.UNKNOWN, 503)}, False),
+    ],
+)
+def test_exactly_the_limit_is_valid(tmp_path: Path, asked: dict[str, Any], is_broken: bool) -> None:
+    assert bool(broken(synthetic_run(tmp_path, **asked))) is is_broken
+
+
+def test_arrivals_that_the_target_held_up_are_not_the_generators_fault(tmp_path: Path) -> None:
+    held_up = conditions(synthetic_run(tmp_path / "target", dropped=90, lag_s=2.0, waited_s=1.9))
+    ours = conditions(synthetic_run(tmp_path / "ours", dropped=90, lag_s=0.2, waited_s=0.1))
+
+    assert held_up["V1"].state == "ok"
+    assert "the target held all users up" in held_up["V1"].value
+    assert ours["V1"].state == "broken"
+
+
+def test_a_phase_or_a_kind_without_data_is_named(tmp_path: Path) -> None:
+    stages = [{"rate": 12, "for": "15s"}, {"rate": 10, "for": "1s", "phase": "last"}]
+    run = synthetic_run(
+        tmp_path, table={"arrivals": {"smoke": stages}}, dropped=10, kinds=["process", "b", "c", "d", "e"]
+    )
+
+    value = conditions(run)["V12"].value
+    assert (
+        value
+        == "nothing of phase 'last', operation 'repeat', operation 'conflict', operation 'stranger', operation 'race'"
+    )
+
+
+def test_a_rule_without_data_is_named(tmp_path: Path) -> None:
+    run = synthetic_run(tmp_path, table={"rules": ["count(backlog) == 0"]}, with_effects=False)
+
+    assert conditions(run)["V12"].value == "nothing of rule count(backlog) == 0"
+
+
+def test_health_that_stops_is_no_health(tmp_path: Path) -> None:
+    run = synthetic_run(tmp_path)
+    path = run.folder / "health-0.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:9]))
+
+    assert conditions(run)["V2"].value == "load process 0 said nothing of its health for 7.5 s"
+
+
+def test_the_last_line_of_health_may_be_torn(tmp_path: Path) -> None:
+    run = synthetic_run(tmp_path)
+    path = run.folder / "health-0.jsonl"
+    path.write_text(path.read_text()[:-20])
+
+    assert broken(run) == []
+
+
+def test_any_other_torn_line_is_damage(tmp_path: Path) -> None:
+    run = synthetic_run(tmp_path)
+    path = run.folder / "health-0.jsonl"
+    path.write_text("{\n" + path.read_text())
+
+    with pytest.raises(RunError, match=r"health-0\.jsonl:1: not JSON"):
+        gather(run.folder)
+
+
+def test_the_slowest_loop_of_several_processes_counts(tmp_path: Path) -> None:
+    run = synthetic_run(tmp_path)
+    header = {**journal.read(run.folder / "journal-0.bin").header, "worker": 1, "arrivals": 0, "began": BEGAN}
+    journal.Journal(run.folder / "journal-1.bin", header).close()
+    health = (run.folder / "health-0.jsonl").read_text()
+    (run.folder / "health-1.jsonl").write_text(health.replace("300", "30000"))
+
+    assert broken(run) == ["V2"]
+
+
+def test_a_journal_of_another_run_is_refused(tmp_path: Path) -> None:
+    run, other = synthetic_run(tmp_path / "one"), synthetic_run(tmp_path / "other")
+    (other.folder / "journal-0.bin").replace(run.folder / "journal-0.bin")
+
+    with pytest.raises(JournalError, match=r"expected run .* as in run\.json"):
+        gather(run.folder)
+
+
+STAGES = [
+    {"rate": 10, "for": "10s", "phase": "one"},
+    {"pause": "1s"},
+    {"pause": "2s", "workers": 4},
+    {"rate": 40, "for": "5s", "phase": "four"},
+]
+TABLE = {"arrivals": {"smoke": STAGES}, "delivery": {"workers": 1}, "rules": ["ratio(errors) < 1%"]}
+
+
+@pytest.mark.parametrize(
+    ("facts", "value"),
+    [
+        ({"scaling": [{"workers": 4, "planned": 11.0, "done": 13.0}]}, None),
+        ({"scaling": [{"workers": 4, "planned": 11.2, "done": 12.0}]}, None),
+        (
+            {"scaling": [{"workers": 4, "planned": 11.0, "done": 13.5}]},
+            "4 workers were reached 500 ms after their load",
+        ),
+        ({"scaling": [{"workers": 4, "planned": 11.0, "done": None}]}, "4 workers were never reached"),
+        ({"scaling": [{"workers": 3, "planned": 11.0, "done": 12.0}]}, "4 workers were never reached"),
+        ({"scaling": []}, "4 workers were never reached"),
+        ({}, "4 workers were never reached"),
+        (
+            {"scaling": [{"workers": 4, "planned": 11.0, "done": 12.0}], "scaling_failed": "no such command"},
+            "scaling failed: no such command",
+        ),
+    ],
+)
+def test_workers_must_be_there_before_their_load(tmp_path: Path, facts: dict[str, Any], value: str | None) -> None:
+    run = synthetic_run(tmp_path, table=TABLE, facts=facts)
+
+    found = conditions(run)["SCALED"]
+
+    assert found.state == ("ok" if value is None else "broken")
+    assert value is None or value in found.value
+
+
+def test_nothing_is_scaled_where_the_plan_does_not_ask_for_it(tmp_path: Path) -> None:
+    assert "SCALED" not in conditions(synthetic_run(tmp_path))
