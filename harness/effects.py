@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from harness.errors import RunError
+
 EFFECT = np.dtype(
     [
         ("op", "<i8"),  # the operation's number, as systems.ids.operation makes it
@@ -25,6 +27,12 @@ def write(folder: Path, effects: npt.NDArray[np.void]) -> None:
 
 
 def read(folder: Path) -> npt.NDArray[np.void] | None:
-    """The effects of a run; None if verification did not read them."""
+    """The effects of a run; None if verification did not read them, RunError if the file is damaged."""
     path = folder / FILE
-    return np.load(path, allow_pickle=False) if path.exists() else None
+    if not path.exists():
+        return None
+    try:
+        effects: npt.NDArray[np.void] = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise RunError(f"{path}: {error}: expected what verification wrote; verify the run again") from None
+    return effects

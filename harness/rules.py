@@ -149,7 +149,7 @@ def parse(text: str) -> Rule:
 def _aggregate(reader: _Reader) -> tuple[str, float | None]:
     token, column = reader.next("an aggregate")
     if re.fullmatch(r"p\d+(\.\d+)?", token):
-        quantile = float(token[1:]) / 100
+        quantile = float(Decimal(token[1:]) / 100)
         if quantile > 1:
             reader.fail(column, f"percentile {token!r}: expected p0 to p100")
         return "p", quantile

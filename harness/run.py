@@ -91,7 +91,7 @@ class Run:
     def write_text(self, name: str, text: str) -> Path:
         """Store `text` under `name`, all or nothing: a reader never sees half of it."""
         path, new = self.folder / name, self.folder / f".{name}.new"
-        new.write_text(text)
+        new.write_text(text, encoding="utf-8")
         new.replace(path)
         return path
 
@@ -102,6 +102,8 @@ class Run:
             value: dict[str, Any] = json.loads(path.read_text())
         except OSError as error:
             raise RunError(f"{path}: {error.strerror}: expected a run whose earlier stages are done") from None
+        except ValueError as error:
+            raise RunError(f"{path}: not JSON: {error}. Repeat the stage that writes it, or the run") from None
         return value
 
 

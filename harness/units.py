@@ -1,6 +1,7 @@
 """Times, rates and shares as people write them: "1m30s", "100/s", "0.5%"; and back again."""
 
 import re
+from decimal import Decimal
 
 SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(us|ms|min|s|m|h)")
@@ -23,17 +24,25 @@ def duration(value: float) -> str:
         minutes, left = divmod(rest, 60)
         parts = [f"{hours} h" if hours else "", f"{minutes} m" if minutes else "", f"{left} s" if left else ""]
         return " ".join(part for part in parts if part)
-    for unit, size in (("s", 1.0), ("ms", 1e-3)):
-        if abs(value) >= size:
-            return f"{value / size:.3g} {unit}"
-    return f"{value * 1e3:.2g} ms" if value else "0 ms"
+    if abs(value) >= 0.9995:  # what would round up to 1,000 ms
+        return f"{value:.3g} s"
+    return f"{_three(value * 1e3)} ms"
 
 
 def share(value: float) -> str:
     """A share for people: 0.0123 → "1.23 %"; something that is not 0 never reads as 0."""
-    return f"{value * 100:.3g} %"
+    return f"{_three(value * 100)} %"
 
 
 def rate(value: float) -> str:
     """Something a second, for people."""
-    return f"{value:,.1f}/s" if value < 1000 else f"{value:,.0f}/s"
+    if 0 < abs(value) < 0.1:
+        return f"{_three(value)}/s"
+    return f"{value:,.1f}/s" if abs(value) < 1000 else f"{value:,.0f}/s"
+
+
+def _three(value: float) -> str:
+    """Three significant digits, but all of those before the point, and no exponent; what is not 0 never reads as 0."""
+    if abs(value) >= 999.5:
+        return f"{value:,.0f}"
+    return f"{Decimal(f'{value:.3g}'):f}"

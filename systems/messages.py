@@ -5,6 +5,7 @@ What seeding, users, target and verification must agree on. The wire format is i
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 from systems import ids
 
@@ -26,6 +27,9 @@ MESSAGE_TYPES = ("BIRTHDAY", "ANNIVERSARY")
 
 SCHEDULED, SENT, FAILED = "SCHEDULED", "SENT", "FAILED"
 """The life of a message: SCHEDULED, then SENT (with sent_at) or, after MAX_RETRIES, FAILED; never back."""
+
+SEND_TIMES = 86_400
+"""Messages are due in this many different seconds: operation n at the n-th, counted backwards from the run's birth."""
 
 MAX_RETRIES = 3
 """How often a delivery that failed is tried again before its message is FAILED."""
@@ -67,12 +71,14 @@ def content(op: int) -> str:
 
 
 def scheduled_send_time(run: str, op: int) -> str:
-    """When the message of operation `op` is due, ISO 8601 in UTC: a second of the day before the run, so always due.
+    """When the message of operation `op` is due, ISO 8601 in UTC: a second of the day before the run, so always due."""
+    return (_born(run) - timedelta(seconds=1 + op % SEND_TIMES)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
-    `run` is a run id, which begins with its moment of birth: 20261120T235501…
-    """
-    born = datetime.strptime(run[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
-    return (born - timedelta(seconds=1 + op % 86_400)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+@cache
+def _born(run: str) -> datetime:
+    """When a run was born; its id begins with it: 20261120T235501…"""
+    return datetime.strptime(run[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
 
 
 def body(run: str, op: int, user: int, key_of: int) -> dict[str, str]:

@@ -61,7 +61,7 @@ def refuse(pipeline: Pipeline, *words: str, **environment: str) -> str:
         ),
         (["run", "peak"], {"PERF_SEED": "x"}, "PERF_SEED='x'"),
         (["seed", "mesages"], {}, "did you mean 'messages'?"),
-        (["seed", "messages"], {"DATABASE_URL": "postgresql://u@db.example.com/x"}, "PERF_ALLOW_DATABASES=db.example.com/x"),
+        (["seed", "messages"], {"DATABASE_URL": "postgresql://u@db.example.com/x"}, "DATABASES=db.example.com/x"),
         (["verify", "messages"], {}, "no run of messages"),
         (["report", "nowhere"], {}, "run.json: No such file"),
         (["psql", "nowhere"], {}, "run.json: No such file"),
@@ -97,9 +97,7 @@ def test_a_target_that_is_down_or_none_is_refused(database: str, pipeline: Pipel
 
     migrate("messages", database)
     with serving(database, 1, "none") as target:
-        said = refuse(
-            pipeline, "run", "peak", TARGET_URL=f"http://127.0.0.1:{target.port}/elsewhere", DATABASE_URL=database
-        )
+        said = refuse(pipeline, "run", "peak", TARGET_URL=f"{target.url}/elsewhere", DATABASE_URL=database)
     assert "GET http://127.0.0.1" in said
     assert "answers 404" in said
 
@@ -124,6 +122,9 @@ def test_another_run_on_the_same_home_is_refused(home: Path, pipeline: Pipeline)
         server.stop()
 
 
+LOCUST = [sys.executable, "-m", "locust", "--headless", "--only-summary", "--exit-code-on-error", "0", "-f"]
+
+
 def run_locust(run: Run, url: str, database: str, file_bytes: int | None = None) -> subprocess.CompletedProcess[str]:
     """The load of `run` alone, in which no file may grow beyond `file_bytes`."""
 
@@ -132,9 +133,8 @@ def run_locust(run: Run, url: str, database: str, file_bytes: int | None = None)
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
 
-    command = [sys.executable, "-m", "locust", "-f", "locustfiles/messages.py,harness/load/shape.py", "--headless"]
     return subprocess.run(
-        [*command, "--run-folder", str(run.folder), "--host", url, "--exit-code-on-error", "0", "--only-summary"],
+        [*LOCUST, "locustfiles/messages.py,harness/load/shape.py", "--run-folder", str(run.folder), "--host", url],
         cwd=ROOT,
         env={"PATH": "/usr/bin:/bin", "DATABASE_URL": database},
         capture_output=True,
@@ -155,7 +155,7 @@ def test_a_pool_that_is_missing_or_of_the_wrong_size_stops_the_load_before_its_f
 ) -> None:
     migrate("messages", database)
     with serving(database, 1, "none") as target:
-        url = f"http://127.0.0.1:{target.port}"
+        url = target.url
         missing = run_locust(run, url, database)
         seed(database, 1)
         query(database, "DELETE FROM users WHERE last_name = '77'")
@@ -173,7 +173,7 @@ def test_a_disk_that_is_full_from_the_beginning_lets_nothing_be_sent(run: Run, d
     migrate("messages", database)
     seed(database, 1)
     with serving(database, 1, "none") as target:
-        done = run_locust(run, f"http://127.0.0.1:{target.port}", database, file_bytes=64 * 1024)
+        done = run_locust(run, target.url, database, file_bytes=64 * 1024)
 
     assert done.returncode == 2, done.stderr
     assert "no room for more of the journal" in done.stderr
@@ -194,25 +194,7 @@ def test_a_disk_that_fills_up_during_the_load_ends_it_and_every_effect_has_its_i
     command = f"{script},locustfiles/messages.py,harness/load/shape.py"
     with serving(database, 1, "none") as target:
         done = subprocess.run(
-            [
-                "prlimit",
-                f"--fsize={limit}",
-                sys.executable,
-                "-m",
-                "locust",
-                "-f",
-                command,
-                "--headless",
-                "--only-summary",
-            ]
-            + [
-                "--run-folder",
-                str(run.folder),
-                "--host",
-                f"http://127.0.0.1:{target.port}",
-                "--exit-code-on-error",
-                "0",
-            ],
+            ["prlimit", f"--fsize={limit}", *LOCUST, command, "--run-folder", str(run.folder), "--host", target.url],
             cwd=ROOT,
             env={"PATH": "/usr/bin:/bin"},
             capture_output=True,

@@ -244,7 +244,7 @@ def served(database: str, home: Path) -> Iterator[str]:
 
     migrate("messages", database)
     with serving(database, 1, "none") as target:
-        yield f"http://127.0.0.1:{target.port}"
+        yield target.url
 
 
 def test_a_target_and_database_that_are_not_ours_are_loaded_seeded_and_proved(
@@ -273,10 +273,8 @@ def test_a_target_that_is_not_ours_is_scaled_by_its_own_command(
 
 def test_a_secret_reaches_no_file_no_log_and_no_command_line(served: str, database: str, pipeline: Pipeline) -> None:
     secret = "hunter2-very-secret"
-    query(
-        database,
-        f"DO $$ BEGIN CREATE ROLE tester SUPERUSER LOGIN PASSWORD '{secret}'; EXCEPTION WHEN duplicate_object THEN NULL; END $$",
-    )
+    query(database, "DROP ROLE IF EXISTS tester")
+    query(database, f"CREATE ROLE tester SUPERUSER LOGIN PASSWORD '{secret}'")
     url = database.replace("postgres@", f"tester:{secret}@")
     running = pipeline.start(TARGET_URL=served, DATABASE_URL=url)
     pipeline.journal(running, 50)

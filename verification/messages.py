@@ -104,7 +104,7 @@ def expected(run: str, keys: pd.DataFrame) -> pd.DataFrame:
             "user_id": np.array([ids.uuid_of(n) for n in number.tolist()], object)[which],
             "message_type": [messages.message_type(n) for n in op.tolist()],
             "message_content": [messages.content(n) for n in op.tolist()],
-            "scheduled_send_time": np.datetime64(latest, "us") - (op % 86_400).astype("timedelta64[s]"),
+            "scheduled_send_time": np.datetime64(latest, "us") - (op % messages.SEND_TIMES).astype("timedelta64[s]"),
         }
     )
 

@@ -7,7 +7,9 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
+from gevent import get_hub
 from gevent.event import Event
+from greenlet import getcurrent, greenlet
 
 from harness.journal import PARTNER, Journal
 from harness.load import arrivals
@@ -20,6 +22,13 @@ HEAD_START_NS = 200_000_000
 
 GRACE_NS = 1_000_000_000
 """How long after the plan's end an arrival may still be begun; later it is dropped."""
+
+
+HAND_OUT = 64
+"""How many arrivals are begun at a time before others get their turn."""
+
+Arrival = tuple[int, str, int]
+"""When an operation is due (ns), its kind, and for how long (µs) no user was free for it."""
 
 
 class Session:
@@ -47,6 +56,9 @@ class Session:
         self._origins: dict[str, Origin] = {}
         self._times: list[int] = []
         self._kinds: list[int] = []
+        self._free: dict[greenlet, None] = {}
+        """Users that wait for an arrival, longest first."""
+        self._armed = False
         if self.scenario:
             times = arrivals.times(self.scenario.stages)
             self._times = (times * 1e9).astype(int).tolist()
@@ -83,18 +95,55 @@ class Session:
             self.journal.amend(began=self.began)
             self.start.set()
 
-    def take(self) -> tuple[int, str] | None:
-        """The next arrival, for the user that asks: when it is due (ns) and its kind; None if there is none left.
+    def arrival(self) -> Arrival | None:
+        """Wait until the next arrival is due; None if there is none left for this user.
 
-        Users ask when they are free, so the next free user takes the next arrival; one that is not
+        Users ask when they are free, so the next free user gets the next arrival. One that is not
         begun a moment after the plan's end is left, and counts as dropped.
         """
         assert self.began is not None
-        if self.ended_by != "plan" or self.taken == len(self._times) or time.monotonic_ns() > self._end + GRACE_NS:
+        if self.taken < len(self._times) and (late := time.monotonic_ns() - self.began - self._times[self.taken]) >= 0:
+            return self._take(late // 1000)
+        user = getcurrent()
+        self._free[user] = None
+        if not self._armed:
+            self._arm()
+        try:
+            given: Arrival | None = get_hub().switch()
+        finally:
+            self._free.pop(user, None)
+        return given
+
+    def _take(self, waited_us: int) -> Arrival | None:
+        assert self.began is not None
+        if self.ended_by != "plan" or time.monotonic_ns() > self._end + GRACE_NS:
             return None
         place = self.taken
         self.taken = place + 1
-        return self.began + self._times[place], self.kinds[self._kinds[place]]
+        return self.began + self._times[place], self.kinds[self._kinds[place]], waited_us
+
+    def _arm(self) -> None:
+        """Wake up when the next arrival is due."""
+        if self.taken < len(self._times):
+            assert self.began is not None
+            wait = (self.began + self._times[self.taken] - time.monotonic_ns()) / 1e9
+            self._timer = get_hub().loop.timer(max(wait, 0))
+            self._timer.start(self._hand_out, update=True)
+            self._armed = True
+
+    def _hand_out(self) -> None:
+        """Called in the hub: give what is due to users that are free, longest first, but let others in between."""
+        assert self.began is not None
+        self._armed = False
+        for _ in range(HAND_OUT):
+            if not self._free or self.taken == len(self._times):
+                return
+            if self.began + self._times[self.taken] > time.monotonic_ns():
+                break
+            user = next(iter(self._free))
+            del self._free[user]
+            user.switch(self._take(0))
+        self._arm()
 
     @property
     def _end(self) -> int:

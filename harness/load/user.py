@@ -97,15 +97,11 @@ class LoadUser(User):
             gevent.sleep(self.wait_time())
             self._sched = self._waited_us = 0
             return str(self.random.choice(self._draw))
-        arrival = self.session.take()
+        arrival = self.session.arrival()
         if arrival is None:
             gevent.event.Event().wait()  # nothing left to do; until the runner ends this user
             raise StopUser
-        self._sched, kind = arrival
-        early = self._sched - time.monotonic_ns()
-        self._waited_us = max(0, -early // 1000)
-        if early > 0:
-            gevent.sleep(early / 1e9)
+        self._sched, kind, self._waited_us = arrival
         return kind
 
     def _do(self, kind: str) -> None:
