@@ -16,10 +16,13 @@ from harness.toml_table import Table, Where
 
 PROFILES = ("smoke", "ci", "full")
 
+SPAWN_RATE = 100
+"""Users started a second in a closed load, unless its plan says otherwise: not all connections at one instant."""
+
 
 @dataclass(frozen=True)
 class Stage:
-    """A stretch of load: from `start_rate` to `end_rate` arrivals a second in `seconds`, all of it in one phase."""
+    """A stretch of load in one phase: from `start_rate` to `end_rate` arrivals a second, or so many `users`."""
 
     phase: str
     seconds: float
@@ -27,6 +30,10 @@ class Stage:
     end_rate: float
     workers: int | None
     """Delivery workers from the beginning of this stage on; None leaves them as they are."""
+    users: int = 0
+    """In a closed load: how many users go at their own pace."""
+    spawn: float = 0.0
+    """In a closed load: how many users a second are started (or ended) at its beginning."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,8 @@ class Scenario:
     expected: Mapping[str, tuple[str, ...]]
     delivery_workers: int | None
     delivery_seconds: float
+    think_seconds: float
+    """In a closed load: how long a user pauses between two operations."""
     drain_seconds: float
     timeout_seconds: float
     validity: Validity
@@ -72,6 +81,11 @@ class Scenario:
     def seconds(self) -> float:
         """How long the load lasts."""
         return sum(stage.seconds for stage in self.stages)
+
+    @property
+    def open(self) -> bool:
+        """Whether operations arrive as planned; else users go at their own pace."""
+        return not any(stage.users for stage in self.stages)
 
     @property
     def scales(self) -> bool:
@@ -135,13 +149,7 @@ def _scenario(source: Mapping[str, Any], profile: str, where: Where) -> Scenario
     system = source["system"]
     facts = _facts(system, where)
     table = Table(where, "scenario", source["scenario"])
-    arrivals = table.take("arrivals", {})
-    if profile not in arrivals:
-        where.fail("arrivals", f"no arrivals for profile {profile!r}; {nearest(profile, arrivals)}")
-    for name in arrivals:
-        if name not in PROFILES:
-            where.fail(name, f"arrivals for an unknown profile {name!r}; {nearest(name, PROFILES)}")
-    stages = tuple(_stages(where, arrivals[profile]))
+    stages = tuple(_load(where, table, profile))
     delivery = Table(where, "delivery", table.take("delivery", {}))
     scenario = Scenario(
         system=system,
@@ -151,13 +159,14 @@ def _scenario(source: Mapping[str, Any], profile: str, where: Where) -> Scenario
         purpose=table.take("purpose", ""),
         contract=_contract(system, source["contract"], where),
         users=_users(system, table.take("users", {}), where),
-        max_users=table.number("max_users", whole=True),
+        max_users=max(stage.users for stage in stages) or table.number("max_users", whole=True),
         stages=stages,
         rules=tuple(_rules(where, table.take("rules", []), {stage.phase for stage in stages}, facts.MIX)),
         mix=facts.MIX,
         expected=facts.EXPECTED,
         delivery_workers=delivery.number("workers", 0, whole=True, above=False) or None,
         delivery_seconds=delivery.seconds("time", "0ms", zero=True),
+        think_seconds=table.seconds("think", "0s", zero=True),
         drain_seconds=table.seconds("drain", "10s"),
         timeout_seconds=table.seconds("timeout", "10s"),
         validity=_validity(where, table.take("validity", {})),
@@ -167,8 +176,12 @@ def _scenario(source: Mapping[str, Any], profile: str, where: Where) -> Scenario
     table.done()
     if not scenario.rules:
         where.fail("rules", "no rules: a scenario without a limit can't be GO")
-    if not any(stage.end_rate for stage in stages):
+    if not any(stage.end_rate or stage.users for stage in stages):
         where.fail("arrivals", "arrivals offer no load at all")
+    if not scenario.open:
+        for rule in scenario.rules:
+            if rule.of == "offered" or rule.metric == "dropped":
+                where.fail(rule.text, f"rule {rule.text!r}: users at their own pace are offered and drop nothing")
     return scenario
 
 
@@ -204,7 +217,41 @@ def _users(system: str, users: Mapping[str, Any], where: Where) -> dict[str, int
     return dict(users)
 
 
-def _stages(where: Where, tables: Iterable[object]) -> Iterable[Stage]:
+def _load(where: Where, table: Table, profile: str) -> Iterable[Stage]:
+    """The stages of `profile`: of an open load (arrivals) or a closed one (stages)."""
+    ways = [way for way in ("arrivals", "stages") if way in table.rest]
+    if len(ways) != 1:
+        where.fail("scenario", "expected one of arrivals.… (so many a second) and stages.… (so many users)")
+    profiles = table.take(ways[0])
+    table.known += ["arrivals", "stages"]
+    if profile not in profiles:
+        where.fail(ways[0], f"no {ways[0]} for profile {profile!r}; {nearest(profile, profiles)}")
+    for name in profiles:
+        if name not in PROFILES:
+            where.fail(name, f"{ways[0]} for an unknown profile {name!r}; {nearest(name, PROFILES)}")
+    return (_arrivals if ways == ["arrivals"] else _users_stages)(where, profiles[profile])
+
+
+def _users_stages(where: Where, tables: Iterable[object]) -> Iterable[Stage]:
+    before = 0
+    for entry in tables:
+        table = Table(where, "stages", entry)
+        users = table.number("users", whole=True)
+        seconds = table.seconds("for")
+        spawn = float(table.number("spawn", SPAWN_RATE))
+        phase = table.take("phase", "steady")
+        table.done()
+        if abs(users - before) > spawn * seconds:
+            where.fail(
+                users,
+                f"stages: from {before} to {users} users at {spawn:g} a second can't be done in {seconds:g} s",
+                "users",
+            )
+        yield Stage(str(phase), seconds, 0.0, 0.0, None, users, spawn)
+        before = users
+
+
+def _arrivals(where: Where, tables: Iterable[object]) -> Iterable[Stage]:
     rate = 0.0
     for entry in tables:
         table = Table(where, "arrivals", entry)

@@ -79,7 +79,7 @@ def answering(*answers: bytes) -> Script:
 
 
 def ask(connection: Connection) -> Answer:
-    return connection.exchange(connection.origin.request("POST", "/x", b"{}"))
+    return connection.exchange(connection.origin.request("POST /x", b"{}"))
 
 
 @pytest.mark.parametrize(

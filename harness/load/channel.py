@@ -7,6 +7,7 @@ in which they end, and one timer for all looks at the first.
 
 import contextlib
 import errno
+import math
 import socket
 import ssl
 import time
@@ -38,32 +39,25 @@ class Broken(Exception):
 
 
 class Deadlines:
-    """Ends the waits of all channels after the same `seconds`, to a twentieth of that."""
+    """Ends the exchanges of all channels that take longer than `seconds`; it looks twenty times in that."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self._waiting: dict[Channel, float] = {}  # in the order of their ends, as all have the same time
+        self.channels: set[Channel] = set()
         self._timer = gevent.get_hub().loop.timer(seconds / 20, seconds / 20, ref=False)
         self._running = False
 
-    def begin(self, channel: "Channel") -> None:
-        """From now on `channel` has `seconds` for its exchange."""
+    def watch(self, channel: "Channel") -> None:
+        """Look at `channel` too, until it is closed."""
+        self.channels.add(channel)
         if not self._running:
             self._running = True
             self._timer.start(self._look)
-        self._waiting[channel] = time.monotonic() + self.seconds
-
-    def end(self, channel: "Channel") -> None:
-        """The exchange of `channel` is over."""
-        self._waiting.pop(channel, None)
 
     def _look(self) -> None:
         now = time.monotonic()
-        while self._waiting:
-            channel, end = next(iter(self._waiting.items()))
-            if end > now:
-                return
-            del self._waiting[channel]
+        # A list, since a user that is woken closes its channel.
+        for channel in [each for each in self.channels if each.until < now]:
             channel.expire()
 
 
@@ -74,6 +68,8 @@ class Channel:
         """Connect within `timeout` seconds; Broken if that fails."""
         self._user: greenlet | None = None
         self.stale = self.expired = False
+        self.until = math.inf
+        """When the exchange must be over (s, monotonic clock)."""
         self._socket = Socket(socket.AF_INET6 if len(address) == 4 else socket.AF_INET, socket.SOCK_STREAM)
         self._socket.setblocking(False)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -82,7 +78,9 @@ class Channel:
         except BaseException:
             self._socket.close()
             raise
-        self._watcher = gevent.get_hub().loop.io(self._socket.fileno(), _READ)
+        hub = gevent.get_hub()
+        self._wait = hub.switch
+        self._watcher = hub.loop.io(self._socket.fileno(), _READ)
         self._watcher.start(self._readable)
 
     def _connect(self, address: tuple[Any, ...], timeout: float) -> None:
@@ -110,7 +108,7 @@ class Channel:
 
     def expire(self) -> None:
         """Called in the hub when the time of the exchange is up."""
-        self.expired = True
+        self.expired, self.until = True, math.inf
         user, self._user = self._user, None
         if user is not None:
             user.switch()
@@ -135,7 +133,7 @@ class Channel:
         while True:
             self._user = getcurrent()
             try:
-                gevent.get_hub().switch()
+                self._wait()
             finally:
                 self._user = None
             if self.expired:

@@ -35,16 +35,17 @@ def _write(session: "Session", path: Path, lags: list[int]) -> NoReturn:
         while True:
             gevent.sleep(1)
             taken, lags[:] = list(lags), []
+            session.tally.count()
             line = {
                 "at": time.monotonic_ns(),
                 "lags_us": taken,
                 "cpu": process.cpu_percent() / 100,
                 "rss": process.memory_info().rss,
                 "in_flight": session.in_flight,
-                "begun": session.begun,
-                "ended": session.ended,
-                "errors": session.errors,
-                "due": session.due(),
+                "begun": session.journal.count,
+                "ended": session.tally.ended,
+                "errors": session.tally.errors,
+                "due": session.schedule.due() if session.schedule else 0,
                 "users": session.users,
             }
             file.write(json.dumps(line, separators=(",", ":")) + "\n")

@@ -4,7 +4,9 @@ A connection that the server has closed is replaced *before* a request, when tha
 breaks after the first byte has left is an unknown outcome, and stays one.
 """
 
+import math
 import ssl
+import time
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -17,6 +19,8 @@ from harness.outcomes import Failure
 CONNECT_TIMEOUT_S = 2.0
 MAX_HEADER_BYTES = 64 * 1024
 MAX_BODY_BYTES = 16 * 1024 * 1024
+MAX_HEADS = 10_000
+"""Heads of requests that are kept, for as many routes; paths may hold ids."""
 
 
 class Answer(NamedTuple):
@@ -43,7 +47,7 @@ class NoAnswer(Exception):
 
 
 class _Reading:
-    """What the parser of one connection has seen of the current answer."""
+    """What the parser of one connection has seen of the current answer. Each callback costs, so there are few."""
 
     def __init__(self) -> None:
         self.parser = httptools.HttpResponseParser(self)
@@ -51,35 +55,34 @@ class _Reading:
 
     def reset(self) -> None:
         """Get ready for the next answer."""
-        self.status = self.size = 0
-        self.body: list[bytes] = []
-        self.complete = self.keep_alive = self.framed = self.extra = False
+        self.status = 0
+        self.body = b""
+        self.more: list[bytes] = []
+        self.size = 0
+        self.complete = self.keep_alive = self.extra = False
 
     def on_message_begin(self) -> None:
         """An answer begins: one after the whole answer is one that nobody asked for."""
         self.extra = self.complete
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Note whether the answer says where it ends."""
-        if name.lower() in (b"content-length", b"transfer-encoding"):
-            self.framed = True
-
-    def on_headers_complete(self) -> None:
-        """Note the status; 0 until then."""
-        if not self.complete:
-            self.status = self.parser.get_status_code()
-
     def on_body(self, data: bytes) -> None:
-        """Keep a piece of the body."""
+        """Keep a piece of the body; mostly there is only one."""
         self.size += len(data)
-        self.body.append(data)
+        if self.body:
+            self.more.append(data)
+        else:
+            self.body = data
+
+    def whole(self) -> bytes:
+        """The body."""
+        return b"".join([self.body, *self.more])
 
     def on_message_complete(self) -> None:
         """Done, unless it was informational (1xx): then the answer is still to come."""
-        if self.status < 200:
-            self.reset()
-        else:
-            # Only now does the parser know; it forgets before it reads on.
+        # Only now does the parser know these; it forgets before it reads on.
+        status = self.parser.get_status_code()
+        if status >= 200 and not self.complete:
+            self.status = status
             self.keep_alive = self.parser.should_keep_alive()
             self.complete = True
 
@@ -96,6 +99,7 @@ class Origin:
         self.deadlines = Deadlines(timeout)
         self._tls = ssl.create_default_context(cafile=ca_file) if parts.scheme == "https" else None
         self._address: tuple[Any, ...] = ()
+        self._heads: dict[str, bytes] = {}
 
     def connect(self) -> Channel:
         """A new connection; NotSent if there is none to be had."""
@@ -104,19 +108,28 @@ class Origin:
                 found = gevent.socket.getaddrinfo(self.name, self.port, type=gevent.socket.SOCK_STREAM)
                 self._address = found[0][4]
             if self._tls is None:
-                return Channel(self._address, CONNECT_TIMEOUT_S)
-            return TlsChannel(self._address, CONNECT_TIMEOUT_S, self._tls, self.name)
+                channel = Channel(self._address, CONNECT_TIMEOUT_S)
+            else:
+                channel = TlsChannel(self._address, CONNECT_TIMEOUT_S, self._tls, self.name)
         except Broken as error:
             raise NotSent(error.failure) from None
         except OSError:
             raise NotSent(Failure.CONNECT_FAILED) from None
+        self.deadlines.watch(channel)
+        return channel
 
-    def request(self, method: str, path: str, body: bytes) -> bytes:
-        """The bytes of a request with a JSON body."""
-        return (
-            f"{method} {self.prefix}{path} HTTP/1.1\r\nHost: {self.authority}\r\nContent-Type: application/json\r\n"
-            f"Accept: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        ).encode() + body
+    def request(self, route: str, body: bytes) -> bytes:
+        """The bytes of a request with a JSON body. `route` is a method and a path."""
+        head = self._heads.get(route)
+        if head is None:
+            method, path = route.split(" ", 1)
+            head = (
+                f"{method} {self.prefix}{path} HTTP/1.1\r\nHost: {self.authority}\r\nContent-Type: application/json\r\n"
+                "Accept: application/json\r\nContent-Length: "
+            ).encode()
+            if len(self._heads) < MAX_HEADS:
+                self._heads[route] = head
+        return b"%b%d\r\n\r\n%b" % (head, len(body), body)
 
 
 class Connection:
@@ -134,8 +147,7 @@ class Connection:
             self.close()
             channel = self._channel = self.origin.connect()
             self._reading = _Reading()
-        deadlines = self.origin.deadlines
-        deadlines.begin(channel)
+        channel.until = time.monotonic() + self.origin.deadlines.seconds
         try:
             sent = channel.send(request)
             if sent < len(request):
@@ -146,8 +158,7 @@ class Connection:
             # Also when the user is ended meanwhile: a connection left in mid-answer would serve it to the next request.
             self.close()
             raise
-        finally:
-            deadlines.end(channel)
+        channel.until = math.inf
         if not self._reading.keep_alive:
             self.close()
         return answer
@@ -155,30 +166,45 @@ class Connection:
     def close(self) -> None:
         """Drop the connection."""
         if self._channel is not None:
+            self.origin.deadlines.channels.discard(self._channel)
             self._channel.close()
             self._channel = None
 
     def _answer(self, channel: Channel) -> Answer:
         reading = self._reading
         reading.reset()
-        head = 0
-        while not reading.complete:
-            try:
-                data = channel.receive()
-            except Broken as error:
-                raise NoAnswer(error.failure) from None
+        data = self._receive(channel)
+        head = data
+        while True:
             if not data:
                 # Without a length the end of the connection is the end of the body; else the answer was cut.
-                if not reading.status or reading.framed:
+                if b"\r\n\r\n" not in head or _says_its_length(head):
                     raise NoAnswer(Failure.CLOSED_EARLY)
-                break
+                return Answer(reading.parser.get_status_code(), reading.whole())
             try:
                 reading.parser.feed_data(data)
             except httptools.HttpParserError:
                 raise NoAnswer(Failure.BAD_HTTP) from None
-            head += 0 if reading.status else len(data)
-            if head > MAX_HEADER_BYTES or reading.size > MAX_BODY_BYTES:
+            if reading.complete:
+                break
+            if reading.size > MAX_BODY_BYTES or (not reading.size and len(head) > MAX_HEADER_BYTES):
                 raise NoAnswer(Failure.TOO_LARGE)
+            data = self._receive(channel)
+            if len(head) <= MAX_HEADER_BYTES:
+                head += data
         if reading.extra:
             raise NoAnswer(Failure.BAD_HTTP)
-        return Answer(reading.status, b"".join(reading.body))
+        return Answer(reading.status, reading.whole() if reading.more else reading.body)
+
+    @staticmethod
+    def _receive(channel: Channel) -> bytes:
+        try:
+            return channel.receive()
+        except Broken as error:
+            raise NoAnswer(error.failure) from None
+
+
+def _says_its_length(answer: bytes) -> bool:
+    """Whether the headers say where the body ends."""
+    headers = answer.partition(b"\r\n\r\n")[0].lower()
+    return b"\ncontent-length:" in headers or b"\ntransfer-encoding:" in headers

@@ -11,7 +11,7 @@ import sys
 from argparse import ArgumentParser
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 import gevent
 from locust import events
@@ -22,6 +22,7 @@ from locust.runners import LocalRunner
 from harness.errors import PoolError, ProofloadError
 from harness.load import health
 from harness.load.session import Session
+from harness.load.tally import FLUSH_S
 from harness.run import Run
 from harness.settings import ROOT
 
@@ -36,7 +37,7 @@ def session_of(environment: Environment) -> Session:
 
 def end_load(environment: Environment, why: str, exit_code: int) -> None:
     """End the load before its time: running operations are waited for, nothing new is begun."""
-    session_of(environment).ended_by = why
+    session_of(environment).end(why)
     environment.process_exit_code = exit_code
     # With a plan its shape ends the load at its next tick; ending it here too would make two ends.
     if environment.shape_class is None and environment.runner is not None:
@@ -63,13 +64,20 @@ def _begin(environment: Environment, **_: Any) -> None:
         environment.process_exit_code = 2
         raise StopTest(str(error)) from None
     environment.proofload = session  # type: ignore[attr-defined]
+    environment.proofload_watch = [gevent.spawn(_tell, session)]  # type: ignore[attr-defined]
     if session.run:
         environment.stop_timeout = (session.scenario.timeout_seconds if session.scenario else 0) + 1
         path = session.run.folder / f"health-{session.worker}.jsonl"
-        environment.proofload_watch = health.watch(session, path)  # type: ignore[attr-defined]
+        environment.proofload_watch += health.watch(session, path)  # type: ignore[attr-defined]
     else:
         log.warning("No --run-folder: nothing will be verified or reported. `make ui-peak` does all of it.")
         session.start.set()
+
+
+def _tell(session: Session) -> NoReturn:
+    while True:
+        gevent.sleep(FLUSH_S)
+        session.tally.count()
 
 
 def _require_pool(system: ModuleType) -> None:
@@ -92,18 +100,18 @@ def _session(environment: Environment) -> Session:
     folder = environment.parsed_options.run_folder if environment.parsed_options else ""
     system = environment.user_classes[0].system  # type: ignore[attr-defined]
     if not folder:
-        return Session(None, list(system.MIX), system.__name__)
+        return Session(environment, None, system.__name__, system.EXPECTED)
     if getattr(environment, "proofload", None):
         raise ProofloadError(f"{folder} holds its run already. For another, press Ctrl-C and begin again")
     run = Run.open(Path(folder))
-    return Session(run, list(run.scenario.mix), run.scenario.system)
+    return Session(environment, run, run.scenario.system, run.scenario.expected)
 
 
 @events.init.add_listener
 def _init(environment: Environment, **_: Any) -> None:
     def spawned(**_: Any) -> None:
         session = getattr(environment, "proofload", None)
-        if session is not None and session.open:
+        if session is not None and session.scenario is not None:
             session.begin()
 
     # Not by decorator: this event does not say whose it is.
@@ -116,6 +124,7 @@ def _end(environment: Environment, **_: Any) -> None:
     if session is None or session.closed:
         return
     gevent.killall(getattr(environment, "proofload_watch", []))
+    session.tally.count()
     if not session.over() and session.ended_by == "plan":
         session.ended_by = "signal"
     session.close(

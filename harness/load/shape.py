@@ -1,29 +1,43 @@
-"""The shape that the pipeline adds to a locustfile: all users at once, and the end when the plan is done.
+"""The shape that the pipeline adds to a locustfile: the plan's users, and the end when the plan is done.
 
-How much load there is, and when, is the business of the arrivals: users only have to be free for them.
+In an open load all users are there from the beginning: how much load there is, and when, is the business of the
+arrivals, and users only have to be free for them.
 """
 
+import time
 from pathlib import Path
 
 from locust import LoadTestShape
 
 from harness.load.session import Session
+from harness.plan import Scenario
 from harness.run import Run
 
 
 class PlanShape(LoadTestShape):
-    """Holds the plan's number of users until its schedule is over."""
+    """Has the plan's number of users until the load is over."""
 
     def tick(self) -> tuple[int, float] | None:
         """(users, spawn rate), or None to end the load."""
         assert self.runner is not None
         environment = self.runner.environment
         session: Session | None = getattr(environment, "proofload", None)
-        if session is not None and session.scenario is not None:
-            users = session.scenario.max_users
-            return None if session.over() else (users, users)
-        # The first tick of all: it is what starts the session.
-        options = environment.parsed_options
-        assert options is not None
-        users = Run.open(Path(options.run_folder)).scenario.max_users
-        return users, users
+        if session is None or session.scenario is None:
+            # The first tick of all: it is what starts the session.
+            options = environment.parsed_options
+            assert options is not None
+            return _users(Run.open(Path(options.run_folder)).scenario, 0.0)
+        if session.over():
+            return None
+        return _users(session.scenario, (time.monotonic_ns() - session.began) / 1e9 if session.began else 0.0)
+
+
+def _users(scenario: Scenario, at: float) -> tuple[int, float]:
+    """Users and spawn rate at second `at` of the plan."""
+    if scenario.open:
+        return scenario.max_users, scenario.max_users
+    for stage in scenario.stages:
+        if at < stage.seconds:
+            break
+        at -= stage.seconds
+    return stage.users, stage.spawn

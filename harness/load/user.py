@@ -7,7 +7,7 @@ import logging
 import random
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gevent.event
@@ -20,12 +20,16 @@ from harness import guard
 from harness.errors import GuardError, JournalError
 from harness.load.http import Answer, Connection, NoAnswer, NotSent
 from harness.load.plugin import end_load, session_of
+from harness.load.tally import failure_text
 from harness.outcomes import Failure, Outcome
 from harness.plan import reference_contract
 from harness.settings import Settings
 
 BARE_TIMEOUT_S = 10.0
 """How long an answer may take when there is no plan to say so."""
+
+REFUSED_S = 0.01
+"""The pause of a user that reached nobody: it waited for nothing, and would keep all others from their turn."""
 
 Meaning = tuple[Outcome, Failure, int]
 """What an answer means by the contract: the outcome, what is wrong with the answer if anything, and the number that
@@ -43,6 +47,8 @@ class LoadUser(User):
 
     abstract = True
     system: Any = None
+    contract: Mapping[str, Any] = {}
+    """How the target speaks: the plan's, or that of the reference target."""
     wait_time = constant(1)
     """Only for a bare `locust -f …`: with a plan, the arrivals decide."""
 
@@ -58,7 +64,10 @@ class LoadUser(User):
             raise StopTest(str(error)) from None
         self.session = session_of(environment)
         scenario = self.session.scenario
-        self.contract = scenario.contract if scenario else reference_contract(self.system.__name__.rpartition(".")[2])
+        if scenario is not None:
+            self.contract = scenario.contract
+        elif not self.contract:
+            self.contract = reference_contract(self.system.__name__.rpartition(".")[2])
         self.number = self.session.users
         self.session.users += 1
         # A stream of its own: no two users, of this process or another, draw the same.
@@ -71,9 +80,10 @@ class LoadUser(User):
         self._kinds = {kind: index for index, kind in enumerate(self.session.kinds)}
         tasks: list[Any] = self.tasks
         self._tasks = {task.__name__: task for task in tasks}
-        self._draw = [task.__name__ for task in tasks]
+        self._draw: list[str] = [task.__name__ for task in tasks]
         """The kinds, each as often as its weight says."""
         self._sched = self._waited_us = 0
+        self._paused = False
 
     # Locust's own loop begins with a task and waits after it; an arrival has to be waited for before.
     def run(self) -> None:  # type: ignore[misc]
@@ -93,16 +103,28 @@ class LoadUser(User):
     def _next(self) -> str:
         """Wait until the next operation of this user is due; its kind. While it waits, a user can be ended at once."""
         self._state = LOCUST_STATE_WAITING
-        if not self.session.open:
-            gevent.sleep(self.wait_time())
-            self._sched = self._waited_us = 0
-            return str(self.random.choice(self._draw))
-        arrival = self.session.arrival()
-        if arrival is None:
-            gevent.event.Event().wait()  # nothing left to do; until the runner ends this user
-            raise StopUser
-        self._sched, kind, self._waited_us = arrival
-        return kind
+        session = self.session
+        if session.schedule is not None:
+            arrival = session.schedule.arrival()
+            if arrival is not None:
+                self._sched, kind, self._waited_us = arrival
+                return session.kinds[kind]
+        else:
+            self._pause()
+            if not session.over():
+                return self._draw[int(self.random.random() * len(self._draw))]
+        gevent.event.Event().wait()  # nothing left to do; until the runner ends this user
+        raise StopUser
+
+    def _pause(self) -> None:
+        """In a closed load: think; before the first operation for a part of it, so that users don't go in step."""
+        scenario = self.session.scenario
+        seconds = scenario.think_seconds if scenario else self.wait_time()
+        if not self._paused:
+            self._paused = True
+            seconds *= self.random.random()
+        if seconds:
+            gevent.sleep(seconds)
 
     def _do(self, kind: str) -> None:
         self._state = LOCUST_STATE_RUNNING
@@ -138,36 +160,40 @@ class LoadUser(User):
         the journal; `body` makes the request of the operation's number, and `judge` says what the
         answer means. Gives number and outcome. JournalError, with nothing sent, if the intent can't be recorded.
         """
-        session = self.session
+        session, journal = self.session, self.session.journal
         connection = connection or self.connection
-        method, path = route.split(" ", 1)
+        index = self._kinds[kind]
         start = time.monotonic_ns()
-        number = session.journal.begin(
-            self._kinds[kind], self._sched or start, start, self.number, self._waited_us, subject, key_of, flags
-        )
-        session.begin_one(flags)
-        outcome, status, failure, said, size = Outcome.UNKNOWN, 0, Failure.KILLED, 0, 0
+        number = journal.begin(index, self._sched or start, start, self.number, self._waited_us, subject, key_of, flags)
+        outcome, status, failure, said = Outcome.UNKNOWN, 0, Failure.KILLED, 0
         try:
-            answer = connection.exchange(connection.origin.request(method, path, body(number)))
-            status, size = answer.status, len(answer.body)
+            answer = connection.exchange(connection.origin.request(route, body(number)))
+            status = answer.status
             outcome, failure, said = judge(answer)
+            session.tally.bytes[index] += len(answer.body)
         except NotSent as error:
             outcome, failure = Outcome.NOT_SENT, error.failure
         except NoAnswer as error:
             failure = error.failure
         finally:
             end = time.monotonic_ns()
-            session.journal.end(number, outcome, status, failure, said, end)
-            expected = outcome.name in self.system.EXPECTED[kind]
-            session.end_one(expected)
-            why = None if expected else UnexpectedOutcome(f"{outcome.name}: {failure.name if failure else status}")
-            self.environment.events.request.fire(
-                request_type=method,
-                name=kind,
-                response_time=(end - start) / 1e6,
-                response_length=size,
-                response=None,
-                context={},
-                exception=why,
-            )
+            journal.end(number, outcome, status, failure, said, end)
+            if not session.tally.alone:
+                expected = outcome in session.expected[index]
+                why = None if expected else UnexpectedOutcome(failure_text(outcome, failure, status))
+                self._fire(kind, route, (end - start) / 1e6, why)
+        if outcome is Outcome.NOT_SENT:
+            gevent.sleep(REFUSED_S)
         return number, outcome
+
+    def _fire(self, kind: str, route: str, milliseconds: float, why: Exception | None) -> None:
+        """Tell those who listen to Locust's event themselves; its own statistics among them."""
+        self.environment.events.request.fire(
+            request_type=route.partition(" ")[0],
+            name=kind,
+            response_time=milliseconds,
+            response_length=0,
+            response=None,
+            context={},
+            exception=why,
+        )

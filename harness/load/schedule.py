@@ -1,0 +1,87 @@
+"""Arrivals of an open load, handed to users that are free, each at the moment when it is due."""
+
+import bisect
+import time
+from collections.abc import Sequence
+
+from gevent import get_hub
+from greenlet import getcurrent, greenlet
+
+GRACE_NS = 1_000_000_000
+"""How long after the plan's end an arrival may still be begun; later it is dropped."""
+
+HAND_OUT = 64
+"""How many arrivals are begun at a time before others get their turn."""
+
+Arrival = tuple[int, int, int]
+"""When an operation is due (ns), its kind (an index), and for how long (µs) no user was free for it."""
+
+
+class Schedule:
+    """The arrivals of one process: `times` in ns from the beginning, ascending, and for each its kind."""
+
+    def __init__(self, times: Sequence[int], kinds: Sequence[int], length: int) -> None:
+        """`length` is that of the whole plan, in ns."""
+        self.times, self.kinds, self.length = times, kinds, length
+        self.began = 0
+        self.taken = 0
+        self.ended = False
+        """Set to end before the plan does: nothing more is handed out."""
+        self._free: dict[greenlet, None] = {}
+        """Users that wait for an arrival, longest first."""
+        self._armed = False
+
+    def arrival(self) -> Arrival | None:
+        """Wait until the next arrival is due; None if there is none left for this user.
+
+        Users ask when they are free, so the next free user gets the next arrival. One that is not
+        begun a moment after the plan's end is left, and counts as dropped.
+        """
+        if self.taken < len(self.times) and (late := time.monotonic_ns() - self.began - self.times[self.taken]) >= 0:
+            return self._take(late // 1000)
+        user = getcurrent()
+        self._free[user] = None
+        if not self._armed:
+            self._arm()
+        try:
+            given: Arrival | None = get_hub().switch()
+        finally:
+            self._free.pop(user, None)
+        return given
+
+    def due(self) -> int:
+        """How many arrivals have been due by now."""
+        return bisect.bisect_right(self.times, time.monotonic_ns() - self.began) if self.began else 0
+
+    def over(self) -> bool:
+        """Whether nothing more will be handed out."""
+        late = time.monotonic_ns() - self.began - self.length
+        return self.ended or (late > 0 and (self.taken == len(self.times) or late > GRACE_NS))
+
+    def _take(self, waited_us: int) -> Arrival | None:
+        if self.over():
+            return None
+        place = self.taken
+        self.taken = place + 1
+        return self.began + self.times[place], self.kinds[place], waited_us
+
+    def _arm(self) -> None:
+        """Wake up when the next arrival is due."""
+        if self.taken < len(self.times):
+            wait = (self.began + self.times[self.taken] - time.monotonic_ns()) / 1e9
+            self._timer = get_hub().loop.timer(max(wait, 0))
+            self._timer.start(self._hand_out, update=True)
+            self._armed = True
+
+    def _hand_out(self) -> None:
+        """Called in the hub: give what is due to users that are free, longest first, but let others in between."""
+        self._armed = False
+        for _ in range(HAND_OUT):
+            if not self._free or self.taken == len(self.times):
+                return
+            if self.began + self.times[self.taken] > time.monotonic_ns():
+                break
+            user = next(iter(self._free))
+            del self._free[user]
+            user.switch(self._take(0))
+        self._arm()
