@@ -170,8 +170,7 @@ def window(environment: Environment) -> None:
     if OPTIONS.get("rate"):
         session = session_of(environment)
         assert session.schedule is not None
-        session.schedule.began = session.began = time.monotonic_ns() + 200_000_000
-        session.start.set()
+        session.begin()
         gevent.sleep(seconds + 1.5)
         records = read(session.journal.path).records
         lag = (records["start"] - records["sched"]) / 1e9

@@ -37,8 +37,15 @@ class Schedule:
         Users ask when they are free, so the next free user gets the next arrival. One that is not
         begun a moment after the plan's end is left, and counts as dropped.
         """
-        if self.taken < len(self.times) and (late := time.monotonic_ns() - self.began - self.times[self.taken]) >= 0:
-            return self._take(late // 1000)
+        place = self.taken
+        if place < len(self.times):
+            sched = self.began + self.times[place]
+            late = time.monotonic_ns() - sched
+            if late >= 0:
+                if self.ended or self.times[place] + late > self.length + GRACE_NS:
+                    return None
+                self.taken = place + 1
+                return sched, self.kinds[place], late // 1000
         user = getcurrent()
         self._free[user] = None
         if not self._armed:
@@ -58,13 +65,6 @@ class Schedule:
         late = time.monotonic_ns() - self.began - self.length
         return self.ended or (late > 0 and (self.taken == len(self.times) or late > GRACE_NS))
 
-    def _take(self, waited_us: int) -> Arrival | None:
-        if self.over():
-            return None
-        place = self.taken
-        self.taken = place + 1
-        return self.began + self.times[place], self.kinds[place], waited_us
-
     def _arm(self) -> None:
         """Wake up when the next arrival is due."""
         if self.taken < len(self.times):
@@ -77,11 +77,14 @@ class Schedule:
         """Called in the hub: give what is due to users that are free, longest first, but let others in between."""
         self._armed = False
         for _ in range(HAND_OUT):
-            if not self._free or self.taken == len(self.times):
+            place = self.taken
+            if not self._free or place == len(self.times) or self.ended:
                 return
-            if self.began + self.times[self.taken] > time.monotonic_ns():
+            sched = self.began + self.times[place]
+            if sched > time.monotonic_ns():
                 break
+            self.taken = place + 1
             user = next(iter(self._free))
             del self._free[user]
-            user.switch(self._take(0))
+            user.switch((sched, self.kinds[place], 0))
         self._arm()

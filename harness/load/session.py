@@ -1,5 +1,6 @@
 """The load of one process: its plan, its journal, the arrivals still to come, and what has been counted so far."""
 
+import gc
 import tempfile
 import time
 from collections import deque
@@ -91,6 +92,9 @@ class Session:
     def begin(self) -> None:
         """All users are there: second 0 of the plan is now, or nearly."""
         if self.began is None:
+            # What is there now stays to the end: it need not be looked through again and again.
+            gc.collect()
+            gc.freeze()
             self.began = time.monotonic_ns() + HEAD_START_NS
             self.journal.amend(began=self.began)
             if self.schedule is not None:
