@@ -1,6 +1,7 @@
 # Proofload. `make` alone prints what there is.
 PROFILE ?= ci
 PYTHON ?= python3
+export PERF_PROCESSES ?= $(PROCESSES)
 PY := .venv/bin/python
 READY := .venv/.ready
 
@@ -14,7 +15,7 @@ SYSTEMS := $(basename $(notdir $(wildcard systems/*.toml)))
 	$(SYSTEMS:%=seed-%) $(SYSTEMS:%=verify-%)
 
 help:  ## print this
-	@echo "make TARGET [PROFILE=smoke|ci|full] [FAULT=name] [TARGET_URL=…] [DATABASE_URL=…]"
+	@echo "make TARGET [PROFILE=smoke|ci|full] [FAULT=name] [PROCESSES=n] [TARGET_URL=…] [DATABASE_URL=…]"
 	@echo
 	@awk '/^\[scenario\./ {name = substr($$0, 11, length($$0) - 11)} \
 		/^purpose = / {sub(/^purpose = "/, ""); sub(/"$$/, ""); \

@@ -32,33 +32,46 @@ def put_load(
     StackError if there was none though nobody ended it.
     """
     scenario, log = run.scenario, run.folder / "load.log"
-    environment = {**os.environ, "DATABASE_URL": stack.database_url}
+    environment = {**os.environ, "DATABASE_URL": stack.database_url, "PERF_RUN": run.id}
+    count, port = settings.processes, process.free_port()
     command = _command(run, scenario, settings, stack, ui)
-    child = process.start(command, log, environment, on_parent_death=signal.SIGINT)
+    alone, children = count == 1, []
     try:
-        why = _watch(child, run, scenario, stack, signalled, progress, ui)
+        roles = [[]] if alone else [["--master", *_MASTER, str(port), "--expect-workers", str(count)]]
+        roles += [] if alone else [["--worker", *_WORKER, str(port)]] * count
+        for number, role in enumerate(roles):
+            share = {"PERF_LOAD_PROCESS": f"{max(number - 1, 0)}/{count}"}
+            words = _generator(run, scenario, stack) if number else command
+            name = log if alone or not number else run.folder / f"load-{number - 1}.log"
+            children.append(
+                process.start([*words, *role], name, {**environment, **share}, on_parent_death=signal.SIGINT)
+            )
+        why = _watch(children, run, scenario, stack, signalled, progress, ui)
     finally:
-        code = process.stop(child, signal.SIGINT)
-    run.record(load={"exit_code": code}, target={**run.facts["target"], "died": stack.died()})
+        # The first is the one that ends the others.
+        codes = [process.stop(child, signal.SIGINT) for child in children]
+    run.record(load={"exit_code": codes[0], "processes": count}, target={**run.facts["target"], "died": stack.died()})
     if why and not _finished(run):
         run.record(interrupted=f"{why} during the load")
     begun = _began_any(run)
     if not why and not begun:
-        raise StackError(f"no load was put on: Locust ended with code {code}\n{process.tail(log)}")
+        raise StackError(f"no load was put on: Locust ended with code {codes[0]}\n{process.tail(log)}")
     return begun
 
 
+_MASTER = ["--master-bind-host", "127.0.0.1", "--expect-workers-max-wait", "60", "--master-bind-port"]
+_WORKER = ["--master-host", "127.0.0.1", "--master-port"]
+
+
+def _generator(run: Run, scenario: Scenario, stack: Stack) -> list[str]:
+    """What every load process has on its command line."""
+    files = f"locustfiles/{scenario.system}.py,harness/load/shape.py"
+    return [sys.executable, "-m", "locust", "-f", files, "--run-folder", str(run.folder), "--host", stack.target_url]
+
+
 def _command(run: Run, scenario: Scenario, settings: Settings, stack: Stack, ui: bool) -> list[str]:
-    command = [sys.executable, "-m", "locust", "-f", f"locustfiles/{scenario.system}.py,harness/load/shape.py"]
-    command += [
-        "--run-folder",
-        str(run.folder),
-        "--host",
-        stack.target_url,
-        "--only-summary",
-        "--exit-code-on-error",
-        "0",
-    ]
+    """The first one's command line: it has the web UI, or none."""
+    command = [*_generator(run, scenario, stack), "--only-summary", "--exit-code-on-error", "0"]
     for name, weight in scenario.users.items():
         command += ["--config-users", json.dumps({"user_class_name": name, "weight": weight})]
     if ui:
@@ -69,7 +82,7 @@ def _command(run: Run, scenario: Scenario, settings: Settings, stack: Stack, ui:
 
 
 def _watch(
-    child: subprocess.Popen[bytes],
+    children: list[subprocess.Popen[bytes]],
     run: Run,
     scenario: Scenario,
     stack: Stack,
@@ -77,7 +90,11 @@ def _watch(
     progress: Progress,
     ui: bool,
 ) -> str | None:
-    """Follow the load to its end, scaling the delivery workers as planned; why it was ended before, if it was."""
+    """Follow the load to its end, scaling the delivery workers as planned; why it was ended before, if it was.
+
+    The first of `children` ends the others, and itself when all is done.
+    """
+    child, *others = children
     steps = _steps(scenario)
     scaling: list[dict[str, float]] = []
     began: int | None = None
@@ -87,6 +104,8 @@ def _watch(
         began = began or _began(run)
         progress.now(load_line(run.folder, scenario.seconds, began))
         before, why = why, why or signalled() or ("the target died" if stack.died() else None)
+        if why is None and any(each.poll() is not None for each in others) and not _finished(run):
+            why = "a load process was lost"
         if why is None and began and steps and time.monotonic_ns() >= began + steps[0][0] * 1e9:
             planned, workers = steps.pop(0)
             try:
@@ -96,8 +115,9 @@ def _watch(
             except StackError as error:
                 why = "scaling failed"
                 run.record(scaling_failed=str(error))
+        if why is not None and (before is None or (ui and (run.folder / "load.json").exists())):
+            child.send_signal(signal.SIGINT)  # with a web UI once for the load, and once for that
         if why is not None and before is None:
-            child.send_signal(signal.SIGINT)
             give_up = time.monotonic() + scenario.timeout_seconds + OVERTIME_S
         if time.monotonic() > give_up and (why or not ui):
             why = why or f"hung for {OVERTIME_S:g} s"

@@ -38,3 +38,5 @@ class Failure(IntEnum):
     BAD_BODY = 8
     TOO_LARGE = 9
     KILLED = 10
+    LOCAL = 11
+    """Ours: no more files or ports on this machine, or no address for the name. Never the target's fault."""

@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
@@ -56,16 +57,14 @@ def load_line(folder: Path, seconds: float, began: int | None) -> str:
         if elapsed < seconds
         else "waiting for the last answers"
     )
-    lines = _last_two(folder / "health-0.jsonl")
-    if not lines:
-        return left
-    last, before = lines[-1], lines[0]
-    span = (last["at"] - before["at"]) / 1e9
-    rate = (last["ended"] - before["ended"]) / span if span else 0.0
-    return (
-        f"{left} · {last['ended']:,} operations · {units.rate(rate)} · {last['errors']:,} errors"
-        f" · {last['in_flight']} in flight"
-    )
+    ended = errors = in_flight = 0
+    rate = 0.0
+    for path in folder.glob("health-*.jsonl"):
+        for before, last in pairwise(_last_two(path)):
+            ended, errors = ended + last["ended"], errors + last["errors"]
+            in_flight += last["in_flight"]
+            rate += (last["ended"] - before["ended"]) / ((last["at"] - before["at"]) / 1e9)
+    return f"{left} · {ended:,} operations · {units.rate(rate)} · {errors:,} errors · {in_flight} in flight"
 
 
 def _last_two(path: Path) -> list[dict[str, Any]]:

@@ -28,6 +28,13 @@ def _seed() -> int:
     return int(text)
 
 
+def _processes() -> int:
+    text = os.environ.get("PERF_PROCESSES", "") or "1"
+    if not text.isdecimal() or int(text) < 1:
+        raise PlanError(f"PERF_PROCESSES={text!r}: expected a whole number, 1 or more")
+    return int(text)
+
+
 def _home() -> Path:
     return Path(os.environ.get("PERF_HOME", "") or ROOT / ".proofload")
 
@@ -40,6 +47,7 @@ class Settings:
     database_url: str = field(default_factory=lambda: os.environ.get("DATABASE_URL", ""))
     allow_hosts: frozenset[str] = field(default_factory=lambda: _set("PERF_ALLOW_HOSTS"))
     allow_databases: frozenset[str] = field(default_factory=lambda: _set("PERF_ALLOW_DATABASES"))
+    processes: int = field(default_factory=_processes)
     scale_command: str = field(default_factory=lambda: os.environ.get("PERF_SCALE_CMD", ""))
     seed: int = field(default_factory=_seed)
     home: Path = field(default_factory=_home)

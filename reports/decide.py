@@ -9,7 +9,7 @@ from harness.units import share
 from harness.verdict import CheckState, RuleState, Verdict
 from reports import figures
 from reports.evaluate import RuleResult
-from reports.validity import BROKEN, ValidityResult
+from reports.generator import BROKEN, ValidityResult
 
 
 @dataclass(frozen=True)

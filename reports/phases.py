@@ -21,6 +21,9 @@ class Stretch:
     deadline: float
     """When the next phase that offers load begins, or else the plan ends: by then its effects are to be completed."""
 
+    users: int = 0
+    """In a closed load: how many users go at their own pace."""
+
     @property
     def seconds(self) -> float:
         """How long it lasts."""
@@ -34,7 +37,7 @@ class Stretch:
     @property
     def loads(self) -> bool:
         """Whether it offers any load: a pause does not."""
-        return self.arrivals > 0
+        return self.arrivals > 0 or self.users > 0
 
 
 def stretches(scenario: Scenario) -> tuple[Stretch, ...]:
@@ -48,9 +51,9 @@ def stretches(scenario: Scenario) -> tuple[Stretch, ...]:
     for place, (stage, begin) in enumerate(zip(scenario.stages, begins, strict=True)):
         workers = stage.workers or workers
         later = zip(scenario.stages[place + 1 :], begins[place + 1 :], strict=True)
-        deadline = next((b for s, b in later if s.phase != stage.phase and s.start_rate + s.end_rate > 0), at)
+        deadline = next((b for s, b in later if s.phase != stage.phase and s.start_rate + s.end_rate + s.users > 0), at)
         end = round(begin + stage.seconds, 9)
-        found.append(Stretch(stage.phase, begin, end, stage.start_rate, stage.end_rate, workers, deadline))
+        found.append(Stretch(stage.phase, begin, end, stage.start_rate, stage.end_rate, workers, deadline, stage.users))
     return tuple(found)
 
 

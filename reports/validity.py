@@ -1,50 +1,30 @@
 """Figures mean something only if the load was put on as planned, by a generator that kept up, and counted alike."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from harness.rules import WARM_UP
 from harness.units import duration, share
-from reports import phases
+from reports import generator, phases
 from reports.evaluate import RuleResult
-from reports.evidence import Evidence, Process
-from reports.statistics import percentile
-
-OK, BROKEN = "ok", "broken"
+from reports.evidence import Evidence
+from reports.generator import BROKEN, OK, ValidityResult
 
 LATE_S = 0.010
 """From when on an arrival that was begun after its time is a late one."""
 HELD_UP = 0.9
 """The share of the lateness that must have been spent without a free user for the target to be the cause of it."""
-SILENCE_S = 3.0
-"""For how long a load process may have said nothing of its health; it speaks once a second."""
-
 SAME_MOMENT_S = 0.5
 """By how much the plan's second of a change and the one on record may differ."""
-
-
-@dataclass(frozen=True)
-class ValidityResult:
-    """One condition for the figures to mean anything."""
-
-    id: str
-    title: str
-    """A sentence that is true if it holds."""
-    state: str
-    value: str
-    limit: str
-    advice: str
-    """What to do if it does not hold."""
 
 
 def validity(evidence: Evidence, rules: Sequence[RuleResult]) -> list[ValidityResult]:
     """Every condition that applies to this run, those that hold too."""
     results = [
-        _sent(evidence),
-        _kept_up(evidence),
+        *([sent] if (sent := _sent(evidence)) else []),
+        *generator.conditions(evidence),
         _reconciled(evidence),
         _complete(evidence, rules),
         _successes(evidence),
@@ -56,7 +36,10 @@ def validity(evidence: Evidence, rules: Sequence[RuleResult]) -> list[ValidityRe
     return [*results, _scaled(evidence)] if evidence.samples.scenario.scales else results
 
 
-def _sent(evidence: Evidence) -> ValidityResult:
+def _sent(evidence: Evidence) -> ValidityResult | None:
+    """None in a closed load, which plans no arrivals."""
+    if not evidence.samples.scenario.open:
+        return None
     samples, least = evidence.samples, evidence.samples.scenario.validity.sent
     begun, planned = samples.arrivals, samples.planned
     value = f"{begun:,} of {planned:,} planned arrivals were begun ({share(begun / planned if planned else 0.0)})"
@@ -76,52 +59,15 @@ def _sent(evidence: Evidence) -> ValidityResult:
     )
 
 
-def _kept_up(evidence: Evidence) -> ValidityResult:
-    limits = evidence.samples.scenario.validity
-    seconds = evidence.samples.scenario.seconds
-    found = [_loop(process, seconds) for process in evidence.processes]
-    silent = [text for text, _, _ in found if text]
-    frame = evidence.samples.frame
-    # The ticks count from the load's first whole second on; an operation begun late for a free user tells of it all.
-    own = (frame["lag_s"] - frame["waited_s"])[~frame["partner"]]
-    p99 = max((p99 for _, p99, _ in found), default=0.0)
-    longest = max([longest for _, _, longest in found] + [float(own.max()) if len(own) else 0.0])
-    kept_up = not silent and p99 <= limits.loop_lag and longest <= limits.loop_gap
-    return ValidityResult(
-        "V2",
-        "The generator's own loop kept time",
-        OK if kept_up else BROKEN,
-        "; ".join(silent) or f"the loop was {duration(p99)} late at p99 and {duration(longest)} at most",
-        f"{duration(limits.loop_lag)} and {duration(limits.loop_gap)}",
-        "The generator was busy or starved, so its times are not the target's: give it a free core, or less load.",
-    )
-
-
-def _loop(process: Process, seconds: float) -> tuple[str, float, float]:
-    """What is missing of a process's health during the load, if anything; how late its loop was, p99 and at most."""
-    name = f"load process {process.worker}"
-    if process.began is None:
-        return f"{name} never began its load", 0.0, 0.0
-    at = [(line["at"] - process.began) / 1e9 for line in process.health]
-    # A line tells of the time since the line before it; the one across second 0 tells of starting users as well.
-    within = [line for line, before in zip(process.health[1:], at, strict=False) if 0 <= before <= seconds]
-    lags = np.array([lag for line in within for lag in line["lags_us"]]) / 1e6
-    if not len(lags):
-        return f"{name} left no health", 0.0, 0.0
-    marks = np.clip([0.0, *at, seconds], 0.0, seconds)
-    silence = float(np.diff(np.sort(marks)).max())
-    if silence > SILENCE_S:
-        return f"{name} said nothing of its health for {duration(silence)}", 0.0, 0.0
-    return "", percentile(lags, 0.99), float(lags.max())
-
-
 def _reconciled(evidence: Evidence) -> ValidityResult:
     load, samples = evidence.load or {}, evidence.samples
     operations, partners = len(samples.frame), int(samples.frame["partner"].sum())
     ended = operations - int(samples.frame["end"].isna().sum())
     planned, dropped, requests = load.get("planned"), load.get("dropped"), load.get("requests")
     same = evidence.load is not None and (
-        requests == ended and planned == samples.planned and planned - dropped + partners == operations
+        requests == ended
+        and planned == samples.planned
+        and (planned - dropped + partners == operations or not samples.scenario.open)
     )
     said = "and there is no load.json"
     if load:
@@ -194,6 +140,9 @@ def _statuses(evidence: Evidence) -> ValidityResult:
 def _processes(evidence: Evidence) -> ValidityResult:
     processes = evidence.processes
     lost = [f"load process {process.worker} did not close its journal" for process in processes if not process.closed]
+    started = evidence.run.facts.get("load", {}).get("processes", len(processes))
+    if len(processes) < started:
+        lost.append(f"{started - len(processes)} of {started} load processes left no journal")
     if evidence.load is None:
         lost.append("the load left no load.json")
     return ValidityResult(

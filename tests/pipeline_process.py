@@ -45,6 +45,28 @@ arrivals.smoke = [{ rate = 80, for = "3s" }]
 validity = { loop_lag = "30s", loop_gap = "1m", min_successes = 50, sent = "50%" }
 rules = ["p99(response_time) < 900ms", "ratio(errors) < 1%"]
 
+[scenario.few-users]
+purpose = "so few users that a target that stands still keeps all of them waiting"
+users = { MessageSender = 1 }
+max_users = 5
+delivery = { workers = 1, time = "0ms" }
+drain = "8s"
+timeout = "8s"
+arrivals.smoke = [{ rate = 40, for = "6s" }]
+validity = { loop_lag = "30s", loop_gap = "1m", min_successes = 50, sent = "10%" }
+rules = ["p95(response_time) < 30s", "ratio(errors) < 1%"]
+
+[scenario.closed]
+purpose = "users at their own pace"
+users = { MessageSender = 1 }
+delivery = { workers = 1, time = "0ms" }
+drain = "8s"
+timeout = "8s"
+think = "100ms"
+stages.smoke = [{ users = 5, for = "2s" }, { users = 20, for = "2s", phase = "more" }]
+validity = { loop_lag = "30s", loop_gap = "1m", min_successes = 50 }
+rules = ["p95(response_time) < 30s", "ratio(errors) < 1%", "rate(goodput{phase=more}) > 1/s"]
+
 [scenario.short-scaling]
 purpose = "one delivery worker, then two"
 users = { MessageSender = 1 }

@@ -82,6 +82,9 @@ def synthetic_run(
     lag_s: float = 0.0,
     waited_s: float = 0.0,
     lags_us: Iterable[int] = (300,) * 50,
+    cpu: float = 0.2,
+    flying: float | None = None,
+    clock_step_s: float = 0.0,
     health: bool = True,
     began: bool = True,
     closed: bool = True,
@@ -96,6 +99,8 @@ def synthetic_run(
     `table` replaces keys of the scenario's table in the plan. `answer` says of each arrival (its place, kind and
     second) what becomes of it; `completing` when an effect committed at a second is completed. The last `dropped`
     arrivals are never begun; the others are begun `lag_s` late, `waited_s` of it without a free user.
+    `flying` operations were seen in flight, by default as many as their times add up to; the wall
+    clock is set forward by `clock_step_s` in the middle.
     `findings`, `load`: None leaves the file out; `load` and `facts` replace keys of load.json and run.json.
     """
     found = plan.find(scenario, profile)
@@ -114,6 +119,7 @@ def synthetic_run(
         journal.amend(began=BEGAN)
     stored: list[tuple[int, int, int]] = []
     ended = partners = 0
+    busy = 0.0
     for place, second in enumerate(times[: len(times) - dropped].tolist()):
         kind = names[order[place]]
         sched, start = BEGAN + round(second * 1e9), BEGAN + round((second + lag_s) * 1e9)
@@ -127,6 +133,7 @@ def synthetic_run(
                 end = start + round(said.seconds * 1e9)
                 journal.end(number, said.outcome, said.status, said.failure, 1, end)
                 ended += 1
+                busy += said.seconds
                 if said.outcome is Outcome.ACK:
                     completed = completing(end / 1e9)
                     stored.append((number, end, 0 if completed is None else round(completed * 1e9)))
@@ -140,8 +147,10 @@ def synthetic_run(
         run.write(check.FILE, {"schema": check.SCHEMA, "checks": [finding.as_json() for finding in findings]})
     if health:
         lines = [
-            {"at": BEGAN + round((second - 0.5) * 1e9), "lags_us": list(lags_us), "cpu": 0.2, "rss": 100_000_000}
+            {"at": BEGAN + round((second - 0.5) * 1e9), "lags_us": list(lags_us), "cpu": cpu, "rss": 100_000_000}
             | {"in_flight": 3, "begun": count, "ended": ended, "errors": 0, "due": count, "users": 50}
+            | {"wall": WALL + round((second - 0.5 + (clock_step_s if second > 5 else 0)) * 1e9)}
+            | {"flying": (busy / found.seconds if flying is None else flying) * len(list(lags_us))}
             for second in range(int(found.seconds) + 3)
         ]
         run.write_text("health-0.jsonl", "\n".join(json.dumps(line) for line in lines) + "\n")

@@ -1,5 +1,6 @@
 """Bad input is a clear message and exit code 2: nothing is sent, nothing is lost, and there is no traceback."""
 
+import dataclasses
 import resource
 import signal
 import socket
@@ -11,9 +12,12 @@ import pytest
 
 from harness import journal, plan
 from harness.journal import HEADER_BYTES
+from harness.plan import Validity
 from harness.run import Run
 from harness.settings import ROOT
 from harness.stack.process import free_port
+from reports.evidence import gather
+from reports.generator import conditions
 from schema.migrate import migrate
 from seeding.messages import seed
 from tests.pipeline_process import PLAN, Pipeline
@@ -148,6 +152,38 @@ def run(tmp_path: Path) -> Run:
     path = tmp_path / "plan.toml"
     path.write_text(PLAN)
     return Run.create(tmp_path / "runs", plan.find("short", "smoke", path), seed=1, command=[], interrupted=None)
+
+
+def test_a_busy_user_makes_the_figures_invalid(run: Run, database: str) -> None:
+    migrate("messages", database)
+    seed(database, 1)
+    busy = run.folder / "busy.py"
+    busy.write_text(
+        "import time\nfrom locust import task\nfrom harness.load.user import LoadUser\nfrom systems import messages\n"
+        "class Busy(LoadUser):\n    abstract = False\n    system = messages\n"
+        "    def work(self):\n        end = time.monotonic() + 0.4\n        while time.monotonic() < end: pass\n"
+        "    process = repeat = conflict = stranger = race = None\n"
+        "for kind in messages.MIX:\n    def one(self):\n        self.work()\n    one.__name__ = kind\n"
+        "    Busy.tasks = [*Busy.tasks, one]\n"
+    )
+    with serving(database, 1, "none") as target:
+        done = subprocess.run(
+            [*LOCUST, f"{busy},harness/load/shape.py", "--run-folder", str(run.folder), "--host", target.url],
+            cwd=ROOT,
+            env={"PATH": "/usr/bin:/bin"},
+            capture_output=True,
+            text=True,
+        )
+    evidence = gather(run.folder)
+    states = {each.id: each.state for each in conditions(evidence)}
+
+    assert done.returncode == 0, done.stderr
+    assert states["V3"] == "broken"
+    strict = dataclasses.replace(evidence.samples.scenario, validity=Validity())
+    samples = dataclasses.replace(evidence.samples, scenario=strict)
+    assert {each.id: each.state for each in conditions(dataclasses.replace(evidence, samples=samples))}[
+        "V2"
+    ] == "broken"
 
 
 def test_a_pool_that_is_missing_or_of_the_wrong_size_stops_the_load_before_its_first_request(

@@ -9,7 +9,7 @@ from harness.rules import COUNT, DURATION, RATE
 from harness.verdict import EXIT_CODES, CheckState, RuleState, Verdict
 from reports.decide import Decision, decide
 from reports.evaluate import RuleResult
-from reports.validity import ValidityResult
+from reports.generator import ValidityResult
 
 OURS = {"ours": True, "died": False, "fault": None}
 DIED = {**OURS, "died": True}

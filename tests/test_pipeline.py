@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -227,6 +228,40 @@ def test_the_web_ui_stays_until_ctrl_c_and_the_run_is_verified_then(pipeline: Pi
     assert result.code == 0, result.out + result.err
     assert {each["name"] for each in shown["stats"]} >= {"process", "repeat", "conflict", "stranger", "race"}
     assert shown["stats"][-1]["num_requests"] == result.json("load.json")["requests"]
+
+
+def test_a_target_that_stands_still_shows_in_response_time_and_late_starts_but_not_in_service_time(
+    pipeline: Pipeline,
+) -> None:
+    running = pipeline.start("few-users")
+    pipeline.journal(running, 60)
+    (target,) = (each for each in descendants(running) if "serve" in each.cmdline())
+    target.suspend()
+    until = time.monotonic() + 2.0
+    eventually(lambda: time.monotonic() > until)
+    target.resume()
+    result = pipeline.finish(running)
+    records = journal.read_all(result.folder)[0].records
+    response = sorted((records["end"] - records["sched"]) / 1e9)
+    service = sorted((records["end"] - records["start"]) / 1e9)
+
+    assert response[int(len(response) * 0.99)] > 1.5
+    assert service[len(service) // 2] < 0.5
+    assert (records["waited"] > 100_000).sum() >= 20
+    assert result.checks("VIOLATED") == set()
+
+
+def test_a_closed_load_has_as_many_users_as_its_stages_say(pipeline: Pipeline) -> None:
+    result = pipeline.run("closed")
+    records = journal.read_all(result.folder)[0].records
+    began = journal.read_all(result.folder)[0].header["began"]
+    first = records[records["start"] < began + 1_900_000_000]
+
+    assert result.code == 0, result.out + result.err
+    assert len(set(first["user"].tolist())) == 5
+    assert len(set(records["user"].tolist())) == 20
+    assert (records["sched"] == records["start"]).all()
+    assert len(records) == result.json("load.json")["requests"]
 
 
 def test_delivery_workers_are_scaled_during_the_load(pipeline: Pipeline) -> None:

@@ -1,5 +1,6 @@
 """A plan is understood whole or refused, with the file, the line, the wrong word and the nearest right one."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,40 @@ def test_a_broken_plan_is_refused_with_file_line_and_mend(
 
     assert str(caught.value).startswith(f"{path}:{line}: "), str(caught.value)
     assert says in str(caught.value)
+
+
+CLOSED = PLAN.replace("max_users = 10\n", 'think = "1s"\n')
+CLOSED = (
+    CLOSED[: CLOSED.index("arrivals")]
+    + 'stages.smoke = [\n    { users = 5, for = "2s", phase = "first" },\n'
+    + '    { users = 300, for = "2s", spawn = 150 },\n]\n'
+    + CLOSED[CLOSED.index("rules") :]
+)
+
+
+def test_a_closed_load_has_users_instead_of_arrivals(tmp_path: Path) -> None:
+    scenario = plan.find("test", "smoke", write(tmp_path, CLOSED))
+
+    assert not scenario.open
+    assert [(s.phase, s.users, s.spawn) for s in scenario.stages] == [("first", 5, 100.0), ("steady", 300, 150.0)]
+    assert (scenario.max_users, scenario.think_seconds) == (300, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (", spawn = 150", "", "from 5 to 300 users at 100 a second can't be done in 2 s"),
+        ("users = 5", "users = 0", "above 0"),
+        ("stages.smoke", "stages.smok", "no stages for profile 'smoke'"),
+        ("ratio(errors) < 1%", "rate(goodput) >= 95% of offered", "users at their own pace"),
+        ("ratio(errors) < 1%", "ratio(dropped) < 1%", "users at their own pace"),
+        ("rules =", 'arrivals.smoke = [{ rate = 1, for = "1s" }]\nrules =', "expected one of arrivals"),
+        ('think = "1s"', 'think = "-1s"', "is not a duration"),
+    ],
+)
+def test_a_closed_load_that_can_not_be_is_refused(tmp_path: Path, old: str, new: str, says: str) -> None:
+    with pytest.raises(PlanError, match=re.escape(says)):
+        plan.find("test", "smoke", write(tmp_path, CLOSED.replace(old, new, 1)))
 
 
 @pytest.mark.parametrize(

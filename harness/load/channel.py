@@ -29,6 +29,9 @@ SEND_LOOK_S = 0.05
 READ_BYTES = 16 * 1024
 _READ = 1
 
+OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM})
+"""What this machine has run out of."""
+
 
 class Broken(Exception):
     """The stream can't go on."""
@@ -92,8 +95,8 @@ class Channel:
                 raise Broken(Failure.CONNECT_TIMEOUT) from None
             code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:
-            refused = code == errno.ECONNREFUSED
-            raise Broken(Failure.CONNECT_REFUSED if refused else Failure.CONNECT_FAILED)
+            refused = Failure.CONNECT_REFUSED if code == errno.ECONNREFUSED else Failure.CONNECT_FAILED
+            raise Broken(Failure.LOCAL if code in OURS else refused)
 
     def _readable(self) -> None:
         """Called in the hub, again and again as long as there is something to read."""

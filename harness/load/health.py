@@ -17,31 +17,34 @@ TICK_S = 0.020
 
 def watch(session: "Session", path: Path) -> list["gevent.Greenlet[..., NoReturn]"]:
     """Start watching: the greenlets, to be killed when the load is over."""
-    lags: list[int] = []
-    return [gevent.spawn(_tick, lags), gevent.spawn(_write, session, path, lags)]
+    ticks: list[tuple[int, int]] = []
+    return [gevent.spawn(_tick, session, ticks), gevent.spawn(_write, session, path, ticks)]
 
 
-def _tick(lags: list[int]) -> NoReturn:
+def _tick(session: "Session", ticks: list[tuple[int, int]]) -> NoReturn:
+    """Keep (how late the loop was in µs, operations in flight) of each tick."""
     while True:
         due = time.monotonic() + TICK_S
         gevent.sleep(TICK_S)
-        lags.append(round((time.monotonic() - due) * 1e6))
+        ticks.append((round((time.monotonic() - due) * 1e6), session.flying))
 
 
-def _write(session: "Session", path: Path, lags: list[int]) -> NoReturn:
+def _write(session: "Session", path: Path, ticks: list[tuple[int, int]]) -> NoReturn:
     process = psutil.Process()
     process.cpu_percent()
     with path.open("a", buffering=1) as file:
         while True:
             gevent.sleep(1)
-            taken, lags[:] = list(lags), []
+            taken, ticks[:] = list(ticks), []
             session.tally.count()
             line = {
                 "at": time.monotonic_ns(),
-                "lags_us": taken,
+                "wall": time.time_ns(),
+                "lags_us": [lag for lag, _ in taken],
+                "flying": sum(flying for _, flying in taken),  # over all ticks of the line
                 "cpu": process.cpu_percent() / 100,
                 "rss": process.memory_info().rss,
-                "in_flight": session.in_flight,
+                "in_flight": session.flying,
                 "begun": session.journal.count,
                 "ended": session.tally.ended,
                 "errors": session.tally.errors,

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import gevent.socket
 import httptools
 
-from harness.load.channel import Broken, Channel, Deadlines, TlsChannel
+from harness.load.channel import OURS, Broken, Channel, Deadlines, TlsChannel
 from harness.outcomes import Failure
 
 CONNECT_TIMEOUT_S = 2.0
@@ -113,8 +113,9 @@ class Origin:
                 channel = TlsChannel(self._address, CONNECT_TIMEOUT_S, self._tls, self.name)
         except Broken as error:
             raise NotSent(error.failure) from None
-        except OSError:
-            raise NotSent(Failure.CONNECT_FAILED) from None
+        except OSError as error:
+            ours = error.errno in OURS or isinstance(error, gevent.socket.gaierror)
+            raise NotSent(Failure.LOCAL if ours else Failure.CONNECT_FAILED) from None
         self.deadlines.watch(channel)
         return channel
 

@@ -1,37 +1,46 @@
 """What Proofload adds to Locust's life cycle: a session a load, its journal closed when the last user is done.
 
 Imported by every locustfile of ours; `locust -f locustfiles/messages.py` works by itself, and
-`--run-folder` makes it a load of the pipeline.
+`--run-folder` makes it a load of the pipeline: alone, or as master or worker of several processes.
 """
 
 import logging
 import os
+import signal
 import subprocess
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any, NoReturn
 
 import gevent
 from locust import events
 from locust.env import Environment
 from locust.exception import StopTest
-from locust.runners import LocalRunner
+from locust.rpc import Message
+from locust.runners import MasterRunner, WorkerRunner
 
 from harness.errors import PoolError, ProofloadError
-from harness.load import health
+from harness.load import health, workers
 from harness.load.session import Session
 from harness.load.tally import FLUSH_S
+from harness.load.workers import Coordinator
 from harness.run import Run
 from harness.settings import ROOT
 
 log = logging.getLogger(__name__)
 
 
+def load_of(environment: Environment) -> Session | Coordinator | None:
+    """The load that is going on: a process's own, or as a master the one of all; None before the first."""
+    return getattr(environment, "proofload", None)
+
+
 def session_of(environment: Environment) -> Session:
-    """The session of the load that is going on."""
-    session: Session = environment.proofload  # type: ignore[attr-defined]
+    """The session of this process, whose users ask for it."""
+    session = load_of(environment)
+    assert isinstance(session, Session)
     return session
 
 
@@ -54,27 +63,92 @@ def _add_arguments(parser: ArgumentParser) -> None:
     )
 
 
+@events.init.add_listener
+def _init(environment: Environment, **_: Any) -> None:
+    runner = environment.runner
+
+    def begin(environment: Environment, msg: Message) -> None:
+        session_of(environment).begin(msg.data["began"])
+
+    def done(environment: Environment, msg: Message) -> None:
+        load = load_of(environment)
+        assert isinstance(load, Coordinator)
+        load.done[msg.node_id] = msg.data
+
+    def spawned(**_: Any) -> None:
+        load = load_of(environment)
+        if load is not None and load.scenario is not None and not isinstance(runner, WorkerRunner):
+            load.begin()
+
+    if isinstance(runner, WorkerRunner):
+        runner.register_message(workers.BEGIN, begin)
+    elif isinstance(runner, MasterRunner):
+        runner.register_message(workers.DONE, done)
+    # Not by decorator: this event does not say whose it is.
+    environment.events.spawning_complete.add_listener(spawned)
+
+
+@events.report_to_master.add_listener
+def _introduce(data: dict[str, Any], **_: Any) -> None:
+    workers.introduce(data)
+
+
+JOINED: dict[str, tuple[str, int]] = {}
+"""As a master: who every worker says it is. Reports come from the first moment on, before there is a load."""
+
+
+@events.worker_report.add_listener
+def _joined(client_id: str, data: dict[str, Any], **_: Any) -> None:
+    run, number = data.get("proofload", ("", -1))
+    JOINED[client_id] = (run, number)
+
+
 @events.test_start.add_listener
 def _begin(environment: Environment, **_: Any) -> None:
+    before = load_of(environment)
+    folder = environment.parsed_options.run_folder if environment.parsed_options else ""
     try:
-        _require_pool(environment.user_classes[0].system)  # type: ignore[attr-defined]
-        session = _session(environment)
+        if folder and before is not None:
+            raise ProofloadError(f"{folder} holds its run already. For another, press Ctrl-C and begin again")
+        load = _load(environment, folder)
     except ProofloadError as error:
         log.error("%s", error)
         environment.process_exit_code = 2
         raise StopTest(str(error)) from None
-    environment.proofload = session  # type: ignore[attr-defined]
-    environment.proofload_watch = [gevent.spawn(_tell, session)]  # type: ignore[attr-defined]
-    if session.run:
-        environment.stop_timeout = (session.scenario.timeout_seconds if session.scenario else 0) + 1
-        path = session.run.folder / f"health-{session.worker}.jsonl"
-        environment.proofload_watch += health.watch(session, path)  # type: ignore[attr-defined]
+    if folder:
+        assert load.scenario is not None
+        environment.stop_timeout = load.scenario.timeout_seconds + 1
+        if not isinstance(environment.runner, WorkerRunner):
+            _end_in_order(environment)
+
+
+def _load(environment: Environment, folder: str) -> Session | Coordinator:
+    """The load that begins, known to everybody from now on."""
+    system: Any = environment.user_classes[0].system  # type: ignore[attr-defined]
+    if not isinstance(environment.runner, WorkerRunner):
+        _require_pool(system)
+    if isinstance(environment.runner, MasterRunner):
+        if not folder:
+            raise ProofloadError("a master without --run-folder: expected a load of the pipeline; leave out --master")
+        coordinator = Coordinator(environment, Run.open(Path(folder)), JOINED)
+        environment.proofload = coordinator  # type: ignore[attr-defined]
+        coordinator.await_workers()
+        return coordinator
+    if folder:
+        run = Run.open(Path(folder))
+        session = Session(environment, run, run.scenario.system, run.scenario.expected, *workers.share())
     else:
+        session = Session(environment, None, system.__name__, system.EXPECTED)
         log.warning("No --run-folder: nothing will be verified or reported. `make ui-peak` does all of it.")
         session.start.set()
+    environment.proofload = session  # type: ignore[attr-defined]
+    session.watchers = [gevent.spawn(_count, session)]
+    if folder:
+        session.watchers += health.watch(session, Path(folder) / f"health-{session.worker}.jsonl")
+    return session
 
 
-def _tell(session: Session) -> NoReturn:
+def _count(session: Session) -> NoReturn:
     while True:
         gevent.sleep(FLUSH_S)
         session.tally.count()
@@ -92,41 +166,32 @@ def _require_pool(system: ModuleType) -> None:
         raise PoolError(done.stderr.strip().removeprefix("error: "))
 
 
-def _session(environment: Environment) -> Session:
-    if not isinstance(environment.runner, LocalRunner):
-        raise ProofloadError(
-            "a master with workers was asked for: expected one load process; leave out --master, --worker, --processes"
-        )
-    folder = environment.parsed_options.run_folder if environment.parsed_options else ""
-    system = environment.user_classes[0].system  # type: ignore[attr-defined]
-    if not folder:
-        return Session(environment, None, system.__name__, system.EXPECTED)
-    if getattr(environment, "proofload", None):
-        raise ProofloadError(f"{folder} holds its run already. For another, press Ctrl-C and begin again")
-    run = Run.open(Path(folder))
-    return Session(environment, run, run.scenario.system, run.scenario.expected)
+def _end_in_order(environment: Environment) -> None:
+    """From now on Ctrl-C and SIGTERM end the load first: Locust alone would end at once, and lose its last seconds."""
 
+    def handle(number: int, _: FrameType | None) -> None:
+        load = load_of(environment)
+        if load is None or load.closed:
+            raise KeyboardInterrupt
+        load.end(signal.Signals(number).name)
 
-@events.init.add_listener
-def _init(environment: Environment, **_: Any) -> None:
-    def spawned(**_: Any) -> None:
-        session = getattr(environment, "proofload", None)
-        if session is not None and session.scenario is not None:
-            session.begin()
-
-    # Not by decorator: this event does not say whose it is.
-    environment.events.spawning_complete.add_listener(spawned)
+    # Python's own handlers: they take the place of those that Locust has, or will, set through the loop.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handle)
 
 
 @events.test_stop.add_listener
 def _end(environment: Environment, **_: Any) -> None:
-    session = getattr(environment, "proofload", None)
-    if session is None or session.closed:
+    session = load_of(environment)
+    if not isinstance(session, Session) or session.closed:
         return
-    gevent.killall(getattr(environment, "proofload_watch", []))
+    gevent.killall(session.watchers)
     session.tally.count()
-    if not session.over() and session.ended_by == "plan":
-        session.ended_by = "signal"
-    session.close(
-        {name: (entry.num_requests, entry.num_failures) for (name, _), entry in environment.stats.entries.items()}
-    )
+    if not session.over():
+        session.end("stopped from outside")
+    entries = environment.stats.entries.items()
+    summary = session.close({name: (entry.num_requests, entry.num_failures) for (name, _), entry in entries})
+    if isinstance(environment.runner, WorkerRunner):
+        workers.send_done(environment.runner, summary)
+    elif session.run is not None:
+        session.run.write("load.json", summary)

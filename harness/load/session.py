@@ -4,7 +4,8 @@ import gc
 import tempfile
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,12 @@ class Session:
         system: str,
         expected: Mapping[str, Sequence[str]],
         worker: int = 0,
+        workers: int = 1,
     ) -> None:
-        """`expected`: the kinds of operations of the system, and the outcomes that each may have."""
+        """`expected`: the kinds of operations of the system, and the outcomes that each may have.
+
+        Of `workers` processes, this is number `worker`: it has every `workers`-th arrival of the plan.
+        """
         kinds = list(expected)
         self.run = run
         self.scenario: Scenario | None = run.scenario if run else None
@@ -48,7 +53,11 @@ class Session:
         self.began: int | None = None
         self.start = Event()
         self.exceptions = self.users = 0
+        self.flying = 0
+        """Operations that are begun and have not ended, at this moment."""
         self.closed = False
+        self.watchers: list[Any] = []
+        """Greenlets that look on while it lasts."""
         self.ended_by = "plan"
         self.acknowledged: deque[tuple[int, int]] = deque(maxlen=1000)
         """The latest acknowledged operations that can be sent again: (number, subject)."""
@@ -61,7 +70,12 @@ class Session:
             times = arrivals.times(self.scenario.stages)
             drawn = arrivals.kinds(self.scenario.mix, len(times), self.seed)
             length = round(self.scenario.seconds * 1e9)
-            self.schedule = Schedule((times * 1e9).astype(int).tolist(), drawn.tolist(), length)
+            mine = slice(worker, None, workers)
+            self.schedule = Schedule((times[mine] * 1e9).astype(int).tolist(), drawn[mine].tolist(), length)
+        self.draws: Iterator[int] | None = None
+        """In a closed load: the kinds of its operations, in the same even blocks as those of arrivals."""
+        if self.scenario and not self.scenario.open:
+            self.draws = _draws(self.scenario.mix, self.seed * workers + worker)
         self._folder = None if run else tempfile.TemporaryDirectory(prefix="proofload-")
         folder = run.folder if run else Path(self._folder.name if self._folder else "")
         header = {
@@ -89,13 +103,13 @@ class Session:
         """How many arrivals this process has."""
         return len(self.schedule.times) if self.schedule else 0
 
-    def begin(self) -> None:
-        """All users are there: second 0 of the plan is now, or nearly."""
+    def begin(self, at: int | None = None) -> None:
+        """All users are there: second 0 of the plan is `at` (ns), or nearly now."""
         if self.began is None:
             # What is there now stays to the end: it need not be looked through again and again.
             gc.collect()
             gc.freeze()
-            self.began = time.monotonic_ns() + HEAD_START_NS
+            self.began = at or time.monotonic_ns() + HEAD_START_NS
             self.journal.amend(began=self.began)
             if self.schedule is not None:
                 self.schedule.began = self.began
@@ -117,20 +131,13 @@ class Session:
         if self.schedule is not None:
             self.schedule.ended = True
 
-    @property
-    def in_flight(self) -> int:
-        """Operations that were begun and have not ended, at the last count."""
-        return self.journal.count - self.tally.ended
-
-    def close(self, requests: dict[str, tuple[int, int]]) -> None:
-        """End the journal, and store what this process counted beside it. `requests`: Locust's own count by name."""
+    def close(self, requests: dict[str, tuple[int, int]]) -> dict[str, Any]:
+        """End the journal; what this process counted. `requests`: Locust's own count by name, and failures."""
         partners = int((self.journal.records(0)["flags"] & PARTNER > 0).sum())
         planned, arrived = self.planned, self.journal.count - partners
         self.journal.close()
         self.closed = True
-        if self.run is None:
-            return
-        summary: dict[str, Any] = {
+        return {
             "requests": sum(count for count, _ in requests.values()),
             "failures": sum(failed for _, failed in requests.values()),
             "names": requests,
@@ -138,7 +145,11 @@ class Session:
             "taken": arrived,
             "dropped": planned - arrived if self.schedule else 0,
             "exceptions": self.exceptions,
-            "finished": self.ended_by == "plan" and self.over(),
+            "finished": self.ended_by == "plan",
             "ended_by": self.ended_by,
         }
-        self.run.write("load.json", summary)
+
+
+def _draws(mix: Mapping[str, int], seed: int) -> Iterator[int]:
+    for block in count():
+        yield from arrivals.kinds(mix, sum(mix.values()), seed + (block << 32)).tolist()

@@ -7,9 +7,11 @@ arrivals, and users only have to be free for them.
 import time
 from pathlib import Path
 
+import gevent
 from locust import LoadTestShape
 
-from harness.load.session import Session
+from harness.load.plugin import load_of
+from harness.load.workers import Coordinator
 from harness.plan import Scenario
 from harness.run import Run
 
@@ -21,15 +23,19 @@ class PlanShape(LoadTestShape):
         """(users, spawn rate), or None to end the load."""
         assert self.runner is not None
         environment = self.runner.environment
-        session: Session | None = getattr(environment, "proofload", None)
-        if session is None or session.scenario is None:
-            # The first tick of all: it is what starts the session.
-            options = environment.parsed_options
+        load, options = load_of(environment), environment.parsed_options
+        if load is None or load.scenario is None:
+            # The first tick of all: it is what starts the load.
             assert options is not None
             return _users(Run.open(Path(options.run_folder)).scenario, 0.0)
-        if session.over():
-            return None
-        return _users(session.scenario, (time.monotonic_ns() - session.began) / 1e9 if session.began else 0.0)
+        users = _users(load.scenario, (time.monotonic_ns() - load.began) / 1e9 if load.began else 0.0)
+        if not load.over():
+            return users
+        if isinstance(load, Coordinator):
+            # None would make the master quit at once; it goes on until its workers are done, and this with it.
+            gevent.spawn(load.finish, options is None or options.headless)
+            return users
+        return None
 
 
 def _users(scenario: Scenario, at: float) -> tuple[int, float]:

@@ -111,7 +111,10 @@ class LoadUser(User):
                 return session.kinds[kind]
         else:
             self._pause()
-            if not session.over():
+            if session.draws is not None:
+                if not session.over():
+                    return session.kinds[next(session.draws)]
+            else:
                 return self._draw[int(self.random.random() * len(self._draw))]
         gevent.event.Event().wait()  # nothing left to do; until the runner ends this user
         raise StopUser
@@ -165,6 +168,7 @@ class LoadUser(User):
         index = self._kinds[kind]
         start = time.monotonic_ns()
         number = journal.begin(index, self._sched or start, start, self.number, self._waited_us, subject, key_of, flags)
+        session.flying += 1
         outcome, status, failure, said = Outcome.UNKNOWN, 0, Failure.KILLED, 0
         try:
             answer = connection.exchange(connection.origin.request(route, body(number)))
@@ -178,6 +182,7 @@ class LoadUser(User):
         finally:
             end = time.monotonic_ns()
             journal.end(number, outcome, status, failure, said, end)
+            session.flying -= 1
             if not session.tally.alone:
                 expected = outcome in session.expected[index]
                 why = None if expected else UnexpectedOutcome(failure_text(outcome, failure, status))

@@ -1,0 +1,133 @@
+"""Several load processes as one load: the master begins and ends it for all; each worker has its share and its journal.
+
+Locust's own ending loses the last seconds: its master quits while workers still drain. Here the master
+stops the users, waits until each worker has closed its journal and sent its last statistics, and only then ends.
+"""
+
+import os
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import gevent
+from locust.env import Environment
+from locust.runners import STATE_MISSING, MasterRunner, WorkerRunner
+
+from harness.errors import ProofloadError
+from harness.plan import Scenario
+from harness.run import Run
+
+SHARE = "PERF_LOAD_PROCESS"
+"""Which load process this is, of how many: "0/2", "1/2". Set by the pipeline."""
+
+HEAD_START_NS = 1_000_000_000
+"""Between the master's word and second 0 of the plan: for the word to arrive, and for the last users to start."""
+
+JOIN_TIMEOUT_S = 30.0
+DONE_TIMEOUT_S = 30.0
+
+BEGIN, DONE = "proofload_begin", "proofload_done"
+
+
+def share() -> tuple[int, int]:
+    """The number of this process, and how many there are."""
+    number, _, count = os.environ.get(SHARE, "0/1").partition("/")
+    return int(number), int(count)
+
+
+class Coordinator:
+    """The master's part in a load: when it began, when it is over, and what its workers say at the end."""
+
+    def __init__(self, environment: Environment, run: Run, joined: Mapping[str, tuple[str, int]]) -> None:
+        """`joined` grows: what each worker says of itself, its run and its number."""
+        self.run, self.joined = run, joined
+        self.scenario: Scenario = run.scenario
+        self.count = share()[1]
+        self.began: int | None = None
+        self.ended_by = "plan"
+        self.done: dict[str, dict[str, Any]] = {}
+        self.closed = False
+        self._ending = False
+        self._environment = environment
+
+    def await_workers(self) -> None:
+        """Wait until all workers are known; ProofloadError unless they are exactly those of this run."""
+        runner = self._runner()
+        deadline = time.monotonic() + JOIN_TIMEOUT_S
+        expected = sorted((self.run.id, number) for number in range(self.count))
+        while sorted(self.joined.values()) != expected or len(runner.clients) != self.count:
+            if time.monotonic() > deadline or len(runner.clients) > self.count:
+                raise ProofloadError(
+                    f"load processes {sorted(self.joined.values())} of {len(runner.clients)} connected ones joined: "
+                    f"expected exactly {expected}"
+                )
+            gevent.sleep(0.05)
+
+    def begin(self) -> None:
+        """Say when second 0 of the plan is."""
+        if self.began is None:
+            self.began = time.monotonic_ns() + HEAD_START_NS
+            self._runner().send_message(BEGIN, {"began": self.began})
+
+    def over(self) -> bool:
+        """Whether the load is done: the plan's time is up, with a second for arrivals that are late."""
+        if self.ended_by != "plan":
+            return True
+        return self.began is not None and time.monotonic_ns() > self.began + self.scenario.seconds * 1e9 + 1e9
+
+    def end(self, why: str) -> None:
+        """End the load before its time."""
+        self.ended_by = why
+
+    def finish(self, headless: bool) -> None:
+        """End the load in order, once: users, journals, statistics, and then, unless there is a web UI, Locust."""
+        if self._ending:
+            return
+        self._ending = True
+        runner = self._runner()
+        runner.stop()
+        deadline = time.monotonic() + DONE_TIMEOUT_S
+        while time.monotonic() < deadline and any(
+            client.id not in self.done for client in runner.clients.all if client.state != STATE_MISSING
+        ):
+            gevent.sleep(0.05)
+        self._sum_up()
+        self.closed = True
+        if headless:
+            runner.quit()
+
+    def _sum_up(self) -> None:
+        """Store what all processes counted, as one does alone; `requests` is Locust's own count, here."""
+        entries = self._environment.stats.entries.items()
+        summaries = list(self.done.values())
+        told = {each["ended_by"] for each in summaries} - {"plan"}
+        ended_by = self.ended_by if self.ended_by != "plan" or not told else ", ".join(sorted(told))
+        names = {name: (entry.num_requests, entry.num_failures) for (name, _), entry in entries}
+        sums = {key: sum(each[key] for each in summaries) for key in ("planned", "taken", "dropped", "exceptions")}
+        self.run.write(
+            "load.json",
+            {
+                "requests": sum(count for count, _ in names.values()),
+                "failures": sum(failed for _, failed in names.values()),
+                "names": names,
+                **sums,
+                "finished": len(summaries) == self.count and all(each["finished"] for each in summaries),
+                "ended_by": ended_by,
+            },
+        )
+
+    def _runner(self) -> MasterRunner:
+        runner = self._environment.runner
+        assert isinstance(runner, MasterRunner)
+        return runner
+
+
+def introduce(data: dict[str, Any]) -> None:
+    """As a worker: say in a report to the master who we are."""
+    data["proofload"] = [os.environ.get("PERF_RUN", ""), share()[0]]
+
+
+def send_done(runner: WorkerRunner, summary: dict[str, Any]) -> None:
+    """As a worker: the journal is closed; here are the last statistics, and what was counted."""
+    runner._send_stats()
+    runner.send_message(DONE, summary)

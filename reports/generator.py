@@ -1,0 +1,166 @@
+"""The generator's own limits: a load process that was slow, starved or out of sockets says nothing of the target."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from harness.outcomes import Failure
+from harness.units import duration, share
+from reports.evidence import Evidence, HealthLines, Process
+from reports.statistics import percentile
+
+OK, BROKEN = "ok", "broken"
+
+SILENCE_S = 3.0
+"""For how long a load process may have said nothing of its health; it speaks once a second."""
+
+CPU_SHARE, CPU_WINDOW = 0.80, 5
+"""The greatest share of a core that a load process may need, over this many seconds."""
+
+LITTLE = 0.05
+"""By how much the mean of the operations in flight may differ from their rate times their time (Little's law) ..."""
+LITTLE_SIGMA = 4.0
+"""... beyond what chance explains: so many standard errors."""
+
+CLOCK_STEP_S = 0.050
+"""The greatest step of the wall clock against the monotonic one."""
+
+
+@dataclass(frozen=True)
+class ValidityResult:
+    """One condition for the figures to mean anything."""
+
+    id: str
+    title: str
+    """A sentence that is true if it holds."""
+    state: str
+    value: str
+    limit: str
+    advice: str
+    """What to do if it does not hold."""
+
+
+def conditions(evidence: Evidence) -> list[ValidityResult]:
+    """V2, V3, V5, V6 and V8 of statistics.md §7.4."""
+    return [_kept_up(evidence), _cpu(evidence), _little(evidence), _clock(evidence), _own_errors(evidence)]
+
+
+def _within(process: Process, seconds: float) -> HealthLines:
+    """The lines that tell of the load alone: a line tells of the time since the line before it."""
+    began = process.began
+    if began is None:
+        return []
+    return [line for before, line in pairwise(process.health) if 0 <= (before["at"] - began) / 1e9 <= seconds]
+
+
+def _kept_up(evidence: Evidence) -> ValidityResult:
+    limits = evidence.samples.scenario.validity
+    seconds = evidence.samples.scenario.seconds
+    found = [_loop(process, seconds) for process in evidence.processes]
+    silent = [text for text, _, _ in found if text]
+    frame = evidence.samples.frame
+    # The ticks count from the load's first whole second on; an operation begun late for a free user tells of it all.
+    own = (frame["lag_s"] - frame["waited_s"])[~frame["partner"]]
+    p99 = max((p99 for _, p99, _ in found), default=0.0)
+    longest = max([longest for _, _, longest in found] + [float(own.max()) if len(own) else 0.0])
+    kept_up = not silent and p99 <= limits.loop_lag and longest <= limits.loop_gap
+    return ValidityResult(
+        "V2",
+        "The generator's own loop kept time",
+        OK if kept_up else BROKEN,
+        "; ".join(silent) or f"the loop was {duration(p99)} late at p99 and {duration(longest)} at most",
+        f"{duration(limits.loop_lag)} and {duration(limits.loop_gap)}",
+        "The generator was busy or starved, so its times are not the target's: give it a free core, or less load.",
+    )
+
+
+def _loop(process: Process, seconds: float) -> tuple[str, float, float]:
+    """What is missing of a process's health during the load, if anything; how late its loop was, p99 and at most."""
+    name = f"load process {process.worker}"
+    if process.began is None:
+        return f"{name} never began its load", 0.0, 0.0
+    at = [(line["at"] - process.began) / 1e9 for line in process.health]
+    within = _within(process, seconds)
+    lags = np.array([lag for line in within for lag in line["lags_us"]]) / 1e6
+    if not len(lags):
+        return f"{name} left no health", 0.0, 0.0
+    marks = np.clip([0.0, *at, seconds], 0.0, seconds)
+    silence = float(np.diff(np.sort(marks)).max())
+    if silence > SILENCE_S:
+        return f"{name} said nothing of its health for {duration(silence)}", 0.0, 0.0
+    return "", percentile(lags, 0.99), float(lags.max())
+
+
+def _cpu(evidence: Evidence) -> ValidityResult:
+    seconds = evidence.samples.scenario.seconds
+    busiest = -1.0
+    for process in evidence.processes:
+        used = np.array([line["cpu"] for line in _within(process, seconds)])
+        window = min(CPU_WINDOW, len(used))
+        if window:
+            busiest = max(busiest, float(np.convolve(used, np.ones(window) / window, "valid").max()))
+    return ValidityResult(
+        "V3",
+        "The generator had processor time to spare",
+        OK if 0 <= busiest <= CPU_SHARE else BROKEN,
+        f"the busiest load process used {share(busiest)} of a core over {CPU_WINDOW} s"
+        if busiest >= 0
+        else "unknown, as there is no health",
+        f"at most {share(CPU_SHARE)}",
+        "Share the load among more processes (PROCESSES=n), on cores of their own.",
+    )
+
+
+def _little(evidence: Evidence) -> ValidityResult:
+    """L = λW: what was seen in flight, by a gauge, against what the journal's times add up to."""
+    frame, scenario = evidence.samples.frame, evidence.samples.scenario
+    seen = [(line["flying"], len(line["lags_us"])) for p in evidence.processes for line in _within(p, scenario.seconds)]
+    looks = sum(count for _, count in seen)
+    # The mean over each process's own looks; processes look alike often, so their means add up.
+    gauge = len(evidence.processes) * sum(flying for flying, _ in seen) / looks if looks else 0.0
+    ended = frame[frame["end"].notna()]
+    times = float(ended["service_s"].sum()) / scenario.seconds
+    chance = LITTLE_SIGMA / max(min(times * looks, len(ended)), 1.0) ** 0.5
+    off = abs(gauge - times) / max(times, 1e-9)
+    allowed = max(LITTLE, chance)
+    # Below one operation in flight a second's edge effects are larger than what is compared.
+    judged = times >= 1.0
+    return ValidityResult(
+        "V5",
+        "As many operations were in flight as their times add up to",
+        OK if not judged or off <= allowed else BROKEN,
+        f"{gauge:.2f} seen in flight, {times:.2f} by the journal" + ("" if judged else ": too few to judge by"),
+        f"within {share(allowed)}",
+        "Operations were lost or their times are wrong: run again, and report this if it comes back.",
+    )
+
+
+def _clock(evidence: Evidence) -> ValidityResult:
+    steps = [
+        abs((after["wall"] - before["wall"]) - (after["at"] - before["at"])) / 1e9
+        for process in evidence.processes
+        for before, after in pairwise(process.health)
+    ]
+    step, frame = max(steps, default=0.0), evidence.samples.frame
+    backwards = int((frame["service_s"] < 0).sum())
+    return ValidityResult(
+        "V6",
+        "The clocks went evenly",
+        OK if steps and step < CLOCK_STEP_S and not backwards else BROKEN,
+        f"the wall clock stepped by {duration(step)} at most, {backwards:,} operations ended before they began",
+        f"less than {duration(CLOCK_STEP_S)}, none",
+        "Somebody set the clock during the load, or the machine was suspended: run again.",
+    )
+
+
+def _own_errors(evidence: Evidence) -> ValidityResult:
+    errors = int((evidence.samples.frame["failure"] == Failure.LOCAL.name).sum())
+    return ValidityResult(
+        "V8",
+        "The generator had all the sockets and names it needed",
+        OK if not errors else BROKEN,
+        f"{errors:,} operations failed for want of files, ports or a name's address",
+        "none",
+        "Raise the limit of open files (`ulimit -n`), reuse connections, or mend the host name in TARGET_URL.",
+    )
