@@ -11,7 +11,7 @@ SYSTEMS := $(basename $(notdir $(wildcard systems/*.toml)))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv doctor test lint clean lock report psql $(SCENARIOS:%=perf-%) $(SCENARIOS:%=ui-%) $(SCENARIOS:%=plan-%) \
+.PHONY: help venv doctor test lint bench-engine clean lock report psql $(SCENARIOS:%=perf-%) $(SCENARIOS:%=ui-%) $(SCENARIOS:%=plan-%) \
 	$(SYSTEMS:%=seed-%) $(SYSTEMS:%=verify-%)
 
 help:  ## print this
@@ -69,6 +69,9 @@ lock: $(READY)  ## lock requirements.in into requirements.txt, with hashes
 	$(PY) -m pip install --quiet uv
 	$(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --only-binary :all: --no-emit-index-url \
 		--upgrade --quiet --custom-compile-command "make lock" requirements.in -o requirements.txt
+
+bench-engine: $(READY)  ## measure the load engine beside FastHttpUser, hey and k6 (some minutes; nothing else should run)
+	@$(PY) -m benchmarks.engine
 
 clean:  ## remove the embedded PostgreSQL, all run folders, caches and .venv
 	@if [ -x $(PY) ]; then $(PY) -m harness clean; fi

@@ -22,7 +22,7 @@ from harness.outcomes import Failure, Outcome
 from harness.plan import Stage
 
 OPTIONS: dict[str, Any] = json.loads(os.environ["BENCH"])
-"""kind: ours | bare | fast; seconds; paced: one request a second and user; rate: open arrivals a second."""
+"""kind: ours | without | fast; seconds; paced: one request a second and user; rate: open arrivals a second."""
 BODY = json.dumps({"userId": "00000000-0000-4000-8000-000000000001", "messageContent": "x" * 80}).encode()
 HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
 WARM_UP_S = 1.0
@@ -83,21 +83,19 @@ class OursPaced(Paced, Ours):
         self.done()
 
 
-class Bare(LoadUser):
-    """The client alone: no journal, no outcome, no statistics."""
+class Without(LoadUser):
+    """The same run loop and client, without journal, outcome and health."""
 
-    abstract = OPTIONS["kind"] != "bare"
+    abstract = OPTIONS["kind"] != "without"
     system = echo
     contract = CONTRACT
     wait_time = constant(0)
 
     @task
     def post(self) -> None:
-        """Requests for ever."""
-        request = self.connection.origin.request("POST /", BODY)
-        while True:
-            self.connection.exchange(request)
-            DONE[0] += 1
+        """One request."""
+        self.connection.exchange(self.connection.origin.request("POST /", BODY))
+        DONE[0] += 1
 
 
 class Fast(FastHttpUser):
@@ -135,7 +133,7 @@ class FastPaced(Paced, Fast):
 def count(environment: Environment) -> int:
     """Requests done so far."""
     kind = OPTIONS["kind"]
-    if kind == "bare":
+    if kind == "without":
         return DONE[0]
     return session_of(environment).journal.count if kind == "ours" else environment.stats.total.num_requests
 
