@@ -69,6 +69,8 @@ class Scenario:
     expected: Mapping[str, tuple[str, ...]]
     delivery_workers: int | None
     delivery_seconds: float
+    poisson: bool
+    """Whether arrivals come by chance, as independent clients make them; else evenly spaced."""
     think_seconds: float
     """In a closed load: how long a user pauses between two operations."""
     drain_seconds: float
@@ -166,6 +168,7 @@ def _scenario(source: Mapping[str, Any], profile: str, where: Where) -> Scenario
         expected=facts.EXPECTED,
         delivery_workers=delivery.number("workers", 0, whole=True, above=False) or None,
         delivery_seconds=delivery.seconds("time", "0ms", zero=True),
+        poisson=_pattern(where, table.take("pattern", "even")) == "poisson",
         think_seconds=table.seconds("think", "0s", zero=True),
         drain_seconds=table.seconds("drain", "10s"),
         timeout_seconds=table.seconds("timeout", "10s"),
@@ -230,6 +233,12 @@ def _load(where: Where, table: Table, profile: str) -> Iterable[Stage]:
         if name not in PROFILES:
             where.fail(name, f"{ways[0]} for an unknown profile {name!r}; {nearest(name, PROFILES)}")
     return (_arrivals if ways == ["arrivals"] else _users_stages)(where, profiles[profile])
+
+
+def _pattern(where: Where, pattern: object) -> str:
+    if pattern not in ("even", "poisson"):
+        where.fail(pattern, f"pattern = {pattern!r}: expected 'even' or 'poisson'", "pattern")
+    return str(pattern)
 
 
 def _users_stages(where: Where, tables: Iterable[object]) -> Iterable[Stage]:

@@ -14,7 +14,7 @@ _BLOCKS = " ▁▂▃▄▅▆▇█"
 
 def describe(scenario: Scenario, settings: Settings) -> str:
     """The plan as text for people, with the load curve."""
-    times = arrivals.times(scenario.stages)
+    times = arrivals.times(scenario.stages, settings.seed if scenario.poisson else None)
     kinds = arrivals.kinds(scenario.mix, len(times), settings.seed)
     share = {kind: int((kinds == index).sum()) for index, kind in enumerate(scenario.mix)}
     partners = share.get("race", 0)

@@ -49,6 +49,7 @@ class Settings:
     allow_databases: frozenset[str] = field(default_factory=lambda: _set("PERF_ALLOW_DATABASES"))
     processes: int = field(default_factory=_processes)
     scale_command: str = field(default_factory=lambda: os.environ.get("PERF_SCALE_CMD", ""))
+    ca_file: str | None = field(default_factory=lambda: os.environ.get("PERF_CA_FILE") or None)
     seed: int = field(default_factory=_seed)
     home: Path = field(default_factory=_home)
     runs: Path = field(default_factory=lambda: Path(os.environ.get("PERF_RUNS", "") or ROOT / "reports" / "runs"))

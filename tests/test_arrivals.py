@@ -57,6 +57,25 @@ def test_every_block_holds_each_kind_as_often_as_its_share(count: int, seed: int
         assert np.bincount(drawn[block * 100 : block * 100 + 100], minlength=3).tolist() == [94, 5, 1]
 
 
+@given(STAGES, st.integers(0, 2**32))
+def test_poisson_arrivals_ascend_inside_the_plan_and_are_those_of_their_seed(stages: list[Stage], seed: int) -> None:
+    due = times(stages, seed)
+    expected = sum(s.seconds * (s.start_rate + s.end_rate) / 2 for s in stages)
+
+    assert abs(len(due) - expected) <= 6 * expected**0.5 + 12
+    assert (np.diff(due) >= 0).all()
+    assert not len(due) or (due[0] >= 0 and due[-1] <= sum(s.seconds for s in stages) + 1e-9)
+    assert (times(stages, seed) == due).all()
+
+
+def test_poisson_gaps_are_exponential_with_the_mean_of_the_rate() -> None:
+    gaps = np.diff(times([Stage("steady", 1000.0, 50.0, 50.0, None)], 7))
+
+    assert gaps.mean() == pytest.approx(0.02, rel=0.03)
+    assert gaps.std() == pytest.approx(0.02, rel=0.03)
+    assert (gaps > 0.02).mean() == pytest.approx(np.exp(-1), abs=0.01)
+
+
 def test_the_same_seed_gives_the_same_kinds_and_another_seed_others() -> None:
     assert (kinds(MIX, 500, 7) == kinds(MIX, 500, 7)).all()
     assert (kinds(MIX, 500, 7) != kinds(MIX, 500, 8)).any()

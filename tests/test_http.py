@@ -1,13 +1,17 @@
 """The client sends each request exactly once, and calls definite only what was answered whole."""
 
+import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import gevent
 import pytest
 
+from harness.errors import PlanError
 from harness.load.http import MAX_BODY_BYTES, MAX_HEADER_BYTES, Answer, Connection, NoAnswer, NotSent, Origin
 from harness.outcomes import Failure
 
@@ -193,3 +197,68 @@ def test_a_connection_that_the_peer_wants_closed_is_not_used_again() -> None:
         ask(connection)
 
         assert (server.connections, server.requests) == (2, 2)
+
+
+TLS = Path(__file__).parent / "tls"
+
+
+@contextmanager
+def serving_tls(*scripts: Script) -> Iterator[tuple[Peer, list[str | None]]]:
+    """The same through TLS, with a certificate for localhost; the names that clients asked for."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(TLS / "certificate.pem", TLS / "key.pem")
+    asked: list[str | None] = []
+    context.sni_callback = lambda sock, name, context: asked.append(name)
+
+    def wrapped(script: Script) -> Script:
+        def inside(server: Peer, sock: socket.socket) -> None:
+            with contextlib.suppress(ssl.SSLError), context.wrap_socket(sock, server_side=True) as secure:
+                script(server, secure)
+
+        return inside
+
+    with serving(*map(wrapped, scripts)) as (server, _):
+        yield server, asked
+
+
+def test_tls_is_spoken_with_the_name_of_the_host_and_the_connection_is_kept() -> None:
+    with serving_tls(answering(OK, OK), answering(OK)) as (server, asked):
+        origin = Origin(server.url.replace("http://127.0.0.1", "https://localhost"), 5, str(TLS / "certificate.pem"))
+        with closing(Connection(origin)) as connection:
+            first, second = ask(connection), ask(connection)
+            channel = connection._channel
+            assert channel is not None
+            while not channel.stale:
+                gevent.sleep(0.001)  # until the peer's end has arrived
+            third = ask(connection)
+
+    assert first == second == third == Answer(200, b"{}")
+    assert asked == ["localhost", "localhost"]
+    assert (server.connections, server.requests) == (2, 3)
+
+
+def test_a_large_answer_through_tls_is_whole() -> None:
+    body = bytes(range(256)) * 4000
+    raw = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+    with serving_tls(answering(raw)) as (server, _):
+        origin = Origin(server.url.replace("http://127.0.0.1", "https://localhost"), 5, str(TLS / "certificate.pem"))
+        with closing(Connection(origin)) as connection:
+            assert ask(connection).body == body
+
+
+def test_a_certificate_that_is_not_trusted_or_of_another_name_is_no_connection_and_nothing_is_sent() -> None:
+    for host, trusted in (("localhost", None), ("127.0.0.2", str(TLS / "certificate.pem"))):
+        with serving_tls(answering(OK)) as (server, _):
+            origin = Origin(f"https://{host}:{server.listener.getsockname()[1]}", 5, trusted)
+            origin._address = ("127.0.0.1", server.listener.getsockname()[1])
+            with closing(Connection(origin)) as connection, pytest.raises(NotSent) as caught:
+                ask(connection)
+            assert server.requests == 0
+        assert caught.value.failure is Failure.CONNECT_FAILED
+
+
+def test_a_ca_file_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("no certificate")
+    for name in ("ca.pem", "none.pem"):
+        with pytest.raises(PlanError, match="expected certificates in PEM"):
+            Origin("https://localhost", 5, str(tmp_path / name))

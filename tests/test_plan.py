@@ -99,6 +99,7 @@ def test_an_own_contract_states_only_what_differs(tmp_path: Path) -> None:
         ("max_users = 10", 'max_users = 10\nvalidity = { loop_lagg = "5s" }', 8, "did you mean 'loop_lag'?"),
         ("max_users = 10", "max_users = 10\nvalidity = { sent = 0.5 }", 8, "a share such as"),
         ("max_users = 10", 'max_users = 10\ndrain = "soon"', 8, "is not a duration"),
+        ("max_users = 10", 'max_users = 10\npattern = "poison"', 8, "expected 'even' or 'poisson'"),
     ],
 )
 def test_a_broken_plan_is_refused_with_file_line_and_mend(

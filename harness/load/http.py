@@ -5,6 +5,7 @@ breaks after the first byte has left is an unknown outcome, and stays one.
 """
 
 import math
+import re
 import ssl
 import time
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 import gevent.socket
 import httptools
 
+from harness.errors import PlanError
 from harness.load.channel import OURS, Broken, Channel, Deadlines, TlsChannel
 from harness.outcomes import Failure
 
@@ -21,6 +23,9 @@ MAX_HEADER_BYTES = 64 * 1024
 MAX_BODY_BYTES = 16 * 1024 * 1024
 MAX_HEADS = 10_000
 """Heads of requests that are kept, for as many routes; paths may hold ids."""
+
+
+_INFORMATIONAL = re.compile(rb"HTTP/1\.[01] 1\d\d")
 
 
 class Answer(NamedTuple):
@@ -91,13 +96,19 @@ class Origin:
     """Where requests go: the address of `url`, looked up once, and how long an exchange may take."""
 
     def __init__(self, url: str, timeout: float, ca_file: str | None = None) -> None:
+        """`ca_file` (PEM) is trusted besides what the system trusts, for https."""
         parts = urlsplit(url)
         self.name = parts.hostname or ""
         self.port = parts.port or (443 if parts.scheme == "https" else 80)
         self.prefix = parts.path.rstrip("/")
         self.authority = parts.netloc
         self.deadlines = Deadlines(timeout)
-        self._tls = ssl.create_default_context(cafile=ca_file) if parts.scheme == "https" else None
+        self._tls = ssl.create_default_context() if parts.scheme == "https" else None
+        if self._tls is not None and ca_file:
+            try:
+                self._tls.load_verify_locations(ca_file)
+            except OSError as error:
+                raise PlanError(f"PERF_CA_FILE={ca_file}: {error}: expected certificates in PEM") from None
         self._address: tuple[Any, ...] = ()
         self._heads: dict[str, bytes] = {}
 
@@ -141,13 +152,18 @@ class Connection:
         self._channel: Channel | None = None
         self._reading = _Reading()
 
-    def exchange(self, request: bytes) -> Answer:
-        """Send `request` once and read its answer; NotSent or NoAnswer if that fails."""
+    def open(self) -> Channel:
+        """Connect, unless that is done and still stands; NotSent if it can't be."""
         channel = self._channel
         if channel is None or channel.stale:
             self.close()
             channel = self._channel = self.origin.connect()
             self._reading = _Reading()
+        return channel
+
+    def exchange(self, request: bytes) -> Answer:
+        """Send `request` once and read its answer; NotSent or NoAnswer if that fails."""
+        channel = self.open()
         channel.until = time.monotonic() + self.origin.deadlines.seconds
         try:
             sent = channel.send(request)
@@ -179,12 +195,13 @@ class Connection:
         while True:
             if not data:
                 # Without a length the end of the connection is the end of the body; else the answer was cut.
-                if b"\r\n\r\n" not in head or _says_its_length(head):
+                status = reading.parser.get_status_code()
+                if status < 200 or not _ends_with_its_connection(head):
                     raise NoAnswer(Failure.CLOSED_EARLY)
-                return Answer(reading.parser.get_status_code(), reading.whole())
+                return Answer(status, reading.whole())
             try:
                 reading.parser.feed_data(data)
-            except httptools.HttpParserError:
+            except (httptools.HttpParserError, httptools.HttpParserUpgrade):
                 raise NoAnswer(Failure.BAD_HTTP) from None
             if reading.complete:
                 break
@@ -205,7 +222,10 @@ class Connection:
             raise NoAnswer(error.failure) from None
 
 
-def _says_its_length(answer: bytes) -> bool:
-    """Whether the headers say where the body ends."""
-    headers = answer.partition(b"\r\n\r\n")[0].lower()
-    return b"\ncontent-length:" in headers or b"\ntransfer-encoding:" in headers
+def _ends_with_its_connection(data: bytes) -> bool:
+    """Whether the headers of the answer are whole, and don't say where its body ends."""
+    headers, end, rest = data.partition(b"\r\n\r\n")
+    while end and _INFORMATIONAL.match(headers):
+        headers, end, rest = rest.partition(b"\r\n\r\n")
+    headers = headers.lower()
+    return bool(end) and b"\ncontent-length:" not in headers and b"\ntransfer-encoding:" not in headers

@@ -20,6 +20,7 @@ from harness.load.tally import Tally
 from harness.outcomes import Outcome
 from harness.plan import Scenario
 from harness.run import Run
+from harness.settings import Settings
 
 HEAD_START_NS = 200_000_000
 """Between the last user's start and second 0 of the plan, so that no user is late for the first arrivals."""
@@ -67,7 +68,7 @@ class Session:
         self.schedule: Schedule | None = None
         """None in a closed load, whose users go at their own pace."""
         if self.scenario and self.scenario.open:
-            times = arrivals.times(self.scenario.stages)
+            times = arrivals.times(self.scenario.stages, self.seed if self.scenario.poisson else None)
             drawn = arrivals.kinds(self.scenario.mix, len(times), self.seed)
             length = round(self.scenario.seconds * 1e9)
             mine = slice(worker, None, workers)
@@ -95,7 +96,7 @@ class Session:
     def origin(self, url: str, timeout: float) -> Origin:
         """The origin at `url`, the same for all users."""
         if url not in self._origins:
-            self._origins[url] = Origin(url, timeout)
+            self._origins[url] = Origin(url, timeout, Settings().ca_file)
         return self._origins[url]
 
     @property

@@ -33,7 +33,8 @@ class Tally:
         self, environment: Environment, journal: Journal, kinds: Sequence[str], expected: Sequence[frozenset[Outcome]]
     ) -> None:
         self.ended = self.errors = 0
-        self.methods = ["POST"] * len(kinds)
+        self.routes = ["POST /"] * len(kinds)
+        """Method and path of the latest operation of each kind."""
         self.bytes = [0] * len(kinds)
         """What the answers to each kind weighed, since the last look."""
         self.alone = len(environment.events.request._handlers) <= _LISTENERS_OF_LOCUST
@@ -67,7 +68,7 @@ class Tally:
                     self._tell(kind, fresh[mine], failed[mine])
 
     def _tell(self, kind: int, records: Any, failed: Any) -> None:
-        name, method, now = self._kinds[kind], self.methods[kind], time.time()
+        name, method, now = self._kinds[kind], self.routes[kind].partition(" ")[0], time.time()
         took = (records["end"] - records["start"]) / 1e6
         entry: Any = StatsEntry(self._stats, name, method)
         entry.num_requests = len(records)

@@ -3,6 +3,7 @@
 A system's users (locustfiles/) subclass LoadUser: one @task a kind of operation, named like the kind.
 """
 
+import contextlib
 import logging
 import random
 import time
@@ -90,6 +91,9 @@ class LoadUser(User):
         """The life of a user, in a greenlet of its own."""
         self._state = LOCUST_STATE_WAITING
         try:
+            # Before the load: the first arrivals are not to pay for all the connections.
+            with contextlib.suppress(NotSent):
+                self.connection.open()
             self.session.start.wait()
             self.on_start()
             while True:
@@ -175,6 +179,7 @@ class LoadUser(User):
             status = answer.status
             outcome, failure, said = judge(answer)
             session.tally.bytes[index] += len(answer.body)
+            session.tally.routes[index] = route
         except NotSent as error:
             outcome, failure = Outcome.NOT_SENT, error.failure
         except NoAnswer as error:
