@@ -65,7 +65,7 @@ _WORKER = ["--master-host", "127.0.0.1", "--master-port"]
 
 def _generator(run: Run, scenario: Scenario, stack: Stack) -> list[str]:
     """What every load process has on its command line."""
-    files = f"locustfiles/{scenario.system}.py,harness/load/shape.py"
+    files = f"{scenario.locustfile},harness/load/shape.py"
     return [sys.executable, "-m", "locust", "-f", files, "--run-folder", str(run.folder), "--host", stack.target_url]
 
 

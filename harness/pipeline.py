@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from harness import database, fingerprint, guard, plan
+from harness import check, database, fingerprint, guard, plan
+from harness.check import Finding
 from harness.errors import PlanError
 from harness.load_stage import put_load
 from harness.plan import Scenario
@@ -19,7 +20,7 @@ from harness.progress import Progress
 from harness.run import Run
 from harness.settings import ROOT, Settings
 from harness.stack import process, stack
-from harness.verdict import EXIT_CODES, Verdict
+from harness.verdict import EXIT_CODES, CheckState, Verdict
 
 
 class Interrupted(Exception):
@@ -74,7 +75,8 @@ def _measure(
     """Everything up to the verification, in a stack that is gone afterwards; the run folder."""
     run = Run.create(settings.runs, scenario, seed=settings.seed, command=command, interrupted=None)
     run.record(host=fingerprint.host(), versions=fingerprint.versions(), git=fingerprint.git())
-    with stack.up(run, scenario, settings, fault, progress) as standing:
+    up = stack.outside(run, settings) if scenario.foreign else stack.up(run, scenario, settings, fault, progress)
+    with up as standing:
         if ui:
             progress.say(
                 f"  Locust's web UI: http://127.0.0.1:{settings.ui_port}; Ctrl-C here ends it, verifies and reports"
@@ -85,10 +87,26 @@ def _measure(
         if ui and not run.facts["interrupted"]:
             interrupt.signal = None  # the plan was done: this Ctrl-C only closed the web UI
         progress.now("verifying: journal × database")
-        stack.stage([sys.executable, "-m", "verification", str(run.folder)], standing.database_url)
+        if scenario.foreign:
+            _undecided(run)
+        else:
+            stack.stage([sys.executable, "-m", "verification", str(run.folder)], standing.database_url)
         run.record(target={**run.facts["target"], "died": standing.died()})
         progress.now("ending the target and PostgreSQL")
     return run.folder
+
+
+def _undecided(run: Run) -> None:
+    """Somebody else's locustfile: nothing is known of the service, so that no check can be made."""
+    finding = Finding(
+        "X1",
+        "Every acknowledged effect is stored.",
+        CheckState.UNDECIDED,
+        0,
+        "nothing",
+        detail="the locustfile is not of a system that Proofload knows, so nothing can be compared with its database",
+    )
+    run.write(check.FILE, {"schema": check.SCHEMA, "run": run.id, "system": "", "checks": [finding.as_json()]})
 
 
 def _report(folder: Path, interrupt: _Interrupt) -> int:
@@ -111,13 +129,15 @@ def report(folder: Path) -> int:
 
 def _refuse(scenario: Scenario, settings: Settings, fault: str | None) -> None:
     """What can be known to be wrong before anything is started."""
+    if scenario.foreign and not settings.target_url:
+        raise PlanError(f"{scenario.name} has a locustfile of its own: expected TARGET_URL, for which it is made")
     if fault and (settings.target_url or settings.database_url):
         raise PlanError(
             f"fault {fault!r} with TARGET_URL or DATABASE_URL: expected the reference target and database; unset them"
         )
     if settings.target_url:
         guard.may_load(settings.target_url, settings)
-        if not settings.database_url:
+        if not settings.database_url and not scenario.foreign:
             raise PlanError(
                 "TARGET_URL without DATABASE_URL: expected the database of that target, to prove its answers against"
             )

@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from harness import rules
@@ -15,6 +16,9 @@ from harness.settings import ROOT
 from harness.toml_table import Table, Where
 
 PROFILES = ("smoke", "ci", "full")
+
+NO_FACTS = SimpleNamespace(MIX={}, EXPECTED={})
+"""What is known of the service behind somebody else's locustfile."""
 
 SPAWN_RATE = 100
 """Users started a second in a closed load, unless its plan says otherwise: not all connections at one instant."""
@@ -56,10 +60,13 @@ class Scenario:
     """A named workload in one profile, checked: everything that load, verification and report need of the plan."""
 
     system: str
+    """Empty for somebody else's locustfile, of whose service nothing is known and no data can be proved."""
     title: str
     name: str
     profile: str
     purpose: str
+    locustfile: str
+    """Where its user classes are; somebody else's, if there is no system."""
     contract: Mapping[str, Any]
     users: Mapping[str, int]
     max_users: int
@@ -83,6 +90,11 @@ class Scenario:
     def seconds(self) -> float:
         """How long the load lasts."""
         return sum(stage.seconds for stage in self.stages)
+
+    @property
+    def foreign(self) -> bool:
+        """Whether its users are somebody else's."""
+        return not self.system
 
     @property
     def open(self) -> bool:
@@ -109,8 +121,11 @@ def find(name: str, profile: str, file: Path | None = None) -> Scenario:
         scenarios = tables.get("scenario", {})
         known += scenarios
         if name in scenarios:
+            theirs = isinstance(scenarios[name], dict) and "locustfile" in scenarios[name]
+            if theirs:
+                scenarios[name]["locustfile"] = str((path.parent / str(scenarios[name]["locustfile"])).resolve())
             source = {
-                "system": tables.get("system", path.stem),
+                "system": tables.get("system", "" if theirs else path.stem),
                 "title": tables.get("title", ""),
                 "contract": tables.get("contract", {}),
                 "name": name,
@@ -149,8 +164,9 @@ def _scenario(source: Mapping[str, Any], profile: str, where: Where) -> Scenario
     if profile not in PROFILES:
         raise PlanError(f"unknown profile {profile!r}; {nearest(profile, PROFILES)}")
     system = source["system"]
-    facts = _facts(system, where)
     table = Table(where, "scenario", source["scenario"])
+    locustfile = table.take("locustfile", None)
+    facts = NO_FACTS if locustfile else _facts(system, where)
     stages = tuple(_load(where, table, profile))
     delivery = Table(where, "delivery", table.take("delivery", {}))
     scenario = Scenario(
@@ -159,8 +175,9 @@ def _scenario(source: Mapping[str, Any], profile: str, where: Where) -> Scenario
         name=source["name"],
         profile=profile,
         purpose=table.take("purpose", ""),
-        contract=_contract(system, source["contract"], where),
-        users=_users(system, table.take("users", {}), where),
+        locustfile=locustfile or f"locustfiles/{system}.py",
+        contract={} if locustfile else _contract(system, source["contract"], where),
+        users=_users(Path(locustfile or f"{ROOT}/locustfiles/{system}.py"), table.take("users", {}), where),
         max_users=max(stage.users for stage in stages) or table.number("max_users", whole=True),
         stages=stages,
         rules=tuple(_rules(where, table.take("rules", []), {stage.phase for stage in stages}, facts.MIX)),
@@ -181,6 +198,8 @@ def _scenario(source: Mapping[str, Any], profile: str, where: Where) -> Scenario
         where.fail("rules", "no rules: a scenario without a limit can't be GO")
     if not any(stage.end_rate or stage.users for stage in stages):
         where.fail("arrivals", "arrivals offer no load at all")
+    if locustfile and scenario.open:
+        where.fail("arrivals", "arrivals need users of ours; expected stages.… (so many users)")
     if not scenario.open:
         for rule in scenario.rules:
             if rule.of == "offered" or rule.metric == "dropped":
@@ -206,10 +225,13 @@ def _contract(system: str, own: Mapping[str, Any], where: Where) -> dict[str, An
     return {**reference, **own}
 
 
-def _users(system: str, users: Mapping[str, Any], where: Where) -> dict[str, int]:
+def _users(path: Path, users: Mapping[str, Any], where: Where) -> dict[str, int]:
     """User classes and weights; their names are read from the locustfile, which only Locust may import."""
-    path = ROOT / "locustfiles" / f"{system}.py"
-    classes = [node.name for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef)]
+    try:
+        body = ast.parse(path.read_text()).body
+    except (OSError, SyntaxError) as error:
+        where.fail(path.name, f"locustfile {path}: {error}")
+    classes = [node.name for node in body if isinstance(node, ast.ClassDef)]
     if not users:
         where.fail("users", f"no users; {nearest('', classes)}")
     for name, weight in users.items():
@@ -296,7 +318,8 @@ def _rules(where: Where, texts: Iterable[object], phases: set[str], mix: Iterabl
             where.fail(text, str(error))
         for selector in rule.selectors:
             known = phases if selector.key == "phase" else set(mix)
-            if selector.value not in known:
+            # Of somebody else's locustfile nobody knows the operations before they are done.
+            if selector.value not in known and (known or selector.key == "phase"):
                 what = "operation" if selector.key == "op" else "phase"
                 where.fail(text, f"rule {text!r}: unknown {what} {selector.value!r}; {nearest(selector.value, known)}")
         if text in seen:

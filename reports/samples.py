@@ -59,7 +59,7 @@ def samples(scenario: Scenario, journals: Sequence[Journaled], effects: npt.NDAr
     outcome = np.where(closed, np.minimum(records["outcome"], Outcome.UNKNOWN), Outcome.OPEN)
     expected = np.zeros((len(kinds), len(OUTCOMES)), bool)
     for place, name in enumerate(kinds):
-        for word in scenario.expected.get(name, ()):
+        for word in scenario.expected.get(name, ("ACK",) if scenario.foreign else ()):
             expected[place, Outcome[word]] = True
     ops = np.concatenate([journal.numbers for journal in journals])
     columns: dict[str, Any] = {

@@ -96,9 +96,7 @@ def test_a_whole_answer_is_read_the_same_in_whatever_pieces_it_comes(
 
 @given(st.binary(min_size=1, max_size=50), st.integers(0, 200), st.integers(0, 2))
 def test_an_answer_that_is_cut_is_none(body: bytes, place: int, informational: int) -> None:
-    whole = b"HTTP/1.1 100 Continue\r\n\r\n" * informational + b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (
-        len(body),
-        body,
-    )
+    last = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+    whole = b"HTTP/1.1 100 Continue\r\n\r\n" * informational + last
 
     assert isinstance(exchange([whole[: place % len(whole)]]), NoAnswer)

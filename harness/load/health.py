@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NoReturn
 import gevent
 import psutil
 
+from harness.outcomes import Outcome
+
 if TYPE_CHECKING:
     from harness.load.session import Session
 
@@ -48,6 +50,7 @@ def _write(session: "Session", path: Path, ticks: list[tuple[int, int]]) -> NoRe
                 "begun": session.journal.count,
                 "ended": session.tally.ended,
                 "errors": session.tally.errors,
+                "outcomes": {o.name: int(n) for o, n in zip(Outcome, session.tally.outcomes, strict=True) if n},
                 "due": session.schedule.due() if session.schedule else 0,
                 "users": session.users,
             }

@@ -22,7 +22,7 @@ from locust.rpc import Message
 from locust.runners import MasterRunner, WorkerRunner
 
 from harness.errors import PoolError, ProofloadError
-from harness.load import health, workers
+from harness.load import foreign, health, workers
 from harness.load.session import Session
 from harness.load.tally import FLUSH_S
 from harness.load.workers import Coordinator
@@ -124,8 +124,8 @@ def _begin(environment: Environment, **_: Any) -> None:
 
 def _load(environment: Environment, folder: str) -> Session | Coordinator:
     """The load that begins, known to everybody from now on."""
-    system: Any = environment.user_classes[0].system  # type: ignore[attr-defined]
-    if not isinstance(environment.runner, WorkerRunner):
+    system: Any = getattr(environment.user_classes[0], "system", None)
+    if system is not None and not isinstance(environment.runner, WorkerRunner):
         _require_pool(system)
     if isinstance(environment.runner, MasterRunner):
         if not folder:
@@ -137,6 +137,9 @@ def _load(environment: Environment, folder: str) -> Session | Coordinator:
     if folder:
         run = Run.open(Path(folder))
         session = Session(environment, run, run.scenario.system, run.scenario.expected, *workers.share())
+        if run.scenario.foreign:
+            session.tally.expect(foreign.EXPECTED)
+            environment.events.request.add_listener(foreign.Recorder(session))
     else:
         session = Session(environment, None, system.__name__, system.EXPECTED)
         log.warning("No --run-folder: nothing will be verified or reported. `make ui-peak` does all of it.")

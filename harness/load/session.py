@@ -45,6 +45,7 @@ class Session:
         Of `workers` processes, this is number `worker`: it has every `workers`-th arrival of the plan.
         """
         kinds = list(expected)
+        outcomes = [frozenset(Outcome[name] for name in names) for names in expected.values()]
         self.run = run
         self.scenario: Scenario | None = run.scenario if run else None
         self.id = run.id if run else time.strftime("%Y%m%dT%H%M%S", time.gmtime()) + "bare"
@@ -90,8 +91,8 @@ class Session:
             "mono_ns": time.monotonic_ns(),
         }
         self.journal = Journal(folder / f"journal-{worker}.bin", header)
-        self.expected = [frozenset(Outcome[name] for name in names) for names in expected.values()]
-        self.tally = Tally(environment, self.journal, kinds, self.expected)
+        self.expected = outcomes
+        self.tally = Tally(environment, self.journal, kinds, outcomes)
 
     def origin(self, url: str, timeout: float) -> Origin:
         """The origin at `url`, the same for all users."""

@@ -40,13 +40,18 @@ class Tally:
         self.alone = len(environment.events.request._handlers) <= _LISTENERS_OF_LOCUST
         """Whether nobody but Locust's own statistics wants to hear of each operation."""
         self._stats, self._journal, self._kinds = environment.stats, journal, kinds
-        self._unexpected = np.ones((len(kinds), len(Outcome)), bool)
-        for kind, outcomes in enumerate(expected):
-            self._unexpected[kind, [int(outcome) for outcome in outcomes]] = False
+        self.outcomes = np.zeros(len(Outcome), int)
+        self.expect(expected)
         self._first = 0
         """Everything before this place has been counted ..."""
         self._counted = np.zeros(0, bool)
         """... and of the places from there on, these."""
+
+    def expect(self, expected: Sequence[frozenset[Outcome]]) -> None:
+        """From now on these are the outcomes that the kinds may have, by number."""
+        self._unexpected = np.ones((len(expected), len(Outcome)), bool)
+        for kind, outcomes in enumerate(expected):
+            self._unexpected[kind, [int(outcome) for outcome in outcomes]] = False
 
     def count(self) -> None:
         """Count what was closed since the last time."""
@@ -61,8 +66,9 @@ class Tally:
         if len(fresh):
             failed = self._unexpected[fresh["kind"], fresh["outcome"]]
             self.ended += len(fresh)
+            self.outcomes += np.bincount(fresh["outcome"], minlength=len(Outcome))
             self.errors += int(failed.sum())
-            if self.alone:
+            if self.alone and self._kinds:
                 for kind in np.unique(fresh["kind"]).tolist():
                     mine = fresh["kind"] == kind
                     self._tell(kind, fresh[mine], failed[mine])

@@ -90,6 +90,17 @@ def up(run: Run, scenario: Scenario, settings: Settings, fault: str | None, prog
         yield _target(run, scenario, settings, url, fault, undo)
 
 
+@contextmanager
+def outside(run: Run, settings: Settings) -> Iterator[Stack]:
+    """Nothing of ours: somebody else's target, and no database that we know anything of."""
+    run.record(
+        seeding=None,
+        database={"url": "none", "name": "", "ours": False, "server_version": "", "settings": {}},
+        target={"url": settings.target_url, "ours": False, "processes": None, "fault": None, "died": False},
+    )
+    yield Stack(settings.target_url, "", None, None, "")
+
+
 def pool(server: Postgres, system: str) -> str:
     """The URL of the database in the embedded PostgreSQL that runs of `system` are copied from; made if it is new."""
     return server.url(system) if system in server.databases() else server.create(system)
