@@ -22,7 +22,7 @@ class Progress:
     def __init__(self) -> None:
         self.console = Console(file=sys.stderr, highlight=False)
         self._status: Status | None = None
-        self._stage_began = self._said = time.monotonic()
+        self._said = time.monotonic()
 
     def __enter__(self) -> Self:
         if self.console.is_terminal:

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import shlex
 from pathlib import Path
 from typing import Any
@@ -106,5 +107,5 @@ def _flat(name: str, value: Any) -> list[tuple[str, str]]:
 
 
 def _indented(value: dict[str, Any]) -> str:
-    """A witness as lines of `name: value`."""
-    return "\n".join(f"{key}: {item}" for key, item in value.items())
+    """A witness as people read nested things."""
+    return json.dumps(value, indent=2, ensure_ascii=False)

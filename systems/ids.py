@@ -5,10 +5,9 @@ So a journal holds numbers only, and whoever reads it computes the ids again.
 
 import hashlib
 
-WORKER_BITS = 23
-"""An operation's number holds its load process in the high bits: up to 2**23 of them ..."""
 COUNT_BITS = 40
-"""... and its place in that process's journal in the low ones: up to 2**40 operations each."""
+"""An operation's number holds its place in its load process's journal in the low bits, up to 2**40 of them, and the
+number of the process in the 23 above: together they fit into a signed 64-bit integer."""
 
 UUID_PREFIX = "00000000-0000-4000-8000-"
 """What every seeded UUID begins with; the number follows in twelve decimal digits."""
