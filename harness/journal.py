@@ -90,6 +90,11 @@ class Journal:
             raise JournalError(f"{self.path}: header of {len(page)} bytes: expected at most {HEADER_BYTES}")
         self._map[:HEADER_BYTES] = page.ljust(HEADER_BYTES, b"\0")
 
+    @property
+    def kinds(self) -> list[str]:
+        """The names of the kinds of operations, by number."""
+        return list(self._header["kinds"])
+
     def amend(self, **header: Any) -> None:
         """Add to the header, e.g. when the load began."""
         self._header.update(header)

@@ -93,6 +93,7 @@ def ask(connection: Connection) -> Answer:
         (b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", Answer(201, b"{}")),
         (b"HTTP/1.1 100 Continue\r\n\r\n" + OK, Answer(200, b"{}")),
         (b"HTTP/1.1 204 No Content\r\n\r\n", Answer(204, b"")),
+        (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", Answer(304, b"")),
         (b"HTTP/1.0 200 OK\r\n\r\nto the end", Answer(200, b"to the end")),
         (b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n", Answer(302, b"")),
     ],
@@ -124,6 +125,29 @@ def test_anything_but_a_whole_answer_is_unknown_and_the_request_was_sent_once(ra
 
         assert caught.value.failure is failure
         assert server.requests == 1
+
+
+@pytest.mark.parametrize(
+    ("raw", "found"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n", Answer(200, b"")),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404 No\r\nTransfer-Encoding: chunked\r\n\r\n", Answer(404, b"")),
+        (b"HTTP/1.1 200 OK\r\nContent-Le", Failure.CLOSED_EARLY),
+        (b"nonsense\r\n\r\n", Failure.BAD_HTTP),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * (MAX_HEADER_BYTES + 70_000), Failure.TOO_LARGE),
+    ],
+)
+def test_the_answer_to_head_has_no_body_whatever_its_headers_say(raw: bytes, found: Answer | Failure) -> None:
+    with serving(answering(raw), answering(OK)) as (server, connection):
+        request = connection.origin.request("HEAD /x", b"")
+        if isinstance(found, Answer):
+            assert connection.exchange(request) == found
+            assert ask(connection) == Answer(200, b"{}")
+            assert (server.connections, server.requests) == (2, 2)
+        else:
+            with pytest.raises(NoAnswer) as caught:
+                connection.exchange(request)
+            assert caught.value.failure is found
 
 
 def test_a_slow_drip_ends_at_the_timeout_of_the_whole_exchange() -> None:

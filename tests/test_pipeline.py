@@ -57,6 +57,16 @@ def test_the_number_of_operations_is_the_same_everywhere(clean: Result) -> None:
     assert accepted == clean.json("integrity.json")["observation"]["rows"]
 
 
+def test_health_tells_of_every_second_how_often_each_kind_ended_as_what(clean: Result) -> None:
+    lines = [json.loads(line) for line in (clean.folder / "health-0.jsonl").read_text().splitlines()]
+    last = lines[-1]
+
+    assert len(lines) >= 3
+    assert sum(sum(ended.values()) for ended in last["outcomes"].values()) == last["ended"]
+    assert set(last["outcomes"]["process"]) == {"ACK"}
+    assert set(last["outcomes"]["stranger"]) == {"REJECT"}
+
+
 def test_the_end_block_leads_with_the_verdict_and_stays_short(clean: Result) -> None:
     lines = clean.out.splitlines()
 
@@ -212,9 +222,10 @@ def test_a_target_that_dies_is_no_go(pipeline: Pipeline) -> None:
     assert "died" in result.json("verdict.json")["reason"]
 
 
-def test_the_web_ui_stays_until_ctrl_c_and_the_run_is_verified_then(pipeline: Pipeline) -> None:
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_the_web_ui_stays_until_ctrl_c_and_the_run_is_verified_then(processes: str, pipeline: Pipeline) -> None:
     port = free_port()
-    running = pipeline.start("short", "--ui", PERF_UI_PORT=str(port))
+    running = pipeline.start("short", "--ui", PERF_UI_PORT=str(port), PERF_PROCESSES=processes)
 
     def load_is_done() -> bool:
         return bool(list(pipeline.runs.glob("*/*/load.json")))

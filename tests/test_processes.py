@@ -1,6 +1,8 @@
 """Several load processes are one load: shared out exactly, ended in order, and nothing is left behind."""
 
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from harness import journal, plan
 from harness.journal import Journaled
 from harness.load import arrivals
 from harness.outcomes import Outcome
+from harness.settings import ROOT
 from tests.pipeline_process import Pipeline, all_gone, descendants
 
 
@@ -57,6 +60,32 @@ def test_a_signal_loses_no_operation_of_any_process(number: signal.Signals, pipe
     assert result.code == 3, result.out + result.err
     assert all(each.closed for each in journals)
     assert sum(len(each.records) for each in journals) == result.json("load.json")["requests"]
+    assert result.checks("VIOLATED") == set()
+    assert all_gone(below)
+
+
+def test_a_load_process_of_another_run_that_joins_ends_the_load_and_makes_it_invalid(pipeline: Pipeline) -> None:
+    running = pipeline.start("short", "--profile", "full", PERF_PROCESSES="2")
+    pipeline.journal(running, 50)
+    below = descendants(running)
+    (master,) = (each for each in below if "--master" in each.cmdline())
+    port = master.cmdline()[master.cmdline().index("--master-bind-port") + 1]
+    command = [sys.executable, "-m", "locust", "-f", "locustfiles/messages.py,harness/load/shape.py", "--worker"]
+    stranger = subprocess.Popen(
+        [*command, "--master-host", "127.0.0.1", "--master-port", port],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin", "PERF_RUN": "another"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        result = pipeline.finish(running)
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+    assert result.code == 3, result.out + result.err
+    assert "not of this run" in result.json("load.json")["ended_by"]
     assert result.checks("VIOLATED") == set()
     assert all_gone(below)
 

@@ -50,8 +50,15 @@ def _write(session: "Session", path: Path, ticks: list[tuple[int, int]]) -> NoRe
                 "begun": session.journal.count,
                 "ended": session.tally.ended,
                 "errors": session.tally.errors,
-                "outcomes": {o.name: int(n) for o, n in zip(Outcome, session.tally.outcomes, strict=True) if n},
+                "outcomes": _outcomes(session),
                 "due": session.schedule.due() if session.schedule else 0,
                 "users": session.users,
             }
             file.write(json.dumps(line, separators=(",", ":")) + "\n")
+
+
+def _outcomes(session: "Session") -> dict[str, dict[str, int]]:
+    """How often each kind of operation has ended as what."""
+    kinds = session.journal.kinds
+    counted = zip(kinds, session.tally.outcomes[: len(kinds)], strict=True)
+    return {kind: {o.name: int(n) for o, n in zip(Outcome, row, strict=True) if n} for kind, row in counted}

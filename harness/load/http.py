@@ -25,6 +25,7 @@ MAX_HEADS = 10_000
 """Heads of requests that are kept, for as many routes; paths may hold ids."""
 
 
+_STATUS = re.compile(rb"HTTP/1\.[01] ([2-9]\d\d)(?: |\r\n|$)")
 _INFORMATIONAL = re.compile(rb"HTTP/1\.[01] 1\d\d")
 
 
@@ -170,7 +171,7 @@ class Connection:
             if sent < len(request):
                 failure = Failure.READ_TIMEOUT if channel.expired else Failure.RESET
                 raise (NoAnswer if sent else NotSent)(failure)
-            answer = self._answer(channel)
+            answer = self._head(channel) if request.startswith(b"HEAD ") else self._answer(channel)
         except BaseException:
             # Also when the user is ended meanwhile: a connection left in mid-answer would serve it to the next request.
             self.close()
@@ -186,6 +187,25 @@ class Connection:
             self.origin.deadlines.channels.discard(self._channel)
             self._channel.close()
             self._channel = None
+
+    def _head(self, channel: Channel) -> Answer:
+        """The answer to HEAD: its headers tell of a body that does not come, which the parser would wait for."""
+        data = b""
+        while True:
+            headers, end, rest = data.partition(b"\r\n\r\n")
+            if end and not _INFORMATIONAL.match(headers):
+                break
+            more = b"" if end else self._receive(channel)
+            if not end and not more:
+                raise NoAnswer(Failure.CLOSED_EARLY)
+            data = rest if end else data + more
+            if len(data) > MAX_HEADER_BYTES:
+                raise NoAnswer(Failure.TOO_LARGE)
+        found = _STATUS.match(headers)
+        if not found:
+            raise NoAnswer(Failure.BAD_HTTP)
+        self._reading.keep_alive = False  # nobody knows where the next answer would begin
+        return Answer(int(found.group(1)), b"")
 
     def _answer(self, channel: Channel) -> Answer:
         reading = self._reading

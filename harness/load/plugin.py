@@ -80,6 +80,14 @@ def _init(environment: Environment, **_: Any) -> None:
         if load is not None and load.scenario is not None and not isinstance(runner, WorkerRunner):
             load.begin()
 
+    def joined(client_id: str, data: dict[str, Any]) -> None:
+        run, number = data.get("proofload", ("", -1))
+        JOINED[client_id] = (run, number)
+        load = load_of(environment)
+        if isinstance(load, Coordinator) and not load.is_ours(run, number) and client_id in load.clients():
+            load.expel(client_id)
+
+    environment.events.worker_report.add_listener(joined)
     if isinstance(runner, WorkerRunner):
         runner.register_message(workers.BEGIN, begin)
     elif isinstance(runner, MasterRunner):
@@ -95,12 +103,6 @@ def _introduce(data: dict[str, Any], **_: Any) -> None:
 
 JOINED: dict[str, tuple[str, int]] = {}
 """As a master: who every worker says it is. Reports come from the first moment on, before there is a load."""
-
-
-@events.worker_report.add_listener
-def _joined(client_id: str, data: dict[str, Any], **_: Any) -> None:
-    run, number = data.get("proofload", ("", -1))
-    JOINED[client_id] = (run, number)
 
 
 @events.test_start.add_listener

@@ -7,7 +7,6 @@ arrivals, and users only have to be free for them.
 import time
 from pathlib import Path
 
-import gevent
 from locust import LoadTestShape
 
 from harness.load.plugin import load_of
@@ -32,9 +31,8 @@ class PlanShape(LoadTestShape):
         if not load.over():
             return users
         if isinstance(load, Coordinator):
-            # None would make the master quit at once; it goes on until its workers are done, and this with it.
-            gevent.spawn(load.finish, options is None or options.headless)
-            return users
+            # Here and now, for None makes a master quit at once.
+            load.finish()
         return None
 
 

@@ -40,7 +40,6 @@ class Tally:
         self.alone = len(environment.events.request._handlers) <= _LISTENERS_OF_LOCUST
         """Whether nobody but Locust's own statistics wants to hear of each operation."""
         self._stats, self._journal, self._kinds = environment.stats, journal, kinds
-        self.outcomes = np.zeros(len(Outcome), int)
         self.expect(expected)
         self._first = 0
         """Everything before this place has been counted ..."""
@@ -52,6 +51,8 @@ class Tally:
         self._unexpected = np.ones((len(expected), len(Outcome)), bool)
         for kind, outcomes in enumerate(expected):
             self._unexpected[kind, [int(outcome) for outcome in outcomes]] = False
+        self.outcomes = np.zeros(self._unexpected.shape, int)
+        """How often each kind ended as what."""
 
     def count(self) -> None:
         """Count what was closed since the last time."""
@@ -66,7 +67,7 @@ class Tally:
         if len(fresh):
             failed = self._unexpected[fresh["kind"], fresh["outcome"]]
             self.ended += len(fresh)
-            self.outcomes += np.bincount(fresh["outcome"], minlength=len(Outcome))
+            np.add.at(self.outcomes, (fresh["kind"], fresh["outcome"]), 1)
             self.errors += int(failed.sum())
             if self.alone and self._kinds:
                 for kind in np.unique(fresh["kind"]).tolist():

@@ -6,11 +6,12 @@ stops the users, waits until each worker has closed its journal and sent its las
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 import gevent
 from locust.env import Environment
+from locust.rpc import Message
 from locust.runners import STATE_MISSING, MasterRunner, WorkerRunner
 
 from harness.errors import ProofloadError
@@ -47,8 +48,11 @@ class Coordinator:
         self.ended_by = "plan"
         self.done: dict[str, dict[str, Any]] = {}
         self.closed = False
-        self._ending = False
         self._environment = environment
+
+    def is_ours(self, run: str, number: int) -> bool:
+        """Whether a worker that says this of itself is one of this run's."""
+        return run == self.run.id and 0 <= number < self.count
 
     def await_workers(self) -> None:
         """Wait until all workers are known; ProofloadError unless they are exactly those of this run."""
@@ -79,11 +83,23 @@ class Coordinator:
         """End the load before its time."""
         self.ended_by = why
 
-    def finish(self, headless: bool) -> None:
-        """End the load in order, once: users, journals, statistics, and then, unless there is a web UI, Locust."""
-        if self._ending:
-            return
-        self._ending = True
+    def clients(self) -> Container[str]:
+        """The ids of the workers that are connected."""
+        clients: Container[str] = self._runner().clients
+        return clients
+
+    def expel(self, client_id: str) -> None:
+        """A worker that is not of this run has joined: send it away, and end the load, which it has disturbed."""
+        runner = self._runner()
+        runner.server.send_to_client(Message("quit", None, client_id))
+        del runner.clients[client_id]
+        self.end("a load process joined that is not of this run")
+
+    def finish(self) -> None:
+        """End the load in order: users, journals, statistics. Then the master may quit.
+
+        Only from the greenlet of the shape: Locust ends that one first, and then itself.
+        """
         runner = self._runner()
         runner.stop()
         deadline = time.monotonic() + DONE_TIMEOUT_S
@@ -93,8 +109,6 @@ class Coordinator:
             gevent.sleep(0.05)
         self._sum_up()
         self.closed = True
-        if headless:
-            runner.quit()
 
     def _sum_up(self) -> None:
         """Store what all processes counted, as one does alone; `requests` is Locust's own count, here."""
