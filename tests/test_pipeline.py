@@ -131,6 +131,7 @@ def test_a_target_that_does_nothing_is_invalid_and_not_go(name: str, pipeline: P
     assert result.code == 3, result.out + result.err
     assert broken >= {"STATUSES", "SUCCESSES"}
     assert result.checks("VIOLATED") == set()
+    assert "X11" in result.checks("UNDECIDED")
 
 
 def test_answers_of_500_after_the_commit_are_errors_but_no_phantoms(pipeline: Pipeline) -> None:

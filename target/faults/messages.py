@@ -279,7 +279,7 @@ FAULTS = (
     _fault("key_ignored", KeyIgnored, "X4", "MP1"),
     _fault("key_selected", KeySelected, "MP1", "MP6"),
     _fault("no_index", NoIndex, "MP1I"),
-    _fault("orphaned", Orphaned, "MP2"),
+    _fault("orphaned", Orphaned, "MP2", "MP2F"),
     _fault("reject_after_write", RejectAfterWrite, "X3"),
     _fault("body_altered", BodyAltered, "X5"),
     _fault("phantom_row", PhantomRow, "X2"),
