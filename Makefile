@@ -4,6 +4,7 @@ PYTHON ?= python3
 export PERF_PROCESSES ?= $(PROCESSES)
 PY := .venv/bin/python
 READY := .venv/.ready
+VARIANT = $(if $(FAULT),--fault $(FAULT)) $(if $(STRATEGY),--strategy $(STRATEGY))
 
 # Scenarios and systems are read from the plans: a new one needs no change here.
 SCENARIOS := $(shell sed -n 's/^\[scenario\.\([a-z0-9-]*\)\]$$/\1/p' systems/*.toml)
@@ -15,7 +16,7 @@ SYSTEMS := $(basename $(notdir $(wildcard systems/*.toml)))
 	$(SYSTEMS:%=seed-%) $(SYSTEMS:%=verify-%)
 
 help:  ## print this
-	@echo "make TARGET [PROFILE=smoke|ci|full] [FAULT=name] [PROCESSES=n] [TARGET_URL=…] [DATABASE_URL=…]"
+	@echo "make TARGET [PROFILE=smoke|ci|full] [FAULT=name] [STRATEGY=name] [PROCESSES=n] [TARGET_URL=…] [DATABASE_URL=…]"
 	@echo
 	@awk '/^\[scenario\./ {name = substr($$0, 11, length($$0) - 11)} \
 		/^purpose = / {sub(/^purpose = "/, ""); sub(/"$$/, ""); \
@@ -34,10 +35,10 @@ $(READY): requirements.txt
 	@touch $@
 
 $(SCENARIOS:%=perf-%): perf-%: $(READY)
-	@$(PY) -m harness run $* --profile $(PROFILE) $(if $(FAULT),--fault $(FAULT))
+	@$(PY) -m harness run $* --profile $(PROFILE) $(VARIANT)
 
 $(SCENARIOS:%=ui-%): ui-%: $(READY)
-	@$(PY) -m harness run $* --profile $(PROFILE) --ui $(if $(FAULT),--fault $(FAULT))
+	@$(PY) -m harness run $* --profile $(PROFILE) --ui $(VARIANT)
 
 $(SCENARIOS:%=plan-%): plan-%: $(READY)
 	@$(PY) -m harness plan $* --profile $(PROFILE)

@@ -19,6 +19,7 @@ from harness.progress import Progress
 from harness.run import Run
 from harness.settings import Settings
 from harness.stack import postgres, stack
+from harness.stack.target import Variant
 
 
 def main() -> int:
@@ -36,6 +37,7 @@ def main() -> int:
         if verb == "run":
             scenario.add_argument("--ui", action="store_true", help="with Locust's web UI, until Ctrl-C")
             scenario.add_argument("--fault", help="a fault of the reference target (target/faults/), to see it found")
+            scenario.add_argument("--strategy", help="how the reference target does its work, e.g. for_update")
     seed = verbs.add_parser("seed", help="migrate and seed the database of a system")
     seed.add_argument("system", help="e.g. messages")
     verify = verbs.add_parser("verify", help="verify a run again")
@@ -52,7 +54,7 @@ def main() -> int:
             options.scenario,
             options.profile,
             options.plan,
-            options.fault,
+            Variant(options.fault, options.strategy),
             options.ui,
             ["python", "-m", "harness", *sys.argv[1:]],
         )

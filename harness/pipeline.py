@@ -3,6 +3,8 @@
 Each stage is a process with a command line of its own, and meets the others in the run folder only.
 """
 
+import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -20,6 +22,7 @@ from harness.progress import Progress
 from harness.run import Run
 from harness.settings import ROOT, Settings
 from harness.stack import process, stack
+from harness.stack.target import KEY, Variant
 from harness.verdict import EXIT_CODES, CheckState, Verdict
 
 
@@ -40,7 +43,7 @@ class _Interrupt:
             raise Interrupted
 
 
-def run(name: str, profile: str, file: Path | None, fault: str | None, ui: bool, command: list[str]) -> int:
+def run(name: str, profile: str, file: Path | None, variant: Variant, ui: bool, command: list[str]) -> int:
     """Run a scenario from an empty machine to a verdict; the exit code of the verdict.
 
     ProofloadError if it can't begin: then nothing was sent. Ctrl-C or SIGTERM end it in order at any
@@ -48,7 +51,9 @@ def run(name: str, profile: str, file: Path | None, fault: str | None, ui: bool,
     """
     settings = Settings()
     scenario = plan.find(name, profile, file)
-    _refuse(scenario, settings, fault)
+    _refuse(scenario, settings, variant)
+    # Tokens are good for this stack only, unless somebody else signs or looks at them.
+    os.environ.setdefault(KEY, secrets.token_hex(32))
     if ui:
         process.require_free(settings.ui_port, "PERF_UI_PORT")
     interrupt = _Interrupt()
@@ -56,7 +61,7 @@ def run(name: str, profile: str, file: Path | None, fault: str | None, ui: bool,
         try:
             with Progress() as progress:
                 progress.say(f"{scenario.name} ({profile}): {scenario.purpose}")
-                folder = _measure(scenario, settings, fault, ui, command, interrupt, progress)
+                folder = _measure(scenario, settings, variant, ui, command, interrupt, progress)
             return _report(folder, interrupt)
         except Interrupted:
             print(f"{Verdict.INVALID}: {interrupt.signal} before anything could be proved", file=sys.stderr)
@@ -66,7 +71,7 @@ def run(name: str, profile: str, file: Path | None, fault: str | None, ui: bool,
 def _measure(
     scenario: Scenario,
     settings: Settings,
-    fault: str | None,
+    variant: Variant,
     ui: bool,
     command: list[str],
     interrupt: _Interrupt,
@@ -75,7 +80,7 @@ def _measure(
     """Everything up to the verification, in a stack that is gone afterwards; the run folder."""
     run = Run.create(settings.runs, scenario, seed=settings.seed, command=command, interrupted=None)
     run.record(host=fingerprint.host(), versions=fingerprint.versions(), git=fingerprint.git())
-    up = stack.outside(run, settings) if scenario.foreign else stack.up(run, scenario, settings, fault, progress)
+    up = stack.outside(run, settings) if scenario.foreign else stack.up(run, scenario, settings, variant, progress)
     with up as standing:
         if ui:
             progress.say(
@@ -127,13 +132,24 @@ def report(folder: Path) -> int:
     return subprocess.run(command, cwd=ROOT, start_new_session=True).returncode
 
 
-def _refuse(scenario: Scenario, settings: Settings, fault: str | None) -> None:
+def _refuse(scenario: Scenario, settings: Settings, variant: Variant) -> None:
     """What can be known to be wrong before anything is started."""
     if scenario.foreign and not settings.target_url:
         raise PlanError(f"{scenario.name} has a locustfile of its own: expected TARGET_URL, for which it is made")
-    if fault and (settings.target_url or settings.database_url):
+    if not variant.clean and (settings.target_url or settings.database_url):
         raise PlanError(
-            f"fault {fault!r} with TARGET_URL or DATABASE_URL: expected the reference target and database; unset them"
+            f"{' '.join(variant.arguments())} with TARGET_URL or DATABASE_URL: expected the reference target and "
+            "database; unset them"
+        )
+    if scenario.rounds and settings.processes > 1:
+        raise PlanError(
+            f"PERF_PROCESSES={settings.processes}: all users of {scenario.name} meet, for which they must be in one "
+            "process: expected 1"
+        )
+    if settings.target_url and "token" in scenario.contract and not os.environ.get(KEY):
+        raise PlanError(
+            f"{KEY} is not set: expected the key (HS256) by which the target at TARGET_URL knows the tokens of "
+            "practitioners"
         )
     if settings.target_url:
         guard.may_load(settings.target_url, settings)

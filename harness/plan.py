@@ -3,9 +3,10 @@
 import ast
 import importlib
 import json
+import math
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +17,9 @@ from harness.settings import ROOT
 from harness.toml_table import Table, Where
 
 PROFILES = ("smoke", "ci", "full")
+
+TABLES = ("system", "title", "contract", "database", "scenario")
+"""What a plan has at its top."""
 
 NO_FACTS = SimpleNamespace(MIX={}, EXPECTED={})
 """What is known of the service behind somebody else's locustfile."""
@@ -68,12 +72,20 @@ class Scenario:
     locustfile: str
     """Where its user classes are; somebody else's, if there is no system."""
     contract: Mapping[str, Any]
+    database: Mapping[str, str]
+    """What tables and columns are called; empty for a system whose names are not to be chosen."""
     users: Mapping[str, int]
     max_users: int
     stages: tuple[Stage, ...]
     rules: tuple[rules.Rule, ...]
     mix: Mapping[str, int]
+    """Of every so many operations, how many are of which kind."""
     expected: Mapping[str, tuple[str, ...]]
+    """The same kinds, in the same order, with the outcomes that each may have."""
+    rounds: bool
+    """In a closed load: whether all users meet before each operation, and begin it at one instant."""
+    pool: Any
+    """What seeding is to make, as the system's facts computed it from this plan; None: it is always the same."""
     delivery_workers: int | None
     delivery_seconds: float
     poisson: bool
@@ -90,6 +102,15 @@ class Scenario:
     def seconds(self) -> float:
         """How long the load lasts."""
         return sum(stage.seconds for stage in self.stages)
+
+    @property
+    def operations(self) -> float:
+        """How many operations there can be at most; infinite if users never pause."""
+        if self.open:
+            return sum((stage.start_rate + stage.end_rate) / 2 * stage.seconds for stage in self.stages)
+        if not self.think_seconds:
+            return math.inf
+        return sum(stage.users * (stage.seconds / self.think_seconds + 1) for stage in self.stages)
 
     @property
     def foreign(self) -> bool:
@@ -128,13 +149,13 @@ def find(name: str, profile: str, file: Path | None = None) -> Scenario:
                 "system": tables.get("system", "" if theirs else path.stem),
                 "title": tables.get("title", ""),
                 "contract": tables.get("contract", {}),
+                "database": tables.get("database", {}),
                 "name": name,
                 "scenario": scenarios[name],
             }
-            unknown = set(tables) - {"system", "title", "contract", "scenario"}
             where = Where(path, text, name)
-            for word in sorted(unknown):
-                where.fail(word, f"unknown key {word!r}; {nearest(word, ['system', 'title', 'contract', 'scenario'])}")
+            for word in sorted(set(tables) - set(TABLES)):
+                where.fail(word, f"unknown key {word!r}; {nearest(word, TABLES)}")
             return _scenario(source, profile, where)
     raise PlanError(f"unknown scenario {name!r}; {nearest(name, known)}. See `make` for what can be run")
 
@@ -144,10 +165,10 @@ def load(source: Mapping[str, Any], profile: str) -> Scenario:
     return _scenario(source, profile, Where(Path("run.json"), json.dumps(source, indent=1), source["name"]))
 
 
-def reference_contract(system: str) -> dict[str, Any]:
-    """How the reference target of `system` speaks."""
-    contract: dict[str, Any] = _read(ROOT / "systems" / f"{system}.toml")[0]["contract"]
-    return contract
+def reference(system: str, part: str) -> dict[str, Any]:
+    """How the reference target of `system` speaks (`part` contract), and what its tables are called (database)."""
+    names: dict[str, Any] = _read(ROOT / "systems" / f"{system}.toml")[0].get(part, {})
+    return names
 
 
 def _read(path: Path) -> tuple[dict[str, Any], str]:
@@ -168,6 +189,7 @@ def _scenario(source: Mapping[str, Any], profile: str, where: Where) -> Scenario
     locustfile = table.take("locustfile", None)
     facts = NO_FACTS if locustfile else _facts(system, where)
     stages = tuple(_load(where, table, profile))
+    mix = _mix(where, table.take("mix", None), facts.MIX)
     delivery = Table(where, "delivery", table.take("delivery", {}))
     scenario = Scenario(
         system=system,
@@ -176,13 +198,16 @@ def _scenario(source: Mapping[str, Any], profile: str, where: Where) -> Scenario
         profile=profile,
         purpose=table.take("purpose", ""),
         locustfile=locustfile or f"locustfiles/{system}.py",
-        contract={} if locustfile else _contract(system, source["contract"], where),
+        contract={} if locustfile else _names(system, "contract", source["contract"], where),
+        database={} if locustfile else _names(system, "database", source.get("database", {}), where),
         users=_users(Path(locustfile or f"{ROOT}/locustfiles/{system}.py"), table.take("users", {}), where),
         max_users=max(stage.users for stage in stages) or table.number("max_users", whole=True),
         stages=stages,
-        rules=tuple(_rules(where, table.take("rules", []), {stage.phase for stage in stages}, facts.MIX)),
-        mix=facts.MIX,
-        expected=facts.EXPECTED,
+        rules=tuple(_rules(where, table.take("rules", []), {stage.phase for stage in stages}, mix)),
+        mix=mix,
+        expected={kind: facts.EXPECTED[kind] for kind in mix},
+        rounds=table.flag("rounds"),
+        pool=None,
         delivery_workers=delivery.number("workers", 0, whole=True, above=False) or None,
         delivery_seconds=delivery.seconds("time", "0ms", zero=True),
         poisson=_pattern(where, table.take("pattern", "even")) == "poisson",
@@ -204,7 +229,29 @@ def _scenario(source: Mapping[str, Any], profile: str, where: Where) -> Scenario
         for rule in scenario.rules:
             if rule.of == "offered" or rule.metric == "dropped":
                 where.fail(rule.text, f"rule {rule.text!r}: users at their own pace are offered and drop nothing")
-    return scenario
+    if scenario.rounds and (scenario.open or len({stage.users for stage in stages}) > 1):
+        where.fail("rounds", "rounds need users who all meet; expected stages.… with one number of users")
+    for rule in scenario.rules:
+        if rule.metric == "conflicts" and "conflict" not in scenario.contract:
+            where.fail(rule.text, f"rule {rule.text!r}: the contract of {system or 'this target'} has no conflict")
+    try:
+        pool = facts.pool(scenario.operations, scenario.rounds) if hasattr(facts, "pool") else None
+    except ValueError as error:
+        where.fail("stages", f"the pool can't feed this plan: {error}")
+    return replace(scenario, pool=pool)
+
+
+def _mix(where: Where, own: object, facts: Mapping[str, int]) -> Mapping[str, int]:
+    """The plan's own mix, in the order of the facts, or that of the facts."""
+    if own is None:
+        return facts
+    table = Table(where, "mix", own)
+    mix = {kind: table.number(kind, whole=True) for kind in facts if kind in table.rest}
+    table.known = list(facts)
+    table.done()
+    if not mix:
+        where.fail("mix", f"mix = {own!r}: expected some of {', '.join(facts)}")
+    return mix
 
 
 def _facts(system: str, where: Where) -> Any:
@@ -214,15 +261,15 @@ def _facts(system: str, where: Where) -> Any:
     return importlib.import_module(f"systems.{system}")
 
 
-def _contract(system: str, own: Mapping[str, Any], where: Where) -> dict[str, Any]:
-    """The system's contract with what `own` states instead."""
-    reference = reference_contract(system)
+def _names(system: str, part: str, own: Mapping[str, Any], where: Where) -> dict[str, Any]:
+    """The system's contract, or the names in its database, with what `own` states instead."""
+    names = reference(system, part)
     for key, value in own.items():
-        if key not in reference:
-            where.fail(key, f"contract: unknown key {key!r}; {nearest(key, reference)}")
-        if type(value) is not type(reference[key]):
-            where.fail(key, f"contract: {key} = {value!r}: expected something like {reference[key]!r}")
-    return {**reference, **own}
+        if key not in names:
+            where.fail(key, f"{part}: unknown key {key!r}; {nearest(key, names)}")
+        if type(value) is not type(names[key]):
+            where.fail(key, f"{part}: {key} = {value!r}: expected something like {names[key]!r}")
+    return {**names, **own}
 
 
 def _users(path: Path, users: Mapping[str, Any], where: Where) -> dict[str, int]:

@@ -14,33 +14,24 @@ _BLOCKS = " ▁▂▃▄▅▆▇█"
 
 def describe(scenario: Scenario, settings: Settings) -> str:
     """The plan as text for people, with the load curve."""
-    times = arrivals.times(scenario.stages, settings.seed if scenario.poisson else None)
-    kinds = arrivals.kinds(scenario.mix, len(times), settings.seed)
-    share = {kind: int((kinds == index).sum()) for index, kind in enumerate(scenario.mix)}
-    partners = share.get("race", 0)
     lines = [
         f"{scenario.name} ({scenario.profile}): {scenario.purpose}",
         "",
         f"system    {scenario.system}: {scenario.title}",
         f"target    {settings.target_url or 'the reference target, started for the run on a free port of 127.0.0.1'}",
         f"database  {_database(settings)}",
-        f"load      {len(times):,} operations in {units.duration(scenario.seconds)} (open: they arrive whether or not "
-        "earlier ones are done)",
-        f"          {', '.join(f'{count:,} {kind}' for kind, count in share.items())}",
-        f"          {partners:,} more as second halves of the races" if partners else "",
-        f"users     at most {scenario.max_users} at a time; answers within {units.duration(scenario.timeout_seconds)}",
-        f"delivery  {scenario.delivery_workers or 0} workers, {units.duration(scenario.delivery_seconds)} a delivery",
+        *([f"pool      {line}" for line in scenario.pool.describe()] if scenario.pool else []),
+        *(_open_load(scenario, settings) if scenario.open else _closed_load(scenario)),
         f"seed      {settings.seed}",
         "",
         *_curve(scenario),
         "",
-        "phase                 from       for       arrivals/s       workers",
-        *_stages(scenario),
+        *(_stages(scenario) if scenario.open else _user_stages(scenario)),
         "",
         "rules",
         *(f"  {rule.text}" for rule in scenario.rules),
     ]
-    return "\n".join(line for line in lines if line is not None)
+    return "\n".join(lines)
 
 
 def _database(settings: Settings) -> str:
@@ -49,17 +40,49 @@ def _database(settings: Settings) -> str:
     return "the embedded PostgreSQL, a fresh database for the run"
 
 
+def _open_load(scenario: Scenario, settings: Settings) -> Iterator[str]:
+    times = arrivals.times(scenario.stages, settings.seed if scenario.poisson else None)
+    kinds = arrivals.kinds(scenario.mix, len(times), settings.seed)
+    share = {kind: int((kinds == index).sum()) for index, kind in enumerate(scenario.mix)}
+    yield (
+        f"load      {len(times):,} operations in {units.duration(scenario.seconds)} (open: they arrive whether or not "
+        "earlier ones are done)"
+    )
+    yield f"          {', '.join(f'{count:,} {kind}' for kind, count in share.items())}"
+    if share.get("race", 0):
+        yield f"          {share['race']:,} more as second halves of the races"
+    yield f"users     at most {scenario.max_users} at a time; answers within {units.duration(scenario.timeout_seconds)}"
+    if scenario.delivery_workers:
+        took = units.duration(scenario.delivery_seconds)
+        yield f"delivery  {scenario.delivery_workers} workers, {took} a delivery"
+
+
+def _closed_load(scenario: Scenario) -> Iterator[str]:
+    pause = units.duration(scenario.think_seconds)
+    if scenario.rounds:
+        pace = f"they meet, begin at one instant, and meet again {pause} later"
+    else:
+        pace = f"each {pause} after its last answer" if scenario.think_seconds else "each as soon as it is answered"
+    most = f"at most {scenario.operations:,.0f} operations" if scenario.think_seconds else "no bound to operations"
+    yield f"load      {most} in {units.duration(scenario.seconds)} (closed: users go at their own pace)"
+    whole = sum(scenario.mix.values())
+    if whole:
+        yield f"          of each {whole}: {', '.join(f'{count} {kind}' for kind, count in scenario.mix.items())}"
+    yield f"users     {scenario.max_users}; {pace}; answers within {units.duration(scenario.timeout_seconds)}"
+
+
 def _curve(scenario: Scenario) -> Iterator[str]:
-    """The offered rate over time: a column for each stretch of the plan, its height the mean rate there."""
+    """Arrivals a second, or users, over time: a column for each stretch of the plan, its height the value there."""
     step = scenario.seconds / CURVE_WIDTH
-    rates = [_rate(scenario, (column + 0.5) * step) for column in range(CURVE_WIDTH)]
-    top = max(rates)
+    height = _rate if scenario.open else _users
+    values = [height(scenario, (column + 0.5) * step) for column in range(CURVE_WIDTH)]
+    top, unit = max(values), "/s" if scenario.open else "  "
     for row in range(CURVE_HEIGHT, 0, -1):
-        cells = (max(0.0, min(1.0, rate / top * CURVE_HEIGHT - (row - 1))) for rate in rates)
-        label = f"{top * row / CURVE_HEIGHT:7.1f}/s" if row in (CURVE_HEIGHT, CURVE_HEIGHT // 2) else " " * 9
+        cells = (max(0.0, min(1.0, value / top * CURVE_HEIGHT - (row - 1))) for value in values)
+        label = f"{top * row / CURVE_HEIGHT:7.1f}{unit}" if row in (CURVE_HEIGHT, CURVE_HEIGHT // 2) else " " * 9
         yield f"{label} │{''.join(_BLOCKS[round(cell * 8)] for cell in cells)}"
     end = units.duration(scenario.seconds)
-    yield f"{'0/s':>9} └{'─' * CURVE_WIDTH}"
+    yield f"{f'0{unit}':>9} └{'─' * CURVE_WIDTH}"
     yield f"{'':11}0 s{end:>{CURVE_WIDTH - 3}}"
 
 
@@ -71,7 +94,18 @@ def _rate(scenario: Scenario, at: float) -> float:
     return 0.0
 
 
+def _users(scenario: Scenario, at: float) -> float:
+    before = 0.0
+    for stage in scenario.stages:
+        change = stage.users - before
+        if at < stage.seconds:
+            return before + max(-stage.spawn * at, min(stage.spawn * at, change))
+        before, at = stage.users, at - stage.seconds
+    return before
+
+
 def _stages(scenario: Scenario) -> Iterator[str]:
+    yield "phase                 from       for       arrivals/s       workers"
     at, workers = 0.0, scenario.delivery_workers
     for stage in scenario.stages:
         workers = stage.workers or workers
@@ -80,5 +114,15 @@ def _stages(scenario: Scenario) -> Iterator[str]:
             if stage.start_rate == stage.end_rate
             else f"{stage.start_rate:g} → {stage.end_rate:g}"
         )
-        yield f"{stage.phase:20}{at:6.1f} s{units.duration(stage.seconds):>10}{rate:>17}{workers or '':>14}"
+        begin, length = units.duration(at), units.duration(stage.seconds)
+        yield f"{stage.phase:20}  {begin:>9}  {length:>9}  {rate:<15}  {workers or ''}".rstrip()
         at += stage.seconds
+
+
+def _user_stages(scenario: Scenario) -> Iterator[str]:
+    yield "phase                 from       for       users"
+    at, before = 0.0, 0
+    for stage in scenario.stages:
+        users = f"{stage.users}" if stage.users == before else f"{before} → {stage.users}, {stage.spawn:g} a second"
+        yield f"{stage.phase:20}  {units.duration(at):>9}  {units.duration(stage.seconds):>9}  {users}"
+        at, before = at + stage.seconds, stage.users

@@ -30,6 +30,7 @@ METRICS: dict[str, dict[str, str]] = {
     "lag": {"p": DURATION, "mean": DURATION, "max": DURATION, "min": DURATION},
     "end_to_end": {"p": DURATION, "mean": DURATION, "max": DURATION, "min": DURATION},
     "errors": {"ratio": SHARE, "count": COUNT, "rate": RATE},
+    "conflicts": {"ratio": SHARE, "count": COUNT, "rate": RATE},
     "dropped": {"ratio": SHARE, "count": COUNT},
     "requests": {"rate": RATE, "count": COUNT},
     "goodput": {"rate": RATE, "count": COUNT},
@@ -43,6 +44,7 @@ service_time   end − start, likewise
 lag            start − planned start
 end_to_end     from the stored effect to its completion (sent_at − created_at), by the database's clock
 errors         operations whose outcome is not one that their kind expects
+conflicts      operations answered with the contract's status of a conflict (409: not enough units)
 dropped        arrivals of the plan that were never begun
 requests       operations begun; goodput those that ended as expected
 delivered      effects completed during the phase; backlog those begun in the phase and not completed

@@ -69,6 +69,13 @@ class Table:
         except ValueError as error:
             self.where.fail(value, f"{self.name}: {key} = {error}", key)
 
+    def flag(self, key: str) -> bool:
+        """true or false; false if it is not there."""
+        value = self.take(key, False)
+        if not isinstance(value, bool):
+            self.fail(key, value, "true or false")
+        return value
+
     def share(self, key: str) -> float:
         """A share of 1, from e.g. "0.5%"."""
         value = self.take(key)

@@ -18,13 +18,11 @@ class MessageSender(LoadUser):
 
     abstract = False
     system = messages
+    first, again = "process", frozenset({"repeat", "conflict"})
 
     @task(messages.MIX["process"])
     def process(self) -> None:
         """A new message to a user of the pool."""
-        if self.session.owed and self.session.acknowledged:
-            getattr(self, self.session.owed.popleft())()
-            return
         user = self.random.randint(1, messages.USERS)
         number, outcome = self._send("process", user)
         if outcome is Outcome.ACK:
@@ -33,18 +31,12 @@ class MessageSender(LoadUser):
     @task(messages.MIX["repeat"])
     def repeat(self) -> None:
         """The same key and body again."""
-        if not self.session.acknowledged:
-            self._owe("repeat")
-            return
         original, user = self.random.choice(self.session.acknowledged)
         self._send("repeat", user, key_of=original, body_of=original)
 
     @task(messages.MIX["conflict"])
     def conflict(self) -> None:
         """The same key with another body."""
-        if not self.session.acknowledged:
-            self._owe("conflict")
-            return
         original, user = self.random.choice(self.session.acknowledged)
         self._send("conflict", user, key_of=original)
 
@@ -70,11 +62,6 @@ class MessageSender(LoadUser):
         finally:
             # The second half ends with its user, too: a killed user must not leave one behind.
             gevent.joinall(partners)
-
-    def _owe(self, kind: str) -> None:
-        """Nothing is acknowledged yet that could be sent again: a new message now, `kind` in place of a later one."""
-        self.process()
-        self.session.owed.append(kind)
 
     def _send(
         self, kind: str, user: int, key_of: int | None = None, body_of: int | None = None, partner: bool = False

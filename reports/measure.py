@@ -127,6 +127,11 @@ def _errors(samples: Samples, scope: Scope) -> tuple[int, int, str]:
     return int(wrong.sum()), int(scope.operations.sum()), f"{open_:,} of them never ended" if open_ else ""
 
 
+def _conflicts(samples: Samples, scope: Scope) -> tuple[int, int, str]:
+    conflict = scope.operations & (samples.frame["status"] == samples.scenario.contract["conflict"]).to_numpy()
+    return int(conflict.sum()), int(scope.operations.sum()), ""
+
+
 def _requests(samples: Samples, scope: Scope) -> tuple[int, int, str]:
     arrivals = int((scope.operations & ~samples.frame["partner"].to_numpy()).sum())
     return arrivals, arrivals, ""
@@ -162,6 +167,7 @@ def _backlog(samples: Samples, scope: Scope) -> tuple[int, int, str]:
 
 _COUNTS: dict[str, Callable[[Samples, Scope], tuple[int, int, str]]] = {
     "errors": _errors,
+    "conflicts": _conflicts,
     "requests": _requests,
     "goodput": _goodput,
     "dropped": _dropped,

@@ -1,8 +1,11 @@
 """`python -m schema <system>`: the tables of a system in the database of DATABASE_URL."""
 
 import argparse
+from pathlib import Path
 
 from harness import database, errors, guard
+from harness.plan import reference
+from harness.run import Run
 from harness.settings import Settings
 from schema.migrate import migrate
 
@@ -11,10 +14,13 @@ def main() -> int:
     """Make the tables, or say what is there."""
     parser = argparse.ArgumentParser(prog="python -m schema", description=__doc__)
     parser.add_argument("system", help="e.g. messages")
+    parser.add_argument("--run-folder", type=Path, help="the run to make them for: its plan may name them otherwise")
     arguments = parser.parse_args()
+    run = Run.open(arguments.run_folder) if arguments.run_folder else None
     url = database.from_environment()
     guard.may_write(url, Settings())
-    print(migrate(arguments.system, url))
+    names = run.scenario.database if run else reference(arguments.system, "database")
+    print(migrate(arguments.system, url, names))
     return 0
 
 

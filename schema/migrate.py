@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, MetaData, inspect, text
@@ -13,13 +14,17 @@ from harness import database
 from harness.errors import DatabaseError, PlanError, nearest
 
 
-def migrate(system: str, url: str) -> str:
-    """Give the database at `url` the tables of `system`, or find them there; one sentence of what was done."""
+def migrate(system: str, url: str, names: Mapping[str, str] | None = None) -> str:
+    """Give the database at `url` the tables of `system`, or find them there; one sentence of what was done.
+
+    They are called as `names` says (a plan's [database]), if the names of that system can be chosen.
+    """
     module = _module(system)
+    tables = module.tables(names) if names else module.TABLES
     with database.connect(url, "schema") as connection:
         try:
             with connection.begin():
-                return _migrate(system, module.TABLES, module.VERSION, connection)
+                return _migrate(system, tables, module.VERSION, connection)
         except DBAPIError as error:
             first_line = str(error.orig).strip().splitlines()[0]
             raise DatabaseError(f"the tables of {system} in {database.redacted(url)}: {first_line}") from None

@@ -4,11 +4,14 @@ import argparse
 import importlib
 import json
 import pkgutil
+from pathlib import Path
 from typing import Any
 
 import seeding
 import systems
 from harness import database, errors, guard
+from harness.fixtures import fixtures_of
+from harness.run import Run
 from harness.settings import Settings
 
 
@@ -18,17 +21,21 @@ def main() -> int:
     parser.add_argument("system", help="e.g. messages")
     parser.add_argument("--check", action="store_true", help="only see whether the pool is there; change nothing")
     parser.add_argument("--json", action="store_true", help="print what was done as JSON too, on the last line")
+    parser.add_argument("--run-folder", type=Path, help="the run to seed for: its plan says how large the pool is")
     arguments = parser.parse_args()
     module = _module(arguments.system)
+    run = Run.open(arguments.run_folder) if arguments.run_folder else None
+    scenario = run.scenario if run else None
     url = database.from_environment()
     settings = Settings()
     if arguments.check:
-        module.check(url)
+        module.check(url, scenario)
         print(f"the pool of {arguments.system} is there")
         return 0
     guard.may_write(url, settings)
-    facts = module.seed(url, settings.seed)
-    print(_sentence(facts))
+    fixtures = fixtures_of(run.folder if run else settings.home / arguments.system)
+    facts = module.seed(url, settings.seed, scenario, fixtures)
+    print(module.sentence(facts))
     if arguments.json:
         print(json.dumps(facts))
     return 0
@@ -42,14 +49,6 @@ def _module(system: str) -> Any:
     if system not in known:
         raise errors.PlanError(f"no system {system!r}: {errors.nearest(system, known)}")
     return importlib.import_module(f"seeding.{system}")
-
-
-def _sentence(facts: dict[str, Any]) -> str:
-    users, digest = f"{facts['users']:,} users", f"digest {facts['digest'][:4]}…"
-    cleaned = f"{facts['cleaned']:,} messages of earlier runs deleted" if facts["cleaned"] else "nothing to clean"
-    if facts["skipped"]:
-        return f"the same pool of {users} is already there ({digest}); {cleaned}; {facts['seconds']:.2f} s"
-    return f"seeded {users} in {facts['seconds']:.2f} s ({digest}); {cleaned}"
 
 
 if __name__ == "__main__":

@@ -3,19 +3,17 @@
 import hashlib
 import io
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
-import psycopg2
 from faker import Faker
-from psycopg2.extensions import connection as Driver
-from psycopg2.extensions import cursor as Cursor
 
 from harness import database
-from harness.errors import DatabaseError, PoolError
+from harness.errors import PoolError
+from harness.plan import Scenario
 from schema.messages import POOL_COUNT_SQL, POOL_DIGEST_SQL
+from seeding.connection import LOCK, connected, one
 from systems import ids
 from systems.messages import TIMEZONES, USERS
 
@@ -27,30 +25,31 @@ CREATED_AT = "2024-01-01 00:00:00+00"
 DRAWS = 2_000
 """So many places are drawn that each time zone gets some: Faker knows 5 of 971 in Australia/Sydney's."""
 
-_LOCK = "SELECT pg_advisory_xact_lock(hashtext('proofload_seeding'))"
 _POOL_IDS = f"BETWEEN '{ids.UUID_PREFIX}000000000000' AND '{ids.UUID_PREFIX}ffffffffffff'"
 _CLEAN_MESSAGES = f"DELETE FROM message_logs WHERE user_id {_POOL_IDS}"
 _CLEAN_USERS = f"DELETE FROM users WHERE id {_POOL_IDS}"
 
 
-def seed(url: str, seed: int) -> dict[str, Any]:
-    """Leave exactly the pool of `seed` and no message of an earlier run; what was found and done, for run.json."""
+def seed(url: str, seed: int, scenario: Scenario | None = None, fixtures: Path | None = None) -> dict[str, Any]:
+    """Leave exactly the pool of `seed` and no message of an earlier run; what was found and done, for run.json.
+
+    The pool is the same for every scenario, and users need nothing but its numbers: there are no fixtures.
+    """
     began = time.perf_counter()
     lines = rows(seed)
     expected = hashlib.md5(lines.encode(), usedforsecurity=False).hexdigest()
-    with _connected(url) as driver:
+    with connected(url, "messages") as driver:
         with driver, driver.cursor() as cursor:
-            # Two at once would clean what the other has loaded.
-            cursor.execute(_LOCK)
+            cursor.execute(LOCK)
             cursor.execute(_CLEAN_MESSAGES)
             cleaned = cursor.rowcount
-            digest = _one(cursor, POOL_DIGEST_SQL)
+            digest = one(cursor, POOL_DIGEST_SQL)
             same = digest == expected
             if not same:
                 cursor.execute(_CLEAN_USERS)
                 cursor.copy_expert(f"COPY users ({COLUMNS}) FROM STDIN", io.StringIO(lines))
-                digest = _one(cursor, POOL_DIGEST_SQL)
-            users = _one(cursor, POOL_COUNT_SQL)
+                digest = one(cursor, POOL_DIGEST_SQL)
+            users = one(cursor, POOL_COUNT_SQL)
         driver.autocommit = True
         with driver.cursor() as cursor:
             # Not ANALYZE alone: the dead rows of the last run would slow the claims of the next.
@@ -59,10 +58,19 @@ def seed(url: str, seed: int) -> dict[str, Any]:
     return {"users": users, "digest": digest, "skipped": same, "cleaned": cleaned, "seconds": seconds}
 
 
-def check(url: str) -> None:
+def sentence(facts: dict[str, Any]) -> str:
+    """What `seed` did, for a terminal."""
+    users, digest = f"{facts['users']:,} users", f"digest {facts['digest'][:4]}…"
+    cleaned = f"{facts['cleaned']:,} messages of earlier runs deleted" if facts["cleaned"] else "nothing to clean"
+    if facts["skipped"]:
+        return f"the same pool of {users} is already there ({digest}); {cleaned}; {facts['seconds']:.2f} s"
+    return f"seeded {users} in {facts['seconds']:.2f} s ({digest}); {cleaned}"
+
+
+def check(url: str, scenario: Scenario | None = None) -> None:
     """PoolError unless the pool is there, in its full number and with nobody beside it."""
-    with _connected(url) as driver, driver.cursor() as cursor:
-        users = _one(cursor, POOL_COUNT_SQL)
+    with connected(url, "messages") as driver, driver.cursor() as cursor:
+        users = one(cursor, POOL_COUNT_SQL)
     if users != USERS:
         raise PoolError(
             f"the pool in {database.redacted(url)} has {users:,} users, expected {USERS:,}: "
@@ -104,28 +112,3 @@ def _places(seed: int) -> dict[str, list[str]]:
         if timezone in places:
             places[timezone].append(f"{city}\t{country}")
     return places
-
-
-def _one(cursor: Cursor, sql: str) -> Any:
-    cursor.execute(sql)
-    row = cursor.fetchone()
-    assert row is not None
-    return row[0]
-
-
-@contextmanager
-def _connected(url: str) -> Iterator[Driver]:
-    """The driver's own connection: COPY is beyond SQLAlchemy."""
-    with database.connect(url, "seeding") as connection:
-        driver = connection.connection.driver_connection
-        assert driver is not None
-        try:
-            yield driver
-        except (psycopg2.errors.UndefinedTable, psycopg2.errors.UndefinedColumn) as error:
-            raise DatabaseError(f"{_cause(error, url)}: `python -m schema messages` mends it") from None
-        except psycopg2.Error as error:
-            raise DatabaseError(_cause(error, url)) from None
-
-
-def _cause(error: psycopg2.Error, url: str) -> str:
-    return f"seeding {database.redacted(url)}: {(str(error).strip() or type(error).__name__).splitlines()[0]}"

@@ -131,8 +131,8 @@ class Origin:
         self.deadlines.watch(channel)
         return channel
 
-    def request(self, route: str, body: bytes) -> bytes:
-        """The bytes of a request with a JSON body. `route` is a method and a path."""
+    def request(self, route: str, body: bytes, headers: bytes = b"") -> bytes:
+        """The bytes of a request with a JSON body. `route` is a method and a path; each of `headers` ends with CRLF."""
         head = self._heads.get(route)
         if head is None:
             method, path = route.split(" ", 1)
@@ -142,7 +142,7 @@ class Origin:
             ).encode()
             if len(self._heads) < MAX_HEADS:
                 self._heads[route] = head
-        return b"%b%d\r\n\r\n%b" % (head, len(body), body)
+        return b"%b%d\r\n%b\r\n%b" % (head, len(body), headers, body)
 
 
 class Connection:

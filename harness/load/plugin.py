@@ -128,7 +128,7 @@ def _load(environment: Environment, folder: str) -> Session | Coordinator:
     """The load that begins, known to everybody from now on."""
     system: Any = getattr(environment.user_classes[0], "system", None)
     if system is not None and not isinstance(environment.runner, WorkerRunner):
-        _require_pool(system)
+        _require_pool(system, folder)
     if isinstance(environment.runner, MasterRunner):
         if not folder:
             raise ProofloadError("a master without --run-folder: expected a load of the pipeline; leave out --master")
@@ -159,13 +159,13 @@ def _count(session: Session) -> NoReturn:
         session.tally.count()
 
 
-def _require_pool(system: ModuleType) -> None:
+def _require_pool(system: ModuleType, folder: str) -> None:
     """PoolError unless the pool that the users draw from is in the database, where we are told which one that is."""
     if not os.environ.get("DATABASE_URL"):
         return
     # In a process of its own: psycopg2 would block this one, all its users included.
     name = system.__name__.rpartition(".")[2]
-    command = [sys.executable, "-m", "seeding", name, "--check"]
+    command = [sys.executable, "-m", "seeding", name, "--check", *(["--run-folder", folder] if folder else [])]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         raise PoolError(done.stderr.strip().removeprefix("error: "))

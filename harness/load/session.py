@@ -15,6 +15,7 @@ from locust.env import Environment
 from harness.journal import PARTNER, Journal
 from harness.load import arrivals
 from harness.load.http import Origin
+from harness.load.rounds import Rounds
 from harness.load.schedule import Schedule
 from harness.load.tally import Tally
 from harness.outcomes import Outcome
@@ -78,6 +79,10 @@ class Session:
         """In a closed load: the kinds of its operations, in the same even blocks as those of arrivals."""
         if self.scenario and not self.scenario.open:
             self.draws = _draws(self.scenario.mix, self.seed * workers + worker)
+        self.rounds: Rounds | None = None
+        """In a closed load in which all users meet before each operation: where."""
+        if self.scenario and self.scenario.rounds:
+            self.rounds = Rounds(self.scenario.max_users, self.over)
         self._folder = None if run else tempfile.TemporaryDirectory(prefix="proofload-")
         folder = run.folder if run else Path(self._folder.name if self._folder else "")
         header = {

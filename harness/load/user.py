@@ -23,7 +23,7 @@ from harness.load.http import Answer, Connection, NoAnswer, NotSent
 from harness.load.plugin import end_load, session_of
 from harness.load.tally import failure_text
 from harness.outcomes import Failure, Outcome
-from harness.plan import reference_contract
+from harness.plan import reference
 from harness.settings import Settings
 
 BARE_TIMEOUT_S = 10.0
@@ -48,6 +48,10 @@ class LoadUser(User):
 
     abstract = True
     system: Any = None
+    first = ""
+    """The kind that makes what others send again …"""
+    again: frozenset[str] = frozenset()
+    """… and those others: as long as nothing is acknowledged, `first` is done and they are owed."""
     contract: Mapping[str, Any] = {}
     """How the target speaks: the plan's, or that of the reference target."""
     wait_time = constant(1)
@@ -68,7 +72,7 @@ class LoadUser(User):
         if scenario is not None:
             self.contract = scenario.contract
         elif not self.contract:
-            self.contract = reference_contract(self.system.__name__.rpartition(".")[2])
+            self.contract = reference(self.system.__name__.rpartition(".")[2], "contract")
         self.number = self.session.users
         self.session.users += 1
         # A stream of its own: no two users, of this process or another, draw the same.
@@ -135,6 +139,13 @@ class LoadUser(User):
 
     def _do(self, kind: str) -> None:
         self._state = LOCUST_STATE_RUNNING
+        session = self.session
+        if kind in self.again:
+            if not session.acknowledged:
+                session.owed.append(kind)
+                kind = self.first
+        elif session.owed and session.acknowledged and kind == self.first:
+            kind = session.owed.popleft()
         try:
             self._tasks[kind](self)
         except JournalError as error:
@@ -160,11 +171,12 @@ class LoadUser(User):
         key_of: int | None = None,
         flags: int = 0,
         connection: Connection | None = None,
+        headers: Callable[[int], bytes] | None = None,
     ) -> tuple[int, Outcome]:
         """Do one operation: its intent is recorded, then it is sent, then its outcome is recorded, whatever happens.
 
-        `route` is a method and a path, as the contract has it; `subject`, `key_of` and `flags` go into
-        the journal; `body` makes the request of the operation's number, and `judge` says what the
+        `route` is a method and a path, as the contract has it; `subject`, `key_of` and `flags` go into the journal;
+        `body` and `headers` (each ended by CRLF) make the request of the operation's number, and `judge` says what the
         answer means. Gives number and outcome. JournalError, with nothing sent, if the intent can't be recorded.
         """
         session, journal = self.session, self.session.journal
@@ -175,7 +187,8 @@ class LoadUser(User):
         session.flying += 1
         outcome, status, failure, said = Outcome.UNKNOWN, 0, Failure.KILLED, 0
         try:
-            answer = connection.exchange(connection.origin.request(route, body(number)))
+            more = headers(number) if headers else b""
+            answer = connection.exchange(connection.origin.request(route, body(number), more))
             status = answer.status
             outcome, failure, said = judge(answer)
             session.tally.bytes[index] += len(answer.body)

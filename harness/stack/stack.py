@@ -18,6 +18,7 @@ from harness.run import Run
 from harness.settings import ROOT, Settings
 from harness.stack import postgres, process, target
 from harness.stack.postgres import Postgres
+from harness.stack.target import Variant
 
 KEEP_DATABASES = 5
 """How many runs' databases the embedded PostgreSQL keeps, so that findings can be looked up by hand."""
@@ -62,17 +63,17 @@ class Stack:
 
 
 @contextmanager
-def up(run: Run, scenario: Scenario, settings: Settings, fault: str | None, progress: Progress) -> Iterator[Stack]:
+def up(run: Run, scenario: Scenario, settings: Settings, variant: Variant, progress: Progress) -> Iterator[Stack]:
     """Set up the stack of a run, record it in run.json, and take it down at the end, whatever happens."""
     with ExitStack() as undo:
         progress.now("starting PostgreSQL, migrating, seeding")
         if settings.database_url:
             url, name = settings.database_url, database.parse(settings.database_url).database
-            seeding = seed(scenario.system, url, progress)
+            seeding = seed(scenario.system, url, progress, run)
         else:
             server = postgres.start(settings.home)
             undo.callback(server.stop)
-            seeding = seed(scenario.system, pool(server, scenario.system), progress)
+            seeding = seed(scenario.system, pool(server, scenario.system), progress, run)
             name = f"{scenario.system}_{run.id.lower()}"
             _prune(server, scenario.system)
             # A copy of the seeded one: no run inherits another's rows, bloat or dropped index.
@@ -87,7 +88,7 @@ def up(run: Run, scenario: Scenario, settings: Settings, fault: str | None, prog
             },
         )
         progress.now("starting the target")
-        yield _target(run, scenario, settings, url, fault, undo)
+        yield _target(run, scenario, settings, url, variant, undo)
 
 
 @contextmanager
@@ -106,10 +107,11 @@ def pool(server: Postgres, system: str) -> str:
     return server.url(system) if system in server.databases() else server.create(system)
 
 
-def seed(system: str, url: str, progress: Progress) -> dict[str, Any]:
-    """Migrate and seed the database at `url`; what seeding says of it."""
-    progress.say("  " + stage([sys.executable, "-m", "schema", system], url).strip())
-    *lines, facts = stage([sys.executable, "-m", "seeding", system, "--json"], url).splitlines()
+def seed(system: str, url: str, progress: Progress, run: Run | None = None) -> dict[str, Any]:
+    """Migrate and seed the database at `url`, as `run` needs it; what seeding says of it."""
+    arguments = [system, "--run-folder", str(run.folder)] if run else [system]
+    progress.say("  " + stage([sys.executable, "-m", "schema", *arguments], url).strip())
+    *lines, facts = stage([sys.executable, "-m", "seeding", *arguments, "--json"], url).splitlines()
     for line in lines:
         progress.say(f"  {line}")
     seeded: dict[str, Any] = json.loads(facts)
@@ -140,19 +142,19 @@ def _prune(server: Postgres, system: str) -> None:
         server.drop(name)
 
 
-def _target(run: Run, scenario: Scenario, settings: Settings, url: str, fault: str | None, undo: ExitStack) -> Stack:
+def _target(run: Run, scenario: Scenario, settings: Settings, url: str, variant: Variant, undo: ExitStack) -> Stack:
     health = scenario.contract["health"]
     if settings.target_url:
         stack = Stack(settings.target_url, url, None, None, settings.scale_command)
         target.healthy(settings.target_url, health, None, None)
     else:
         port, log = settings.target_port or process.free_port(), run.folder / "target.log"
-        server = target.start(scenario.system, url, port, log, fault)
+        server = target.start(scenario.system, url, port, log, variant)
         undo.callback(process.stop, server)
         stack = Stack(f"http://127.0.0.1:{port}", url, server, None, "")
         if scenario.delivery_workers is not None:
             deliveries = target.Deliveries(
-                scenario.system, url, scenario.delivery_seconds, run.folder / "delivery.log", fault
+                scenario.system, url, scenario.delivery_seconds, run.folder / "delivery.log", variant.fault
             )
             undo.callback(deliveries.stop)
             stack.deliveries = deliveries
@@ -164,7 +166,8 @@ def _target(run: Run, scenario: Scenario, settings: Settings, url: str, fault: s
             "url": stack.target_url,
             "ours": stack.server is not None,
             "processes": 1,
-            "fault": fault,
+            "fault": variant.fault,
+            "strategy": variant.strategy,
             "died": False,
         }
     )

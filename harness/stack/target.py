@@ -7,6 +7,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import text
@@ -19,15 +20,36 @@ from harness.stack import process
 START_TIMEOUT_S = 30.0
 HEALTH_TIMEOUT_S = 5.0
 
+KEY = "PERF_JWT_KEY"
+"""The variable with the key that tokens are signed with: of our settings the only one that is the target's, too."""
+
 DELIVERY_NAME = "proofload-delivery-"
 """What the application_name of each of our delivery workers begins with."""
 
 
-def start(system: str, url: str, port: int, log: Path, fault: str | None) -> subprocess.Popen[bytes]:
+@dataclass(frozen=True)
+class Variant:
+    """Which of the reference targets of a system: one with a fault, one that does its work by another strategy."""
+
+    fault: str | None = None
+    strategy: str | None = None
+
+    @property
+    def clean(self) -> bool:
+        """Whether it is the reference target as it is."""
+        return self == Variant()
+
+    def arguments(self) -> list[str]:
+        """Its command line."""
+        said = {"--fault": self.fault, "--strategy": self.strategy}
+        return [word for name, value in said.items() if value for word in (name, value)]
+
+
+def start(system: str, url: str, port: int, log: Path, variant: Variant) -> subprocess.Popen[bytes]:
     """The reference target of `system` on 127.0.0.1:`port` and the database at `url`; use `healthy` to wait for it."""
     process.require_free(port, "PERF_TARGET_PORT")
     command = [sys.executable, "-m", "target", system, "serve", "--port", str(port), "--processes", "1"]
-    return process.start(command + (["--fault", fault] if fault else []), log, _environment(url))
+    return process.start(command + variant.arguments(), log, _environment(url))
 
 
 def healthy(url: str, health: str, server: subprocess.Popen[bytes] | None, log: Path | None) -> None:
@@ -72,7 +94,8 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 def _environment(url: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PERF_", "LOCUST_"))}
+    ours = ("PERF_", "LOCUST_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours) or name == KEY}
     return {**kept, "DATABASE_URL": url, "PYTHONPATH": str(ROOT)}
 
 

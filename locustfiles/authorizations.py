@@ -1,0 +1,281 @@
+"""Users of the authorizations: practitioners who reserve, release and consume units, alone or all at one instant."""
+
+from collections.abc import Callable
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import gevent
+import orjson
+from locust import task
+from locust.user.task import LOCUST_STATE_WAITING
+
+from harness import fixtures
+from harness.journal import PARTNER
+from harness.load.http import Answer
+from harness.load.user import LoadUser, Meaning
+from harness.outcomes import Failure, Outcome
+from harness.settings import Settings
+from systems import authorizations, ids
+from systems.authorizations import (
+    HOT,
+    HOT_SHARE,
+    MIX,
+    MOVES,
+    PRACTITIONERS,
+    ROUND_UNITS,
+    SPREAD_FIRST,
+    UNITS,
+    about,
+    organization_of,
+    practitioners,
+    total_units,
+)
+
+Judge = Callable[[int, Answer], Meaning]
+"""What an answer to an operation about a subject means."""
+
+ROUND = ("reserve", "release")
+"""What a round is made of."""
+
+PICKS = 50
+"""How often an acknowledged operation is drawn until one of the wanted move is found; then any will do."""
+
+
+class Practitioner(LoadUser):
+    """Works at authorizations of the spread pool, which are so many that nobody meets anybody."""
+
+    abstract = False
+    system = authorizations
+    first, again = "reserve", frozenset({"repeat", "reuse"})
+    hot_share = 0.0
+
+    def __init__(self, environment: Any) -> None:
+        super().__init__(environment)
+        run = self.session.run
+        seeded = _seeded(fixtures.fixtures_of(run.folder if run else Settings().home / "authorizations"))
+        self.tokens: list[str] = seeded["practitionerTokens"]
+        self.spread = len(seeded["throughputAuthIds"])
+
+    @task(MIX["reserve"])
+    def reserve(self) -> None:
+        """Units are set aside."""
+        self._move("reserve")
+
+    @task(MIX["release"])
+    def release(self) -> None:
+        """Units that were set aside are given back."""
+        self._move("release")
+
+    @task(MIX["consume"])
+    def consume(self) -> None:
+        """Units that were set aside are used."""
+        self._move("consume")
+
+    @task(MIX["repeat"])
+    def repeat(self) -> None:
+        """The same again: each move as often as the others, though they are not as frequent."""
+        wanted = MOVES[int(self.random.random() * len(MOVES))]
+        for _ in range(PICKS):
+            original, subject = self.random.choice(self.session.acknowledged)
+            if about(subject)[3] == wanted:
+                break
+        self._send("repeat", subject, self._judge_again, key_of=original)
+
+    @task(MIX["reuse"])
+    def reuse(self) -> None:
+        """An earlier key, with another number of units."""
+        original, subject = self.random.choice(self.session.acknowledged)
+        number, practitioner, units, move = about(subject)
+        other = authorizations.subject(number, practitioner, units + 1, move)
+        self._send("reuse", other, partial(self._judge_refusal, "key_reused"), key_of=original)
+
+    @task(MIX["stranger"])
+    def stranger(self) -> None:
+        """A reserve by somebody of another organization."""
+        number = self._number(spread=True)
+        others = [n for n in range(1, sum(PRACTITIONERS) + 1) if n not in practitioners(organization_of(number))]
+        subject = authorizations.subject(number, self.random.choice(others), UNITS["reserve"], "reserve")
+        self._send("stranger", subject, partial(self._judge_refusal, "forbidden"))
+
+    @task(MIX["forged"])
+    def forged(self) -> None:
+        """A reserve with a token that says who it is, and is not signed."""
+        subject = self._subject(self._number(spread=True), UNITS["reserve"], "reserve")
+        self._send("forged", subject, partial(self._judge_refusal, "unauthorized"))
+
+    @task(MIX["race"])
+    def race(self) -> None:
+        """A reserve twice at the same instant, with one key, on two connections."""
+        subject = self._subject(self._number(spread=True), UNITS["reserve"], "reserve")
+        partners: list[gevent.Greenlet] = []
+
+        def second(number: int) -> None:
+            # Between the first half's intent and its first byte: the earliest moment at which its key is known.
+            again = partial(self._send, "race", subject, self._judge_race, key_of=number, partner=True)
+            partners.append(gevent.spawn(again))
+
+        try:
+            self._send("race", subject, self._judge_race, before=second)
+        finally:
+            # The second half ends with its user, too: a killed user must not leave one behind.
+            gevent.joinall(partners)
+
+    def _move(self, move: str) -> None:
+        subject = self._subject(self._number(), UNITS[move], move)
+        self._acknowledge(*self._send(move, subject, self._judge_move), subject)
+
+    def _acknowledge(self, number: int, outcome: Outcome, subject: int) -> None:
+        if outcome is Outcome.ACK:
+            self.session.acknowledged.append((number, subject))
+
+    def _number(self, spread: bool = False) -> int:
+        """An authorization to work at."""
+        if not spread and self.random.random() < self.hot_share:
+            return self.random.choice(HOT)
+        return SPREAD_FIRST + int(self.random.random() * self.spread)
+
+    def _subject(self, number: int, units: int, move: str) -> int:
+        mine = practitioners(organization_of(number))
+        return authorizations.subject(number, self.random.choice(mine), units, move)
+
+    def _send(
+        self,
+        kind: str,
+        subject: int,
+        judge: Judge,
+        key_of: int | None = None,
+        partner: bool = False,
+        before: Callable[[int], None] | None = None,
+    ) -> tuple[int, Outcome]:
+        """Do what `subject` says; `before` is told the operation's number before its first byte."""
+        number, practitioner, units, move = about(subject)
+        token = self.tokens[practitioner - 1]
+        if kind == "forged":
+            token = token.rpartition(".")[0] + ".c2lnbmVkLWJ5LW5vYm9keQ"
+
+        def headers(operation: int) -> bytes:
+            if before:
+                before(operation)
+            key = ids.key(self.session.id, operation if key_of is None else key_of)
+            said = self.contract["token"].replace("{token}", token)
+            return f"{self.contract['token_header']}: {said}\r\n{self.contract['key_header']}: {key}\r\n".encode()
+
+        return self.perform(
+            kind,
+            self.contract[move].replace("{id}", ids.uuid_of(number)),
+            subject,
+            lambda _: orjson.dumps({self.contract["units"]: units}),
+            partial(judge, subject),
+            key_of=key_of,
+            flags=PARTNER if partner else 0,
+            connection=self.second_connection if partner else None,
+            headers=headers,
+        )
+
+    def _judge_move(self, subject: int, answer: Answer) -> Meaning:
+        """A key that was never sent before: done, or refused for want of units."""
+        if self._refused(answer, "conflict", "insufficient_units"):
+            return Outcome.REJECT, Failure.NONE, 0
+        return self._judge_done(subject, answer, Outcome.ACK)
+
+    def _judge_again(self, subject: int, answer: Answer) -> Meaning:
+        """A key that was acknowledged: whatever is done now was done before."""
+        return self._judge_done(subject, answer, Outcome.REPLAY)
+
+    def _judge_race(self, subject: int, answer: Answer) -> Meaning:
+        """The first or the second under its key; if the target does not tell, both are acknowledged."""
+        replayed = self.contract["replayed"] and _object(answer).get(self.contract["replayed"]) is True
+        return self._judge_done(subject, answer, Outcome.REPLAY if replayed else Outcome.ACK)
+
+    def _judge_refusal(self, status: str, subject: int, answer: Answer) -> Meaning:
+        """What must be refused with just this status; any other no is not the one that was asked for."""
+        if answer.status == self.contract[status]:
+            return Outcome.REJECT, Failure.NONE, 0
+        return self._judge_done(subject, answer, Outcome.ACK)
+
+    def _judge_done(self, subject: int, answer: Answer, outcome: Outcome) -> Meaning:
+        if self._refused(answer, "exhausted", "serialization_exhausted"):
+            return Outcome.SHED, Failure.NONE, 0
+        if answer.status != self.contract["done"]:
+            return Outcome.UNKNOWN, Failure.NONE, 0
+        state = self._state(about(subject)[0], _object(answer))
+        return (Outcome.UNKNOWN, Failure.BAD_BODY, 0) if state is None else (outcome, Failure.NONE, state)
+
+    def _refused(self, answer: Answer, status: str, marker: str) -> bool:
+        """Whether it has `status` and the contract's own word for it: a proxy has that status, too."""
+        if answer.status != self.contract[status]:
+            return False
+        expected = self.contract[marker]
+        return not expected or _object(answer).get(self.contract["error"]) == expected
+
+    def _state(self, number: int, said: dict[str, Any]) -> int | None:
+        """What is said of authorization `number`, as the journal has it; None if it is no whole answer."""
+        contract = self.contract
+        values = [said.get(contract[name]) for name in ("total", "used", "scheduled", "available")]
+        version = said.get(contract["version"]) if contract["version"] else 0
+        if not all(type(value) is int for value in (*values, version)):
+            return None
+        total, used, scheduled, available = values
+        balanced = available + scheduled + used == total == total_units(number)
+        another = said.get(contract["id"]) != ids.uuid_of(number)
+        return authorizations.state(used, scheduled, version, not balanced, another)
+
+
+class Clinic(Practitioner):
+    """Works at the hot authorizations, too, where others are at the same time."""
+
+    hot_share = HOT_SHARE
+
+
+class Contender(Practitioner):
+    """Meets all others, and reserves of the same authorization at the same instant; winners release before the next
+    round, which takes the next of the hot ones. Between two rounds one of them does what the rounds do not.
+    """
+
+    def _next(self) -> str:
+        rounds = self.session.rounds
+        if rounds is None:
+            return super()._next()
+        # While it waits, a user can be ended at once.
+        self._state = LOCUST_STATE_WAITING
+        self._pause()
+        self._sched = rounds.meet()
+        return "reserve"
+
+    @task
+    def reserve(self) -> None:
+        """One round."""
+        rounds = self.session.rounds
+        if rounds is None:
+            self._move("reserve")
+            return
+        place = rounds.held // 2  # two meetings make a round
+        hot = HOT[place % len(HOT)]
+        subject = self._subject(hot, ROUND_UNITS, "reserve")
+        number, outcome = self._send("reserve", subject, self._judge_move)
+        self._acknowledge(number, outcome, subject)
+        self._sched = 0
+        # Nobody gives anything back before all are answered, else the round would have more to give.
+        rounds.meet()
+        if outcome is Outcome.ACK:
+            back = self._subject(hot, ROUND_UNITS, "release")
+            self._acknowledge(*self._send("release", back, self._judge_move), back)
+        if self.number == place % rounds.users:
+            known = self.session.acknowledged
+            others = [kind for kind in self.session.kinds if kind not in ROUND and (known or kind not in self.again)]
+            self._do(others[place % len(others)])
+
+
+@cache
+def _seeded(path: Path) -> dict[str, Any]:
+    return fixtures.read(path, "authorizations")
+
+
+def _object(answer: Answer) -> dict[str, Any]:
+    """The JSON object in the answer's body; empty if there is none."""
+    try:
+        value = orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        return {}
+    return value if isinstance(value, dict) else {}

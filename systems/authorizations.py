@@ -1,0 +1,283 @@
+"""Authorizations: units that are reserved, released and consumed, and never promised twice.
+
+What seeding, users, target and verification must agree on. The wire format and the names of tables
+are in `systems/authorizations.toml` ([contract], [database]) where another implementation may differ.
+"""
+
+import math
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+from systems import ids
+
+PATIENTS = (10, 5, 5)
+"""How many patients each organization has; patients are numbered through from 1, organization by organization."""
+
+PRACTITIONERS = (4, 3, 3)
+"""… and how many practitioners, likewise. Organizations are numbered from 1."""
+
+BLOCKS = (
+    (50, (5, 3, 2)),
+    (200, (11, 5, 4)),
+    (1000, (14, 7, 4)),
+)
+"""The authorizations of the document: so many units, and how many of that size each organization has.
+
+Numbered through from 1 in this order: 1 … 10 have 50 units (the hot ones), 11 … 30 have 200, 31 … 55 have 1000.
+"""
+
+HOT = range(1, 11)
+"""The ten authorizations of 50 units on which users contend."""
+
+DOCUMENTED = sum(sum(counts) for _, counts in BLOCKS)
+"""How many authorizations the document names: 55."""
+
+SPREAD_FIRST = 1001
+"""The number of the first authorization of the spread pool, which is as large as a plan needs."""
+
+SPREAD_UNITS, SPREAD_SCHEDULED = 1000, 500
+"""What one of the spread pool has in total, and what of it is scheduled from the beginning: what is released or
+consumed there was reserved before."""
+
+SPREAD_LEAST, SPREAD_MOST = 100, 200_000
+"""How many authorizations the spread pool has at least, and can have at most."""
+
+MARGIN = 2
+"""How many times the units that a plan can reserve at most are there: users choose at random, and none may run out."""
+
+MOVES = ("reserve", "release", "consume")
+"""reserve: scheduled += n; release: scheduled −= n; consume: scheduled −= n, used += n; available = total − both."""
+
+UNITS = {"reserve": 5, "release": 5, "consume": 3}
+"""How many units an operation moves, but for the reserves and releases of rounds:"""
+
+ROUND_UNITS = 10
+"""… so that of 50 users who meet at an authorization of 50 units exactly five are served."""
+
+HOT_SHARE = 0.2
+"""The share of reserves, releases and consumes that goes to the hot ones; the others are spread."""
+
+MIX = {"reserve": 66, "release": 18, "consume": 9, "repeat": 3, "reuse": 1, "stranger": 1, "forged": 1, "race": 1}
+"""Of every 100 operations, how many are of which kind; 70/20/10 for the first three, as the document has it.
+
+reserve, release, consume   a new operation; done, or refused for want of units
+repeat    an earlier, acknowledged operation again, same key and body; must be answered as a replay
+reuse     an earlier key with another number of units; must be refused
+stranger  a reserve of another organization's authorization; must be refused
+forged    a reserve with a token that nobody signed; must be refused
+race      a reserve sent twice at the same instant with one key; done once
+
+The last five are there so that identity and rejection are exercised in every run: a check of
+something that never happened proves nothing.
+"""
+
+EXPECTED = {
+    "reserve": ("ACK", "REJECT"),
+    "release": ("ACK", "REJECT"),
+    "consume": ("ACK", "REJECT"),
+    "repeat": ("REPLAY",),
+    "reuse": ("REJECT",),
+    "stranger": ("REJECT",),
+    "forged": ("REJECT",),
+    "race": ("ACK", "REPLAY"),
+}
+"""The outcomes that an operation of each kind may have; any other is an error of the target."""
+
+CLAIM_ORGANIZATION = "organizationId"
+"""The claim of a practitioner's token that names the organization; `sub` names the practitioner. HS256."""
+
+CONFLICT_SHARE = 0.15
+"""Where in the document's 10 to 20 % of conflicts the seeded units of the hot ones are to put a correct target."""
+
+TRIED = 2000
+"""How many operations are tried to find that out, at least."""
+
+
+@dataclass(frozen=True)
+class Authorization:
+    """As it is seeded. Units that are used from the beginning leave the hot ones just so much as a plan needs."""
+
+    number: int
+    organization: int
+    patient: int
+    total: int
+    used: int
+    scheduled: int
+
+    @property
+    def id(self) -> str:
+        """Its UUID."""
+        return ids.uuid_of(self.number)
+
+    @property
+    def auth_number(self) -> str:
+        """What people call it."""
+        return f"AUTH-{self.number:06d}"
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Which authorizations there are, and in what state a run begins; `as_json` goes into run.json."""
+
+    spread: int
+    """How many authorizations the spread pool has."""
+    hot_used: int
+    """How many units of each hot one are used from the beginning …"""
+    hot_scheduled: int
+    """… and how many are scheduled."""
+
+    def as_json(self) -> dict[str, int]:
+        """The arguments that make it again."""
+        return {"spread": self.spread, "hot_used": self.hot_used, "hot_scheduled": self.hot_scheduled}
+
+    def describe(self) -> tuple[str, ...]:
+        """Lines for a plan."""
+        units, free = BLOCKS[0][0], self.spread * (SPREAD_UNITS - SPREAD_SCHEDULED)
+        return (
+            f"the document's {DOCUMENTED} authorizations; of the {units} units of each hot one {self.hot_scheduled} "
+            f"are scheduled and {self.hot_used} used",
+            f"{self.spread:,} more with {free:,} free units",
+        )
+
+    def __iter__(self) -> Iterator[Authorization]:
+        """Every authorization, by number."""
+        yield from map(self.authorization, range(1, DOCUMENTED + 1))
+        yield from map(self.authorization, range(SPREAD_FIRST, SPREAD_FIRST + self.spread))
+
+    def authorization(self, number: int) -> Authorization:
+        """Authorization `number` as it is seeded."""
+        used, scheduled = (self.hot_used, self.hot_scheduled) if number in HOT else (0, 0)
+        if number >= SPREAD_FIRST:
+            scheduled = SPREAD_SCHEDULED
+        organization = organization_of(number)
+        patients = _numbers(PATIENTS, organization)
+        return Authorization(
+            number, organization, patients[number % len(patients)], total_units(number), used, scheduled
+        )
+
+
+def pool(operations: float, rounds: bool) -> Pool:
+    """The pool that feeds `operations`, each of which may reserve; ValueError, for people, if none of ours does.
+
+    In `rounds` the hot ones begin untouched: what is reserved there is released again.
+    """
+    if operations == math.inf:
+        raise ValueError("users that never pause reserve without bound: expected think above 0")
+    spread = math.ceil(MARGIN * operations * UNITS["reserve"] / (SPREAD_UNITS - SPREAD_SCHEDULED))
+    if spread > SPREAD_MOST:
+        raise ValueError(
+            f"{operations:,.0f} operations can reserve {operations * UNITS['reserve']:,.0f} units, for which "
+            f"{spread:,} authorizations would be needed (twice as many units, as users choose at random): expected at "
+            f"most {SPREAD_MOST:,}; fewer users, a longer think time or a shorter load"
+        )
+    scheduled = 0 if rounds else hot_scheduled(round(operations))
+    return Pool(max(spread, SPREAD_LEAST), 0 if rounds else BLOCKS[0][0] - scheduled, scheduled)
+
+
+@cache
+def hot_scheduled(operations: int) -> int:
+    """How many of its 50 units each hot one has scheduled, none available, for CONFLICT_SHARE of `operations` to
+    conflict at a correct target: found by trying each number with the operations that would go there.
+
+    Units are consumed for good, so that the more operations there are, the more must be there to begin with.
+    """
+    shares = {units: _conflicts(operations, units) for units in range(BLOCKS[0][0] + 1)}
+    return min(shares, key=lambda units: abs(shares[units] - CONFLICT_SHARE))
+
+
+def _conflicts(operations: int, scheduled: int) -> float:
+    """The share of `operations` that conflicts if each hot one has `scheduled` units to begin with."""
+    draw = random.Random(1)
+    weights = [MIX[move] for move in MOVES]
+    at_hot = operations * sum(weights) / sum(MIX.values()) * HOT_SHARE
+    each = max(round(at_hot / len(HOT)), 1)
+    # All of them have the same expectation; where one sees few operations, more are tried.
+    tries = max(TRIED // each, 1)
+    conflicts = sum(_refused(draw.choices(MOVES, weights, k=each), scheduled) for _ in range(tries))
+    return conflicts / (tries * each) * at_hot / max(operations, 1)
+
+
+def _refused(moves: list[str], scheduled: int) -> int:
+    """How many of `moves` one authorization refuses that has `scheduled` units to begin with and none available."""
+    free = refused = 0
+    for move in moves:
+        n = UNITS[move]
+        if (free if move == "reserve" else scheduled) < n:
+            refused += 1
+        elif move == "reserve":
+            free, scheduled = free - n, scheduled + n
+        else:
+            scheduled -= n
+            free += n if move == "release" else 0
+    return refused
+
+
+@cache
+def organization_of(number: int) -> int:
+    """The organization (from 1) that authorization `number` belongs to."""
+    if number >= SPREAD_FIRST:
+        return 1 + number % len(PATIENTS)
+    place = number - 1
+    for _, counts in BLOCKS:
+        for organization, count in enumerate(counts, 1):
+            if place < count:
+                return organization
+            place -= count
+    raise ValueError(f"there is no authorization {number}")
+
+
+@cache
+def total_units(number: int) -> int:
+    """How many units authorization `number` has."""
+    if number >= SPREAD_FIRST:
+        return SPREAD_UNITS
+    place = number - 1
+    for units, counts in BLOCKS:
+        if place < sum(counts):
+            return units
+        place -= sum(counts)
+    raise ValueError(f"there is no authorization {number}")
+
+
+def practitioners(organization: int) -> range:
+    """The numbers of the practitioners of an organization."""
+    return _numbers(PRACTITIONERS, organization)
+
+
+def employer(practitioner: int) -> int:
+    """The organization of a practitioner."""
+    return next(n for n in range(1, len(PRACTITIONERS) + 1) if practitioner in practitioners(n))
+
+
+def _numbers(counts: tuple[int, ...], organization: int) -> range:
+    first = 1 + sum(counts[: organization - 1])
+    return range(first, first + counts[organization - 1])
+
+
+# A journal record has one number for what an operation is about, and one for what was answered.
+_SUBJECT = (("authorization", 24), ("practitioner", 8), ("units", 16), ("move", 2))
+_STATE = (("used", 20), ("scheduled", 20), ("version", 21), ("unbalanced", 1), ("another", 1))
+
+
+def subject(authorization: int, practitioner: int, units: int, move: str) -> int:
+    """All that an operation is about, as one number: from the lowest bit, authorization (24 bits), practitioner (8),
+    units (16), place of the move in MOVES (2).
+    """
+    return authorization | practitioner << 24 | units << 32 | MOVES.index(move) << 48
+
+
+def about(subject: int) -> tuple[int, int, int, str]:
+    """Authorization, practitioner, units and move of a `subject`; of an array of them too, but for the move."""
+    return subject & 0xFFFFFF, subject >> 24 & 0xFF, subject >> 32 & 0xFFFF, MOVES[subject >> 48 & 3]
+
+
+def state(used: int, scheduled: int, version: int, unbalanced: bool, another: bool) -> int:
+    """What an answer said, as one number: from the lowest bit, used (20 bits), scheduled (20), version (21), whether
+    total, used, scheduled and available contradict each other or the seeded total (1), whether it was about another
+    authorization than was asked for (1). A number that does not fit is `unbalanced`.
+    """
+    if not (0 <= used < 1 << 20 and 0 <= scheduled < 1 << 20 and 0 <= version < 1 << 21):
+        used, scheduled, version, unbalanced = 0, 0, 0, True
+    return used | scheduled << 20 | version << 40 | unbalanced << 61 | another << 62
