@@ -12,8 +12,8 @@ SYSTEMS := $(basename $(notdir $(wildcard systems/*.toml)))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv doctor test lint bench-engine clean lock report psql $(SCENARIOS:%=perf-%) $(SCENARIOS:%=ui-%) $(SCENARIOS:%=plan-%) \
-	$(SYSTEMS:%=seed-%) $(SYSTEMS:%=verify-%)
+.PHONY: help venv doctor test lint bench-engine bench-verification clean lock report psql $(SCENARIOS:%=perf-%) $(SCENARIOS:%=ui-%) $(SCENARIOS:%=plan-%) \
+	$(SYSTEMS:%=perf-%) $(SYSTEMS:%=seed-%) $(SYSTEMS:%=verify-%)
 
 help:  ## print this
 	@echo "make TARGET [PROFILE=smoke|ci|full] [FAULT=name] [STRATEGY=name] [PROCESSES=n] [TARGET_URL=…] [DATABASE_URL=…]"
@@ -24,6 +24,7 @@ help:  ## print this
 		printf "  %-24s the same with Locust'"'"'s web UI, until Ctrl-C\n", "ui-" name; \
 		printf "  %-24s what it would send; nothing is started\n", "plan-" name}' systems/*.toml
 	@for system in $(SYSTEMS); do \
+		printf '  %-24s %s\n' "perf-$$system" "run all its scenarios, and make one page about them"; \
 		printf '  %-24s %s\n' "seed-$$system" "migrate and seed its database"; \
 		printf '  %-24s %s\n' "verify-$$system" "verify its latest run again, or RUN=…"; done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-24s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +37,9 @@ $(READY): requirements.txt
 
 $(SCENARIOS:%=perf-%): perf-%: $(READY)
 	@$(PY) -m harness run $* --profile $(PROFILE) $(VARIANT)
+
+$(SYSTEMS:%=perf-%): perf-%: $(READY)
+	@$(PY) -m harness suite $* --profile $(PROFILE) $(VARIANT)
 
 $(SCENARIOS:%=ui-%): ui-%: $(READY)
 	@$(PY) -m harness run $* --profile $(PROFILE) --ui $(VARIANT)
@@ -70,6 +74,9 @@ lock: $(READY)  ## lock requirements.in into requirements.txt, with hashes
 	$(PY) -m pip install --quiet uv
 	$(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --only-binary :all: --no-emit-index-url \
 		--upgrade --quiet --custom-compile-command "make lock" requirements.in -o requirements.txt
+
+bench-verification: $(READY)  ## measure the verification of 1 M operations
+	@$(PY) -m benchmarks.verification
 
 bench-engine: $(READY)  ## measure the load engine beside FastHttpUser, hey and k6 (some minutes; nothing else should run)
 	@$(PY) -m benchmarks.engine

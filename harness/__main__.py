@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness import database, doctor, guard, pipeline, plan
+from harness import database, doctor, guard, pipeline, plan, suite
 from harness.errors import PlanError, RunError, command, nearest
 from harness.plan_text import describe
 from harness.progress import Progress
@@ -36,8 +36,11 @@ def main() -> int:
         scenario.add_argument("--plan", type=Path, help="a plan (TOML) of your own instead of those in systems/")
         if verb == "run":
             scenario.add_argument("--ui", action="store_true", help="with Locust's web UI, until Ctrl-C")
-            scenario.add_argument("--fault", help="a fault of the reference target (target/faults/), to see it found")
-            scenario.add_argument("--strategy", help="how the reference target does its work, e.g. for_update")
+            _add_variant(scenario)
+    every = verbs.add_parser("suite", help="run all scenarios of a system, and make one page about them")
+    every.add_argument("system", help="e.g. authorizations")
+    every.add_argument("--profile", default="ci", help="smoke, ci (default) or full")
+    _add_variant(every)
     seed = verbs.add_parser("seed", help="migrate and seed the database of a system")
     seed.add_argument("system", help="e.g. messages")
     verify = verbs.add_parser("verify", help="verify a run again")
@@ -50,14 +53,10 @@ def main() -> int:
     verbs.add_parser("clean", help="remove the embedded PostgreSQL and all run folders")
     options = parser.parse_args()
     if options.verb == "run":
-        return pipeline.run(
-            options.scenario,
-            options.profile,
-            options.plan,
-            Variant(options.fault, options.strategy),
-            options.ui,
-            ["python", "-m", "harness", *sys.argv[1:]],
-        )
+        variant, words = Variant(options.fault, options.strategy), ["python", "-m", "harness", *sys.argv[1:]]
+        return pipeline.run(options.scenario, options.profile, options.plan, variant, options.ui, words)[1]
+    if options.verb == "suite":
+        return suite.run(_system(options.system), options.profile, Variant(options.fault, options.strategy))
     if options.verb == "plan":
         print(describe(plan.find(options.scenario, options.profile, options.plan), Settings()))
         return 0
@@ -72,6 +71,11 @@ def main() -> int:
     if options.verb == "doctor":
         return doctor.examine()
     return _clean()
+
+
+def _add_variant(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--fault", help="a fault of the reference target (target/faults/), to see it found")
+    parser.add_argument("--strategy", help="how the reference target does its work, e.g. for_update")
 
 
 def _system(name: str) -> str:
@@ -107,7 +111,8 @@ def _verify(system: str, folder: Path | None) -> int:
 def _latest(system: str) -> Run:
     """The youngest run of any scenario of `system`."""
     folder = Settings().runs
-    runs = [run for path in folder.glob("*/latest") if (run := Run.open(path)).scenario.system == system]
+    folders = [path.parent for path in folder.glob("*/latest/run.json")]
+    runs = [run for path in folders if (run := Run.open(path)).scenario.system == system]
     if not runs:
         raise RunError(f"{folder}: no run of {system} in it: expected one, e.g. `make perf-peak`, or RUN=…")
     return max(runs, key=lambda run: run.id)

@@ -43,8 +43,10 @@ class _Interrupt:
             raise Interrupted
 
 
-def run(name: str, profile: str, file: Path | None, variant: Variant, ui: bool, command: list[str]) -> int:
-    """Run a scenario from an empty machine to a verdict; the exit code of the verdict.
+def run(
+    name: str, profile: str, file: Path | None, variant: Variant, ui: bool, command: list[str]
+) -> tuple[Path | None, int]:
+    """Run a scenario from an empty machine to a verdict; its folder, None if it came to no end, and its exit code.
 
     ProofloadError if it can't begin: then nothing was sent. Ctrl-C or SIGTERM end it in order at any
     stage, a second one at once; no process of ours stays behind.
@@ -62,10 +64,10 @@ def run(name: str, profile: str, file: Path | None, variant: Variant, ui: bool, 
             with Progress() as progress:
                 progress.say(f"{scenario.name} ({profile}): {scenario.purpose}")
                 folder = _measure(scenario, settings, variant, ui, command, interrupt, progress)
-            return _report(folder, interrupt)
+            return folder, _report(folder, interrupt)
         except Interrupted:
             print(f"{Verdict.INVALID}: {interrupt.signal} before anything could be proved", file=sys.stderr)
-            return EXIT_CODES[Verdict.INVALID]
+            return None, EXIT_CODES[Verdict.INVALID]
 
 
 def _measure(

@@ -133,6 +133,11 @@ def files() -> list[Path]:
     return sorted((ROOT / "systems").glob("*.toml"))
 
 
+def scenarios(system: str) -> list[str]:
+    """The names of the scenarios of `system`, in the order of its plan."""
+    return list(_read(ROOT / "systems" / f"{system}.toml")[0]["scenario"])
+
+
 def find(name: str, profile: str, file: Path | None = None) -> Scenario:
     """The scenario `name` in `profile`, from `file` or from the plans of all systems; PlanError if there is none."""
     plans = [file] if file else files()

@@ -37,7 +37,7 @@ class Run:
                 except FileExistsError:
                     number += 1
                     folder = parent / f"{moment}-{scenario.profile}-{number}"
-            _point(parent / "latest", folder.name)
+            point(parent / "latest", folder.name)
         except OSError as error:
             raise RunError(f"{folder}: {error.strerror}: expected to make a run folder there; see PERF_RUNS") from None
         run = cls(folder, {})
@@ -107,7 +107,7 @@ class Run:
         return value
 
 
-def _point(link: Path, target: str) -> None:
+def point(link: Path, target: str) -> None:
     """Make `link` point to `target` in one step."""
     new = link.with_name(f".latest-{os.getpid()}")
     new.unlink(missing_ok=True)

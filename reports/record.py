@@ -7,12 +7,14 @@ from typing import Any
 
 from harness.verdict import EXIT_CODES
 from reports import figures
+from reports.classes import classes
 from reports.decide import decide
 from reports.evaluate import evaluate
 from reports.evidence import Evidence, Process
 from reports.failures import failures
 from reports.operations import by_phase, operations
 from reports.phases import bands
+from reports.rounds import rounds
 from reports.validity import validity
 
 SCHEMA = 1
@@ -82,6 +84,8 @@ def record(evidence: Evidence) -> dict[str, Any]:
         "checks": [finding.as_json() for finding in evidence.findings or ()],
         "validity": [dataclasses.asdict(condition) for condition in conditions],
         "operations": operations(samples),
+        "classes": classes(samples),
+        "rounds": rounds(samples),
         "phases": by_phase(samples),
         "timeline": [dict(zip(("phase", "begin", "end"), band, strict=True)) for band in bands(samples.stretches)],
         "failures": failures(samples, run.id),

@@ -214,30 +214,27 @@ def _refused(moves: list[str], scheduled: int) -> int:
     return refused
 
 
-@cache
 def organization_of(number: int) -> int:
     """The organization (from 1) that authorization `number` belongs to."""
-    if number >= SPREAD_FIRST:
-        return 1 + number % len(PATIENTS)
-    place = number - 1
-    for _, counts in BLOCKS:
-        for organization, count in enumerate(counts, 1):
-            if place < count:
-                return organization
-            place -= count
-    raise ValueError(f"there is no authorization {number}")
+    return _block(number)[0]
+
+
+def total_units(number: int) -> int:
+    """How many units authorization `number` has."""
+    return _block(number)[1]
 
 
 @cache
-def total_units(number: int) -> int:
-    """How many units authorization `number` has."""
+def _block(number: int) -> tuple[int, int]:
+    """Organization and units of authorization `number`; ValueError if there is none."""
     if number >= SPREAD_FIRST:
-        return SPREAD_UNITS
-    place = number - 1
+        return 1 + number % len(PATIENTS), SPREAD_UNITS
+    last = 0
     for units, counts in BLOCKS:
-        if place < sum(counts):
-            return units
-        place -= sum(counts)
+        for organization, count in enumerate(counts, 1):
+            last += count
+            if 1 <= number <= last:
+                return organization, units
     raise ValueError(f"there is no authorization {number}")
 
 

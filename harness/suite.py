@@ -1,0 +1,68 @@
+"""All scenarios of a system, one after the other, and one page about them."""
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from harness import pipeline, plan
+from harness.errors import ProofloadError, RunError
+from harness.run import Run, point
+from harness.settings import ROOT, Settings
+from harness.stack.target import Variant
+
+FILE = "suite.json"
+SCHEMA = 1
+
+
+def run(system: str, profile: str, variant: Variant) -> int:
+    """Run every scenario of `system`; the exit code of the worst verdict.
+
+    ProofloadError if the first can't begin: then nothing was sent. One that can't begin after others did counts as
+    INVALID, and so do those that an interruption leaves out.
+    """
+    done: list[dict[str, Any]] = []
+    stopped = ""
+    for name in plan.scenarios(system):
+        folder, error = None, stopped
+        if not stopped:
+            command = ["python", "-m", "harness", "run", name, "--profile", profile, *variant.arguments()]
+            try:
+                folder, _ = pipeline.run(name, profile, None, variant, False, command)
+                stopped = _interruption(folder)
+            except ProofloadError as failure:
+                if not done:
+                    raise
+                error = str(failure)
+                print(f"error: {name}: {error}", file=sys.stderr)
+        done.append({"scenario": name, "folder": str(folder) if folder else None, "error": error})
+    return report(_write(Settings().runs, system, profile, done))
+
+
+def report(folder: Path) -> int:
+    """Write and print the page about the runs of a suite; the exit code of the worst verdict."""
+    return subprocess.run([sys.executable, "-m", "reports.suite", str(folder)], cwd=ROOT).returncode
+
+
+def _interruption(folder: Path | None) -> str:
+    """Why the scenarios after the one in `folder` are left out; "" = they aren't."""
+    if folder is None:
+        return "left out: the run before was interrupted before anything could be proved"
+    interrupted = Run.open(folder).facts["interrupted"]
+    return f"left out: the run before was interrupted, {interrupted}" if interrupted else ""
+
+
+def _write(runs: Path, system: str, profile: str, done: list[dict[str, Any]]) -> Path:
+    """The folder of this suite, beside those of its runs."""
+    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    folder = runs / system / f"{moment}-{profile}"
+    facts = {"schema": SCHEMA, "system": system, "profile": profile, "moment": moment, "runs": done}
+    try:
+        folder.mkdir(parents=True)
+        (folder / FILE).write_text(json.dumps(facts, indent=2) + "\n")
+        point(folder.parent / "latest", folder.name)
+    except OSError as error:
+        raise RunError(f"{folder}: {error.strerror}: expected to make a folder there; see PERF_RUNS") from None
+    return folder

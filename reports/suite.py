@@ -1,0 +1,100 @@
+"""`python -m reports.suite FOLDER`: one page about all scenarios of a system; the worst of them decides."""
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from harness.errors import RunError, command
+from harness.suite import FILE, SCHEMA
+from harness.verdict import EXIT_CODES, Verdict
+from reports import figures, suite_markdown
+from reports.html import TEMPLATES
+from reports.record import REPORT, VERDICT
+
+PAGE, RESULTS = "results.html", "PERFORMANCE_TEST_RESULTS.md"
+
+WORST_FIRST = (Verdict.NO_GO, Verdict.INVALID, Verdict.CONDITIONAL, Verdict.GO)
+
+RECOMMENDATIONS = {
+    Verdict.GO: "Go ahead: every scenario is within its limits, and the data agrees with every answer.",
+    Verdict.CONDITIONAL: "Go ahead only with the conditions below accepted by whoever answers for them, or mended.",
+    Verdict.INVALID: "Decide nothing by these figures: mend what made them invalid, and run again.",
+    Verdict.NO_GO: "Do not go ahead before the causes below are mended and the suite has run again.",
+}
+
+
+def gather(folder: Path) -> dict[str, Any]:
+    """What the page is made of: the suite, its verdict, and each scenario with its verdict.json or why it has none."""
+    path = folder / FILE
+    try:
+        suite: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path}: {error}: expected the folder of a suite, e.g. reports/runs/<system>/latest") from None
+    if suite.get("schema") != SCHEMA:
+        raise RunError(f"{path}: schema {suite.get('schema')!r}, expected {SCHEMA}: run the suite again")
+    scenarios = [_scenario(folder, each) for each in suite["runs"]]
+    verdict = min((each["verdict"] for each in scenarios), key=WORST_FIRST.index)
+    causes = [(each["name"], each["reason"]) for each in scenarios if each["verdict"] is not Verdict.GO]
+    return {
+        **suite,
+        "verdict": verdict,
+        "recommendation": RECOMMENDATIONS[verdict],
+        "causes": causes,
+        "scenarios": scenarios,
+    }
+
+
+def _scenario(folder: Path, run: dict[str, Any]) -> dict[str, Any]:
+    """A scenario without a verdict counts as INVALID: nobody knows what it would have said."""
+    found: dict[str, Any] = {"name": run["scenario"], "report": None, "record": None}
+    try:
+        if run["folder"] is None:
+            raise OSError(run["error"] or "there was no run")
+        record = json.loads((Path(run["folder"]) / VERDICT).read_text())
+    except (OSError, ValueError) as error:
+        return {**found, "verdict": Verdict.INVALID, "reason": f"There is no verdict: {error}."}
+    return {
+        **found,
+        "verdict": Verdict(record["verdict"]),
+        "reason": record["reason"],
+        "report": os.path.relpath(Path(run["folder"]) / REPORT, folder),
+        "record": record,
+    }
+
+
+def page(suite: dict[str, Any]) -> str:
+    """results.html."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style = Markup((TEMPLATES / "report.css").read_text())
+    return environment.get_template("suite.html.j2").render(suite=suite, style=style, figures=figures) + "\n"
+
+
+def main() -> int:
+    """Write the page, say the verdict; the exit code is the verdict's."""
+    parser = argparse.ArgumentParser(prog="python -m reports.suite", description=__doc__)
+    parser.add_argument("folder", type=Path, help="the folder of a suite, e.g. reports/runs/authorizations/latest")
+    folder = parser.parse_args().folder
+    suite = gather(folder)
+    (folder / PAGE).write_text(page(suite), encoding="utf-8")
+    (folder / RESULTS).write_text(suite_markdown.render(suite), encoding="utf-8")
+    print()
+    for each in suite["scenarios"]:
+        print(f"{figures.SYMBOLS[each['verdict']]} {each['verdict']:<12} {each['name']:<18} {each['reason']}")
+    print(f"\n{figures.SYMBOLS[suite['verdict']]} {suite['verdict']}: {suite['system']}. {suite['recommendation']}")
+    print(f"  {os.path.relpath(folder / PAGE)}  {RESULTS}")
+    return EXIT_CODES[suite["verdict"]]
+
+
+if __name__ == "__main__":
+    command(main)

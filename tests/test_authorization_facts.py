@@ -1,0 +1,99 @@
+"""The pool feeds what a plan can ask of it, and puts a correct target where the document expects its conflicts."""
+
+import math
+import random
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from systems import authorizations as facts
+from systems.authorizations import BLOCKS, DOCUMENTED, HOT, MOVES, SPREAD_FIRST, UNITS, Pool
+
+
+def test_the_document_names_55_authorizations_of_three_sizes_in_three_organizations() -> None:
+    assert DOCUMENTED == 55
+    assert Counter(map(facts.total_units, range(1, 56))) == {50: 10, 200: 20, 1000: 25}
+    assert Counter(map(facts.organization_of, range(1, 56))) == {1: 30, 2: 15, 3: 10}
+    assert [facts.total_units(n) for n in HOT] == [50] * 10
+
+
+def test_ten_practitioners_work_in_three_organizations() -> None:
+    assert [list(facts.practitioners(n)) for n in (1, 2, 3)] == [[1, 2, 3, 4], [5, 6, 7], [8, 9, 10]]
+    assert [facts.employer(n) for n in range(1, 11)] == [1, 1, 1, 1, 2, 2, 2, 3, 3, 3]
+
+
+@pytest.mark.parametrize("number", [0, -1, 56, 1000])
+def test_a_number_between_the_pools_is_no_authorization(number: int) -> None:
+    for ask in (facts.total_units, facts.organization_of):
+        with pytest.raises(ValueError, match="there is no authorization"):
+            ask(number)
+
+
+def test_every_authorization_is_seeded_within_its_units_for_a_patient_of_its_organization() -> None:
+    patients = {1: range(1, 11), 2: range(11, 16), 3: range(16, 21)}
+    for one in Pool(spread=200, hot_used=30, hot_scheduled=20):
+        assert one.used + one.scheduled <= one.total
+        assert one.patient in patients[one.organization]
+        assert (one.used, one.scheduled) == ((30, 20) if one.number in HOT else (0, 500 * (one.number > 1000)))
+
+
+@pytest.mark.parametrize("operations", [1, 1_000, 60_000, 240_000])
+def test_a_pool_has_twice_the_units_that_can_be_reserved(operations: int) -> None:
+    pool = facts.pool(operations, rounds=False)
+    free = sum(one.total - one.used - one.scheduled for one in pool if one.number >= SPREAD_FIRST)
+
+    assert free >= 2 * operations * UNITS["reserve"]
+    assert pool.spread >= facts.SPREAD_LEAST
+
+
+@pytest.mark.parametrize("operations", [math.inf, 1e9])
+def test_what_no_pool_can_feed_is_refused(operations: float) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        facts.pool(operations, rounds=False)
+
+
+def test_rounds_begin_with_all_units_free() -> None:
+    pool = facts.pool(10_000, rounds=True)
+    assert (pool.hot_used, pool.hot_scheduled) == (0, 0)
+
+
+@pytest.mark.parametrize("operations", [1_600, 6_100, 60_100])
+@pytest.mark.parametrize("pace", [0.8, 1.0])
+def test_a_correct_target_conflicts_in_10_to_20_percent(operations: int, pace: float) -> None:
+    """Played through by other code than that which chose the units, with users that choose at random."""
+    pool = facts.pool(operations, rounds=False)
+    free = {n: BLOCKS[0][0] - pool.hot_used - pool.hot_scheduled for n in HOT}
+    scheduled = dict.fromkeys(HOT, pool.hot_scheduled)
+    draw, conflicts, done = random.Random(7), 0, round(operations * pace)
+    for kind in draw.choices(list(facts.MIX), facts.MIX.values(), k=done):
+        if kind not in MOVES or draw.random() >= facts.HOT_SHARE:
+            continue
+        n, units = draw.choice(HOT), UNITS[kind]
+        from_free, to_scheduled = {"reserve": (units, units), "release": (-units, -units), "consume": (0, -units)}[kind]
+        if free[n] < from_free or scheduled[n] + to_scheduled < 0:
+            conflicts += 1
+        else:
+            free[n] -= from_free
+            scheduled[n] += to_scheduled
+    assert 0.10 < conflicts / done < 0.20
+
+
+@given(st.integers(1, 2**24 - 1), st.integers(1, 255), st.integers(1, 2**16 - 1), st.sampled_from(MOVES))
+def test_a_subject_is_read_back_as_it_was_written(number: int, practitioner: int, units: int, move: str) -> None:
+    subject = facts.subject(number, practitioner, units, move)
+    assert facts.about(subject) == (number, practitioner, units, move)
+    assert 0 <= subject < 2**63
+
+
+@given(st.integers(-5, 2**21), st.integers(-5, 2**21), st.integers(-5, 2**22), st.booleans(), st.booleans())
+def test_a_state_that_does_not_fit_is_called_unbalanced(
+    used: int, scheduled: int, version: int, unbalanced: bool, another: bool
+) -> None:
+    state = facts.state(used, scheduled, version, unbalanced, another)
+    fits = 0 <= used < 2**20 and 0 <= scheduled < 2**20 and 0 <= version < 2**21
+    assert 0 <= state < 2**63
+    assert (state >> 62 & 1, state >> 61 & 1) == (another, unbalanced or not fits)
+    if fits:
+        assert (state & 0xFFFFF, state >> 20 & 0xFFFFF, state >> 40 & 0x1FFFFF) == (used, scheduled, version)
