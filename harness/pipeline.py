@@ -89,7 +89,9 @@ def _measure(
                 f"  Locust's web UI: http://127.0.0.1:{settings.ui_port}; Ctrl-C here ends it, verifies and reports"
             )
         interrupt.patient = True
-        if not put_load(run, settings, standing, lambda: interrupt.signal, progress, ui):
+        with _watched(run, settings, standing):
+            begun = put_load(run, settings, standing, lambda: interrupt.signal, progress, ui)
+        if not begun:
             raise Interrupted
         if ui and not run.facts["interrupted"]:
             interrupt.signal = None  # the plan was done: this Ctrl-C only closed the web UI
@@ -101,6 +103,19 @@ def _measure(
         run.record(target={**run.facts["target"], "died": standing.died()})
         progress.now("ending the target and PostgreSQL")
     return run.folder
+
+
+@contextmanager
+def _watched(run: Run, settings: Settings, standing: stack.Stack) -> Iterator[None]:
+    """Meanwhile the monitor looks on."""
+    metrics = settings.metrics_url or (f"{standing.target_url}/metrics" if standing.server else "")
+    command = [sys.executable, "-m", "harness.monitor", str(run.folder), *(["--metrics", metrics] if metrics else [])]
+    environment = {**os.environ, "DATABASE_URL": standing.database_url}
+    monitor = process.start(command, run.folder / "monitor.log", environment)
+    try:
+        yield
+    finally:
+        process.stop(monitor)
 
 
 def _undecided(run: Run) -> None:

@@ -10,6 +10,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import text
+
 from harness import database, fingerprint
 from harness.errors import ProofloadError, StackError
 from harness.plan import Scenario
@@ -78,6 +80,9 @@ def up(run: Run, scenario: Scenario, settings: Settings, variant: Variant, progr
             _prune(server, scenario.system)
             # A copy of the seeded one: no run inherits another's rows, bloat or dropped index.
             url = server.create(name, scenario.system)
+            with database.connect(url, "stack") as connection, connection.begin():
+                # So that the monitor can tell which statements took the time.
+                connection.execute(text("CREATE EXTENSION IF NOT EXISTS pg_stat_statements"))
         run.record(
             seeding=seeding,
             database={

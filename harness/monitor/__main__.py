@@ -1,0 +1,61 @@
+"""`python -m harness.monitor RUN_FOLDER`: sample until SIGTERM, or until whoever started it is gone."""
+
+import argparse
+import json
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+from harness import database
+from harness.errors import command
+from harness.monitor import FILE, STATEMENTS
+from harness.monitor.machine import Machine
+from harness.monitor.postgres import Postgres
+from harness.monitor.processes import Processes
+from harness.monitor.prometheus import Prometheus
+
+PERIOD_S = 1.0
+
+Sampler = Machine | Processes | Postgres | Prometheus
+
+
+def main() -> int:
+    """Write a line a second."""
+    parser = argparse.ArgumentParser(prog="python -m harness.monitor", description=__doc__)
+    parser.add_argument("folder", type=Path, metavar="RUN_FOLDER")
+    parser.add_argument("--metrics", default="", help="a Prometheus endpoint to read, too")
+    arguments = parser.parse_args()
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    parent = os.getppid()
+    url = database.from_environment() if os.environ.get("DATABASE_URL") else ""
+    postgres = Postgres(url)
+    samplers: list[Sampler] = [Machine(), Processes(parent), postgres]
+    if arguments.metrics:
+        samplers.append(Prometheus(arguments.metrics))
+    before = postgres.statements()
+    due = time.monotonic()
+    with (arguments.folder / FILE).open("a", buffering=1) as file:
+        while not stopped.is_set() and os.getppid() == parent:
+            line: dict[str, float] = {"at": time.monotonic_ns()}
+            for sampler in samplers:
+                line |= sampler.sample()
+            line["monitor.seconds"] = time.monotonic() - line["at"] / 1e9
+            file.write(json.dumps({name: _short(value) for name, value in line.items()}, separators=(",", ":")) + "\n")
+            # A sample that took too long leaves some out; it does not make the next ones crowd together.
+            due = max(due + PERIOD_S, time.monotonic())
+            stopped.wait(due - time.monotonic())
+    found = postgres.ran_between(before, postgres.statements())
+    (arguments.folder / STATEMENTS).write_text(json.dumps(found, indent=1) + "\n")
+    return 0
+
+
+def _short(value: float) -> float:
+    return round(value, 4) if isinstance(value, float) else value
+
+
+if __name__ == "__main__":
+    command(main)
