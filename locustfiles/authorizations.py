@@ -48,7 +48,8 @@ class Practitioner(LoadUser):
     abstract = False
     system = authorizations
     first, again = "reserve", frozenset({"repeat", "reuse"})
-    hot_share = 0.0
+    hot_every = 0
+    """Every so-many-th operation goes to a hot authorization; 0 = none does."""
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
@@ -131,7 +132,8 @@ class Practitioner(LoadUser):
 
     def _number(self, spread: bool = False) -> int:
         """An authorization to work at."""
-        if not spread and self.random.random() < self.hot_share:
+        # Evenly, not by chance: a short run must not have more of the hot ones than its pool is made for.
+        if not spread and self.hot_every and not self.session.journal.count % self.hot_every:
             return self.random.choice(HOT)
         return SPREAD_FIRST + int(self.random.random() * self.spread)
 
@@ -199,7 +201,7 @@ class Practitioner(LoadUser):
             return Outcome.SHED, Failure.NONE, 0
         if answer.status != self.contract["done"]:
             return Outcome.UNKNOWN, Failure.NONE, 0
-        state = self._state(about(subject)[0], _object(answer))
+        state = self._said(about(subject)[0], _object(answer))
         return (Outcome.UNKNOWN, Failure.BAD_BODY, 0) if state is None else (outcome, Failure.NONE, state)
 
     def _refused(self, answer: Answer, status: str, marker: str) -> bool:
@@ -209,7 +211,7 @@ class Practitioner(LoadUser):
         expected = self.contract[marker]
         return not expected or _object(answer).get(self.contract["error"]) == expected
 
-    def _state(self, number: int, said: dict[str, Any]) -> int | None:
+    def _said(self, number: int, said: dict[str, Any]) -> int | None:
         """What is said of authorization `number`, as the journal has it; None if it is no whole answer."""
         contract = self.contract
         values = [said.get(contract[name]) for name in ("total", "used", "scheduled", "available")]
@@ -225,7 +227,7 @@ class Practitioner(LoadUser):
 class Clinic(Practitioner):
     """Works at the hot authorizations, too, where others are at the same time."""
 
-    hot_share = HOT_SHARE
+    hot_every = round(1 / HOT_SHARE)
 
 
 class Contender(Practitioner):
