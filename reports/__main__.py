@@ -5,13 +5,14 @@ import io
 import json
 import os
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from harness import errors
-from reports import html, junit, markdown, terminal
+from reports import github, hlog, html, junit, markdown, openmetrics, terminal, timeline_csv
 from reports.evidence import gather
-from reports.record import JUNIT, REPORT, SUMMARY, VERDICT, record
+from reports.record import HLOG, JUNIT, METRICS, REPORT, SUMMARY, TIMELINE, VERDICT, record
 from reports.series import series
 
 
@@ -20,9 +21,15 @@ def report(folder: Path) -> dict[str, Any]:
     evidence = gather(folder)
     verdict = record(evidence)
     run = evidence.run
-    run.write_text(REPORT, html.render(verdict, series(evidence.samples)))
+    course = series(evidence.samples)
+    bands = [(one["phase"], one["begin"], one["end"]) for one in verdict["timeline"]]
+    created = datetime.fromisoformat(verdict["run"]["created"]).timestamp()
+    run.write_text(REPORT, html.render(verdict, course))
     run.write_text(SUMMARY, markdown.render(verdict))
     run.write_text(JUNIT, junit.render(verdict))
+    run.write_text(METRICS, openmetrics.render(verdict))
+    run.write_text(TIMELINE, timeline_csv.render(course, bands))
+    run.write_text(HLOG, hlog.render(evidence.samples, created))
     # The last one, so that where it is, the others are too.
     run.write_text(VERDICT, json.dumps(verdict, indent=2, allow_nan=False) + "\n")
     return verdict
@@ -37,6 +44,8 @@ def main() -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without ✓ gets a ?, not a traceback
     terminal.show(verdict, min(str(folder), os.path.relpath(folder), key=len))
+    for line in github.publish(verdict, (folder / SUMMARY).read_text(encoding="utf-8")):
+        print(line)
     return int(verdict["exit_code"])
 
 

@@ -21,7 +21,8 @@ SCHEMA = 1
 """The version of verdict.json; it grows with any change that a reader of the last one would stumble over."""
 
 VERDICT, REPORT, SUMMARY, JUNIT = "verdict.json", "report.html", "summary.md", "junit.xml"
-FILES = (VERDICT, REPORT, SUMMARY, JUNIT)
+METRICS, TIMELINE, HLOG = "metrics.txt", "timeline.csv", "timeline.hlog"
+FILES = (VERDICT, REPORT, SUMMARY, JUNIT, METRICS, TIMELINE, HLOG)
 
 RUN_FACTS = (
     "command",

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from harness import units
 from reports import figures
+from reports.record import REPORT, SUMMARY, VERDICT
 
 LINES, COLUMNS = 40, 100
 Items = list[dict[str, Any]]
@@ -55,12 +56,12 @@ def block(verdict: dict[str, Any], folder: str) -> list[Text]:
     for line in lines:
         line.rstrip()
         line.truncate(COLUMNS, overflow="ellipsis")
-    return [*lines, *_files(verdict["files"], folder)]
+    return [*lines, *_files(folder)]
 
 
-def _files(files: list[str], folder: str) -> list[Text]:
+def _files(folder: str) -> list[Text]:
     """Where the rest is; the folder is never cut, for it is there to be copied."""
-    names = f"{', '.join(files)} in"
+    names = f"{REPORT}, {SUMMARY}, {VERDICT} and more in"
     return [Text(f"{names} {folder}")] if len(names) + len(folder) < COLUMNS else [Text(names), Text(folder)]
 
 

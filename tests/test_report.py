@@ -120,7 +120,8 @@ def test_the_verdict_holds_what_it_rests_on(tmp_path: Path) -> None:
     assert [(p["phase"], p["offered"], p["begun"], p["ok"]) for p in verdict["phases"]] == [("steady", 180, 180, 180)]
     assert verdict["failures"] == []
     assert verdict["run"]["seed"] == 1
-    assert verdict["files"] == list(FILES)
+    assert verdict["files"] == [*FILES, "metrics.txt", "timeline.csv", "timeline.hlog"]
+    assert all((run.folder / name).exists() for name in verdict["files"])
 
 
 def test_failures_are_told_apart_with_an_example(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_the_block_fits_and_states_every_rule_and_check(tmp_path: Path, name: st
     assert [rule["text"] for rule in verdict["rules"] if rule["text"] not in text] == []
     assert [check["id"] for check in verdict["checks"] if f" {check['id']} " not in text] == []
     assert [one["id"] for one in verdict["validity"] if one["state"] == "broken" and one["id"] not in text] == []
-    assert lines[-1].endswith("verdict.json, report.html, summary.md, junit.xml in runs/latest")
+    assert lines[-1].endswith("report.html, summary.md, verdict.json and more in runs/latest")
 
 
 def test_what_fails_is_told_with_value_limit_margin_and_number(tmp_path: Path) -> None:
