@@ -15,6 +15,8 @@ from reports.failures import failures
 from reports.operations import by_phase, operations
 from reports.phases import bands
 from reports.rounds import rounds
+from reports.saturation import lines, saturation
+from reports.spectrum import spectrum
 from reports.validity import validity
 
 SCHEMA = 1
@@ -87,6 +89,8 @@ def record(evidence: Evidence) -> dict[str, Any]:
         "operations": operations(samples),
         "classes": classes(samples),
         "rounds": rounds(samples),
+        "spectrum": spectrum(samples),
+        "saturation": _saturation(evidence),
         "phases": by_phase(samples),
         "timeline": [dict(zip(("phase", "begin", "end"), band, strict=True)) for band in bands(samples.stretches)],
         "failures": failures(samples, run.id),
@@ -95,6 +99,13 @@ def record(evidence: Evidence) -> dict[str, Any]:
     }
     cleaned: dict[str, Any] = _clean(facts)
     return cleaned
+
+
+def _saturation(evidence: Evidence) -> dict[str, Any]:
+    """What ran out first, as the monitor saw it; times of all processes are on one clock."""
+    began = next((process.began for process in evidence.processes if process.began is not None), 0)
+    cores = (evidence.run.facts.get("host") or {}).get("cores") or 1
+    return saturation(lines(evidence.run.folder), began, evidence.samples.scenario.seconds, cores)
 
 
 def _generator(process: Process) -> dict[str, Any]:
