@@ -12,7 +12,7 @@ SYSTEMS := $(basename $(notdir $(wildcard systems/*.toml)))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv doctor test lint bench-engine bench-verification clean lock report psql $(SCENARIOS:%=perf-%) $(SCENARIOS:%=ui-%) $(SCENARIOS:%=plan-%) \
+.PHONY: help venv doctor test lint bench-engine bench-verification compare perf-ab clean lock report psql $(SCENARIOS:%=perf-%) $(SCENARIOS:%=ui-%) $(SCENARIOS:%=plan-%) \
 	$(SYSTEMS:%=perf-%) $(SYSTEMS:%=seed-%) $(SYSTEMS:%=verify-%)
 
 help:  ## print this
@@ -58,6 +58,13 @@ report: $(READY)  ## write and print the report of a run again: RUN=reports/runs
 
 psql: $(READY)  ## open the database of a run in psql, to look at findings: RUN=reports/runs/peak/latest
 	@$(PY) -m harness psql $(or $(RUN),$(error RUN=… is missing: expected a run folder, e.g. RUN=reports/runs/peak/latest))
+
+compare: $(READY)  ## compare two runs, which proves nothing: BASE=reports/runs/peak/… HEAD=reports/runs/peak/latest
+	@$(PY) -m reports.compare $(or $(BASE),$(error BASE=… is missing: expected a run folder)) $(or $(HEAD),$(error HEAD=… is missing: expected a run folder))
+
+perf-ab: $(READY)  ## compare targets in PAIRS=6 pairs of runs: SCENARIO=peak BASE=main, against this checkout's
+	@$(PY) -m harness ab $(or $(SCENARIO),$(error SCENARIO=… is missing: expected e.g. SCENARIO=peak)) --profile $(PROFILE) \
+		--base $(or $(BASE),$(error BASE=… is missing: expected a commit, e.g. BASE=main)) --pairs $(or $(PAIRS),6) $(VARIANT)
 
 doctor: $(READY)  ## say what is missing on this machine, and the command that mends it
 	@$(PY) -m harness doctor

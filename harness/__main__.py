@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness import database, doctor, guard, pipeline, plan, suite
+from harness import ab, database, doctor, guard, pipeline, plan, suite
 from harness.errors import PlanError, RunError, command, nearest
 from harness.plan_text import describe
 from harness.progress import Progress
@@ -41,6 +41,13 @@ def main() -> int:
     every.add_argument("system", help="e.g. authorizations")
     every.add_argument("--profile", default="ci", help="smoke, ci (default) or full")
     _add_variant(every)
+    pair = verbs.add_parser("ab", help="compare the target of a commit with this checkout's, in pairs of runs")
+    pair.add_argument("scenario", help="its name, e.g. peak")
+    pair.add_argument("--profile", default="ci", help="smoke, ci (default) or full")
+    pair.add_argument("--base", required=True, help="the commit, e.g. main")
+    pair.add_argument("--pairs", type=int, default=6, help="how many (default 6; fewer can prove nothing)")
+    pair.add_argument("--base-fault", help="a fault of the target of that commit, to see what a comparison finds")
+    _add_variant(pair)
     seed = verbs.add_parser("seed", help="migrate and seed the database of a system")
     seed.add_argument("system", help="e.g. messages")
     verify = verbs.add_parser("verify", help="verify a run again")
@@ -57,6 +64,12 @@ def main() -> int:
         return pipeline.run(options.scenario, options.profile, options.plan, variant, options.ui, words)[1]
     if options.verb == "suite":
         return suite.run(_system(options.system), options.profile, Variant(options.fault, options.strategy))
+    if options.verb == "ab":
+        if not 1 <= options.pairs <= ab.MOST_PAIRS:
+            raise PlanError(f"--pairs {options.pairs}: expected 1 to {ab.MOST_PAIRS}")
+        head = Variant(options.fault, options.strategy)
+        base = Variant(options.base_fault, options.strategy)
+        return ab.run(options.scenario, options.profile, options.base, options.pairs, base, head)
     if options.verb == "plan":
         print(describe(plan.find(options.scenario, options.profile, options.plan), Settings()))
         return 0

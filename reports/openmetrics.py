@@ -49,7 +49,8 @@ def render(verdict: dict[str, Any]) -> str:
     }
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Families([_family(name, common, *family) for name, family in families.items()]))
-    return generate_latest(registry).decode()
+    text: str = generate_latest(registry).decode()  # type: ignore[no-untyped-call]
+    return text
 
 
 class _Families:

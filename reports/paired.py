@@ -14,12 +14,11 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
+from harness.ab import MOST_PAIRS
+
 ALPHA = 0.05
 EQUAL = 0.10
 """Within ± this of no change, a change is called none."""
-
-MOST_PAIRS = 16
-"""2**K signs are tried; so many still take a moment only."""
 
 Ratios = npt.NDArray[np.float64]
 

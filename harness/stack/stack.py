@@ -159,7 +159,7 @@ def _target(run: Run, scenario: Scenario, settings: Settings, url: str, variant:
         stack = Stack(f"http://127.0.0.1:{port}", url, server, None, "")
         if scenario.delivery_workers is not None:
             deliveries = target.Deliveries(
-                scenario.system, url, scenario.delivery_seconds, run.folder / "delivery.log", variant.fault
+                scenario.system, url, scenario.delivery_seconds, run.folder / "delivery.log", variant
             )
             undo.callback(deliveries.stop)
             stack.deliveries = deliveries
@@ -173,6 +173,7 @@ def _target(run: Run, scenario: Scenario, settings: Settings, url: str, variant:
             "processes": 1,
             "fault": variant.fault,
             "strategy": variant.strategy,
+            "commit": variant.checkout.name if variant.checkout else None,
             "died": False,
         }
     )

@@ -33,6 +33,8 @@ class Variant:
 
     fault: str | None = None
     strategy: str | None = None
+    checkout: Path | None = None
+    """The folder whose target it is; None: this one's."""
 
     @property
     def clean(self) -> bool:
@@ -49,7 +51,7 @@ def start(system: str, url: str, port: int, log: Path, variant: Variant) -> subp
     """The reference target of `system` on 127.0.0.1:`port` and the database at `url`; use `healthy` to wait for it."""
     process.require_free(port, "PERF_TARGET_PORT")
     command = [sys.executable, "-m", "target", system, "serve", "--port", str(port), "--processes", "1"]
-    return process.start(command + variant.arguments(), log, _environment(url))
+    return process.start(command + variant.arguments(), log, _environment(url, variant.checkout))
 
 
 def healthy(url: str, health: str, server: subprocess.Popen[bytes] | None, log: Path | None) -> None:
@@ -93,19 +95,20 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def _environment(url: str) -> dict[str, str]:
+def _environment(url: str, checkout: Path | None = None) -> dict[str, str]:
     ours = ("PERF_", "LOCUST_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours) or name == KEY}
-    return {**kept, "DATABASE_URL": url, "PYTHONPATH": str(ROOT)}
+    # Safe: else the folder that we are in would come before that of the checkout.
+    return {**kept, "DATABASE_URL": url, "PYTHONPATH": str(checkout or ROOT), "PYTHONSAFEPATH": "1"}
 
 
 class Deliveries:
     """The delivery workers beside the reference target: processes whose number can change during a run."""
 
-    def __init__(self, system: str, url: str, seconds: float, log: Path, fault: str | None) -> None:
+    def __init__(self, system: str, url: str, seconds: float, log: Path, variant: Variant) -> None:
         self._command = [sys.executable, "-m", "target", system, "deliver", "--delivery-ms", f"{seconds * 1000:g}"]
-        self._command += ["--fault", fault] if fault else []
-        self._url, self._log = url, log
+        self._command += ["--fault", variant.fault] if variant.fault else []
+        self._url, self._log, self._checkout = url, log, variant.checkout
         self._workers: list[subprocess.Popen[bytes]] = []
 
     def scale(self, number: int) -> None:
@@ -114,7 +117,7 @@ class Deliveries:
             process.stop(self._workers.pop())
         while len(self._workers) < number:
             command = [*self._command, "--number", str(len(self._workers) + 1)]
-            self._workers.append(process.start(command, self._log, _environment(self._url)))
+            self._workers.append(process.start(command, self._log, _environment(self._url, self._checkout)))
         deadline = time.monotonic() + START_TIMEOUT_S
         with database.connect(self._url, "stack") as connection:
             count = text(

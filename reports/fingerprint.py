@@ -1,0 +1,37 @@
+"""Runs are compared only if they ran on the same thing: what they ran on, and where two of them differ."""
+
+from collections.abc import Mapping
+from typing import Any
+
+SAME = (
+    "host.cpu",
+    "host.cores",
+    "host.kernel",
+    "host.python",
+    "versions",
+    "database.server_version",
+    "database.settings",
+    "seeding.digest",
+    "load.processes",
+    "scenario",
+    "profile",
+    "seconds",
+)
+"""What must be equal, by its place in verdict.json's `run`."""
+
+
+def fingerprint(verdict: Mapping[str, Any]) -> dict[str, Any]:
+    """What the run of `verdict` (verdict.json) ran on; None where that isn't known."""
+    return {name: _at(verdict["run"], name) for name in SAME}
+
+
+def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """In what the runs of two verdict.json differ, so that their figures may not be compared; empty = in nothing."""
+    left, right = fingerprint(one), fingerprint(other)
+    return {name: (left[name], right[name]) for name in SAME if left[name] != right[name]}
+
+
+def _at(value: Any, path: str) -> Any:
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
