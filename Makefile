@@ -22,7 +22,8 @@ help:  ## print this
 		/^purpose = / {sub(/^purpose = "/, ""); sub(/"$$/, ""); \
 		printf "  %-24s run it: %s\n", "perf-" name, $$0; \
 		printf "  %-24s the same with Locust'"'"'s web UI, until Ctrl-C\n", "ui-" name; \
-		printf "  %-24s what it would send; nothing is started\n", "plan-" name}' systems/*.toml
+		printf "  %-24s what it would send; nothing is started\n", "plan-" name; \
+		printf "  %-24s all its runs on one page, and where their level changed\n", "history-" name}' systems/*.toml
 	@for system in $(SYSTEMS); do \
 		printf '  %-24s %s\n' "perf-$$system" "run all its scenarios, and make one page about them"; \
 		printf '  %-24s %s\n' "seed-$$system" "migrate and seed its database"; \
@@ -61,6 +62,9 @@ psql: $(READY)  ## open the database of a run in psql, to look at findings: RUN=
 
 compare: $(READY)  ## compare two runs, which proves nothing: BASE=reports/runs/peak/… HEAD=reports/runs/peak/latest
 	@$(PY) -m reports.compare $(or $(BASE),$(error BASE=… is missing: expected a run folder)) $(or $(HEAD),$(error HEAD=… is missing: expected a run folder))
+
+history-%: $(READY)
+	@$(PY) -m reports.history $(or $(PERF_RUNS),reports/runs)/$* --profile $(PROFILE)
 
 perf-ab: $(READY)  ## compare targets in PAIRS=6 pairs of runs: SCENARIO=peak BASE=main, against this checkout's
 	@$(PY) -m harness ab $(or $(SCENARIO),$(error SCENARIO=… is missing: expected e.g. SCENARIO=peak)) --profile $(PROFILE) \
