@@ -259,7 +259,7 @@ class Contender(Practitioner):
         self._acknowledge(number, outcome, subject)
         self._sched = 0
         # Nobody gives anything back before all are answered, else the round would have more to give.
-        rounds.meet()
+        rounds.meet(to_begin=False)
         if outcome is Outcome.ACK:
             back = self._subject(hot, ROUND_UNITS, "release")
             self._acknowledge(*self._send("release", back, self._judge_move), back)

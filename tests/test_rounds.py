@@ -46,6 +46,12 @@ def test_nobody_goes_on_before_the_last_one_is_there_nor_when_the_load_is_over()
     gevent.killall(users)
 
 
+def test_a_round_that_was_begun_is_ended_though_the_load_is_over() -> None:
+    rounds = Rounds(2, lambda: True)
+    users = [gevent.spawn(rounds.meet, False) for _ in range(2)]
+    assert len(gevent.joinall(users, timeout=30)) == 2
+
+
 def test_one_who_is_ended_while_waiting_is_not_counted() -> None:
     log: list[tuple[int, int, int]] = []
     rounds = Rounds(2, lambda: False)
