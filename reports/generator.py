@@ -9,6 +9,7 @@ from harness.outcomes import Failure
 from harness.units import duration, share
 from reports.evidence import Evidence, HealthLines, Process
 from reports.statistics import percentile
+from systems import ids
 
 OK, BROKEN = "ok", "broken"
 
@@ -19,9 +20,9 @@ CPU_SHARE, CPU_WINDOW = 0.80, 5
 """The greatest share of a core that a load process may need, over this many seconds."""
 
 LITTLE = 0.05
-"""By how much the mean of the operations in flight may differ from their rate times their time (Little's law) ..."""
-LITTLE_SIGMA = 4.0
-"""... beyond what chance explains: so many standard errors."""
+"""By how much the operations seen in flight may differ from those that the journal has."""
+FEWEST_IN_FLIGHT = 100
+"""So many must have been seen in flight, over all looks, for a difference to mean anything."""
 
 CLOCK_STEP_S = 0.050
 """The greatest step of the wall clock against the monotonic one."""
@@ -113,28 +114,41 @@ def _cpu(evidence: Evidence) -> ValidityResult:
 
 
 def _little(evidence: Evidence) -> ValidityResult:
-    """L = λW: what was seen in flight, by a gauge, against what the journal's times add up to."""
-    frame, scenario = evidence.samples.frame, evidence.samples.scenario
-    seen = [(line["flying"], len(line["lags_us"])) for p in evidence.processes for line in _within(p, scenario.seconds)]
-    looks = sum(count for _, count in seen)
-    # The mean over each process's own looks; processes look alike often, so their means add up.
-    gauge = len(evidence.processes) * sum(flying for flying, _ in seen) / looks if looks else 0.0
-    ended = frame[frame["end"].notna()]
-    times = float(ended["service_s"].sum()) / scenario.seconds
-    chance = LITTLE_SIGMA / max(min(times * looks, len(ended)), 1.0) ** 0.5
-    off = abs(gauge - times) / max(times, 1e-9)
-    allowed = max(LITTLE, chance)
-    # Below one operation in flight a second's edge effects are larger than what is compared; and of somebody
-    # else's users nobody sees how many are in flight.
-    judged = times >= 1.0 and not scenario.foreign
+    """V5, Little's law in its sharpest form: at each look of the generator as many operations were in flight, by a
+    gauge that counts them, as the journal has that had begun and not ended.
+
+    Not on the mean of the times: looks are not by chance, for they wait for the loop like the operations do.
+    """
+    pairs = [_in_flight(evidence, process) for process in evidence.processes]
+    gauge, times, looks = (sum(values) for values in zip(*pairs, strict=True))
+    off = abs(gauge - times) / max(times, 1)
+    # Of somebody else's users nobody sees how many are in flight.
+    judged = max(gauge, times) >= FEWEST_IN_FLIGHT and not evidence.samples.scenario.foreign
+    mean = f"{gauge / max(looks, 1):.2f} seen in flight, {times / max(looks, 1):.2f} by the journal"
     return ValidityResult(
         "V5",
-        "As many operations were in flight as their times add up to",
-        OK if not judged or off <= allowed else BROKEN,
-        f"{gauge:.2f} seen in flight, {times:.2f} by the journal" + ("" if judged else ": not judged"),
-        f"within {share(allowed)}",
+        "As many operations were in flight as the journal has",
+        OK if not judged or off <= LITTLE else BROKEN,
+        f"{mean}, over {looks:,} looks" + ("" if judged else ": not judged"),
+        f"within {share(LITTLE)}",
         "Operations were lost or their times are wrong: run again, and report this if it comes back.",
     )
+
+
+def _in_flight(evidence: Evidence, process: Process) -> tuple[int, int, int]:
+    """The operations in flight summed over all looks, by the gauge and by the journal; and how many looks."""
+    within = _within(process, evidence.samples.scenario.seconds)
+    began = process.began or 0
+    looks = np.array([at for line in within for at in line["ticks"]], np.int64)
+    frame = evidence.samples.frame
+    own = (frame["op"].to_numpy() >> ids.COUNT_BITS) == process.worker
+    # As whole ns: the journal's times are whole, and a look may fall on the instant of one.
+    begun, ended = (
+        np.sort(np.rint(frame[name].to_numpy()[own & frame[name].notna().to_numpy()] * 1e9))
+        for name in ("start", "end")
+    )
+    times = np.searchsorted(begun, looks - began, "right") - np.searchsorted(ended, looks - began, "right")
+    return sum(flying for line in within for flying in line["flying"]), int(times.sum()), len(looks)
 
 
 def _clock(evidence: Evidence) -> ValidityResult:

@@ -119,14 +119,15 @@ class Pipeline:
 
     home: Path
     runs: Path
+    text: str = PLAN
 
     def environment(self, **more: str) -> dict[str, str]:
         return {**os.environ, "PERF_HOME": str(self.home), "PERF_RUNS": str(self.runs), "COLUMNS": "100", **more}
 
-    def plan(self, text: str = PLAN) -> Path:
+    def plan(self, text: str = "") -> Path:
         path = self.runs / "plan.toml"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        path.write_text(text or self.text)
         return path
 
     def start(self, scenario: str = "short", *arguments: str, **environment: str) -> subprocess.Popen[str]:

@@ -70,6 +70,13 @@ def taking(seconds: float) -> Answering:
     return lambda place, kind, sched: Answer(EXPECTED[kind].outcome, EXPECTED[kind].status, seconds)
 
 
+def _looks(second: int, count: int, spans: list[tuple[int, int]], flying: float | None) -> dict[str, Any]:
+    """The looks of the second before a line of health, and how many operations were in flight at each."""
+    ticks = [BEGAN + round((second - 1.5 + (place + 0.5) / max(count, 1)) * 1e9) for place in range(count)]
+    seen = [sum(start <= at < end for start, end in spans) for at in ticks]
+    return {"ticks": ticks, "flying": seen if flying is None else [flying] * count}
+
+
 def synthetic_run(
     runs: Path,
     scenario: str = "sustained",
@@ -99,7 +106,7 @@ def synthetic_run(
     `table` replaces keys of the scenario's table in the plan. `answer` says of each arrival (its place, kind and
     second) what becomes of it; `completing` when an effect committed at a second is completed. The last `dropped`
     arrivals are never begun; the others are begun `lag_s` late, `waited_s` of it without a free user.
-    `flying` operations were seen in flight, by default as many as their times add up to; the wall
+    `flying` operations were seen in flight at each look, by default as many as there were; the wall
     clock is set forward by `clock_step_s` in the middle.
     `findings`, `load`: None leaves the file out; `load` and `facts` replace keys of load.json and run.json.
     """
@@ -119,7 +126,7 @@ def synthetic_run(
         journal.amend(began=BEGAN)
     stored: list[tuple[int, int, int]] = []
     ended = partners = 0
-    busy = 0.0
+    spans: list[tuple[int, int]] = []
     for place, second in enumerate(times[: len(times) - dropped].tolist()):
         kind = names[order[place]]
         sched, start = BEGAN + round(second * 1e9), BEGAN + round((second + lag_s) * 1e9)
@@ -133,7 +140,7 @@ def synthetic_run(
                 end = start + round(said.seconds * 1e9)
                 journal.end(number, said.outcome, said.status, said.failure, 1, end)
                 ended += 1
-                busy += said.seconds
+                spans.append((start, end))
                 if said.outcome is Outcome.ACK:
                     completed = completing(end / 1e9)
                     stored.append((number, end, 0 if completed is None else round(completed * 1e9)))
@@ -150,7 +157,7 @@ def synthetic_run(
             {"at": BEGAN + round((second - 0.5) * 1e9), "lags_us": list(lags_us), "cpu": cpu, "rss": 100_000_000}
             | {"in_flight": 3, "begun": count, "ended": ended, "errors": 0, "due": count, "users": 50}
             | {"wall": WALL + round((second - 0.5 + (clock_step_s if second > 5 else 0)) * 1e9)}
-            | {"flying": (busy / found.seconds if flying is None else flying) * len(list(lags_us))}
+            | _looks(second, len(list(lags_us)), spans, flying)
             for second in range(int(found.seconds) + 3)
         ]
         run.write_text("health-0.jsonl", "\n".join(json.dumps(line) for line in lines) + "\n")

@@ -47,7 +47,9 @@ rules = ["p95(response_time) < 30s", "p95(response_time{op=look}) < 30s", "ratio
 class Theirs(Pipeline):
     """Pipelines of that plan."""
 
-    def plan(self, text: str = PLAN) -> Path:
+    text: str = PLAN
+
+    def plan(self, text: str = "") -> Path:
         path = super().plan(text)
         (path.parent / "theirs.py").write_text(THEIRS)
         return path

@@ -16,22 +16,26 @@ if TYPE_CHECKING:
 TICK_S = 0.020
 """How often the loop is asked to wake us; by how much it is late is the loop lag."""
 
+Tick = tuple[int, int, int]
+"""When the loop was looked at (ns), how late that was (µs), and how many operations were in flight."""
+
 
 def watch(session: "Session", path: Path) -> list["gevent.Greenlet[..., NoReturn]"]:
     """Start watching: the greenlets, to be killed when the load is over."""
-    ticks: list[tuple[int, int]] = []
+    ticks: list[Tick] = []
     return [gevent.spawn(_tick, session, ticks), gevent.spawn(_write, session, path, ticks)]
 
 
-def _tick(session: "Session", ticks: list[tuple[int, int]]) -> NoReturn:
-    """Keep (how late the loop was in µs, operations in flight) of each tick."""
+def _tick(session: "Session", ticks: list[Tick]) -> NoReturn:
+    """Look on, every TICK_S."""
     while True:
         due = time.monotonic() + TICK_S
         gevent.sleep(TICK_S)
-        ticks.append((round((time.monotonic() - due) * 1e6), session.flying))
+        now = time.monotonic_ns()
+        ticks.append((now, round(now / 1e3 - due * 1e6), session.flying))
 
 
-def _write(session: "Session", path: Path, ticks: list[tuple[int, int]]) -> NoReturn:
+def _write(session: "Session", path: Path, ticks: list[Tick]) -> NoReturn:
     process = psutil.Process()
     process.cpu_percent()
     with path.open("a", buffering=1) as file:
@@ -42,8 +46,9 @@ def _write(session: "Session", path: Path, ticks: list[tuple[int, int]]) -> NoRe
             line = {
                 "at": time.monotonic_ns(),
                 "wall": time.time_ns(),
-                "lags_us": [lag for lag, _ in taken],
-                "flying": sum(flying for _, flying in taken),  # over all ticks of the line
+                "ticks": [at for at, _, _ in taken],
+                "lags_us": [lag for _, lag, _ in taken],
+                "flying": [flying for _, _, flying in taken],
                 "cpu": process.cpu_percent() / 100,
                 "rss": process.memory_info().rss,
                 "in_flight": session.flying,
