@@ -39,11 +39,14 @@ def gather(folder: Path) -> dict[str, Any]:
         raise RunError(f"{path}: schema {suite.get('schema')!r}, expected {SCHEMA}: run the suite again")
     scenarios = [_scenario(folder, each) for each in suite["runs"]]
     verdict = min((each["verdict"] for each in scenarios), key=WORST_FIRST.index)
+    recommendation = RECOMMENDATIONS[verdict]
+    if suite["profile"] == "smoke":
+        recommendation += " A smoke run is no release verdict: it lasts seconds."
     causes = [(each["name"], each["reason"]) for each in scenarios if each["verdict"] is not Verdict.GO]
     return {
         **suite,
         "verdict": verdict,
-        "recommendation": RECOMMENDATIONS[verdict],
+        "recommendation": recommendation,
         "causes": causes,
         "scenarios": scenarios,
     }

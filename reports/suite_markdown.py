@@ -38,7 +38,8 @@ def _scenario(each: dict[str, Any]) -> list[str]:
     rate = figures.figure(total["rate"], RATE)
     parts = [
         f"### {text(each['name'])}",
-        f"{text(run['purpose'])}. {total['count']:,} operations, {rate}; run {code(run['id'])}, seed {run['seed']}.",
+        text(run["purpose"]),
+        f"{total['count']:,} operations, {rate}; run {code(run['id'])}, seed {run['seed']}.",
         table(["rule", "state", "measured", "limit"], map(_rule, record["rules"])),
         table(["operation", "answer", "count", "share", "p50", "p95", "p99", "max"], map(_class, record["classes"])),
     ]
