@@ -12,7 +12,7 @@ SYSTEMS := $(basename $(notdir $(wildcard systems/*.toml)))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv doctor test lint bench-engine bench-verification compare perf-ab clean lock report psql $(SCENARIOS:%=perf-%) $(SCENARIOS:%=ui-%) $(SCENARIOS:%=plan-%) \
+.PHONY: help venv doctor test lint bench-ab bench-engine bench-verification compare perf-ab clean lock report psql $(SCENARIOS:%=perf-%) $(SCENARIOS:%=ui-%) $(SCENARIOS:%=plan-%) \
 	$(SYSTEMS:%=perf-%) $(SYSTEMS:%=seed-%) $(SYSTEMS:%=verify-%)
 
 help:  ## print this
@@ -85,6 +85,9 @@ lock: $(READY)  ## lock requirements.in into requirements.txt, with hashes
 	$(PY) -m pip install --quiet uv
 	$(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --only-binary :all: --no-emit-index-url \
 		--upgrade --quiet --custom-compile-command "make lock" requirements.in -o requirements.txt
+
+bench-ab: $(READY)  ## see a comparison of pairs find a target that is 10 % slower, and nothing in one that is not (some minutes)
+	@$(PY) -m benchmarks.ab
 
 bench-verification: $(READY)  ## measure the verification of 1 M operations
 	@$(PY) -m benchmarks.verification

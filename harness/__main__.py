@@ -44,6 +44,7 @@ def main() -> int:
     pair = verbs.add_parser("ab", help="compare the target of a commit with this checkout's, in pairs of runs")
     pair.add_argument("scenario", help="its name, e.g. peak")
     pair.add_argument("--profile", default="ci", help="smoke, ci (default) or full")
+    pair.add_argument("--plan", type=Path, help="a plan (TOML) of your own instead of those in systems/")
     pair.add_argument("--base", required=True, help="the commit, e.g. main")
     pair.add_argument("--pairs", type=int, default=6, help="how many (default 6; fewer can prove nothing)")
     pair.add_argument("--base-fault", help="a fault of the target of that commit, to see what a comparison finds")
@@ -69,7 +70,7 @@ def main() -> int:
             raise PlanError(f"--pairs {options.pairs}: expected 1 to {ab.MOST_PAIRS}")
         head = Variant(options.fault, options.strategy)
         base = Variant(options.base_fault, options.strategy)
-        return ab.run(options.scenario, options.profile, options.base, options.pairs, base, head)
+        return ab.run(options.scenario, options.profile, options.plan, options.base, options.pairs, base, head)
     if options.verb == "plan":
         print(describe(plan.find(options.scenario, options.profile, options.plan), Settings()))
         return 0

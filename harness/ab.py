@@ -26,7 +26,9 @@ MOST_PAIRS = 16
 """2**pairs signs are tried: so many still take a moment only."""
 
 
-def run(scenario: str, profile: str, base: str, pairs: int, base_variant: Variant, head_variant: Variant) -> int:
+def run(
+    scenario: str, profile: str, file: Path | None, base: str, pairs: int, base_variant: Variant, head_variant: Variant
+) -> int:
     """Run `pairs` pairs of `scenario` and compare them; the exit code of what was found.
 
     Each run has a fresh target and database. Both of a pair have the same seed; who goes first changes from pair to
@@ -48,7 +50,7 @@ def run(scenario: str, profile: str, base: str, pairs: int, base_variant: Varian
             for side in order:
                 print(f"\n── pair {pair + 1} of {pairs}: {side} ──", file=sys.stderr)
                 command = ["python", "-m", "harness", "ab", scenario, "--profile", profile, "--base", base]
-                path, _ = pipeline.run(scenario, profile, None, sides[side], False, command)
+                path, _ = pipeline.run(scenario, profile, file, sides[side], False, command)
                 if path is None or Run.open(path).facts["interrupted"]:
                     raise RunError(
                         f"pair {pair + 1} was interrupted: nothing is compared; expected {pairs} whole pairs"

@@ -5,6 +5,7 @@
 import asyncio
 import contextlib
 import itertools
+import time
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid4
@@ -228,6 +229,24 @@ class SlowOnePercent(Process):
         return await super().__call__(request)
 
 
+class Paced(Process):
+    """Every answer is given 50 ms after its request came: a target whose speed is known."""
+
+    seconds = 0.050
+
+    async def __call__(self, request: Request) -> Response:
+        due = time.monotonic() + self.seconds
+        answer = await super().__call__(request)
+        await asyncio.sleep(due - time.monotonic())
+        return answer
+
+
+class PacedTenPercentMore(Paced):
+    """… and one that is slower than that by a known 10 %."""
+
+    seconds = 0.055
+
+
 class TornDelivery(Delivery):
     """One message in ten is SENT without sent_at."""
 
@@ -290,6 +309,8 @@ FAULTS = (
     _fault("every_401", Every401, "validity:statuses"),
     _fault("fail_after_commit", FailAfterCommit, "rule:errors"),
     _fault("slow_one_percent", SlowOnePercent, "rule:p99"),
+    _fault("paced", Paced, "pairs"),
+    _fault("paced_10_percent_more", PacedTenPercentMore, "pairs"),
     _fault("torn_delivery", TornDelivery, "X6"),
     _fault("lost_delivery", LostDelivery, "MP3"),
     _fault("redelivered", Redelivered, "MP3"),
