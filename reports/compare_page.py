@@ -8,6 +8,7 @@ from markupsafe import Markup, escape
 
 from harness.units import duration, rate
 from reports.html import TEMPLATES
+from reports.tail_svg import Tail, draw
 
 SYMBOLS = {"REGRESSED": "✗", "IMPROVED": "✓", "NO CHANGE": "✓", "INCONCLUSIVE": "?", "NOT COMPARABLE": "?"}
 STYLES = {
@@ -19,7 +20,6 @@ STYLES = {
 }
 WIDTH, LEFT, RIGHT = 960, 150, 20
 ROW, AXIS = 44, 34
-HEIGHT = 340
 
 
 def render(found: dict[str, Any]) -> str:
@@ -115,37 +115,6 @@ def forest(metrics: list[dict[str, Any]]) -> Markup:
 
 
 def spectra(found: list[dict[str, Any]]) -> Markup:
-    """The response times of every run over the quantile, each nine as wide as the one before."""
-    points = [point for one in found for point in one["points"]]
-    if not points:
-        return Markup("")
-    nines = max(-math.log10(1 - quantile) for quantile, _, _ in points) or 1.0
-    times = [time for _, time, _ in points if time > 0] or [1.0]
-    low, high = math.log10(min(times)), math.log10(max(times))
-    high = max(high, low + 0.1)
-    floor = HEIGHT - AXIS
-
-    def x(quantile: float) -> float:
-        return round(70 + (WIDTH - 70 - RIGHT) * -math.log10(1 - quantile) / nines, 1)
-
-    def y(time: float) -> float:
-        return round(floor - (floor - 10) * (math.log10(max(time, 10**low)) - low) / (high - low), 1)
-
-    parts = [f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Response time by percentile">']
-    for quantile in (0.0, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999):
-        if -math.log10(1 - quantile) <= nines:
-            label = f"{quantile * 100:.5g} %"
-            parts.append(f'<path class="grid" d="M{x(quantile)} 10V{floor}"/>')
-            parts.append(f'<text class="axis" text-anchor="middle" x="{x(quantile)}" y="{floor + 18}">{label}</text>')
-    for decade in range(math.floor(low), math.ceil(high) + 1):
-        for mark in (1, 2, 5):
-            time = mark * 10.0**decade
-            if low <= math.log10(time) <= high:
-                parts.append(f'<path class="grid" d="M70 {y(time)}H{WIDTH - RIGHT}"/>')
-                parts.append(
-                    f'<text class="axis" text-anchor="end" x="64" y="{y(time) + 4:.1f}">{escape(duration(time))}</text>'
-                )
-    for one in found:
-        path = " ".join(f"{x(quantile)},{y(time)}" for quantile, time, _ in one["points"])
-        parts.append(f'<polyline class="line side-{one["side"]}" points="{path}"/>')
-    return Markup("".join([*parts, "</svg>"]))
+    """The response times of every run."""
+    tails = [Tail(f"side-{one['side']}", [(point[0], point[1]) for point in one["points"]]) for one in found]
+    return draw("Response time by percentile", tails)
