@@ -12,7 +12,7 @@ SYSTEMS := $(basename $(notdir $(wildcard systems/*.toml)))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv doctor test lint bench-ab bench-engine bench-verification compare perf-ab clean lock report psql $(SCENARIOS:%=perf-%) $(SCENARIOS:%=ui-%) $(SCENARIOS:%=plan-%) \
+.PHONY: help venv doctor test lint bench-ab bench-report bench-engine bench-verification compare perf-ab clean lock report psql $(SCENARIOS:%=perf-%) $(SCENARIOS:%=ui-%) $(SCENARIOS:%=plan-%) \
 	$(SYSTEMS:%=perf-%) $(SYSTEMS:%=seed-%) $(SYSTEMS:%=verify-%)
 
 help:  ## print this
@@ -88,6 +88,9 @@ lock: $(READY)  ## lock requirements.in into requirements.txt, with hashes
 
 bench-ab: $(READY)  ## see a comparison of pairs find a target that is 10 % slower, and nothing in one that is not (some minutes)
 	@$(PY) -m benchmarks.ab
+
+bench-report: $(READY)  ## measure the report of 1 M and of 10 M operations
+	@$(PY) -m benchmarks.report
 
 bench-verification: $(READY)  ## measure the verification of 1 M operations
 	@$(PY) -m benchmarks.verification
