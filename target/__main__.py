@@ -25,6 +25,7 @@ def main() -> int:
     api = roles.add_parser("serve", help="the API")
     api.add_argument("--port", type=int, required=True)
     api.add_argument("--processes", type=int, required=True)
+    api.add_argument("--strategy", help="how it keeps concurrent requests apart, where there is a choice")
     worker = roles.add_parser("deliver", help="one delivery worker")
     worker.add_argument("--number", type=int, required=True, help="which one it is")
     worker.add_argument("--delivery-ms", type=float, required=True, help="how long a delivery takes")
@@ -41,9 +42,21 @@ def main() -> int:
         parser.error("DATABASE_URL is not set: expected postgresql://user@host:port/name")
     module = importlib.import_module(f"target.{arguments.system}")
     if arguments.role == "deliver":
+        if not hasattr(module, "deliver"):
+            parser.error(f"{arguments.system} has no delivery workers: expected serve")
         code: int = module.deliver(url, arguments.number, arguments.delivery_ms / 1000, fault)
         return code
-    return serve(functools.partial(module.serve, url, fault), arguments.port, arguments.processes)
+    for name, what in getattr(module, "ENVIRONMENT", {}).items():
+        if not os.environ.get(name):
+            parser.error(f"{name} is not set: expected {what}")
+    application = functools.partial(module.serve, url, fault)
+    if arguments.strategy is not None:
+        strategies = getattr(module, "STRATEGIES", {})
+        if arguments.strategy not in strategies:
+            there = ", ".join(strategies) or "it has no choice of them"
+            parser.error(f"no strategy {arguments.strategy!r} of {arguments.system}: {there}")
+        application = functools.partial(application, strategies[arguments.strategy])
+    return serve(application, arguments.port, arguments.processes)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import psycopg2
@@ -88,10 +89,12 @@ class Target:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def ask(self, method: str, path: str, body: bytes | None = None) -> Answer:
+    def ask(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE_S)
         try:
-            connection.request(method, path, body)
+            connection.request(method, path, body, headers)
             response = connection.getresponse()
             return Answer(response.status, response.headers, json.loads(response.read()))
         finally:
@@ -115,12 +118,14 @@ def free_port() -> int:
 
 
 @contextmanager
-def process(database: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """`python -m target messages …` while the block runs; ended by SIGTERM, and killed if that is not enough."""
+def process(
+    database: str, *arguments: str, system: str = "messages", **environment: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """`python -m target SYSTEM …` while the block runs; ended by SIGTERM, and killed if that is not enough."""
     running = subprocess.Popen(
-        [sys.executable, "-m", "target", "messages", *arguments],
+        [sys.executable, "-m", "target", system, *arguments],
         cwd=ROOT,
-        env=os.environ | {"DATABASE_URL": database},
+        env=os.environ | {"DATABASE_URL": database} | environment,
     )
     try:
         yield running
@@ -134,11 +139,13 @@ def process(database: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]
 
 
 @contextmanager
-def serving(database: str, processes: int = 1, fault: str = "none") -> Iterator[Target]:
+def serving(
+    database: str, processes: int = 1, fault: str = "none", *options: str, system: str = "messages", **environment: str
+) -> Iterator[Target]:
     """The API on a free port, up."""
     port = free_port()
-    options = ["--port", str(port), "--processes", str(processes), "--fault", fault]
-    with process(database, "serve", *options) as running:
+    arguments = ["--port", str(port), "--processes", str(processes), "--fault", fault, *options]
+    with process(database, "serve", *arguments, system=system, **environment) as running:
         target = Target(running, port)
         eventually(target.is_up, running)
         yield target
