@@ -458,6 +458,7 @@ def test_the_command_tells_each_check_and_leaves_what_it_found_in_the_folder(sce
         "outcomes",
         "resolved",
         "observation",
+        "weakened",
         "seconds",
     ]
     assert (written["schema"], written["run"], written["system"]) == (check.SCHEMA, ID, "messages")
@@ -466,6 +467,7 @@ def test_the_command_tells_each_check_and_leaves_what_it_found_in_the_folder(sce
     assert written["outcomes"]["process"] == {"ACK": 2, "UNKNOWN": 2}
     assert written["resolved"] == {"unknown": 2, "committed": 1, "absent": 1, "share": 2 / 9}
     assert written["observation"]["quiescent"] is True
+    assert written["weakened"] == []
     assert written["observation"]["rows"] == 3
     assert set(reading.SETTINGS) == set(written["observation"]["settings"])
     stored = effects.read(scene.run.folder)

@@ -30,18 +30,18 @@ def verify(run: Run, url: str) -> list[Finding]:
     system = importlib.import_module(f"verification.{run.scenario.system}")
     sent = ledger(run.id, journal.read_all(run.folder))
     (run.folder / effects.FILE).unlink(missing_ok=True)
-    about: dict[str, Any] = {"resolved": None, "observation": None}
+    about: dict[str, Any] = {"resolved": None, "observation": None, "weakened": []}
     try:
         seen = system.observe(url, run, sent)
         case = system.case(sent, seen)
-        about = {"resolved": case.resolved(), "observation": seen.as_json()}
+        about = {"resolved": case.resolved(), "observation": seen.as_json(), "weakened": system.weakened(case)}
         effects.write(run.folder, case.effects())
         findings: list[Finding] = system.judge(case)
     except errors.ProofloadError:
         raise
     except Exception as error:  # the run is over and can't be repeated: what is known of it must not be lost
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        findings = checks.undecided(system.CHECKS, f"the database could not be read: {reason}")
+        findings = checks.undecided(system.checks_of(run.scenario), f"the database could not be read: {reason}")
     run.write(
         check.FILE,
         {
@@ -61,11 +61,14 @@ def verify(run: Run, url: str) -> list[Finding]:
 
 def outcomes(sent: Ledger) -> dict[str, dict[str, int]]:
     """How many operations of each kind had which outcome."""
-    counted: dict[str, dict[str, int]] = {}
-    for kind, ops in sent.ops.groupby("kind", observed=True):
-        found, counts = np.unique(ops["outcome"].to_numpy(), return_counts=True)
-        counted[str(kind)] = {Outcome(n).name: count for n, count in zip(found, counts.tolist(), strict=True)}
-    return counted
+    kinds = sent.ops["kind"].cat
+    bins = kinds.codes.to_numpy() * len(Outcome) + sent.ops["outcome"].to_numpy()
+    counts = np.bincount(bins, minlength=len(kinds.categories) * len(Outcome)).reshape(-1, len(Outcome))
+    counted = {
+        str(kind): {Outcome(n).name: count for n, count in enumerate(of_kind) if count}
+        for kind, of_kind in zip(kinds.categories, counts.tolist(), strict=True)
+    }
+    return {kind: outcomes for kind, outcomes in counted.items() if outcomes}
 
 
 def line(finding: Finding) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ from verification.rows import Source
 class Observation:
     """What was read of the database, in one snapshot. Each system adds what its own checks need."""
 
-    source: ClassVar[Source]
+    source: Source
     """Where it was read."""
 
     settings: dict[str, str]
@@ -130,6 +130,8 @@ class Case:
         effects = np.zeros(len(stored), EFFECT)
         effects["op"] = keys["key"]
         for name, column in (("committed", self.seen.source.committed), ("completed", self.seen.source.completed)):
+            if not column:
+                continue
             here = rows[column].to_numpy().astype(np.int64) * 1000 - self.seen.clock_offset - keys["clock"].to_numpy()
             effects[name] = np.where(rows[column].isna(), 0, here)
         return effects
@@ -144,7 +146,7 @@ class Case:
             detail,
             self.witness(int(keys[0])),
             {} if worst is None else self.witness(worst),
-            self.sql(ids.key(self.ledger.run, int(self.ledger.keys["key"].iloc[keys[0]]))),
+            self.sql_of(int(keys[0])),
         )
 
     def witness(self, key: int) -> dict[str, Any]:
@@ -163,18 +165,30 @@ class Case:
                     "status": int(attempt.status),
                     "began": _wall(attempt.start + attempt.clock),
                     "ended": _wall(attempt.end + attempt.clock) if attempt.end else None,
-                    "answer": int(attempt.answer),
+                    "answer": self.said(int(attempt.answer)),
                 }
                 for attempt in attempts.itertuples()
             ],
-            "expected": shown(self.content(ledger.run, line))[0],
-            "stored": shown(self.rows[self.row_key == key]),
+            "expected": self.shown(self.content(ledger.run, line))[0],
+            "stored": self.shown(self.rows[self.row_key == key]),
         }
 
-    def sql(self, key: str) -> str:
-        """The query that shows the rows under `key`."""
-        literal = key.replace("'", "''")
-        return f"SELECT * FROM {self.seen.source.table} WHERE {self.seen.source.key} = '{literal}';"
+    def said(self, answer: int) -> Any:
+        """What an answer said, for people."""
+        return answer
+
+    def shown(self, frame: pd.DataFrame) -> list[dict[str, Any]]:
+        """Lines of content or rows, for people."""
+        return shown(frame)
+
+    def sql_of(self, key: int) -> str:
+        """The query that shows what the key on line `key` did."""
+        return self.sql(ids.key(self.ledger.run, int(self.ledger.keys["key"].iloc[key])))
+
+    def sql(self, key: str | None) -> str:
+        """The query that shows the rows under `key`; None: those without one."""
+        is_it = "IS NULL" if key is None else "= '{}'".format(key.replace("'", "''"))
+        return f"SELECT * FROM {self.seen.source.table} WHERE {self.seen.source.key} {is_it};"
 
 
 def shown(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from harness.check import Finding
 from harness.verdict import CheckState
@@ -17,7 +18,8 @@ class Check:
     """A sentence that is true if it holds."""
     what: str
     """What is compared."""
-    find: Callable[[Case], Found]
+    find: Callable[[Any], Found]
+    """What it says of a Case; a system's own checks, of that system's."""
 
 
 def judge(checks: Iterable[Check], case: Case) -> list[Finding]:

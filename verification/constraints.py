@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
+from systems import ids
 from verification.case import Found
-from verification.reading import Reader
+from verification.reading import Reader, quoted
 
 
 @dataclass(frozen=True)
@@ -37,21 +39,32 @@ class Reference:
     """The foreign keys on just this column, and what is missing to each; "" = it is in force."""
 
 
-def unique_key(reader: Reader, table: str, column: str) -> UniqueKey:
-    """What stands in `table`, and what keeps `column` unique there."""
-    repeated = reader.frame(
-        f"SELECT {column}, count(*) FROM {table} GROUP BY 1 HAVING count(*) > 1 ORDER BY 2 DESC, 1",
+def unique_key(reader: Reader, table: str, column: str, run: str, own: pd.DataFrame) -> UniqueKey:
+    """What stands in `table`, and what keeps `column` unique there; the keys of `run` were read already: `own`."""
+    others = reader.frame(
+        f"SELECT {quoted(column)}, count(*) FROM {quoted(table)} WHERE ({quoted(column)} LIKE %(ours)s) IS NOT TRUE "
+        "GROUP BY 1 HAVING count(*) > 1",
         {"value": "str", "copies": "int64"},
+        {"ours": f"{run}-%"},
     )
+    repeated = pd.concat([_repeated(run, own), others]).sort_values(["copies", "value"], ascending=[False, True])
     indexes = reader.rows(
         """
         SELECT pg_get_indexdef(indexrelid), indisvalid AND indisready AND indislive FROM pg_index
         WHERE indrelid = %(table)s::regclass AND indisunique AND indpred IS NULL AND indnkeyatts = 1 AND indkey[0] =
             (SELECT attnum FROM pg_attribute WHERE attrelid = indrelid AND attname = %(column)s)
         """,
-        {"table": table, "column": column},
+        {"table": quoted(table), "column": column},
     )
-    return UniqueKey(table, column, _rows(reader, table), repeated, dict(indexes))
+    return UniqueKey(quoted(table), quoted(column), _rows(reader, quoted(table)), repeated, dict(indexes))
+
+
+def _repeated(run: str, own: pd.DataFrame) -> pd.DataFrame:
+    """The keys of `run` that stand in several of its rows (`verification.rows.own`)."""
+    op, copies = np.unique(own["op"].to_numpy()[own["op"].to_numpy() >= 0], return_counts=True)
+    several = pd.DataFrame({"value": [ids.key(run, n) for n in op[copies > 1].tolist()], "copies": copies[copies > 1]})
+    strays = own["stray"].dropna().astype("str").value_counts().rename_axis("value").reset_index(name="copies")
+    return pd.concat([several.astype({"value": "str"}), strays[strays["copies"] > 1]])
 
 
 def reference(reader: Reader, table: str, column: str, parent: str) -> Reference:
@@ -154,5 +167,5 @@ def _rows(reader: Reader, table: str) -> int:
 
 
 def _literal(value: str) -> str:
-    quoted = value.replace("'", "''")
-    return f"'{quoted}'"
+    doubled = value.replace("'", "''")
+    return f"'{doubled}'"

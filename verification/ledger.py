@@ -26,8 +26,9 @@ Mask = npt.NDArray[np.bool_]
 class Ledger:
     """The operations of a run, in the order of their numbers.
 
-    `ops` has op, kind (its name), outcome (OPEN reads as UNKNOWN), subject, key_of, answer, start and end (ns of
-    CLOCK_MONOTONIC; end 0: open), status, partner (second half of a race), clock (ns from CLOCK_MONOTONIC to the wall).
+    `ops` has op, kind (its name), outcome (OPEN reads as UNKNOWN), subject, key_of, answer, sched (when it was to
+    begin), start and end (ns of CLOCK_MONOTONIC; end 0: open), status, partner (second half of a race), clock (ns from
+    CLOCK_MONOTONIC to the wall).
     """
 
     run: str
@@ -116,7 +117,7 @@ def ledger(run: str, journals: Sequence[Journaled]) -> Ledger:
             "outcome": np.where(outcome == Outcome.OPEN, Outcome.UNKNOWN, outcome),
             **{
                 name: records[name].astype(np.int64)
-                for name in ("subject", "key_of", "answer", "start", "end", "status")
+                for name in ("subject", "key_of", "answer", "sched", "start", "end", "status")
             },
             "partner": (records["flags"] & PARTNER).astype(bool),
             "clock": np.repeat(

@@ -1,5 +1,6 @@
 """Acknowledged messages are stored once and sent once, refused ones never; the pool of users is as it was seeded."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,6 +9,7 @@ import pandas as pd
 
 from harness.check import Finding
 from harness.outcomes import Outcome
+from harness.plan import Scenario
 from harness.run import Run
 from schema.messages import MESSAGE_LOGS, POOL_COUNT_SQL, POOL_DIGEST_SQL, USERS
 from systems import ids, messages
@@ -42,8 +44,7 @@ IN_POOL = f"user_id BETWEEN '{ids.uuid_of(0)}' AND '{ids.UUID_PREFIX}fffffffffff
 class Messages(Observation):
     """What was read of users and messages."""
 
-    source = SOURCE
-
+    source: rows.Source = SOURCE
     early: pd.DataFrame
     """The run's rows before the drain: op, status, sent_at."""
     keys: constraints.UniqueKey
@@ -66,16 +67,17 @@ def observe(url: str, run: Run, ledger: Ledger) -> Messages:
         offset = session.clock_offset()
         early = rows.own(session, ledger.run, SOURCE, ("status", "sent_at"))
         with still(session, ledger, run.scenario, pending, (table, USERS.name)) as stillness:
+            own = rows.own(session, ledger.run, SOURCE, SOURCE.columns)
             seen = Messages(
                 settings=session.settings(),
                 taken=pd.Timestamp(session.row("SELECT now()")[0]),
                 clock_offset=offset,
                 drained_seconds=stillness.drained_seconds,
                 disturbance=stillness.disturbance,
-                rows=rows.own(session, ledger.run, SOURCE, SOURCE.columns),
+                rows=own,
                 foreign=rows.foreign(session, ledger, SOURCE, IN_POOL, ledger.began + offset, until + offset),
                 early=early,
-                keys=constraints.unique_key(session, table, key),
+                keys=constraints.unique_key(session, table, key, ledger.run, own),
                 users=constraints.reference(session, table, "user_id", USERS.name),
                 pool=session.row(POOL_COUNT_SQL)[0],
                 pool_digest=session.row(POOL_DIGEST_SQL)[0],
@@ -92,6 +94,16 @@ def case(ledger: Ledger, seen: Messages) -> Case:
 def judge(case: Case) -> list[Finding]:
     """What each of CHECKS says of it."""
     return checks.judge(CHECKS, case)
+
+
+def checks_of(_scenario: Scenario) -> Sequence[Check]:
+    """The checks of a plan of this system: all of them, whatever it says."""
+    return CHECKS
+
+
+def weakened(_case: Case) -> list[str]:
+    """What makes the checks say less than they could: nothing, for the tables are always the same."""
+    return []
 
 
 def expected(run: str, keys: pd.DataFrame) -> pd.DataFrame:

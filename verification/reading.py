@@ -7,10 +7,13 @@ from time import time_ns
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from psycopg2.extensions import cursor as Cursor
+from sqlalchemy.dialects import postgresql
 
 from harness import database
+from verification import binary
 
 MOMENT = "moment"
 """The dtype of a column of `moment()`: read as whole µs, kept as datetime64[us]."""
@@ -62,10 +65,20 @@ class Reader:
             dtype={**dtypes, **dict.fromkeys(moments, "int64")},
             keep_default_na=False,
             na_values=[r"\N"],
+            skip_blank_lines=False,
         )
         for name in moments:
             frame[name] = frame[name].to_numpy().view("datetime64[us]")
         return frame
+
+    def columns(
+        self, sql: str, types: Mapping[str, str], parameters: Mapping[str, Any] | None = None
+    ) -> dict[str, npt.NDArray[Any]]:
+        """What `sql` gives, however many rows: columns of fixed width, of `types` as `verification.binary` has them."""
+        rows = BytesIO()
+        query = self._cursor.mogrify(sql, parameters).decode()
+        self._cursor.copy_expert(f"COPY ({query}) TO STDOUT (FORMAT binary)", rows)
+        return binary.columns(rows.getbuffer(), types)
 
     def settings(self) -> dict[str, str]:
         """SETTINGS as they stand in this database."""
@@ -128,6 +141,11 @@ def reader(url: str) -> Iterator[Reader]:
         with driver.cursor() as cursor:
             cursor.execute(SESSION)
             yield Reader(cursor)
+
+
+def quoted(name: str) -> str:
+    """A table or column called `name`, in SQL: in quotes if it needs them."""
+    return postgresql.dialect().identifier_preparer.quote(name)  # type: ignore[no-untyped-call]
 
 
 def moment(column: str) -> str:

@@ -1,0 +1,269 @@
+"""`make bench-verification`: how long verification of a million operations takes, in one process, system by system.
+
+Journal and tables are made up: what a target that keeps its contract would have left. Each round reads and judges all
+of it anew; printed are medians. Fails if a check doesn't hold, for then something else would have been measured.
+"""
+
+import argparse
+import importlib
+import io
+import json
+import secrets
+import statistics
+import tempfile
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import psycopg2
+
+from harness import effects, journal, plan
+from harness.journal import HEADER_BYTES, MAGIC, PARTNER, RECORD
+from harness.outcomes import Outcome
+from harness.run import FORMAT, Run
+from harness.settings import ROOT
+from harness.stack import postgres
+from harness.verdict import CheckState
+from schema.migrate import migrate
+from systems import authorizations, ids, messages
+from systems.authorizations import MOVES, UNITS
+from verification.__main__ import outcomes
+from verification.ledger import ledger
+from verification.units import TO_SCHEDULED, TO_USED, seeded
+
+ID = "20261120T235501a1b2c3"
+EVERY_NS, TOOK_NS = 10_000, 2_000_000
+"""An operation begins every 10 µs, so that 200 are under way at once; in its middle it takes effect."""
+AHEAD_NS = 3600 * 10**9
+"""So long ago was the load."""
+UNKNOWN = 0.01
+"""The share of answers to new operations that are lost."""
+LATEST = 1000
+"""A key is sent again among so many that were acknowledged last."""
+PLANS = {
+    "authorizations": ("mixed", {"stages": {"smoke": [{"users": 1000, "for": "1000s"}]}}),
+    "messages": ("sustained", {}),
+}
+"""Of each system, a scenario, and what is changed in it: the pool of authorizations must feed so many operations."""
+
+Column = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Made:
+    """What is left of the operations: their records; and rows, with a statement to be run in the same transaction."""
+
+    records: npt.NDArray[np.void]
+    into: str
+    lines: str
+    then: str
+
+
+def drawn(mix: Mapping[str, int], again: tuple[str, ...], count: int, draw: np.random.Generator) -> Any:
+    """`count` records of the kinds of `mix`, under keys of their own but for those `again` and the halves of races."""
+    kinds, shares = list(mix), np.array(list(mix.values()))
+    kind = draw.choice(len(kinds), count, p=shares / shares.sum())
+    kind[: 2 * LATEST] = 0
+    kind = np.repeat(kind, 1 + (kind == kinds.index("race")))[:count]
+    # A race without its second half is none.
+    kind[-1] = 0
+    records, number = np.zeros(count, RECORD), np.arange(count)
+    first, second = np.flatnonzero(kind == kinds.index("race")).reshape(-1, 2).T
+    records["kind"], records["key_of"] = kind, number
+    records["key_of"][second], records["flags"][second] = first, PARTNER
+    records["start"] = 1 + number * EVERY_NS
+    records["start"][second] = records["start"][first]
+    records["sched"], records["end"] = records["start"], records["start"] + TOOK_NS
+    records["outcome"] = Outcome.REJECT
+    records["outcome"][first], records["outcome"][second] = Outcome.ACK, Outcome.REPLAY
+    new = np.flatnonzero(kind == 0)
+    records["outcome"][new] = np.where(draw.random(len(new)) < UNKNOWN, Outcome.UNKNOWN, Outcome.ACK)
+    acknowledged = new[records["outcome"][new] == Outcome.ACK]
+    later = np.flatnonzero(np.isin(kind, [kinds.index(name) for name in again]))
+    known = np.searchsorted(acknowledged, later - 2 * TOOK_NS // EVERY_NS)
+    records["key_of"][later] = acknowledged[known - 1 - (draw.random(len(later)) * LATEST).astype(np.int64)]
+    repeats = kind == kinds.index("repeat")
+    records["outcome"][repeats] = Outcome.REPLAY
+    return records
+
+
+def moves(scenario: plan.Scenario, count: int, draw: np.random.Generator) -> Made:
+    """Moves of the spread pool; and of the hot ones, where nothing is available, reserves that are refused."""
+    pool, kinds = seeded(scenario.pool), list(authorizations.MIX)
+    records = drawn(authorizations.MIX, ("repeat", "reuse"), count, draw)
+    kind, number = records["kind"].astype(np.int64), np.arange(count)
+    new = kind < len(MOVES)
+    records["outcome"][new & (kind > 0)] = Outcome.ACK
+    place = draw.integers(authorizations.DOCUMENTED, len(pool.number), count)
+    wanting = (kind == 0) & (records["outcome"] == Outcome.ACK) & (draw.random(count) < authorizations.HOT_SHARE)
+    wanting &= ~np.isin(number, records["key_of"][~new])
+    place[wanting] = draw.integers(len(authorizations.HOT), size=int(wanting.sum()))
+    records["outcome"][wanting] = Outcome.REJECT
+    place = place[records["key_of"]]
+    move = np.where(new, kind, 0)[records["key_of"]]
+    units = np.array([UNITS[name] for name in MOVES])[move] + (kind == kinds.index("reuse"))
+    organization = pool.organization[place] - 1
+    staff = np.cumsum([1, *authorizations.PRACTITIONERS])[
+        (organization + (kind == kinds.index("stranger"))) % len(authorizations.PRACTITIONERS)
+    ]
+    records["subject"] = pool.number[place] | staff << 24 | units << 32 | move << 48
+    done = np.flatnonzero((new & ~wanting) | ((kind == kinds.index("race")) & (records["flags"] == 0)))
+    # Each takes effect after all before it; an answer shows what its authorization has come to by then.
+    order = done[np.lexsort((done, place[done]))]
+    first = np.searchsorted(place[order], place[order])
+    version = 1 + np.arange(len(order)) - first
+
+    def reached(seeded: Column, change: Column) -> Column:
+        summed = np.concatenate([[0], np.cumsum(units[order] * change[move[order]])])
+        result: Column = seeded[place[order]] + summed[1:] - summed[first]
+        return result
+
+    state = reached(pool.used, TO_USED) | reached(pool.scheduled, TO_SCHEDULED) << 20 | version << 40
+    answered = np.flatnonzero(np.isin(records["outcome"], (Outcome.ACK, Outcome.REPLAY)))
+    latest = np.searchsorted(place[order] * count + order, place[answered] * count + answered, "right") - 1
+    records["answer"][answered] = state[latest]
+    records["status"] = np.select(
+        [records["outcome"] == Outcome.UNKNOWN, records["outcome"] != Outcome.REJECT, new], [0, 200, 409], 422
+    )
+    at = (records["start"] + TOOK_NS // 2)[done] // 1000
+    lines = (
+        f"{ids.UUID_PREFIX}{authorization:012d}\t{MOVES[which]}\t{n}\t{ids.key(ID, op)}\t{ids.uuid_of(who)}\t{stored}\n"
+        for authorization, which, n, op, who, stored in zip(
+            pool.number[place[done]].tolist(),
+            move[done].tolist(),
+            units[done].tolist(),
+            done.tolist(),
+            staff[done].tolist(),
+            moments(at),
+            strict=True,
+        )
+    )
+    then = """
+        UPDATE authorizations a SET version = m.moves, used_units = used_units + consumed,
+            scheduled_units = scheduled_units + reserved - released - consumed
+        FROM (SELECT authorization_id, count(*) moves, coalesce(sum(units) FILTER (WHERE kind = 'consume'), 0) consumed,
+            coalesce(sum(units) FILTER (WHERE kind = 'reserve'), 0) reserved,
+            coalesce(sum(units) FILTER (WHERE kind = 'release'), 0) released FROM unit_movements GROUP BY 1) m
+        WHERE a.id = m.authorization_id
+    """
+    columns = "authorization_id, kind, units, idempotency_key, practitioner_id, created_at"
+    return Made(records, f"unit_movements ({columns})", "".join(lines), then)
+
+
+def sent(_scenario: plan.Scenario, count: int, draw: np.random.Generator) -> Made:
+    """Messages, all of them delivered."""
+    kinds = list(messages.MIX)
+    records = drawn(messages.MIX, ("repeat", "conflict"), count, draw)
+    kind = records["kind"]
+    users = draw.integers(1, messages.USERS + 1, count)
+    users[kind == kinds.index("stranger")] += messages.USERS
+    records["subject"] = users[records["key_of"]]
+    stored = np.flatnonzero((kind == 0) | ((kind == kinds.index("race")) & (records["flags"] == 0)))
+    made = [str(uuid.UUID(bytes=draw.bytes(16), version=4)) for _ in range(len(stored))]
+    digest = np.zeros(count, np.int64)
+    digest[stored] = [ids.digest(one) for one in made]
+    answered = np.isin(records["outcome"], (Outcome.ACK, Outcome.REPLAY))
+    records["answer"][answered] = digest[records["key_of"][answered]]
+    at = moments((records["start"] + TOOK_NS // 2)[stored] // 1000)
+    lines = (
+        "\t".join((one, *messages.body(ID, op, user, op).values(), messages.SENT, moment, moment)) + "\n"
+        for one, op, user, moment in zip(made, stored.tolist(), records["subject"][stored].tolist(), at, strict=True)
+    )
+    columns = (
+        "id, user_id, message_type, scheduled_send_time, message_content, idempotency_key, status, created_at, sent_at"
+    )
+    return Made(records, f"message_logs ({columns})", "".join(lines), "")
+
+
+def moments(micros: Column) -> list[str]:
+    """µs since the load began, as PostgreSQL reads them."""
+    began = np.int64((time.time_ns() - AHEAD_NS) // 1000)
+    return [f"{moment}Z" for moment in (began + micros).view("datetime64[us]").astype("str").tolist()]
+
+
+MAKE = {"authorizations": moves, "messages": sent}
+
+
+def prepare(system: str, url: str, folder: Path, count: int) -> Run:
+    """A run of `count` operations, with its journal in `folder` and its rows in the database at `url`."""
+    name, changes = PLANS[system]
+    source = json.loads(json.dumps(dict(plan.find(name, "smoke").source)))
+    source["scenario"] |= changes
+    run = Run(folder, {})
+    run.record(format=FORMAT, run=ID, plan=source, profile="smoke", seeding={})
+    scenario = run.scenario
+    migrate(system, url, scenario.database)
+    importlib.import_module(f"seeding.{system}").seed(url, 1, scenario, folder / "fixtures.json")
+    made = MAKE[system](scenario, count, np.random.default_rng(1))
+    header = {
+        "run": ID,
+        "worker": 0,
+        "kinds": list(scenario.expected),
+        "wall_ns": time.time_ns() - AHEAD_NS,
+        "mono_ns": 0,
+    }
+    page = MAGIC + json.dumps({**header, "closed": True, "count": count}).encode() + b"\n"
+    (folder / "journal-0.bin").write_bytes(page.ljust(HEADER_BYTES, b"\0") + made.records.tobytes())
+    with psycopg2.connect(url) as connection, connection.cursor() as cursor:
+        cursor.copy_expert(f"COPY {made.into} FROM STDIN", io.StringIO(made.lines))
+        if made.then:
+            cursor.execute(made.then)
+    connection.close()
+    return run
+
+
+def measure(system: str, run: Run, url: str) -> dict[str, float]:
+    """Seconds, stage by stage, of what `verification.__main__.verify` does."""
+    module, began = importlib.import_module(f"verification.{system}"), time.perf_counter()
+    entries = ledger(run.id, journal.read_all(run.folder))
+    seen = module.observe(url, run, entries)
+    read = time.perf_counter()
+    case = module.case(entries, seen)
+    findings = module.judge(case)
+    case.resolved(), module.weakened(case), outcomes(entries)
+    effects.write(run.folder, case.effects())
+    judged = time.perf_counter()
+    wrong = [
+        f"{finding.id} {finding.state}: {finding.detail}" for finding in findings if finding.state != CheckState.HOLDS
+    ]
+    if wrong:
+        raise SystemExit("\n".join(["the history that was made up is not clean:", *wrong]))
+    return {"read": read - began, "judge": judged - read, "total": judged - began}
+
+
+def main() -> None:
+    """Measure, print, store."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.verification", description=__doc__)
+    parser.add_argument("--operations", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--systems", nargs="+", choices=list(MAKE), default=list(MAKE))
+    options = parser.parse_args()
+    found: dict[str, dict[str, float]] = {}
+    with tempfile.TemporaryDirectory() as text:
+        home = Path(text)
+        server = postgres.start(home)
+        try:
+            for system in options.systems:
+                url, folder = server.create(f"bench_{secrets.token_hex(4)}"), home / system
+                folder.mkdir()
+                run = prepare(system, url, folder, options.operations)
+                rounds = [measure(system, run, url) for _ in range(options.rounds)]
+                found[system] = {stage: statistics.median(one[stage] for one in rounds) for stage in rounds[0]}
+        finally:
+            server.stop()
+            postgres.remove(home)
+    results = ROOT / "benchmarks" / "results"
+    results.mkdir(exist_ok=True)
+    (results / "verification.json").write_text(json.dumps({"operations": options.operations, **found}, indent=1) + "\n")
+    print(f"{'system':16}{'operations':>12}{'to read':>10}{'to judge':>10}{'total':>10}   medians of {options.rounds}")
+    for system, seconds in found.items():
+        print(f"{system:16}{options.operations:12,}" + "".join(f"{one:8.2f} s" for one in seconds.values()))
+
+
+if __name__ == "__main__":
+    main()

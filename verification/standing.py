@@ -1,0 +1,62 @@
+"""The authorizations and people of the pool, as they stand."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from systems import ids
+from verification.binary import ID, WHOLE, WRITER, selected
+from verification.reading import Reader
+
+Names = Mapping[str, str]
+"""What tables and columns are called in SQL, by the keys of [database]; "" = there is none."""
+
+IN_POOL = f"BETWEEN '{ids.UUID_PREFIX}000000000000' AND '{ids.UUID_PREFIX}ffffffffffff'"
+"""After a column of UUIDs: whether it is one that seeding may have made."""
+
+PEOPLE = ("organizations", "practitioners", "patients")
+
+
+def authorizations(reader: Reader, names: Names) -> pd.DataFrame:
+    """Number, organization, patient, total, used, scheduled, version (0 if there is none), writer (xmin)."""
+    columns = {"number": names["authorization_id"]}
+    columns |= {name: names[f"authorization_{name}"] for name in ("organization", "patient")}
+    columns |= {name: names[name] for name in ("total", "used", "scheduled")}
+    columns |= {"version": names["version"] or "0", "writer": "xmin"}
+    types = dict.fromkeys(columns, WHOLE) | dict.fromkeys(("number", "organization", "patient"), ID)
+    return _read(reader, names, "authorization", columns, types | {"writer": WRITER})
+
+
+def people(reader: Reader, names: Names) -> dict[str, pd.DataFrame]:
+    """Each of PEOPLE: number and, but for the organizations, organization."""
+    found = {}
+    for things in PEOPLE:
+        one = things.removesuffix("s")
+        columns = {"number": names[f"{one}_id"]}
+        if things != "organizations":
+            columns["organization"] = names[f"{one}_organization"]
+        found[things] = _read(reader, names, one, columns, dict.fromkeys(columns, ID))
+    return found
+
+
+def overbooked(reader: Reader, names: Names) -> tuple[pd.DataFrame, int]:
+    """What the document's own query returns: id, total, used, scheduled; and how many rows it looked at."""
+    columns = ", ".join(names[name] for name in ("total", "used", "scheduled"))
+    found = reader.frame(
+        f"SELECT {names['authorization_id']}, {columns} {overbooked_sql(names)} ORDER BY 1",
+        {"id": "str", "total": "int64", "used": "int64", "scheduled": "int64"},
+    )
+    (rows,) = reader.row(f"SELECT count(*) FROM {names['authorizations']}")
+    return found, int(rows)
+
+
+def overbooked_sql(names: Names) -> str:
+    """The query of the document, behind what it selects."""
+    return f"FROM {names['authorizations']} WHERE {names['used']} + {names['scheduled']} > {names['total']}"
+
+
+def _read(reader: Reader, names: Names, one: str, columns: Mapping[str, str], types: Mapping[str, str]) -> pd.DataFrame:
+    """The rows of the pool, by number."""
+    of_pool = f"FROM {names[f'{one}s']} WHERE {names[f'{one}_id']} {IN_POOL}"
+    found = reader.columns(f"SELECT {selected(columns, types)} {of_pool}", types)
+    return pd.DataFrame(found).sort_values("number", ignore_index=True)

@@ -1,0 +1,93 @@
+"""Units and moves: what a move does to an authorization, and the numbers that stand for them in a journal."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from systems.authorizations import MOVES, Pool
+from verification.ledger import Array, Mask
+
+# What one unit of each of MOVES adds to the counters. available = total − used − scheduled.
+TO_USED = np.array([0, 0, 1])
+TO_SCHEDULED = np.array([1, -1, -1])
+RESERVE, RELEASE, CONSUME = range(3)
+NOWHERE = -1
+"""The place of an authorization that is not in the pool."""
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """The pool as seeding left it, line by line. The line of an authorization is its place."""
+
+    number: Array
+    organization: Array
+    patient: Array
+    total: Array
+    used: Array
+    scheduled: Array
+
+
+@dataclass(frozen=True)
+class Moves:
+    """Moves, line by line: of the authorization at which place, of how many units, which of MOVES."""
+
+    place: Array
+    practitioner: Array
+    units: Array
+    move: Array
+
+    def sums(self, places: int, which: Mask) -> Array:
+        """The units of `which`, by place and move; those of no place or no move are left out."""
+        which = which & (self.place >= 0) & (self.move >= 0)
+        bins = self.place[which] * len(MOVES) + self.move[which]
+        sums = np.bincount(bins, self.units[which], places * len(MOVES))
+        return sums.astype(np.int64).reshape(places, len(MOVES))
+
+    def counts(self, places: int, which: Mask) -> Array:
+        """How many of `which` there are at each place."""
+        return np.bincount(self.place[which & (self.place >= 0)], minlength=places)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What answers said, operation by operation: the inverse of `systems.authorizations.state`."""
+
+    used: Array
+    scheduled: Array
+    version: Array
+    unbalanced: Mask
+    another: Mask
+
+
+def said(answers: Array) -> Said:
+    """What stands in `answers`."""
+    units = 2**20 - 1
+    return Said(
+        answers & units,
+        answers >> 20 & units,
+        answers >> 40 & 2**21 - 1,
+        (answers >> 61 & 1).astype(bool),
+        (answers >> 62 & 1).astype(bool),
+    )
+
+
+def seeded(pool: Pool) -> Seeded:
+    """`pool`, as arrays."""
+    lines = [(one.number, one.organization, one.patient, one.total, one.used, one.scheduled) for one in pool]
+    return Seeded(*np.array(lines, np.int64).T)
+
+
+def about(subjects: Array) -> dict[str, Array]:
+    """What stands in `subjects`: the inverse of `systems.authorizations.subject`; the move as its place in MOVES."""
+    return {
+        "authorization": subjects & 2**24 - 1,
+        "practitioner": subjects >> 24 & 2**8 - 1,
+        "units": subjects >> 32 & 2**16 - 1,
+        "move": subjects >> 48 & 3,
+    }
+
+
+def content(_run: str, keys: pd.DataFrame) -> pd.DataFrame:
+    """What must be stored under `keys` (subject): just what was asked for."""
+    return pd.DataFrame(about(keys["subject"].to_numpy()), copy=False)
