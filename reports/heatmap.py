@@ -17,6 +17,8 @@ from reports.samples import Samples
 COLUMNS, ROWS = 240, 60
 SHADES = 32
 """Of one hue, from nearly clear to dark: a scale of lightness, so that it is read without colour too."""
+MARKS = tuple(float(f"{step}e{power}") for power in range(-7, 6) for step in (1, 2, 5))
+"""Round numbers of seconds."""
 LIGHT, DARK = (222, 235, 247), (8, 48, 107)
 
 
@@ -27,6 +29,8 @@ class Heatmap(NamedTuple):
     seconds: float
     low: float
     high: float
+    marks: tuple[float, ...]
+    """Round numbers (s) from `low` to `high`."""
     most: int
 
 
@@ -47,14 +51,14 @@ def heatmap(samples: Samples) -> Heatmap | None:
     # Logarithmic too: one slow operation among thousands of quick ones must be seen.
     shade = np.where(cells > 0, 1 + np.log(np.maximum(cells, 1)) / max(math.log(most), 1e-9) * (SHADES - 1), 0)
     png = _png(np.clip(shade, 0, SHADES).astype(np.uint8))
-    return Heatmap(f"data:image/png;base64,{base64.b64encode(png).decode()}", seconds, low, high, most)
+    marks = tuple(mark for mark in MARKS if low <= mark <= high)
+    return Heatmap(f"data:image/png;base64,{base64.b64encode(png).decode()}", seconds, low, high, marks, most)
 
 
 def _edges(least: float, most: float) -> tuple[float, float]:
-    """Round numbers of seconds below and above: 1, 2 or 5 times a power of ten."""
-    marks = sorted(step * 10.0**power for power in range(-7, 6) for step in (1, 2, 5))
-    low = max((mark for mark in marks if mark <= least), default=marks[0])
-    return low, min((mark for mark in marks if mark > most), default=marks[-1])
+    """The marks below and above."""
+    low = max((mark for mark in MARKS if mark <= least), default=MARKS[0])
+    return low, min((mark for mark in MARKS if mark > most), default=MARKS[-1])
 
 
 def _png(pixels: npt.NDArray[np.uint8]) -> bytes:
