@@ -11,8 +11,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from harness import rules
+from harness import rule_checks
 from harness.errors import PlanError, nearest
+from harness.rules import Rule
 from harness.settings import ROOT
 from harness.toml_table import Table, Where
 
@@ -51,8 +52,8 @@ class Validity:
     min_successes: int = 100
     sent: float = 0.99
     """The least share of the planned arrivals that must have been begun, unless the target held them up."""
-    loop_lag: float = 0.010
-    """Seconds that the generator's loop may be late, at the 99th percentile."""
+    loop_lag: float | None = None
+    """Seconds that the generator's loop may be late, at the 99th percentile; None: as the tightest limit asks for."""
     loop_gap: float = 0.250
     """Seconds that it may be late at most."""
     foreign_statuses: float = 0.01
@@ -77,7 +78,7 @@ class Scenario:
     users: Mapping[str, int]
     max_users: int
     stages: tuple[Stage, ...]
-    rules: tuple[rules.Rule, ...]
+    rules: tuple[Rule, ...]
     mix: Mapping[str, int]
     """Of every so many operations, how many are of which kind."""
     expected: Mapping[str, tuple[str, ...]]
@@ -208,7 +209,7 @@ def _scenario(source: Mapping[str, Any], profile: str, where: Where) -> Scenario
         users=_users(Path(locustfile or f"{ROOT}/locustfiles/{system}.py"), table.take("users", {}), where),
         max_users=max(stage.users for stage in stages) or table.number("max_users", whole=True),
         stages=stages,
-        rules=tuple(_rules(where, table.take("rules", []), {stage.phase for stage in stages}, mix)),
+        rules=tuple(rule_checks.read(where, table.take("rules", []))),
         mix=mix,
         expected={kind: facts.EXPECTED[kind] for kind in mix},
         rounds=table.flag("rounds"),
@@ -224,21 +225,13 @@ def _scenario(source: Mapping[str, Any], profile: str, where: Where) -> Scenario
     )
     delivery.done()
     table.done()
-    if not scenario.rules:
-        where.fail("rules", "no rules: a scenario without a limit can't be GO")
     if not any(stage.end_rate or stage.users for stage in stages):
         where.fail("arrivals", "arrivals offer no load at all")
     if locustfile and scenario.open:
         where.fail("arrivals", "arrivals need users of ours; expected stages.… (so many users)")
-    if not scenario.open:
-        for rule in scenario.rules:
-            if rule.of == "offered" or rule.metric == "dropped":
-                where.fail(rule.text, f"rule {rule.text!r}: users at their own pace are offered and drop nothing")
+    rule_checks.check(where, scenario)
     if scenario.rounds and (scenario.open or len({stage.users for stage in stages}) > 1):
         where.fail("rounds", "rounds need users who all meet; expected stages.… with one number of users")
-    for rule in scenario.rules:
-        if rule.metric == "conflicts" and "conflict" not in scenario.contract:
-            where.fail(rule.text, f"rule {rule.text!r}: the contract of {system or 'this target'} has no conflict")
     try:
         pool = facts.pool(scenario.operations, scenario.rounds) if hasattr(facts, "pool") else None
     except ValueError as error:
@@ -357,27 +350,6 @@ def _arrivals(where: Where, tables: Iterable[object]) -> Iterable[Stage]:
         table.known += ["rate", "to", "pause", "for"]
         table.done()
         yield Stage(phase, seconds, start, rate, workers)
-
-
-def _rules(where: Where, texts: Iterable[object], phases: set[str], mix: Iterable[str]) -> Iterable[rules.Rule]:
-    seen: set[str] = set()
-    for text in texts:
-        if not isinstance(text, str):
-            where.fail(text, f"rule {text!r}: expected a text")
-        try:
-            rule = rules.parse(text)
-        except rules.RuleError as error:
-            where.fail(text, str(error))
-        for selector in rule.selectors:
-            known = phases if selector.key == "phase" else set(mix)
-            # Of somebody else's locustfile nobody knows the operations before they are done.
-            if selector.value not in known and (known or selector.key == "phase"):
-                what = "operation" if selector.key == "op" else "phase"
-                where.fail(text, f"rule {text!r}: unknown {what} {selector.value!r}; {nearest(selector.value, known)}")
-        if text in seen:
-            where.fail(text, f"rule {text!r} stands twice")
-        seen.add(text)
-        yield rule
 
 
 def _validity(where: Where, entry: object) -> Validity:

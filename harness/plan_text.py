@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from harness import database, units
+from harness import database, rule_checks, units
 from harness.load import arrivals
 from harness.plan import Scenario
+from harness.rules import BLOCKER
 from harness.settings import Settings
 
 CURVE_WIDTH = 72
@@ -29,7 +30,8 @@ def describe(scenario: Scenario, settings: Settings) -> str:
         *(_stages(scenario) if scenario.open else _user_stages(scenario)),
         "",
         "rules",
-        *(f"  {rule.text}" for rule in scenario.rules),
+        *(f"  {rule.text}{'' if rule.severity == BLOCKER else f'  ({rule.severity})'}" for rule in scenario.rules),
+        *(f"warning: {line}" for line in rule_checks.warnings(scenario)),
     ]
     return "\n".join(lines)
 

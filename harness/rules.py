@@ -1,72 +1,117 @@
-"""The language of rules: `p95(response_time{op=process, phase=peak}) < 500ms`. Reading only; reports/ evaluates.
-
-    rule    := agg '(' metric [ '{' sel (',' sel)* '}' ] ')' op limit
-    agg     := p0 … p100 | mean | max | min | rate | count | ratio
-    sel     := ('op' | 'phase') ('=' | '!=') value
-    op      := '<' | '<=' | '>' | '>=' | '=='
-    limit   := number unit | number '%' [ 'of' ('offered' | 'linear') ]
-
-A rule covers the whole load but its warm-up, unless it selects a phase. `offered` is the rate that
-the plan offers; `linear` the rate of the phase with the fewest workers that is offered the same for
-each worker, times the ratio of workers.
-"""
+"""What a rule can say: each metric with its aggregates and selectors. harness/grammar.py reads, reports/ evaluates."""
 
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import NoReturn
-
-from harness.errors import nearest
-from harness.units import SECONDS
 
 WARM_UP = "warm-up"
 """The phase that no rule covers unless it names it."""
 
-DURATION, SHARE, RATE, COUNT = "duration", "share", "rate", "count"
+DURATION, SHARE, RATE, COUNT, NUMBER = "duration", "share", "rate", "count", "number"
+"""The kinds of values: seconds, a share of 1, something a second, a whole number, any number."""
 
-METRICS: dict[str, dict[str, str]] = {
-    "response_time": {"p": DURATION, "mean": DURATION, "max": DURATION, "min": DURATION},
-    "service_time": {"p": DURATION, "mean": DURATION, "max": DURATION, "min": DURATION},
-    "lag": {"p": DURATION, "mean": DURATION, "max": DURATION, "min": DURATION},
-    "end_to_end": {"p": DURATION, "mean": DURATION, "max": DURATION, "min": DURATION},
-    "errors": {"ratio": SHARE, "count": COUNT, "rate": RATE},
-    "conflicts": {"ratio": SHARE, "count": COUNT, "rate": RATE},
-    "dropped": {"ratio": SHARE, "count": COUNT},
-    "requests": {"rate": RATE, "count": COUNT},
-    "goodput": {"rate": RATE, "count": COUNT},
-    "delivered": {"rate": RATE, "count": COUNT},
-    "backlog": {"count": COUNT},
+BLOCKER, MAJOR, INFO = SEVERITIES = ("blocker", "major", "info")
+"""blocker: full effect. major: CONDITIONAL at worst, unless it is more than twice its limit. info: shown only."""
+
+OP, PHASE, STATUS, OUTCOME, WORKER = SELECTORS = ("op", "phase", "status", "outcome", "worker")
+
+OFFERED, LINEAR, BASELINE = "offered", "linear", "baseline"
+REFERENCES = (OFFERED, LINEAR)
+"""What the limit of a rate can be a share of. Any limit can be one of the baseline's value."""
+
+_ANY = frozenset(SELECTORS)
+_PLANNED = frozenset({OP, PHASE, WORKER})
+_STAGES = frozenset({PHASE})
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What can be measured of a run."""
+
+    aggregates: Mapping[str, str]
+    """The aggregates it has → the kind of value that each gives; "p" stands for all percentiles."""
+    selectors: frozenset[str]
+    references: tuple[str, ...] = ()
+    windows: bool = False
+    """Whether it can be measured window by window."""
+    aborts: frozenset[str] = frozenset()
+    """The aggregates that are known while the load goes on, so that a rule on one can end it."""
+    named: bool = False
+    """Whether a name belongs to it: invariant.X1, resource.target.rss."""
+
+
+_TIMES = {"p": DURATION, "mean": DURATION, "max": DURATION, "min": DURATION}
+_TAIL = frozenset({"p", "max"})
+_EVENTS = {"ratio": SHARE, "count": COUNT, "rate": RATE}
+_SEEN = frozenset({"ratio", "count"})
+_FLOW = {"rate": RATE, "count": COUNT}
+_GAUGE = {"value": NUMBER, "p": NUMBER, "mean": NUMBER, "max": NUMBER, "min": NUMBER}
+
+METRICS: Mapping[str, Metric] = {
+    "response_time": Metric({**_TIMES, "apdex": NUMBER}, _ANY, windows=True, aborts=_TAIL),
+    "service_time": Metric({**_TIMES, "apdex": NUMBER}, _ANY, windows=True, aborts=_TAIL),
+    "lag": Metric(_TIMES, _ANY, windows=True, aborts=_TAIL),
+    "end_to_end": Metric(_TIMES, _PLANNED, windows=True),
+    "errors": Metric(_EVENTS, _ANY, windows=True, aborts=_SEEN),
+    "conflicts": Metric(_EVENTS, _PLANNED, windows=True, aborts=_SEEN),
+    "dropped": Metric({"ratio": SHARE, "count": COUNT}, _STAGES),
+    "requests": Metric(_FLOW, _PLANNED, REFERENCES, windows=True),
+    "goodput": Metric(_FLOW, _ANY, REFERENCES, windows=True),
+    "throughput": Metric(_FLOW, _ANY, REFERENCES, windows=True),
+    "delivered": Metric(_FLOW, _PLANNED, REFERENCES),
+    "backlog": Metric({"count": COUNT}, _PLANNED),
+    "recovery_time": Metric({"value": DURATION}, _STAGES),
+    "capacity": Metric({"value": RATE}, _STAGES),
+    "efficiency": Metric({"value": SHARE}, _PLANNED),
+    "fairness": Metric({"value": NUMBER}, frozenset({OP, PHASE})),
+    "invariant": Metric({"value": COUNT}, frozenset(), named=True),
+    "resource": Metric(_GAUGE, _STAGES, named=True),
 }
-"""What can be measured: metric → the aggregates it has → the kind of value each gives.
-
-response_time  end − planned start, of every operation that ended, failed ones too
+"""response_time  end − planned start, of every operation that ended, failed ones too
 service_time   end − start, likewise
 lag            start − planned start
 end_to_end     from the stored effect to its completion (sent_at − created_at), by the database's clock
 errors         operations whose outcome is not one that their kind expects
 conflicts      operations answered with the contract's status of a conflict (409: not enough units)
 dropped        arrivals of the plan that were never begun
-requests       operations begun; goodput those that ended as expected
+requests       operations begun; goodput those of them that ended as expected
+throughput     operations that ended during the phase, whatever came of them
 delivered      effects completed during the phase; backlog those begun in the phase and not completed
                by the beginning of the next one that offers load (or the end of the plan)
+recovery_time  from the end of a spike until all is as it was before it (statistics.md §7.3)
+capacity       the load of the highest step at which every other rule is proven (§4)
+efficiency     the rate of `delivered` as a share of what as many times the workers would do (§7.3)
+fairness       Jain's index over the users: 1 if each had as many operations end as expected as any other
+invariant.<check>   how many things break that check of the data
+resource.<name>     what the monitor has under that name
 """
-
-COMPARISONS = ("<=", ">=", "==", "<", ">")
-SELECTORS = ("op", "phase")
-REFERENCES = ("offered", "linear")
-
-
-class RuleError(ValueError):
-    """A rule that can't be read: says the column (from 1), the word, and what was expected."""
 
 
 @dataclass(frozen=True)
 class Selector:
-    """Keeps the operations whose `key` (op or phase) is, or is not, `value`."""
+    """Keeps the operations whose `key` is, is not or matches `value`: comparison is =, != or =~."""
 
     key: str
+    comparison: str
     value: str
-    negated: bool
+
+    def keeps(self, name: str) -> bool:
+        """Whether it keeps what is called `name`."""
+        if self.comparison == "=~":
+            return re.fullmatch(self.value, name) is not None
+        return (name == self.value) != (self.comparison == "!=")
+
+
+@dataclass(frozen=True)
+class Window:
+    """A rule that is judged window by window."""
+
+    seconds: float
+    """How long a window is."""
+    share: float | None
+    """The share of the windows that must be within the limit; None: any of them may be beyond it, …"""
+    lasting: int = 1
+    """… but not so many in a row."""
 
 
 @dataclass(frozen=True)
@@ -74,118 +119,41 @@ class Rule:
     """One limit: in seconds, as a share of 1, a second, or plain, as `kind` says; as a share of `of` if that is set."""
 
     text: str
+    measures: str
+    """Its text without comparison, limit and consequence, by which the same figure is found in another run."""
     aggregate: str
     quantile: float | None
     metric: str
+    name: str
+    """What belongs to the metric: the check of an invariant, the monitor's name of a resource; else ""."""
     selectors: tuple[Selector, ...]
+    target: float | None
+    """The seconds T of an Apdex."""
     comparison: str
     limit: float
     kind: str
     of: str | None
+    window: Window | None
+    aborts: bool
+    """Whether the load ends as soon as what was found so far breaks it."""
+    severity: str = BLOCKER
+    id: str = ""
+
+    @property
+    def upper(self) -> bool:
+        """Whether it limits from above."""
+        return not self.comparison.startswith(">")
 
 
-_TOKEN = re.compile(r"\s*(?:(<=|>=|==|!=|[<>=(){},])|\"([^\"]*)\"|([\w.%/+-]+))")
+def selected(names: Iterable[str], selectors: Sequence[Selector], key: str) -> list[str]:
+    """Those of `names` that the selectors of `key` keep; of phases not the warm-up, unless one names it."""
+    own = [selector for selector in selectors if selector.key == key]
+    kept = [name for name in names if all(selector.keeps(name) for selector in own)]
+    named = any(selector.comparison != "!=" for selector in own)
+    return [name for name in kept if named or key != PHASE or name != WARM_UP]
 
 
-class _Reader:
-    def __init__(self, text: str) -> None:
-        self.text, self.at = text, 0
-
-    def fail(self, column: int, message: str) -> NoReturn:
-        raise RuleError(f"rule {self.text!r}, column {column + 1}: {message}")
-
-    def next(self, expected: str) -> tuple[str, int]:
-        found = _TOKEN.match(self.text, self.at)
-        if not found:
-            rest = self.text[self.at :].strip()
-            self.fail(
-                self.at, f"expected {expected}, found {rest[:1]!r}" if rest else f"expected {expected}, found the end"
-            )
-        self.at = found.end()
-        group = found.lastindex or 1
-        return found.group(group), found.start(group)
-
-    def symbol(self, *symbols: str) -> str:
-        expected = " or ".join(repr(symbol) for symbol in symbols)
-        token, column = self.next(expected)
-        if token not in symbols:
-            self.fail(column, f"expected {expected}, found {token!r}")
-        return token
-
-    def word(self, what: str, known: tuple[str, ...]) -> str:
-        token, column = self.next(what)
-        if token not in known:
-            self.fail(column, f"unknown {what} {token!r}; {nearest(token, known)}")
-        return token
-
-    def done(self) -> bool:
-        return not self.text[self.at :].strip()
-
-
-def parse(text: str) -> Rule:
-    """The rule that `text` states; RuleError if it is none."""
-    reader = _Reader(text)
-    aggregate, quantile = _aggregate(reader)
-    reader.symbol("(")
-    column = reader.at
-    metric = reader.word("metric", tuple(METRICS))
-    kinds = METRICS[metric]
-    if aggregate not in kinds:
-        have = ", ".join("p50 … p99.9" if name == "p" else name for name in kinds)
-        reader.fail(column, f"{metric} has no {aggregate if quantile is None else 'percentiles'}; it has {have}")
-    selectors: list[Selector] = []
-    if reader.symbol("{", ")") == "{":
-        while not selectors or reader.symbol(",", "}") == ",":
-            key = reader.word("selector", SELECTORS)
-            negated = reader.symbol("=", "!=") == "!="
-            value, _ = reader.next(f"the {key}")
-            selectors.append(Selector(key, value, negated))
-        reader.symbol(")")
-    comparison = reader.symbol(*COMPARISONS)
-    limit, of = _limit(reader, kinds[aggregate])
-    if not reader.done():
-        reader.fail(reader.at, f"expected the end, found {reader.text[reader.at :].strip()!r}")
-    return Rule(text, aggregate, quantile, metric, tuple(selectors), comparison, limit, kinds[aggregate], of)
-
-
-def _aggregate(reader: _Reader) -> tuple[str, float | None]:
-    token, column = reader.next("an aggregate")
-    if re.fullmatch(r"p\d+(\.\d+)?", token):
-        quantile = float(Decimal(token[1:]) / 100)
-        if quantile > 1:
-            reader.fail(column, f"percentile {token!r}: expected p0 to p100")
-        return "p", quantile
-    known = sorted({name for kinds in METRICS.values() for name in kinds} - {"p"})
-    if token not in known:
-        reader.fail(column, f"unknown aggregate {token!r}; {nearest(token, [*known, 'p95', 'p99'])}")
-    return token, None
-
-
-def _limit(reader: _Reader, kind: str) -> tuple[float, str | None]:
-    """A limit of the given kind in its base unit, and what it is a share of."""
-    token, column = reader.next("a limit")
-    found = re.fullmatch(r"(-?\d+(?:\.\d+)?)(.*)", token)
-    if not found:
-        reader.fail(column, f"expected a limit such as {_EXAMPLE[kind]}, found {token!r}")
-    # In decimals: 700 × 0.001 in floats is above 0.7, and exactly the limit must pass `<=`.
-    number, unit = Decimal(found.group(1)), found.group(2)
-    if not unit and kind != COUNT and not reader.done():
-        unit, _ = reader.next("a unit")
-    if unit == "%" and kind == RATE:
-        if reader.done() or reader.next("'of'")[0] != "of":
-            reader.fail(column, "a rate in % needs what it is a share of: '95% of offered' or '90% of linear'")
-        return float(number / 100), reader.word("reference", REFERENCES)
-    sizes = _UNITS[kind]
-    if unit not in sizes:
-        said = f"unknown unit {unit!r}" if unit else "a limit without unit"
-        reader.fail(column, f"{said}: expected {kind} such as {_EXAMPLE[kind]}; {nearest(unit, filter(None, sizes))}")
-    return float(number * Decimal(str(sizes[unit]))), None
-
-
-_UNITS: dict[str, dict[str, float]] = {
-    DURATION: SECONDS,
-    SHARE: {"%": 0.01},
-    RATE: {"/s": 1.0},
-    COUNT: {"": 1.0},
-}
-_EXAMPLE = {DURATION: "500ms", SHARE: "1%", RATE: "100/s or 95% of offered", COUNT: "0"}
+def split(word: str) -> tuple[str, str]:
+    """The metric that `word` names, and the name that belongs to it; word itself if it is no metric with a name."""
+    metric, _, name = word.partition(".")
+    return (metric, name) if name and metric in METRICS and METRICS[metric].named else (word, "")

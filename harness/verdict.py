@@ -24,9 +24,13 @@ class RuleState(StrEnum):
     """What a rule found (statistics.md 7.1): how far over its limit, or that there was nothing to measure."""
 
     PASS = "PASS"
+    UNPROVEN = "UNPROVEN"
+    """Within its limit, which the run is too short to be sure of."""
     CONDITIONAL = "CONDITIONAL"
     NO_GO = "NO-GO"
     ERROR = "ERROR"
+    NOT_COMPARED = "NOT COMPARED"
+    """There is no baseline to compare with; it neither passes nor blocks."""
 
 
 EXIT_USAGE = 2

@@ -1,15 +1,34 @@
 """The worst cause makes the verdict, named in one sentence with numbers; GO needs a rule and a check that held."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from harness.check import Finding
-from harness.units import share
+from harness.rules import BLOCKER, INFO, MAJOR
+from harness.units import duration, share
 from harness.verdict import CheckState, RuleState, Verdict
 from reports import figures
-from reports.evaluate import RuleResult
-from reports.generator import BROKEN, ValidityResult
+from reports.evaluate import SMOKE, RuleResult
+from reports.generator import BROKEN, WARNING, ValidityResult
+
+EFFECTS = {
+    BLOCKER: {
+        RuleState.NO_GO: Verdict.NO_GO,
+        RuleState.ERROR: Verdict.NO_GO,
+        RuleState.CONDITIONAL: Verdict.CONDITIONAL,
+        RuleState.UNPROVEN: Verdict.CONDITIONAL,
+    },
+    MAJOR: {
+        RuleState.NO_GO: Verdict.NO_GO,  # more than twice its limit
+        RuleState.ERROR: Verdict.CONDITIONAL,
+        RuleState.CONDITIONAL: Verdict.CONDITIONAL,
+    },
+    INFO: {},
+}
+"""What each state of a rule makes of the verdict, by the rule's severity (statistics.md §7.2); nothing, if not here."""
+
+EVALUATED = (RuleState.PASS, RuleState.UNPROVEN, RuleState.CONDITIONAL, RuleState.NO_GO)
 
 
 @dataclass(frozen=True)
@@ -38,19 +57,35 @@ def decide(
     rules: Sequence[RuleResult],
     findings: Sequence[Finding] | None,
     validity: Sequence[ValidityResult],
-    target: dict[str, Any],
+    run: Mapping[str, Any],
     operations: int,
 ) -> Decision:
-    """The verdict of a run of `operations`, whose `findings` are None if nobody has looked at the data."""
-    missed = _missed(rules)
-    died = [Cause(Verdict.NO_GO, "target", _died(target))] if target.get("ours") and target.get("died") else []
-    causes = [*_damage(findings or ()), *died, *_invalid(findings, validity), *missed]
-    if not rules:
-        causes.append(Cause(Verdict.INVALID, "rule", "No rule was evaluated, so nothing says what is fast enough."))
+    """The verdict of a run of `operations`: the first of these groups that has a cause in it (statistics.md §7.2).
+
+    `findings` are None if nobody has looked at the data; `run` is run.json.
+    """
+    missed, warnings = _missed(rules), _warnings(validity, run)
+    undecided = _undecided(findings)
+    ended = _ended(run, rules)
+    causes = [
+        *_damage(findings or ()),
+        *_died(run.get("target") or {}),
+        *_broken(validity),
+        # A load that a rule has ended is too short for many a check: that is the rule's doing.
+        *([*ended, *undecided] if ended else undecided),
+        *[cause for cause in missed if cause.verdict is Verdict.NO_GO],
+        *[cause for cause in missed if cause.verdict is not Verdict.NO_GO],
+        *warnings,
+    ]
+    unjudged = not any(rule.severity == BLOCKER and rule.state in EVALUATED for rule in rules)
+    if unjudged and not any(cause.verdict is Verdict.NO_GO for cause in missed):
+        causes.append(Cause(Verdict.INVALID, "rule", "No rule that blocks was evaluated: nothing says what is enough."))
     if not causes:
         return Decision(Verdict.GO, _all_holds(rules, findings or (), operations), (), None)
     verdict = causes[0].verdict
-    would_be = (missed[0].verdict if missed else Verdict.GO) if verdict is Verdict.INVALID and rules else None
+    would_be = None
+    if verdict is Verdict.INVALID and rules:
+        would_be = next((cause.verdict for cause in [*ended, *missed, *warnings]), Verdict.GO)
     return Decision(verdict, causes[0].sentence, tuple(causes), would_be)
 
 
@@ -65,37 +100,59 @@ def _damage(findings: Sequence[Finding]) -> list[Cause]:
     ] + [Cause(Verdict.NO_GO, "check", f"{_check(one)} could not be run: {_sentence(one.detail)}") for one in crashed]
 
 
-def _died(target: dict[str, Any]) -> str:
+def _died(target: Mapping[str, Any]) -> list[Cause]:
+    if not (target.get("ours") and target.get("died")):
+        return []
     fault = f" (it ran with the fault {target['fault']} on purpose)" if target.get("fault") else ""
-    return f"A process of the target died during the run{fault}; see target.log."
+    return [Cause(Verdict.NO_GO, "target", f"A process of the target died during the run{fault}; see target.log.")]
 
 
-def _invalid(findings: Sequence[Finding] | None, validity: Sequence[ValidityResult]) -> list[Cause]:
-    causes = [
+def _broken(validity: Sequence[ValidityResult]) -> list[Cause]:
+    return [
         Cause(Verdict.INVALID, "validity", f"Not valid, {one.id}: {one.value}; needed: {one.limit}.")
         for one in validity
         if one.state == BROKEN
     ]
+
+
+def _warnings(validity: Sequence[ValidityResult], run: Mapping[str, Any]) -> list[Cause]:
+    """What the figures are to be taken with care for. A smoke run proves nothing anyway, and is only warned of it."""
+    if run.get("profile") == SMOKE:
+        return []
+    return [
+        Cause(Verdict.CONDITIONAL, "validity", f"With care, {one.id}: {one.value}; needed: {one.limit}. {one.advice}")
+        for one in validity
+        if one.state == WARNING
+    ]
+
+
+def _undecided(findings: Sequence[Finding] | None) -> list[Cause]:
     if findings is None:
-        causes.append(Cause(Verdict.INVALID, "check", "The data was not checked: there is no integrity.json."))
-    elif not findings:
-        causes.append(
-            Cause(Verdict.INVALID, "check", "No check of the data was evaluated, so nothing says it is right.")
-        )
-    for one in findings or ():
-        if one.state is CheckState.UNDECIDED and not one.crashed:
-            causes.append(Cause(Verdict.INVALID, "check", f"{_check(one)} is undecided: {_sentence(one.detail)}"))
-    return causes
+        return [Cause(Verdict.INVALID, "check", "The data was not checked: there is no integrity.json.")]
+    if not findings:
+        return [Cause(Verdict.INVALID, "check", "No check of the data was evaluated, so nothing says it is right.")]
+    return [
+        Cause(Verdict.INVALID, "check", f"{_check(one)} is undecided: {_sentence(one.detail)}")
+        for one in findings
+        if one.state is CheckState.UNDECIDED and not one.crashed
+    ]
+
+
+def _ended(run: Mapping[str, Any], rules: Sequence[RuleResult]) -> list[Cause]:
+    """The rule that ended the load: what was to come was never measured, so that it is NO-GO however little is over."""
+    aborted = run.get("aborted")
+    if not aborted:
+        return []
+    said = f"after {duration(aborted['at'])}: {_sentence(aborted['said'])}"
+    return [Cause(Verdict.NO_GO, "rule", f"Rule {aborted['rule']} ended the load {said}")]
 
 
 def _missed(rules: Sequence[RuleResult]) -> list[Cause]:
-    order = [RuleState.NO_GO, RuleState.ERROR, RuleState.CONDITIONAL]
-    missed = [rule for rule in rules if rule.state in order]
+    """What the rules make of the verdict: the farthest from its limit first."""
+    order = [RuleState.NO_GO, RuleState.ERROR, RuleState.CONDITIONAL, RuleState.UNPROVEN]
+    missed = [rule for rule in rules if rule.state in EFFECTS[rule.severity]]
     missed.sort(key=lambda rule: (order.index(rule.state), float("-inf") if rule.margin is None else rule.margin))
-    return [
-        Cause(Verdict.CONDITIONAL if rule.state is RuleState.CONDITIONAL else Verdict.NO_GO, "rule", _rule(rule))
-        for rule in missed
-    ]
+    return [Cause(EFFECTS[rule.severity][rule.state], "rule", _rule(rule)) for rule in missed]
 
 
 def _rule(rule: RuleResult) -> str:
@@ -103,22 +160,28 @@ def _rule(rule: RuleResult) -> str:
         return f"Rule {rule.text} could not be evaluated: {_sentence(rule.detail)}"
     if rule.value is None:
         return f"Rule {rule.text} is missed: {_sentence(rule.detail)}"
+    value, limit = figures.figure(rule.value, rule.kind), figures.figure(rule.limit, rule.kind)
+    if rule.state is RuleState.UNPROVEN:
+        needs = f": it needs about {duration(rule.needs)} more" if rule.needs else ""
+        return f"Rule {rule.text} holds with {value} from {rule.n:,} samples, which don't prove it{needs}."
     if rule.margin is None:
         by = "outside"
     elif rule.margin == 0:
         by = "on, and so not within,"
     else:
         by = f"{share(-rule.margin)} {'short of' if rule.comparison.startswith('>') else 'over'}"
-    value, limit = figures.figure(rule.value, rule.kind), figures.figure(rule.limit, rule.kind)
     return f"Rule {rule.text} is missed: {value} from {rule.n:,} samples, {by} its limit of {limit}."
 
 
 def _all_holds(rules: Sequence[RuleResult], findings: Sequence[Finding], operations: int) -> str:
-    held = f"All {len(rules)} rules and all {len(findings)} checks of the data hold over {operations:,} operations"
-    margins = [(rule.margin, place) for place, rule in enumerate(rules) if rule.margin is not None]
+    passed = [rule for rule in rules if rule.state is RuleState.PASS]
+    # Those that block nothing need not hold.
+    count = f"All {len(rules)} rules" if len(passed) == len(rules) else f"{len(passed)} of {len(rules)} rules"
+    held = f"{count} and all {len(findings)} checks of the data hold over {operations:,} operations"
+    margins = [(rule.margin, place) for place, rule in enumerate(passed) if rule.margin is not None]
     if not margins:
         return f"{held}."
-    closest = rules[min(margins)[1]]
+    closest = passed[min(margins)[1]]
     value, limit = figures.figure(closest.value, closest.kind), figures.figure(closest.limit, closest.kind)
     return f"{held}; closest to its limit is {closest.text}, with {value} against {limit}."
 

@@ -1,60 +1,108 @@
-"""A rule passes only if it measured something and the measured value is within its limit."""
+"""A rule passes only if it measured something, and what it measured is within its limit, and surely so."""
 
+import math
 from dataclasses import dataclass
 from decimal import Decimal
 
-import numpy as np
-
-from harness import units
-from harness.rules import Rule
+from harness.rules import BLOCKER, MAJOR, Rule
+from harness.units import duration
 from harness.verdict import RuleState
-from reports import phases
-from reports.measure import Mask, Unmeasurable, covered, measure, planned, seconds
-from reports.phases import Stretch
-from reports.samples import Samples
+from reports import limits, measure, values, windows
+from reports.baseline import NotComparedError
+from reports.capacity import capacity
+from reports.evidence import Evidence
+from reports.measure import Measured
+from reports.recovery import recovery_time
+from reports.scope import Mask, Unmeasurable, covered, seconds
 
-NO_GO_FACTOR = Decimal("1.5")
+NO_GO_FACTOR = {MAJOR: Decimal(2)}
 """A value of more than this times its limit (or less than the limit by more than this) is NO-GO, else CONDITIONAL."""
+BLOCKER_FACTOR = Decimal("1.5")
+
+LEAST_LONGER = 1.1
+"""What is not proven needs a run at least so many times as long, however little is missing."""
+
+SMOKE = "smoke"
+"""The profile that is too short to prove anything, and is not asked to."""
 
 
 @dataclass(frozen=True)
 class RuleResult:
     """What a rule found."""
 
+    id: str
     text: str
+    measures: str
+    severity: str
     state: RuleState
     value: float | None
     """In the rule's base unit; None if there is none (ERROR) or it is infinite: most were never completed."""
+    interval: tuple[float | None, float | None] | None
+    """Where the value is with 95 % confidence; an end is None if the run is too short for it. None: it is counted."""
     limit: float | None
     """Likewise, a number even if the rule states a share of something."""
     kind: str
     comparison: str
     margin: float | None
     """Which share of the limit is left, negative if it is exceeded; None where there is no such share."""
+    overshoot: float | None
+    """Value / limit − 1, or for ≥ limit / value − 1: negative within the limit; None where it is no number."""
     n: int
     """How many things were measured."""
+    n_eff: float | None
+    """How many independent ones they are worth."""
+    needs: float | None
+    """How many seconds longer what the rule covers would have to be to prove it; None if it is proven, or can't be."""
     detail: str
 
 
-def evaluate(rule: Rule, samples: Samples) -> RuleResult:
-    """What `rule` says of `samples`: ERROR, never PASS, if there is nothing to measure."""
-    n, value, limit = 0, None, None
+def evaluate(rule: Rule, evidence: Evidence) -> RuleResult:
+    """What `rule` says of a run: ERROR, never PASS, if there is nothing to measure."""
     try:
-        stages = covered(rule, samples)
-        measured, n, detail = measure(rule, samples, stages)
-        value = measured if np.isfinite(measured) else None
-        limit, basis = _limit(rule, samples, stages)
-        detail = "; ".join(part for part in (basis, detail) if part)
-        state = judge(measured, rule.comparison, limit)
+        stages = covered(rule, evidence.samples)
     except Unmeasurable as reason:
-        state, detail = RuleState.ERROR, str(reason)
-    margin = None
-    if value is not None and limit is not None and limit > 0 and rule.comparison != "==":
-        margin = (value - limit if rule.comparison.startswith(">") else limit - value) / limit
-    return RuleResult(rule.text, state, value, limit, rule.kind, rule.comparison, margin, n, detail)
+        return _result(rule, RuleState.ERROR, None, None, str(reason))
+    return _evaluate(rule, evidence, stages)
 
 
-def judge(value: float, comparison: str, limit: float) -> RuleState:
+def _evaluate(rule: Rule, evidence: Evidence, stages: Mask) -> RuleResult:
+    """What it says of these stages."""
+    measured: Measured | None = None
+    try:
+        measured = _measure(rule, evidence, stages)
+        limit, basis = limits.limit(rule, evidence.samples, stages, evidence.baseline)
+    except Unmeasurable as reason:
+        return _result(rule, RuleState.ERROR, measured, None, str(reason))
+    except NotComparedError as reason:
+        return _result(rule, RuleState.NOT_COMPARED, measured, None, str(reason))
+    state = judge(measured.value, rule.comparison, limit, rule.severity)
+    notes, needs, interval = [basis, measured.detail], None, measured.interval
+    if interval is not None and evidence.samples.scenario.profile != SMOKE and rule.comparison != "==":
+        bound = interval.high if rule.upper else interval.low
+        reached = judge(bound, rule.comparison, limit, rule.severity)
+        if state is RuleState.PASS and reached is not RuleState.PASS:
+            state = RuleState.UNPROVEN
+            longer = max(interval.longer(limit), LEAST_LONGER) - 1
+            needs = longer * seconds(evidence.samples, stages) if longer < math.inf else None
+            notes.append(f"needs about {duration(needs)} more" if needs else "no length of a run would prove it")
+        elif state is RuleState.CONDITIONAL and reached is RuleState.NO_GO:
+            notes.append("it may be NO-GO: the interval reaches as far")
+    return _result(rule, state, measured, limit, "; ".join(note for note in notes if note), needs)
+
+
+def _measure(rule: Rule, evidence: Evidence, stages: Mask) -> Measured:
+    if rule.window is not None:
+        return windows.measure(rule, rule.window, evidence.samples, stages)
+    if rule.metric == "recovery_time":
+        return recovery_time(evidence.samples, stages)
+    if rule.metric == "capacity":
+        return capacity(evidence.samples, stages, lambda other, step: _evaluate(other, evidence, step).state)
+    if rule.metric in values.METRICS:
+        return values.METRICS[rule.metric](rule, evidence, stages)
+    return measure.measure(rule, evidence.samples, stages)
+
+
+def judge(value: float, comparison: str, limit: float, severity: str = BLOCKER) -> RuleState:
     """The state of a rule whose `value` is to be `comparison` to `limit`: in decimals, as people write numbers."""
     measured, allowed = Decimal(repr(value)), Decimal(repr(limit))
     holds = {
@@ -69,58 +117,42 @@ def judge(value: float, comparison: str, limit: float) -> RuleState:
     if comparison == "==" or allowed <= 0:
         return RuleState.NO_GO
     high, low = (allowed, measured) if comparison.startswith(">") else (measured, allowed)
-    return RuleState.NO_GO if high > NO_GO_FACTOR * low else RuleState.CONDITIONAL
+    return RuleState.NO_GO if high > NO_GO_FACTOR.get(severity, BLOCKER_FACTOR) * low else RuleState.CONDITIONAL
 
 
-def _limit(rule: Rule, samples: Samples, stages: Mask) -> tuple[float, str]:
-    """The limit as a number, and what it is a share of."""
-    if rule.of is None:
-        return rule.limit, ""
-    if rule.of == "offered":
-        reference, times = planned(samples, stages) / seconds(samples, stages), _share_of_mix(rule, samples)
-        basis = f"{units.rate(reference * times)} were offered"
-    else:
-        phase, reference, times = _linear(rule, samples, stages)
-        basis = f"linear is {times:g} × the {units.rate(reference)} of {phase}"
-    if reference * times <= 0:
-        raise Unmeasurable(f"its limit is a share of the {rule.of} rate, which is 0")
-    return float(Decimal(repr(rule.limit)) * Decimal(repr(reference)) * Decimal(repr(times))), basis
+def _result(
+    rule: Rule,
+    state: RuleState,
+    measured: Measured | None,
+    limit: float | None,
+    detail: str,
+    needs: float | None = None,
+) -> RuleResult:
+    value = measured.value if measured and math.isfinite(measured.value) else None
+    interval = measured.interval if measured else None
+    margin = overshoot = None
+    if value is not None and limit is not None and limit > 0 and rule.comparison != "==":
+        margin = (limit - value if rule.upper else value - limit) / limit
+        overshoot = value / limit - 1 if rule.upper else limit / value - 1 if value > 0 else None
+    return RuleResult(
+        id=rule.id or rule.text,
+        text=rule.text,
+        measures=rule.measures,
+        severity=rule.severity,
+        state=state,
+        value=value,
+        interval=(_finite(interval.low), _finite(interval.high)) if interval else None,
+        limit=limit,
+        kind=rule.kind,
+        comparison=rule.comparison,
+        margin=margin,
+        overshoot=overshoot,
+        n=measured.n if measured else 0,
+        n_eff=interval.n_eff if interval else None,
+        needs=needs,
+        detail=detail,
+    )
 
 
-def _share_of_mix(rule: Rule, samples: Samples) -> float:
-    """The share of the arrivals that are of the kinds which the rule selects."""
-    mix = samples.scenario.mix
-    chosen = set(mix)
-    for selector in rule.selectors:
-        if selector.key == "op":
-            chosen &= {kind for kind in mix if (kind == selector.value) != selector.negated}
-    return sum(mix[kind] for kind in chosen) / sum(mix.values())
-
-
-def _linear(rule: Rule, samples: Samples, stages: Mask) -> tuple[str, float, float]:
-    """The phase with the fewest workers that is offered as much for each; its rate; how many times its workers."""
-    stretches = samples.stretches
-    own = {stretch.phase for stretch, selected in zip(stretches, stages, strict=True) if selected}
-    if len(own) != 1:
-        raise Unmeasurable("'of linear' compares one phase with another: the rule must select one")
-    phase = own.pop()
-    offers = {name: offer for name in phases.names(stretches) if (offer := _offer(stretches, name))}
-    if phase not in offers:
-        raise Unmeasurable(f"the phase {phase!r} has no load, or no one number of workers")
-    workers, each = offers[phase]
-    same = {name: offer[0] for name, offer in offers.items() if abs(offer[1] / each - 1) < 1e-9}
-    reference = min(same, key=lambda name: same[name])
-    if same[reference] == workers:
-        raise Unmeasurable(f"no phase with fewer workers is offered as much for each of them as {phase!r}")
-    rate = measure(rule, samples, np.array([stretch.phase == reference for stretch in stretches])).value
-    return reference, rate, workers / same[reference]
-
-
-def _offer(stretches: tuple[Stretch, ...], phase: str) -> tuple[int, float] | None:
-    """The workers of a phase, and the arrivals a second for each of them."""
-    own = [stretch for stretch in stretches if stretch.phase == phase and stretch.loads]
-    workers = {stretch.workers for stretch in own}
-    count = workers.pop() if len(workers) == 1 else None
-    if not count:
-        return None
-    return count, sum(stretch.arrivals for stretch in own) / sum(stretch.seconds for stretch in own) / count
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -9,7 +9,9 @@ from harness import check, effects, journal
 from harness.check import Finding
 from harness.errors import JournalError, RunError
 from harness.run import Run
+from reports.baseline import Baseline, baseline
 from reports.samples import Samples, samples
+from reports.saturation import Line, lines
 
 HealthLines = list[dict[str, Any]]
 
@@ -23,6 +25,9 @@ class Process:
     began: int | None
     """ns on its own clock; None if the load never began."""
     arrivals: int
+    system: str
+    scenario: str
+    """What its journal says that it put on."""
     health: HealthLines
 
 
@@ -37,6 +42,9 @@ class Evidence:
     """What the load said at its end; None if it did not come to it."""
     findings: tuple[Finding, ...] | None
     """What the checks found; None if they have not been run."""
+    monitor: list[Line]
+    """What was seen of target, database and machine, a line a second; empty if nobody looked."""
+    baseline: Baseline
 
 
 def gather(folder: Path) -> Evidence:
@@ -52,16 +60,21 @@ def gather(folder: Path) -> Evidence:
             closed=one.closed,
             began=one.header.get("began"),
             arrivals=int(one.header.get("arrivals", 0)),
+            system=str(one.header.get("system")),
+            scenario=str(one.header.get("scenario")),
             health=_health(run.folder / f"health-{one.header['worker']}.jsonl"),
         )
         for one in journals
     )
+    aborted = run.facts.get("aborted")
     return Evidence(
         run=run,
-        samples=samples(run.scenario, journals, effects.read(run.folder)),
+        samples=samples(run.scenario, journals, effects.read(run.folder), aborted["at"] if aborted else None),
         processes=processes,
         load=run.read("load.json") if (run.folder / "load.json").exists() else None,
         findings=_findings(run),
+        monitor=lines(run.folder),
+        baseline=baseline(run),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from harness import units
-from harness.rules import COUNT, DURATION, RATE, SHARE
+from harness.rules import COUNT, DURATION, NUMBER, RATE, SHARE
 
 SYMBOLS = {
     "GO": "✓",
@@ -14,11 +14,14 @@ SYMBOLS = {
     "NO-GO": "✗",
     "INVALID": "?",
     "PASS": "✓",
+    "UNPROVEN": "!",
     "ERROR": "?",
+    "NOT COMPARED": "–",
     "HOLDS": "✓",
     "VIOLATED": "✗",
     "UNDECIDED": "?",
     "ok": "✓",
+    "warning": "!",
     "broken": "✗",
 }
 """What stands beside each word of a state, so that no state is told by its colour alone."""
@@ -28,6 +31,7 @@ _FORMATS: dict[str, Callable[[float], str]] = {
     SHARE: units.share,
     RATE: units.rate,
     COUNT: "{:,.0f}".format,
+    NUMBER: "{:,.4g}".format,
 }
 
 
@@ -38,7 +42,7 @@ def figure(value: float | None, kind: str) -> str:
 
 def measured(rule: dict[str, Any]) -> str:
     """What a rule of verdict.json measured; "never" for what is infinitely late."""
-    if rule["value"] is None and rule["state"] != "ERROR":
+    if rule["value"] is None and rule["state"] not in ("ERROR", "NOT COMPARED"):
         return "never"
     return figure(rule["value"], rule["kind"])
 
@@ -58,6 +62,14 @@ def margin(rule: dict[str, Any]) -> str:
     if left > 0:
         return f"{units.share(left)} {'above' if rule['comparison'].startswith('>') else 'left'}"
     return f"{units.share(-left)} {'short' if rule['comparison'].startswith('>') else 'over'}"
+
+
+def interval(rule: dict[str, Any]) -> str:
+    """Where the value is with 95 % confidence; ? is an end that the run is too short for, – stands for a count."""
+    if rule["interval"] is None:
+        return "–"
+    low, high = ("?" if end is None else figure(end, rule["kind"]) for end in rule["interval"])
+    return f"{low} … {high}"
 
 
 def printable(text: str) -> str:

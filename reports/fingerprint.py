@@ -16,6 +16,7 @@ SAME = (
     "scenario",
     "profile",
     "seconds",
+    "plan",
 )
 """What must be equal, by its place in verdict.json's `run`."""
 

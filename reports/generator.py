@@ -6,18 +6,28 @@ from itertools import pairwise
 import numpy as np
 
 from harness.outcomes import Failure
+from harness.plan import Scenario
+from harness.rules import DURATION
 from harness.units import duration, share
 from reports.evidence import Evidence, HealthLines, Process
 from reports.statistics import percentile
 from systems import ids
 
-OK, BROKEN = "ok", "broken"
+OK, WARNING, BROKEN = "ok", "warning", "broken"
+"""A hard condition is broken: the run is INVALID. A soft one is only warned of: it is CONDITIONAL at best."""
 
 SILENCE_S = 3.0
 """For how long a load process may have said nothing of its health; it speaks once a second."""
 
+LOOP_LAG_S = 0.010
+"""How late the loop may be at the 99th percentile, where the plan does not say it, …"""
+LOOP_LAG_SHARE = 0.05
+"""… and as a share of the tightest limit on a time."""
+
 CPU_SHARE, CPU_WINDOW = 0.80, 5
 """The greatest share of a core that a load process may need, over this many seconds."""
+CPU_WARNING = 0.70
+"""From which share on is warned of it."""
 
 LITTLE = 0.05
 """By how much the operations seen in flight may differ from those that the journal has."""
@@ -56,24 +66,36 @@ def _within(process: Process, seconds: float) -> HealthLines:
 
 
 def _kept_up(evidence: Evidence) -> ValidityResult:
-    limits = evidence.samples.scenario.validity
-    seconds = evidence.samples.scenario.seconds
-    found = [_loop(process, seconds) for process in evidence.processes]
+    scenario = evidence.samples.scenario
+    lag, gap = _most_lag(scenario), scenario.validity.loop_gap
+    found = [_loop(process, evidence.samples.seconds) for process in evidence.processes]
     silent = [text for text, _, _ in found if text]
     frame = evidence.samples.frame
     # The ticks count from the load's first whole second on; an operation begun late for a free user tells of it all.
     own = (frame["lag_s"] - frame["waited_s"])[~frame["partner"]]
     p99 = max((p99 for _, p99, _ in found), default=0.0)
     longest = max([longest for _, _, longest in found] + [float(own.max()) if len(own) else 0.0])
-    kept_up = not silent and p99 <= limits.loop_lag and longest <= limits.loop_gap
+    kept_up = not silent and p99 <= lag and longest <= gap
     return ValidityResult(
         "V2",
         "The generator's own loop kept time",
         OK if kept_up else BROKEN,
         "; ".join(silent) or f"the loop was {duration(p99)} late at p99 and {duration(longest)} at most",
-        f"{duration(limits.loop_lag)} and {duration(limits.loop_gap)}",
+        f"{duration(lag)} and {duration(gap)}",
         "The generator was busy or starved, so its times are not the target's: give it a free core, or less load.",
     )
+
+
+def _most_lag(scenario: Scenario) -> float:
+    """How late the loop may be at p99: as the plan says, or so little that no limit on a time is decided by it."""
+    if scenario.validity.loop_lag is not None:
+        return scenario.validity.loop_lag
+    limits = [rule.limit for rule in scenario.rules if rule.metric in TIMES and rule.kind == DURATION and not rule.of]
+    return min([LOOP_LAG_S, *(LOOP_LAG_SHARE * limit for limit in limits if limit > 0)])
+
+
+TIMES = ("response_time", "service_time")
+"""The times that a late loop makes longer."""
 
 
 def _loop(process: Process, seconds: float) -> tuple[str, float, float]:
@@ -94,7 +116,7 @@ def _loop(process: Process, seconds: float) -> tuple[str, float, float]:
 
 
 def _cpu(evidence: Evidence) -> ValidityResult:
-    seconds = evidence.samples.scenario.seconds
+    seconds = evidence.samples.seconds
     busiest = -1.0
     for process in evidence.processes:
         used = np.array([line["cpu"] for line in _within(process, seconds)])
@@ -104,11 +126,11 @@ def _cpu(evidence: Evidence) -> ValidityResult:
     return ValidityResult(
         "V3",
         "The generator had processor time to spare",
-        OK if 0 <= busiest <= CPU_SHARE else BROKEN,
+        BROKEN if not 0 <= busiest <= CPU_SHARE else WARNING if busiest > CPU_WARNING else OK,
         f"the busiest load process used {share(busiest)} of a core over {CPU_WINDOW} s"
         if busiest >= 0
         else "unknown, as there is no health",
-        f"at most {share(CPU_SHARE)}",
+        f"at most {share(CPU_SHARE)}, better {share(CPU_WARNING)}",
         "Share the load among more processes (PROCESSES=n), on cores of their own.",
     )
 
@@ -137,7 +159,7 @@ def _little(evidence: Evidence) -> ValidityResult:
 
 def _in_flight(evidence: Evidence, process: Process) -> tuple[int, int, int]:
     """The operations in flight summed over all looks, by the gauge and by the journal; and how many looks."""
-    within = _within(process, evidence.samples.scenario.seconds)
+    within = _within(process, evidence.samples.seconds)
     began = process.began or 0
     looks = np.array([at for line in within for at in line["ticks"]], np.int64)
     frame = evidence.samples.frame

@@ -17,6 +17,7 @@ from reports.series import Series
 TEMPLATES = Path(__file__).parent / "templates"
 
 _CHECKS_FIRST = ("VIOLATED", "UNDECIDED", "HOLDS")
+_CONDITIONS_FIRST = ("broken", "warning", "ok")
 
 
 def render(verdict: dict[str, Any], series: Series) -> str:
@@ -49,7 +50,7 @@ def render(verdict: dict[str, Any], series: Series) -> str:
             for rule in verdict["rules"]
         ],
         checks=sorted(verdict["checks"], key=lambda check: _CHECKS_FIRST.index(check["state"])),
-        validity=sorted(verdict["validity"], key=lambda one: one["state"] != "broken"),
+        validity=sorted(verdict["validity"], key=lambda one: _CONDITIONS_FIRST.index(one["state"])),
         charts=_charts(series, [(one["phase"], one["begin"], one["end"]) for one in verdict["timeline"]]),
         series=series,
         command=shlex.join(run["command"] or []),

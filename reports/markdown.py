@@ -22,7 +22,7 @@ def render(verdict: dict[str, Any]) -> str:
         *[f"*{text(note)}*" for note in verdict["notes"]],
         f"By its rules alone it would be {verdict['would_be']}." if verdict["would_be"] else "",
         _causes(verdict["causes"]),
-        table(["rule", "state", "measured", "limit", "margin", "n"], map(_rule, verdict["rules"])),
+        table(["rule", "state", "measured", "95 % interval", "limit", "margin", "n"], map(_rule, verdict["rules"])),
         table(["check", "state", "witnesses", "compared"], map(_check, verdict["checks"])),
         table(["validity", "state", "found", "needed"], map(_condition, verdict["validity"])),
         table(["operation", "count", "errors", "p50", "p95", "p99", "max"], map(_operation, verdict["operations"])),
@@ -32,8 +32,9 @@ def render(verdict: dict[str, Any]) -> str:
 
 
 def _rule(rule: dict[str, Any]) -> list[str]:
-    limit = text(figures.limit(rule))
-    return [code(rule["text"]), state(rule), figures.measured(rule), limit, figures.margin(rule), f"{rule['n']:,}"]
+    said = state(rule) + ("" if rule["severity"] == "blocker" else f" ({rule['severity']})")
+    found = [figures.measured(rule), figures.interval(rule), text(figures.limit(rule)), figures.margin(rule)]
+    return [code(rule["text"]), said, *found, f"{rule['n']:,}"]
 
 
 def _check(check: dict[str, Any]) -> list[str]:

@@ -6,18 +6,22 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from harness.rules import DURATION, SHARE, WARM_UP, Rule
+from harness.rules import COUNT, DURATION, RATE, Rule
+from reports import confidence
+from reports.confidence import BATCHES, Interval
 from reports.samples import Samples
-from reports.statistics import percentile
+from reports.scope import Mask, Scope, Unmeasurable, dropped, exposed, planned, scope, seconds, within
+from reports.statistics import rank
 
-Mask = npt.NDArray[np.bool_]
+Values = npt.NDArray[Any]
 
 COLUMNS = {"response_time": "response_s", "service_time": "service_s", "lag": "lag_s"}
 """The durations that an operation has of its own."""
 
+NOTHING = "nothing to measure: no operation of this kind and phase"
 
-class Unmeasurable(Exception):
-    """Why a rule can't be evaluated."""
+SATISFIED, TOLERATED, TOLERABLE = 1.0, 0.5, 4.0
+"""An Apdex counts who was served within T whole, who was within four times T half, and who got an error not at all."""
 
 
 class Measured(NamedTuple):
@@ -26,151 +30,168 @@ class Measured(NamedTuple):
     value: float
     n: int
     detail: str
+    interval: Interval | None = None
+    """None for what is counted, not sampled: it is what it is."""
 
 
-class Scope(NamedTuple):
-    """What a rule selects: stages of the plan, operations of a kind, and those of them that these stages planned."""
+class Found(NamedTuple):
+    """What a rule's metric is of each of its operations, in the order of time."""
 
-    stages: Mask
-    of_kind: Mask
-    operations: Mask
-
-
-def covered(rule: Rule, samples: Samples) -> Mask:
-    """Which stages the rule covers: those of the phase that it names, or else all that offer load but the warm-up."""
-    named = {s.value for s in rule.selectors if s.key == "phase" and not s.negated}
-    without = {s.value for s in rule.selectors if s.key == "phase" and s.negated}
-    stages = [
-        (named == {s.phase} if named else s.loads and s.phase != WARM_UP) and s.phase not in without
-        for s in samples.stretches
-    ]
-    if not any(stages):
-        raise Unmeasurable("no phase of this profile is one that the rule covers")
-    return np.array(stages)
+    values: Values
+    """A duration, or a share: of an Apdex, and 1 for each that is counted, else 0."""
+    moments: Values
+    """When each was planned, or ended, for what counts the ends."""
+    detail: str
 
 
 def measure(rule: Rule, samples: Samples, stages: Mask) -> Measured:
-    """The value of the rule's metric in `stages`."""
-    of_kind = _of_kind(rule, samples)
-    scope = Scope(stages, of_kind, of_kind & stages[samples.frame["stage"].to_numpy()])
+    """The value of the rule's metric in `stages`, of a metric that is measured operation by operation."""
+    if rule.metric == "dropped":
+        return _dropped(rule, samples, stages)
+    found = each(rule, samples, scope(rule, samples, stages))
+    if not len(found.values):
+        raise Unmeasurable(NOTHING)
     if rule.kind == DURATION:
-        return _duration(rule, samples, scope)
-    count, n, detail = _COUNTS[rule.metric](samples, scope)
-    if n == 0:
-        raise Unmeasurable("nothing to measure: no operation of this kind and phase")
-    if rule.aggregate == "rate":
-        return Measured(count / seconds(samples, stages), n, detail)
-    return Measured(count / n if rule.kind == SHARE else float(count), n, detail)
+        return _duration(rule, found)
+    if rule.kind == RATE:
+        return _rate(rule, found, samples, stages)
+    if rule.kind == COUNT:
+        return Measured(float(found.values.sum()), len(found.values), found.detail)
+    value = float(found.values.mean())
+    return Measured(value, len(found.values), found.detail, confidence.share(found.values))
 
 
-def seconds(samples: Samples, stages: Mask) -> float:
-    """How long these stages were."""
-    return sum(s.seconds for s, own in zip(samples.stretches, stages, strict=True) if own)
+def each(rule: Rule, samples: Samples, scope: Scope) -> Found:
+    """What the rule's metric is of each operation in `scope`."""
+    found = _EACH.get(rule.metric, _time)(rule, samples, scope)
+    if np.any(found.moments[1:] < found.moments[:-1]):
+        order = np.argsort(found.moments, kind="stable")
+        return Found(found.values[order], found.moments[order], found.detail)
+    return found
 
 
-def planned(samples: Samples, stages: Mask) -> float:
-    """How many arrivals they offered."""
-    return sum(s.arrivals for s, own in zip(samples.stretches, stages, strict=True) if own)
+def _time(rule: Rule, samples: Samples, scope: Scope) -> Found:
+    """Durations; an operation that never ended has none, and is an error instead."""
+    frame = samples.frame
+    times, moments = frame[COLUMNS[rule.metric]].to_numpy()[scope.counted], frame["sched"].to_numpy()[scope.counted]
+    if rule.target is not None:
+        served = frame["ok"].to_numpy()[scope.counted]
+        scores = np.where(times <= rule.target, SATISFIED, np.where(times <= TOLERABLE * rule.target, TOLERATED, 0.0))
+        return Found(np.where(served, scores, 0.0), moments, "")
+    ended = ~np.isnan(times)
+    never = len(times) - int(ended.sum())
+    return Found(
+        times[ended], moments[ended], f"{never:,} that never ended are not in it; they are errors" * (never > 0)
+    )
 
 
-def dropped(samples: Samples, stages: Mask) -> int:
-    """How many arrivals of these stages were never begun."""
-    arrivals = stages[samples.frame["stage"].to_numpy()] & ~samples.frame["partner"].to_numpy()
-    missing = round(planned(samples, stages)) - int(arrivals.sum())
-    # An arrival on the edge of two phases may fall to either; a run that dropped none in all has dropped none in any.
-    return max(min(missing, samples.planned - samples.arrivals), 0)
+def _end_to_end(rule: Rule, samples: Samples, scope: Scope) -> Found:
+    stored, frame = _stored(samples, scope.among), samples.frame
+    times = (frame["completed"].to_numpy() - frame["committed"].to_numpy())[stored]
+    # An effect that was never completed is later than any that was; to leave it out would flatter the target.
+    times = np.where(np.isnan(times), np.inf, times)
+    never = int(np.isinf(times).sum())
+    return Found(
+        times, frame["sched"].to_numpy()[stored], f"{never:,} of {len(times):,} were never completed" * (never > 0)
+    )
 
 
-def _of_kind(rule: Rule, samples: Samples) -> Mask:
-    """The operations whose kind the rule selects, in whatever phase."""
-    kinds = samples.frame["kind"].cat
-    kept = np.ones(len(kinds.categories), bool)
-    for selector in rule.selectors:
-        if selector.key == "op":
-            kept &= (kinds.categories.to_numpy() == selector.value) != selector.negated
-    mask: Mask = kept[kinds.codes.to_numpy()]
-    return mask
-
-
-def _duration(rule: Rule, samples: Samples, scope: Scope) -> Measured:
-    if rule.metric in COLUMNS:
-        times = samples.frame[COLUMNS[rule.metric]].to_numpy()[scope.operations]
-        open_ = np.isnan(times)
-        times = times[~open_]
-        detail = f"{open_.sum():,} that never ended are not in it; they are errors" if open_.any() else ""
-    else:
-        stored = _stored(samples, scope)
-        times = (samples.frame["completed"].to_numpy() - samples.frame["committed"].to_numpy())[stored]
-        # An effect that was never completed is later than any that was; to leave it out would flatter the target.
-        times = np.where(np.isnan(times), np.inf, times)
-        never = np.isinf(times).sum()
-        detail = f"{never:,} of {len(times):,} were never completed" if never else ""
-    if not len(times):
-        raise Unmeasurable("nothing to measure: no operation of this kind and phase")
-    if rule.quantile is not None:
-        return Measured(percentile(times, rule.quantile), len(times), detail)
-    aggregates: dict[str, Callable[[Any], Any]] = {"mean": np.mean, "max": np.max, "min": np.min}
-    return Measured(float(aggregates[rule.aggregate](times)), len(times), detail)
-
-
-def _stored(samples: Samples, scope: Scope) -> Mask:
-    """The operations in scope that have an effect."""
+def _stored(samples: Samples, operations: Mask) -> Mask:
+    """Those of `operations` that have an effect."""
     if samples.effects is None:
         raise Unmeasurable("the effects in the database were not read (no effects.npy)")
-    stored: Mask = scope.operations & ~np.isnan(samples.frame["committed"].to_numpy())
+    stored: Mask = operations & ~np.isnan(samples.frame["committed"].to_numpy())
     return stored
 
 
-def _errors(samples: Samples, scope: Scope) -> tuple[int, int, str]:
-    wrong = scope.operations & ~samples.frame["ok"].to_numpy()
-    open_ = int((wrong & np.isnan(samples.frame["end"].to_numpy())).sum())
-    return int(wrong.sum()), int(scope.operations.sum()), f"{open_:,} of them never ended" if open_ else ""
+def _counted(samples: Samples, among: Mask, hits: Mask, detail: str = "") -> Found:
+    return Found(hits[among].astype(float), samples.frame["sched"].to_numpy()[among], detail)
 
 
-def _conflicts(samples: Samples, scope: Scope) -> tuple[int, int, str]:
-    conflict = scope.operations & (samples.frame["status"] == samples.scenario.contract["conflict"]).to_numpy()
-    return int(conflict.sum()), int(scope.operations.sum()), ""
+def _errors(rule: Rule, samples: Samples, scope: Scope) -> Found:
+    wrong = ~samples.frame["ok"].to_numpy() & scope.counted
+    never = int((wrong & np.isnan(samples.frame["end"].to_numpy())).sum())
+    return _counted(samples, scope.among, wrong, f"{never:,} of them never ended" * (never > 0))
 
 
-def _requests(samples: Samples, scope: Scope) -> tuple[int, int, str]:
-    arrivals = int((scope.operations & ~samples.frame["partner"].to_numpy()).sum())
-    return arrivals, arrivals, ""
+def _conflicts(rule: Rule, samples: Samples, scope: Scope) -> Found:
+    conflict = samples.scenario.contract.get("conflict")
+    return _counted(samples, scope.among, (samples.frame["status"] == conflict).to_numpy())
 
 
-def _goodput(samples: Samples, scope: Scope) -> tuple[int, int, str]:
-    arrivals = scope.operations & ~samples.frame["partner"].to_numpy()
-    return int((arrivals & samples.frame["ok"].to_numpy()).sum()), int(arrivals.sum()), ""
+def _requests(rule: Rule, samples: Samples, scope: Scope) -> Found:
+    arrivals = scope.among & ~samples.frame["partner"].to_numpy()
+    return _counted(samples, arrivals, arrivals)
 
 
-def _dropped(samples: Samples, scope: Scope) -> tuple[int, int, str]:
-    if not scope.of_kind.all():
-        raise Unmeasurable("an arrival that was never begun has no kind, so that the rule can't select one")
-    return dropped(samples, scope.stages), round(planned(samples, scope.stages)), ""
+def _goodput(rule: Rule, samples: Samples, scope: Scope) -> Found:
+    arrivals = scope.among & ~samples.frame["partner"].to_numpy()
+    return _counted(samples, arrivals, samples.frame["ok"].to_numpy() & scope.answers)
 
 
-def _delivered(samples: Samples, scope: Scope) -> tuple[int, int, str]:
-    stored = _stored(samples, scope)
-    completed = samples.frame["completed"].to_numpy()
-    during = np.zeros(len(completed), bool)
-    for stretch, own in zip(samples.stretches, scope.stages, strict=True):
-        if own:
-            during |= scope.of_kind & (completed >= stretch.begin) & (completed <= stretch.end)
-    return int(during.sum()), int((stored | during).sum()), ""
+def _throughput(rule: Rule, samples: Samples, scope: Scope) -> Found:
+    """Whatever ended in these stages, and whatever they began and did not end in them."""
+    end = samples.frame["end"].to_numpy()
+    during = scope.of_kind & within(samples, scope.stages, end)
+    among = during | scope.among
+    moments = np.where(np.isnan(end), np.inf, end)[among]
+    return Found((during & scope.answers)[among].astype(float), moments, "")
 
 
-def _backlog(samples: Samples, scope: Scope) -> tuple[int, int, str]:
-    stored = _stored(samples, scope)
+def _delivered(rule: Rule, samples: Samples, scope: Scope) -> Found:
+    stored, completed = _stored(samples, scope.among), samples.frame["completed"].to_numpy()
+    during = scope.of_kind & within(samples, scope.stages, completed)
+    among = stored | during
+    return Found(during[among].astype(float), np.where(np.isnan(completed), np.inf, completed)[among], "")
+
+
+def _backlog(rule: Rule, samples: Samples, scope: Scope) -> Found:
+    stored = _stored(samples, scope.among)
     deadlines = np.array([stretch.deadline for stretch in samples.stretches])[samples.frame["stage"].to_numpy()]
     in_time = samples.frame["completed"].to_numpy() <= deadlines  # not so for NaN: never completed
-    return int((stored & ~in_time).sum()), int(stored.sum()), ""
+    return _counted(samples, stored, ~in_time)
 
 
-_COUNTS: dict[str, Callable[[Samples, Scope], tuple[int, int, str]]] = {
+_EACH: dict[str, Callable[[Rule, Samples, Scope], Found]] = {
+    "end_to_end": _end_to_end,
     "errors": _errors,
     "conflicts": _conflicts,
     "requests": _requests,
     "goodput": _goodput,
-    "dropped": _dropped,
+    "throughput": _throughput,
     "delivered": _delivered,
     "backlog": _backlog,
 }
+
+
+def _dropped(rule: Rule, samples: Samples, stages: Mask) -> Measured:
+    missing, of = dropped(samples, stages), round(planned(samples, stages))
+    if not of:
+        raise Unmeasurable("nothing to measure: no arrival was planned in this phase")
+    return Measured(float(missing) if rule.kind == COUNT else missing / of, of, "")
+
+
+def _duration(rule: Rule, found: Found) -> Measured:
+    values, n = found.values, len(found.values)
+    if rule.quantile is None:
+        value = float(getattr(values, rule.aggregate)())
+        sampled = rule.aggregate == "mean" and np.isfinite(value)
+        return Measured(value, n, found.detail, confidence.mean(values) if sampled else None)
+    ordered = np.sort(values)
+    value = float(ordered[rank(rule.quantile, n)])
+    # The first and the last of all are what they are.
+    sampled = 0 < rule.quantile < 1
+    return Measured(value, n, found.detail, confidence.quantile(values, ordered, rule.quantile) if sampled else None)
+
+
+def _rate(rule: Rule, found: Found, samples: Samples, stages: Mask) -> Measured:
+    during, n = seconds(samples, stages), len(found.values)
+    value = float(found.values.sum()) / during
+    offered = samples.scenario.open and rule.metric in ("requests", "goodput")
+    if offered or rule.metric in ("errors", "conflicts"):
+        # How many there are is the plan's doing, and not by chance; how many of them count is.
+        return Measured(value, n, found.detail, confidence.scaled(confidence.share(found.values), n / during))
+    edges = exposed(samples, stages, BATCHES)
+    # An end on the edge of two stages that are not neighbours belongs to the one before.
+    place = np.clip(np.searchsorted(edges, found.moments[found.values > 0]) - 1, 0, BATCHES - 1)
+    return Measured(value, n, found.detail, confidence.rate(np.bincount(place, minlength=BATCHES), during))

@@ -7,8 +7,8 @@ import pandas as pd
 
 from harness.rules import WARM_UP
 from reports import phases
-from reports.measure import Mask, dropped, planned, seconds
 from reports.samples import Samples
+from reports.scope import Mask, dropped, planned, seconds
 from reports.statistics import percentiles
 
 Row = dict[str, Any]

@@ -1,7 +1,7 @@
 """Each stage of the plan has its seconds, its share of the arrivals, and the delivery workers that stood behind it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from harness.plan import Scenario
@@ -39,9 +39,14 @@ class Stretch:
         """Whether it offers any load: a pause does not."""
         return self.arrivals > 0 or self.users > 0
 
+    @property
+    def even(self) -> bool:
+        """Whether it offers the same load all the time."""
+        return self.loads and self.start_rate == self.end_rate
 
-def stretches(scenario: Scenario) -> tuple[Stretch, ...]:
-    """The stages of `scenario` in order."""
+
+def stretches(scenario: Scenario, until: float | None = None) -> tuple[Stretch, ...]:
+    """The stages of `scenario` in order; of a load that was ended at second `until`, those before it."""
     begins, at = [], 0.0
     for stage in scenario.stages:
         begins.append(at)
@@ -54,7 +59,16 @@ def stretches(scenario: Scenario) -> tuple[Stretch, ...]:
         deadline = next((b for s, b in later if s.phase != stage.phase and s.start_rate + s.end_rate + s.users > 0), at)
         end = round(begin + stage.seconds, 9)
         found.append(Stretch(stage.phase, begin, end, stage.start_rate, stage.end_rate, workers, deadline, stage.users))
-    return tuple(found)
+    return tuple(found if until is None else _before(found, until))
+
+
+def _before(found: Sequence[Stretch], until: float) -> list[Stretch]:
+    """What of the stages was before `until`: at least the first instant of the first one."""
+    kept = [stretch for stretch in found if stretch.begin < until] or [found[0]]
+    last = kept[-1]
+    end = min(max(until, last.begin + 1e-9), last.end)
+    slope = (last.end_rate - last.start_rate) / last.seconds
+    return [*kept[:-1], replace(last, end=end, end_rate=last.start_rate + slope * (end - last.begin))]
 
 
 def names(of: Sequence[Stretch]) -> list[str]:

@@ -2,58 +2,41 @@
 
 import dataclasses
 import math
-from datetime import UTC, datetime
 from typing import Any
 
 from harness.verdict import EXIT_CODES
 from reports import figures
+from reports.about import SCHEMA, about
 from reports.classes import classes
 from reports.decide import decide
-from reports.evaluate import evaluate
+from reports.evaluate import SMOKE, evaluate
 from reports.evidence import Evidence, Process
 from reports.failures import failures
 from reports.operations import by_phase, operations
 from reports.phases import bands
 from reports.rounds import rounds
-from reports.saturation import lines, saturation
+from reports.saturation import saturation
 from reports.spectrum import spectrum
+from reports.steady import steady
 from reports.validity import validity
-
-SCHEMA = 1
-"""The version of verdict.json; it grows with any change that a reader of the last one would stumble over."""
 
 VERDICT, REPORT, SUMMARY, JUNIT = "verdict.json", "report.html", "summary.md", "junit.xml"
 METRICS, TIMELINE, HLOG = "metrics.txt", "timeline.csv", "timeline.hlog"
 FILES = (VERDICT, REPORT, SUMMARY, JUNIT, METRICS, TIMELINE, HLOG)
-
-RUN_FACTS = (
-    "command",
-    "seed",
-    "interrupted",
-    "target",
-    "database",
-    "versions",
-    "host",
-    "git",
-    "seeding",
-    "load",
-    "scaling",
-    "scaling_failed",
-)
-"""What verdict.json repeats of run.json."""
 
 
 def record(evidence: Evidence) -> dict[str, Any]:
     """The verdict on `evidence` and everything that it rests on, as verdict.json holds it."""
     run, samples = evidence.run, evidence.samples
     scenario = samples.scenario
-    rules = [evaluate(rule, samples) for rule in scenario.rules]
-    conditions = validity(evidence, rules)
+    rules = [evaluate(rule, evidence) for rule in scenario.rules]
+    evens = steady(samples)
+    conditions = validity(evidence, rules, evens)
     target = run.facts.get("target") or {}
-    decision = decide(rules, evidence.findings, conditions, target, len(samples.frame))
+    decision = decide(rules, evidence.findings, conditions, run.facts, len(samples.frame))
     notes = []
-    if scenario.profile == "smoke":
-        notes.append("smoke: not a release verdict")
+    if scenario.profile == SMOKE:
+        notes.append("SMOKE: not a release verdict")
     if target.get("fault"):
         notes.append(f"the target ran with the fault {target['fault']} on purpose")
     facts: dict[str, Any] = {
@@ -64,18 +47,7 @@ def record(evidence: Evidence) -> dict[str, Any]:
         "causes": [dataclasses.asdict(cause) for cause in decision.causes],
         "would_be": decision.would_be,
         "notes": notes,
-        "run": {
-            "id": run.id,
-            "system": scenario.system,
-            "title": scenario.title,
-            "scenario": scenario.name,
-            "profile": scenario.profile,
-            "purpose": scenario.purpose,
-            "seconds": scenario.seconds,
-            "folder": run.folder.name,
-            "created": datetime.strptime(run.id[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC).isoformat(),
-            **{name: run.facts.get(name) for name in RUN_FACTS},
-        },
+        "run": about(run),
         "totals": {
             "planned": samples.planned,
             "operations": len(samples.frame),
@@ -86,6 +58,7 @@ def record(evidence: Evidence) -> dict[str, Any]:
         "rules": [dataclasses.asdict(rule) for rule in rules],
         "checks": [finding.as_json() for finding in evidence.findings or ()],
         "validity": [dataclasses.asdict(condition) for condition in conditions],
+        "steady": [dataclasses.asdict(even) for even in evens],
         "operations": operations(samples),
         "classes": classes(samples),
         "rounds": rounds(samples),
@@ -105,7 +78,7 @@ def _saturation(evidence: Evidence) -> dict[str, Any]:
     """What ran out first, as the monitor saw it; times of all processes are on one clock."""
     began = next((process.began for process in evidence.processes if process.began is not None), 0)
     cores = (evidence.run.facts.get("host") or {}).get("cores") or 1
-    return saturation(lines(evidence.run.folder), began, evidence.samples.scenario.seconds, cores)
+    return saturation(evidence.monitor, began, evidence.samples.seconds, cores)
 
 
 def _generator(process: Process) -> dict[str, Any]:

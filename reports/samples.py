@@ -13,6 +13,7 @@ from harness.journal import PARTNER, Journaled
 from harness.outcomes import Failure, Outcome
 from harness.plan import Scenario
 from reports.phases import Stretch, stretches
+from systems import ids
 
 OUTCOMES = [outcome.name for outcome in Outcome]
 FAILURES = [failure.name for failure in Failure]
@@ -26,6 +27,7 @@ class Samples:
     op; kind; stage (index into `stretches`); sched, start, end (NaN: open); outcome (OPEN: open);
     ok (the outcome is one that the kind expects); response_s, service_s (NaN: open); lag_s; waited_s;
     status; failure; partner (the second half of a race, not an arrival of the plan);
+    worker (the load process), user (its number there);
     committed, completed (of its effect; NaN: none, never).
     """
 
@@ -38,17 +40,33 @@ class Samples:
     """How many effects the database held; None if nobody looked."""
 
     @property
+    def seconds(self) -> float:
+        """How long the load lasted: as planned, or until a rule ended it."""
+        return self.stretches[-1].end
+
+    @property
     def arrivals(self) -> int:
         """How many of the planned arrivals were begun."""
         return len(self.frame) - int(self.frame["partner"].sum())
 
 
-def samples(scenario: Scenario, journals: Sequence[Journaled], effects: npt.NDArray[np.void] | None) -> Samples:
-    """The operations of `journals`, each with its effect; JournalError if a record can't be one of theirs."""
-    stages = stretches(scenario)
+def samples(
+    scenario: Scenario,
+    journals: Sequence[Journaled],
+    effects: npt.NDArray[np.void] | None,
+    until: float | None = None,
+) -> Samples:
+    """The operations of `journals`, each with its effect; JournalError if a record can't be one of theirs.
+
+    `until` is the second of the plan at which a rule ended the load, if one did.
+    """
     records = np.concatenate([journal.records for journal in journals])
     sizes = [len(journal.records) for journal in journals]
     began = np.repeat([_began(journal) for journal in journals], sizes)
+    if until is not None:
+        # What was begun until all load processes had heard of it belongs to the load, too.
+        until = max(until, float((records["sched"] - began).max(initial=0)) / 1e9)
+    stages = stretches(scenario, until)
     kinds = list(scenario.mix)
     for journal in journals:
         kinds += [name for name in journal.header["kinds"] if name not in kinds]
@@ -78,6 +96,8 @@ def samples(scenario: Scenario, journals: Sequence[Journaled], effects: npt.NDAr
         "status": records["status"],
         "failure": pd.Categorical.from_codes(_known(records["failure"], len(FAILURES)), pd.Index(FAILURES)),
         "partner": (records["flags"] & PARTNER) > 0,
+        "worker": (ops >> ids.COUNT_BITS).astype(np.int32),
+        "user": records["user"],
         **_effects(ops, effects, _began(journals[0])),
     }
     planned = sum(int(journal.header.get("arrivals", 0)) for journal in journals)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from reports.phases import arrivals_until
 from reports.samples import Samples
-from reports.statistics import rank
+from reports.statistics import binned
 
 MOST_STEPS = 600
 WIDTHS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600, 14_400, 86_400)
@@ -39,7 +39,7 @@ def series(samples: Samples) -> Series:
     """The course of the load until its last operation ended."""
     frame = samples.frame
     sched, start, end = (frame[name].to_numpy() for name in ("sched", "start", "end"))
-    over = max(samples.scenario.seconds, np.fmax(start, end).max(initial=0.0))
+    over = max(samples.seconds, np.fmax(start, end).max(initial=0.0))
     width = next((width for width in WIDTHS if over / width <= MOST_STEPS), WIDTHS[-1])
     steps = max(int(np.ceil(over / width)), 1)
     edges = [arrivals_until(samples.stretches, step * width) for step in range(steps + 1)]
@@ -66,13 +66,6 @@ def _steps(moments: npt.NDArray[np.float64], width: int, steps: int) -> npt.NDAr
 
 def _quantiles(sched: npt.NDArray[Any], response: npt.NDArray[Any], width: int, steps: int) -> list[Values]:
     ended = ~np.isnan(response)
-    step, response = _steps(sched[ended], width, steps), response[ended]
-    # One sort of one integer, step above nanoseconds, orders every step's responses at once.
-    keys = np.sort((step << 44) | np.clip(response * 1e9, 0, 2**44 - 1).astype(np.int64))
-    bounds = np.searchsorted(keys, np.arange(steps + 1) << 44)
-    values = (keys & (2**44 - 1)) / 1e9
-    found: list[Values] = []
-    for quantile in QUANTILES.values():
-        spans = pairwise(bounds.tolist())
-        found.append([float(values[a + rank(quantile, b - a)]) if b > a else None for a, b in spans])
-    return found
+    step = _steps(sched[ended], width, steps)
+    found = binned(response[ended], step, steps, list(QUANTILES.values()))
+    return [[None if np.isnan(value) else value for value in values.tolist()] for values in found]

@@ -28,7 +28,7 @@ class Line(NamedTuple):
 def bullet(value: float | None, limit: float | None, state: str, label: str) -> Markup:
     """A bar of `value` with a tick at `limit`, always in the middle, so that a column of them can be compared."""
     width, height = 120, 16
-    if limit is None or (value is None and state == "ERROR"):
+    if limit is None or (value is None and state in ("ERROR", "NOT COMPARED")):
         bar = ""
     else:
         full = 2 * limit if limit > 0 else 1.0
@@ -101,7 +101,7 @@ def key(style: str) -> Markup:
 
 
 def _class(state: str) -> str:
-    return f"is-{state.lower()}"
+    return f"is-{state.lower().replace(' ', '-')}"
 
 
 def _labels(bands: Sequence[Band], over: float) -> list[tuple[float, int]]:

@@ -24,6 +24,9 @@ _STYLES = {
     "HOLDS": "green",
     "ok": "green",
     "CONDITIONAL": "bold yellow",
+    "UNPROVEN": "bold yellow",
+    "warning": "bold yellow",
+    "NOT COMPARED": "dim",
     "NO-GO": "bold red",
     "VIOLATED": "bold red",
     "broken": "bold red",
@@ -109,7 +112,7 @@ def _rules(rules: Items, step: int) -> list[Text]:
                 lines += [Text.assemble(start, text), Text(" " * (state + width + 3) + tail)]
             else:
                 lines.append(Text.assemble(start, f"{text:<{width}}  ", tail))
-            if step < NO_DETAILS and rule["state"] == "ERROR":
+            if step < NO_DETAILS and rule["state"] in ("ERROR", "UNPROVEN", "NOT COMPARED"):
                 lines.append(Text(INDENT + _one_line(rule["detail"])))
     shared = [(rule["state"], f"{_one_line(rule['text'])}  {figures.measured(rule)}") for rule in together]
     return lines + _packed(shared, 4)
@@ -139,12 +142,17 @@ def _found(check: dict[str, Any]) -> str:
 
 
 def _validity(validity: Items, step: int) -> list[Text]:
-    broken = [one for one in validity if one["state"] == "broken"]
-    if not broken:
-        return [Text.assemble(_state("ok"), f" valid: all {len(validity)} conditions for the figures to count hold")]
-    if step >= NO_DETAILS:
-        return [Text.assemble(_state("broken"), f" {', '.join(one['id'] for one in broken)}")]
-    return [Text.assemble(_state("broken"), f" {one['id']}: {one['value']}; needed: {one['limit']}") for one in broken]
+    lines = []
+    for state in ("broken", "warning"):
+        found = [one for one in validity if one["state"] == state]
+        if found and step >= NO_DETAILS:
+            lines.append(Text.assemble(_state(state), f" {', '.join(one['id'] for one in found)}"))
+        else:
+            lines += [
+                Text.assemble(_state(state), f" {one['id']}: {one['value']}; needed: {one['limit']}") for one in found
+            ]
+    held = f" valid: all {len(validity)} conditions for the figures to count hold"
+    return lines or [Text.assemble(_state("ok"), held)]
 
 
 def _operations(operations: Items, step: int) -> list[Text]:

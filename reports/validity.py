@@ -5,12 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from harness.rules import WARM_UP
+from harness.rules import BLOCKER, INFO, WARM_UP
 from harness.units import duration, share
-from reports import generator, phases
-from reports.evaluate import RuleResult
+from harness.verdict import RuleState
+from reports import environment, generator, phases, steady
+from reports.evaluate import SMOKE, RuleResult
 from reports.evidence import Evidence
-from reports.generator import BROKEN, OK, ValidityResult
+from reports.generator import BROKEN, OK, WARNING, ValidityResult
+from reports.steady import Steady
 
 LATE_S = 0.010
 """From when on an arrival that was begun after its time is a late one."""
@@ -20,13 +22,16 @@ SAME_MOMENT_S = 0.5
 """By how much the plan's second of a change and the one on record may differ."""
 
 
-def validity(evidence: Evidence, rules: Sequence[RuleResult]) -> list[ValidityResult]:
+def validity(evidence: Evidence, rules: Sequence[RuleResult], evens: Sequence[Steady]) -> list[ValidityResult]:
     """Every condition that applies to this run, those that hold too."""
     results = [
         *([sent] if (sent := _sent(evidence)) else []),
         *generator.conditions(evidence),
         _reconciled(evidence),
+        steady.condition(evens, rules),
+        *environment.conditions(evidence),
         _complete(evidence, rules),
+        _resolved(rules, evidence.samples.scenario.profile),
         _successes(evidence),
         _statuses(evidence),
         _processes(evidence),
@@ -42,6 +47,8 @@ def _sent(evidence: Evidence) -> ValidityResult | None:
         return None
     samples, least = evidence.samples, evidence.samples.scenario.validity.sent
     begun, planned = samples.arrivals, samples.planned
+    if _aborted(evidence):
+        planned = min(planned, int(phases.arrivals_until(samples.stretches, samples.seconds)))
     value = f"{begun:,} of {planned:,} planned arrivals were begun ({share(begun / planned if planned else 0.0)})"
     state = OK if planned and begun >= least * planned else BROKEN
     if planned and state == BROKEN:
@@ -88,17 +95,48 @@ def _complete(evidence: Evidence, rules: Sequence[RuleResult]) -> ValidityResult
     kinds = set(samples.frame["kind"].unique())
     missing = [f"phase {s!r}" for s in phases.names([s for s in samples.stretches if s.loads]) if s not in seen]
     missing += [f"operation {kind!r}" for kind in samples.scenario.mix if kind not in kinds]
-    missing += [f"rule {rule.text}" for rule in rules if rule.n == 0]
+    missing += [f"rule {rule.text}" for rule in rules if _empty(rule)]
     values = [f"nothing of {', '.join(missing)}"] if missing else []
     if not load.get("finished"):
         values.append(f"the plan was not finished: ended by {load.get('ended_by', 'the end of the load process')}")
+    aborted = _aborted(evidence)
+    if aborted:
+        values = [
+            f"a rule ended the load after {duration(samples.seconds)}, as it asks for: what is missing is not judged"
+        ]
     return ValidityResult(
         "V12",
         "Every phase, operation and rule has data, and the load lasted as long as planned",
-        BROKEN if values else OK,
-        "; ".join(values) or f"nothing is missing, over {duration(samples.scenario.seconds)}",
+        BROKEN if values and not aborted else OK,
+        "; ".join(values) or f"nothing is missing, over {duration(samples.seconds)}",
         "all",
         "Let the load end by itself; if it did, the profile is too short for its mix.",
+    )
+
+
+def _empty(rule: RuleResult) -> bool:
+    """Whether a rule that matters measured nothing."""
+    return rule.n == 0 and rule.severity != INFO
+
+
+def _aborted(evidence: Evidence) -> bool:
+    """Whether a rule ended the load: then its end is no defect of the run."""
+    return bool(evidence.run.facts.get("aborted"))
+
+
+def _resolved(rules: Sequence[RuleResult], profile: str) -> ValidityResult:
+    sampled = [rule for rule in rules if rule.severity == BLOCKER and rule.interval is not None]
+    short = [rule.text for rule in sampled if rule.state is RuleState.UNPROVEN and None in (rule.interval or ())]
+    value = f"{len(sampled)} figures have an interval"
+    if profile == SMOKE:
+        value = "a smoke run is not, and is not asked to be: not judged"
+    return ValidityResult(
+        "V13",
+        "The load was long enough to tell where each figure is that a rule limits",
+        WARNING if short else OK,
+        f"too short for {', '.join(short)}" if short else value,
+        "an interval with an end on the side of the limit",
+        "Run a longer profile: the rule says how much longer.",
     )
 
 
@@ -109,7 +147,7 @@ def _successes(evidence: Evidence) -> ValidityResult:
     return ValidityResult(
         "SUCCESSES",
         "Enough operations ended as expected for the figures to mean anything",
-        OK if successes >= least else BROKEN,
+        OK if successes >= least or _aborted(evidence) else BROKEN,
         f"{successes:,} operations ended as expected, the warm-up not counted",
         f"at least {least:,}",
         "See the failures below; if the target is sound, a longer profile gives more operations.",

@@ -96,6 +96,7 @@ def synthetic_run(
     began: bool = True,
     closed: bool = True,
     kinds: list[str] | None = None,
+    users: list[int] | None = None,
     findings: Iterable[Finding] | None = HOLDING,
     with_effects: bool = True,
     load: Mapping[str, Any] | None = {},
@@ -103,20 +104,24 @@ def synthetic_run(
 ) -> Run:
     """A run of `scenario`, GO unless something is asked for.
 
-    `table` replaces keys of the scenario's table in the plan. `answer` says of each arrival (its place, kind and
-    second) what becomes of it; `completing` when an effect committed at a second is completed. The last `dropped`
-    arrivals are never begun; the others are begun `lag_s` late, `waited_s` of it without a free user.
+    `table` replaces keys of the scenario's table in the plan; None: takes them out. `answer` says of each
+    arrival (its place, kind and second) what becomes of it; `completing` when an effect committed at a second
+    is completed. The last `dropped` arrivals are never begun; the others are begun `lag_s` late, `waited_s`
+    of it without a free user.
     `flying` operations were seen in flight at each look, by default as many as there were; the wall
     clock is set forward by `clock_step_s` in the middle.
+    In a closed load `users` says who does each operation; they are spread evenly.
     `findings`, `load`: None leaves the file out; `load` and `facts` replace keys of load.json and run.json.
     """
     found = plan.find(scenario, profile)
     source = deepcopy(dict(found.source))
-    source["scenario"].update(table or {})
+    source["scenario"] = {k: v for k, v in {**source["scenario"], **(table or {})}.items() if v is not None}
     found = plan.load(source, profile)
     run = Run.create(runs, found, **{**FACTS, **(facts or {})})
 
     times = arrivals.times(found.stages)
+    if users is not None:
+        times = np.arange(len(users)) * found.seconds / max(len(users), 1)
     names = list(found.mix)
     order = arrivals.kinds(found.mix, len(times), 1)
     header = {"run": run.id, "system": found.system, "scenario": found.name, "worker": 0, "kinds": kinds or names}
@@ -135,7 +140,8 @@ def synthetic_run(
             partners += 1
             halves.append((PARTNER, Answer(Outcome.REPLAY, 409, halves[0][1].seconds)))
         for flags, said in halves:
-            number = journal.begin(int(order[place]), sched, start, place % 50, round(waited_s * 1e6), 1, None, flags)
+            user = users[place] if users else place % 50
+            number = journal.begin(int(order[place]), sched, start, user, round(waited_s * 1e6), 1, None, flags)
             if said.seconds is not None:
                 end = start + round(said.seconds * 1e9)
                 journal.end(number, said.outcome, said.status, said.failure, 1, end)

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from harness import plan
+from harness import plan, rule_checks
 from harness.errors import PlanError
+from harness.plan_text import describe
+from harness.settings import Settings
 
 PLAN = """\
 system = "messages"
@@ -23,6 +25,8 @@ arrivals.smoke = [
 ]
 rules = ["p95(response_time{phase=first}) < 500ms", "ratio(errors) < 1%"]
 """
+RATIO = '"ratio(errors) < 1%"'
+INFO = '{ rule = "ratio(errors) < 1%", severity = "info" }'
 
 
 def write(folder: Path, text: str) -> Path:
@@ -51,6 +55,42 @@ def test_every_plan_of_ours_can_be_read_and_kept(name: str, profile: str) -> Non
     assert plan.load(scenario.source, profile) == scenario
     if profile == "smoke":
         assert scenario.seconds <= 20
+
+
+def test_a_rule_is_a_blocker_named_after_itself_unless_a_table_says_else(tmp_path: Path) -> None:
+    text = PLAN.replace(RATIO, '{ rule = "ratio(errors) < 1%", severity = "major", id = "errors" }')
+    scenario = plan.find("test", "smoke", write(tmp_path, text))
+
+    assert [(rule.id, rule.text, rule.severity) for rule in scenario.rules] == [
+        ("p95(response_time{phase=first}) < 500ms", "p95(response_time{phase=first}) < 500ms", "blocker"),
+        ("errors", "ratio(errors) < 1%", "major"),
+    ]
+    assert plan.load(scenario.source, "smoke") == scenario
+
+
+@pytest.mark.parametrize(
+    ("rules", "warned"),
+    [
+        (["p95(response_time) < 1s", "ratio(errors) < 1%"], []),
+        (["p95(response_time) < 1s"], ["p95(response_time) < 1s"]),
+        (["p95(service_time) < 1s", "rate(goodput) > 1/s"], ["p95(service_time) < 1s"]),
+        (["max(end_to_end) < 1s", INFO], ["max(end_to_end) < 1s"]),
+        (["p95(response_time) < 1s", "ratio(errors{phase=first}) < 1%"], ["p95(response_time) < 1s"]),
+        (["p95(response_time{phase=first}) < 1s", "ratio(errors{phase=first}) < 1%"], []),
+        (["p95(response_time{op=race}) < 1s", "count(errors{op!=process}) == 0"], []),
+        (["max(lag) < 1s"], []),
+    ],
+)
+def test_a_limit_on_a_time_without_one_on_errors_is_warned_of(
+    tmp_path: Path, rules: list[str], warned: list[str]
+) -> None:
+    quoted = ", ".join(rule if rule.startswith("{") else f'"{rule}"' for rule in rules)
+    scenario = plan.find("test", "smoke", write(tmp_path, PLAN.split("rules")[0] + f"rules = [{quoted}]\n"))
+
+    found = list(rule_checks.warnings(scenario))
+
+    assert [line.split(": ")[0] for line in found] == warned
+    assert describe(scenario, Settings()).count("warning: ") == len(warned)
 
 
 def test_scenario_names_are_unique_over_all_systems() -> None:
@@ -90,6 +130,22 @@ def test_an_own_contract_states_only_what_differs(tmp_path: Path) -> None:
         ("response_time{", "response_tim{", 13, "did you mean 'response_time'?"),
         ("< 500ms", "< 500", 13, "a limit without unit"),
         ("< 500ms", "< 500parsec", 13, "unknown unit"),
+        ("{phase=first}", "{phase=~f}", 13, "its selectors leave no phase; known: first, pause, ramp"),
+        ("{phase=first}", "{phase=first,phase=ramp}", 13, "its selectors leave no phase"),
+        ("{phase=first}", "{op=process,op=race}", 13, "its selectors leave no operation"),
+        ("{phase=first}", "{op=~proces}", 13, "its selectors leave no operation"),
+        ("ratio(errors)", "ratio(conflicts)", 13, "the contract of messages has no conflict"),
+        ("ratio(errors) < 1%", "value(fairness) > 0.5", 13, "arrivals go to whoever is free"),
+        ("ratio(errors) < 1%", "value(recovery_time) < 5s", 13, "expected the one phase that is the spike"),
+        ("ratio(errors) < 1%", "value(recovery_time{phase=first}) < 5s", 13, "with load before it"),
+        ("ratio(errors) < 1%", "value(efficiency) > 90%", 13, "expected {phase=…}, one that has load"),
+        ("ratio(errors) < 1%", "rate(goodput{phase=pause}) > 90% of linear", 13, "one that has load"),
+        (RATIO, '{ rule = "ratio(errors) < 1%", severty = "info" }', 13, "did you mean 'severity'?"),
+        (RATIO, '{ rule = "ratio(errors) < 1%", severity = "mayor" }', 13, "did you mean 'major'?"),
+        (RATIO, '{ severity = "major" }', 13, "expected a text"),
+        (RATIO, '{ rule = "ratio(errors) < 1%", id = 7 }', 13, "id = 7: expected a text"),
+        (RATIO, '{ rule = "ratio(errors) < 1%", id = "p95(response_time{phase=first}) < 500ms" }', 13, "stands twice"),
+        (RATIO, '{ rule = "ratio(errors) < 1% else abort", severity = "major" }', 13, "only a blocker can end a load"),
         ('"ratio(errors) < 1%"', '"ratio(errors) < 1%", "ratio(errors) < 1%"', 13, "stands twice"),
         ('"ratio(errors) < 1%"', "7", 13, "expected a text"),
         ('"messages"', '"mesages"', 1, "did you mean 'messages'?"),
@@ -152,10 +208,11 @@ def test_a_closed_load_that_can_not_be_is_refused(tmp_path: Path, old: str, new:
     ("text", "says"),
     [
         ("[scenario.test", "not TOML"),
-        (PLAN.split("rules")[0], "no rules"),
+        (PLAN.split("rules")[0], "no rule that blocks"),
+        (PLAN.replace('["p95(response_time{phase=first}) < 500ms", ', "[").replace(RATIO, INFO), "no rule that blocks"),
         (
             PLAN.replace('{ rate = 10, for = "2s", phase = "first" },\n    { to = 20, for = "1s" },', ""),
-            "unknown phase 'first'",
+            "arrivals offer no load at all",
         ),
     ],
 )

@@ -18,6 +18,7 @@ from harness.outcomes import Failure, Outcome
 from harness.run import Run
 from harness.settings import ROOT
 from harness.verdict import CheckState
+from reports import figures
 from reports.__main__ import report
 from tests.synthetic_run import EXPECTED, HOLDING, TARGET, Answer, synthetic_run, taking
 
@@ -37,6 +38,10 @@ VIOLATED = Finding(
 )
 UNDECIDED = Finding("X4", "A race is won once.", CheckState.UNDECIDED, 0, "races", detail="there was no race")
 
+MAJOR = {"rule": "p95(response_time) < 500ms", "severity": "major", "id": "p95"}
+INFO = {"rule": "p95(response_time) < 500ms", "severity": "info"}
+ABORTED = {"rule": "ratio(errors) < 1%", "at": 6.7, "said": "30 of 80 are errors"}
+
 VERDICTS: dict[str, tuple[dict[str, Any], str]] = {
     "go": ({}, "GO"),
     "conditional": ({"answer": taking(0.6)}, "CONDITIONAL"),
@@ -53,8 +58,78 @@ VERDICTS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "nothing ended": ({"answer": lambda p, k, s: Answer(Outcome.OPEN, 0, None)}, "INVALID"),
     "no operation": ({"dropped": 180}, "INVALID"),
+    "too short to be sure": (
+        {"profile": "ci", "table": {"rules": ["p99.9(response_time) < 1s", "ratio(errors) < 1%"]}},
+        "CONDITIONAL",
+    ),
+    "to be taken with care": ({"profile": "ci", "cpu": 0.75}, "CONDITIONAL"),
+    "a smoke run to be taken with care": ({"cpu": 0.75}, "GO"),
+    "a major rule by far": ({"answer": taking(0.76), "table": {"rules": [MAJOR, "ratio(errors) < 1%"]}}, "CONDITIONAL"),
+    "a major rule by farther": ({"answer": taking(1.1), "table": {"rules": [MAJOR, "ratio(errors) < 1%"]}}, "NO-GO"),
+    "a rule for info": ({"answer": taking(9.0), "table": {"rules": [INFO, "ratio(errors) < 1%"]}}, "GO"),
+    "no baseline": ({"table": {"rules": ["p95(lag) <= baseline +1%", "ratio(errors) < 1%"]}}, "GO"),
+    "ended by a rule": (
+        {"dropped": 100, "load": {"finished": False, "ended_by": "SIGINT"}, "facts": {"aborted": ABORTED}},
+        "NO-GO",
+    ),
     "one operation": ({"dropped": 179}, "INVALID"),
 }
+
+
+def test_every_rule_is_on_record_with_how_sure_it_is(tmp_path: Path) -> None:
+    rules = ["p99.9(response_time) < 1s", "ratio(errors) < 1%", {**MAJOR, "rule": "p95(response_time) < 500ms"}]
+    verdict = report(synthetic_run(tmp_path, profile="ci", table={"rules": rules}, answer=taking(0.6)).folder)
+    tail, errors, p95 = verdict["rules"]
+
+    assert [p95[key] for key in ("id", "severity", "state", "value", "interval")] == [
+        "p95",
+        "major",
+        "CONDITIONAL",
+        0.6,
+        [0.6, 0.6],
+    ]
+    assert (p95["overshoot"], p95["n"], p95["n_eff"], p95["needs"]) == (pytest.approx(0.2), 1454, 1454, None)
+    assert (tail["state"], tail["interval"], tail["measures"]) == ("UNPROVEN", [0.6, None], "p99.9(response_time)")
+    assert tail["needs"] == pytest.approx(120 * (5113 / 1454 - 1), rel=0.01)
+    assert errors["interval"] == [0.0, pytest.approx(0.00263, abs=1e-5)]
+    assert [one["phase"] for one in verdict["steady"]] == ["steady"]
+    assert verdict["steady"][0]["drift"] == {"p50": 0.0, "throughput": 0.0, "in flight": 0.0}
+
+
+@pytest.mark.parametrize("name", VERDICTS)
+def test_every_state_and_interval_is_in_every_rendering(tmp_path: Path, name: str) -> None:
+    run = synthetic_run(tmp_path, **VERDICTS[name][0])
+
+    verdict = report(run.folder)
+
+    files = texts(run)
+    suite = xml.fromstring(files["junit.xml"])
+    cases = {case.get("name"): "".join(child.get("message") or child.text or "" for child in case) for case in suite}
+    for rule in verdict["rules"]:
+        shown = figures.interval(rule)
+        cell = f'<td class="figure" data-name="interval">{shown}</td>'
+        assert cell in files["report.html"]
+        assert f"| {shown} |" in files["summary.md"]
+        assert f"{figures.SYMBOLS[rule['state']]} {rule['state']}" in files["report.html"]
+        assert f"{figures.SYMBOLS[rule['state']]} {rule['state']}" in files["summary.md"]
+        assert (rule["state"] == "PASS") or rule["state"] in cases[rule["text"]]
+    for one in verdict["validity"]:
+        assert f'<li class="is-{one["state"]}">' in files["report.html"]
+        assert f"{figures.SYMBOLS[one['state']]} {one['state']}" in files["summary.md"]
+    assert "is-not compared" not in files["report.html"]
+
+
+def test_a_rule_that_blocks_nothing_fails_no_case(tmp_path: Path) -> None:
+    rules = ["ratio(errors) < 1%", "p95(lag) <= baseline +1%", MAJOR, {**INFO, "rule": "p50(response_time) < 500ms"}]
+    report(synthetic_run(tmp_path, table={"rules": rules}, answer=taking(0.8)).folder)
+
+    suite = xml.fromstring((next(tmp_path.glob("*/2*")) / "junit.xml").read_text())
+    cases = {case.get("name"): [child.tag for child in case] for case in suite}
+
+    assert cases["p95(response_time) < 500ms"] == ["system-out"]
+    assert cases["p50(response_time) < 500ms"] == ["system-out"]
+    assert cases["p95(lag) <= baseline +1%"] == ["skipped"]
+    assert [suite.get(name) for name in ("failures", "errors", "skipped")] == ["0", "0", "1"]
 
 
 def texts(run: Run) -> dict[str, str]:
@@ -99,7 +174,7 @@ def test_the_verdict_holds_what_it_rests_on(tmp_path: Path) -> None:
 
     verdict = report(run.folder)
 
-    assert (verdict["schema"], verdict["exit_code"], verdict["notes"]) == (1, 0, ["smoke: not a release verdict"])
+    assert (verdict["schema"], verdict["exit_code"], verdict["notes"]) == (2, 0, ["SMOKE: not a release verdict"])
     acknowledged = verdict["operations"][-1]["outcomes"]["ACK"]
     assert verdict["totals"] == {
         "planned": 180,
@@ -249,7 +324,7 @@ def test_hostile_names_do_not_become_markdown(hostile: tuple[Run, dict[str, Any]
     assert not re.search(r"[<>\[\]]", bare.replace("\\<", ""))
     assert "@everyone" not in without_code
     tables = [line for line in summary.splitlines() if line.startswith("|")]
-    assert {len(re.findall(r"(?<!\\)\|", line)) for line in tables} == {7, 5, 8}
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in tables} == {8, 5}
     assert [line for line in summary.splitlines() if line.startswith("#")] == [summary.splitlines()[0]]
 
 

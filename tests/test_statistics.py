@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.rules import parse
+from harness.grammar import parse
 from reports.statistics import percentile, percentiles, rank
 
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from harness import journal
@@ -13,8 +14,9 @@ from harness.run import Run
 from reports.evaluate import evaluate
 from reports.evidence import gather
 from reports.generator import ValidityResult
+from reports.steady import steady
 from reports.validity import validity
-from tests.synthetic_run import BEGAN, EXPECTED, Answer, synthetic_run, taking
+from tests.synthetic_run import BEGAN, EXPECTED, Answer, Answering, synthetic_run, taking
 
 ALWAYS = [
     "V1",
@@ -24,7 +26,12 @@ ALWAYS = [
     "V6",
     "V8",
     "V4",
+    "V7",
+    "V9",
+    "V10",
+    "V11",
     "V12",
+    "V13",
     "SUCCESSES",
     "STATUSES",
     "WORKERS",
@@ -35,8 +42,12 @@ ALWAYS = [
 
 def conditions(run: Run) -> dict[str, ValidityResult]:
     evidence = gather(run.folder)
-    rules = [evaluate(rule, evidence.samples) for rule in evidence.samples.scenario.rules]
-    return {one.id: one for one in validity(evidence, rules)}
+    rules = [evaluate(rule, evidence) for rule in evidence.samples.scenario.rules]
+    return {one.id: one for one in validity(evidence, rules, steady(evidence.samples))}
+
+
+def warned(run: Run) -> list[str]:
+    return [one.id for one in conditions(run).values() if one.state == "warning"]
 
 
 def broken(run: Run) -> list[str]:
@@ -64,6 +75,19 @@ def few(place: int, kind: str, sched: float) -> Answer:
 def without_sockets(place: int, kind: str, sched: float) -> Answer:
     """One of the 180 could not be sent, as there was no file left for its connection."""
     return Answer(Outcome.NOT_SENT, 0, 0.001, Failure.LOCAL) if place == 7 else EXPECTED[kind]
+
+
+TWO_MINUTES = {"arrivals": {"ci": [{"rate": 12, "for": "2m"}]}, "rules": ["ratio(errors) < 1%"]}
+
+
+def growing(first: float, last: float) -> Answering:
+    """Answers that take longer and longer, over two minutes."""
+    return lambda p, kind, s: Answer(EXPECTED[kind].outcome, EXPECTED[kind].status, first + (last - first) * s / 120)
+
+
+def warming(settled: float) -> Answering:
+    """Answers that are slow until the second in which all is warm."""
+    return lambda p, kind, s: Answer(EXPECTED[kind].outcome, EXPECTED[kind].status, 0.5 if s < settled else 0.1)
 
 
 BREAKS: dict[str, tuple[dict[str, Any], list[str], str]] = {
@@ -107,6 +131,17 @@ BREAKS: dict[str, tuple[dict[str, Any], list[str], str]] = {
     "no load.json": ({"load": None}, ["V4", "V12", "WORKERS", "EXCEPTIONS"], "there is no load.json"),
     "a defect of the users": ({"load": {"exceptions": 1}}, ["EXCEPTIONS"], "the users' code raised 1 times"),
     "an interruption": ({"facts": {"interrupted": "SIGINT during load"}}, ["INTERRUPTED"], "SIGINT during load"),
+    "a loop late for the tightest limit": (
+        {"lags_us": [5_001] * 50, "table": {"rules": ["p95(response_time) < 100ms", "ratio(errors) < 1%"]}},
+        ["V2"],
+        "the loop was 5 ms late at p99",
+    ),
+    "an unknown machine": ({"facts": {"host": None}}, ["V11"], "run.json tells nothing of host"),
+    "times that never settle": (
+        {"profile": "ci", "table": TWO_MINUTES, "answer": growing(0.1, 0.4)},
+        ["V7"],
+        "steady has not settled within 2 m",
+    ),
 }
 
 
@@ -118,6 +153,187 @@ def test_each_condition_is_broken_by(tmp_path: Path, name: str) -> None:
 
     assert [one.id for one in found.values() if one.state == "broken"] == ids
     assert value in " ".join(found[one].value for one in ids)
+
+
+WARNINGS: dict[str, tuple[dict[str, Any], list[str], str]] = {
+    "a rather busy generator": ({"cpu": 0.71}, ["V3"], "used 71 % of a core over 5 s"),
+    "times that drift": (
+        {"profile": "ci", "table": TWO_MINUTES, "answer": growing(0.100, 0.115)},
+        ["V7"],
+        "p50 of steady went up by 14",
+    ),
+    "times that drift, while a rule is missed by far": (
+        {
+            "profile": "ci",
+            "table": {**TWO_MINUTES, "rules": ["p95(response_time) < 100ms", "ratio(errors) < 1%"]},
+            "answer": growing(0.1, 0.4),
+        },
+        ["V7"],
+        "a rule is missed by far all the same",
+    ),
+    "too short a load": (
+        {"profile": "ci", "table": {**TWO_MINUTES, "rules": ["p99.9(response_time) < 1s", "ratio(errors) < 1%"]}},
+        ["V13"],
+        "too short for p99.9(response_time) < 1s",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WARNINGS)
+def test_each_soft_condition_warns(tmp_path: Path, name: str) -> None:
+    asked, ids, value = WARNINGS[name]
+
+    found = conditions(synthetic_run(tmp_path, **asked))
+
+    assert [one.id for one in found.values() if one.state != "ok"] == ids
+    assert [found[one].state for one in ids] == ["warning"]
+    assert value in " ".join(found[one].value for one in ids)
+
+
+@pytest.mark.parametrize(
+    ("settled", "cut", "is_broken"), [(0, 0, False), (30, 30, False), (55, 55, False), (65, 65, True)]
+)
+def test_a_warm_up_may_be_half_of_an_even_load(tmp_path: Path, settled: float, cut: float, is_broken: bool) -> None:
+    run = synthetic_run(tmp_path, profile="ci", table=TWO_MINUTES, answer=warming(settled))
+    (even,) = steady(gather(run.folder).samples)
+
+    assert (even.phase, even.begin, even.end, even.cut) == ("steady", 0, 120, cut)
+    assert (conditions(run)["V7"].state == "broken") is is_broken
+
+
+def test_a_backlog_that_grows_is_no_steady_state(tmp_path: Path) -> None:
+    # Eleven a second of twelve are served: each waits for all before it.
+    def answer(place: int, kind: str, sched: float) -> Answer:
+        return Answer(EXPECTED[kind].outcome, EXPECTED[kind].status, 0.1 + sched / 11)
+
+    found = conditions(synthetic_run(tmp_path, profile="ci", table=TWO_MINUTES, answer=answer))["V7"]
+
+    assert found.state == "broken"
+    assert "in flight of steady went up" in found.value
+
+
+@pytest.mark.parametrize(
+    ("profile", "stages"),
+    [
+        ("smoke", [{"rate": 12, "for": "2m"}]),
+        ("ci", [{"rate": 12, "for": "59s"}]),
+        ("ci", [{"rate": 6, "for": "1s"}, {"to": 18, "for": "119s", "phase": "ramp"}]),
+        ("ci", [{"rate": 12, "for": "2m", "phase": "warm-up"}, {"rate": 12, "for": "20s"}]),
+        ("ci", [{"rate": rate, "for": "30s", "phase": f"{rate}"} for rate in (6, 12, 24, 48)]),
+    ],
+)
+def test_smoke_ramps_steps_and_short_phases_need_not_be_steady(
+    tmp_path: Path, profile: str, stages: list[dict[str, Any]]
+) -> None:
+    table = {"arrivals": {profile: stages}, "rules": ["ratio(errors) < 1%"]}
+    found = conditions(synthetic_run(tmp_path, profile=profile, table=table, answer=growing(0.1, 0.4)))["V7"]
+
+    assert (found.state, found.value) == ("ok", "no phase loads evenly for 1 m: not judged")
+
+
+@pytest.mark.parametrize("noise", [0.0005, 0.05])
+def test_noise_is_no_drift(tmp_path: Path, noise: float) -> None:
+    times = np.random.default_rng(1).normal(0.2, noise, 2000).clip(0.001)
+
+    def answer(place: int, kind: str, sched: float) -> Answer:
+        return Answer(EXPECTED[kind].outcome, EXPECTED[kind].status, float(times[place]))
+
+    assert conditions(synthetic_run(tmp_path, profile="ci", table=TWO_MINUTES, answer=answer))["V7"].state == "ok"
+
+
+def monitored(run: Run, **values: Any) -> Run:
+    """The run with a monitor that saw these values, a function of the second each."""
+    seconds = range(round(run.scenario.seconds))
+    lines = [
+        {"at": BEGAN + second * 10**9, **{name.replace("__", "."): value(second) for name, value in values.items()}}
+        for second in seconds
+    ]
+    run.write_text("monitor.jsonl", "\n".join(json.dumps(line) for line in lines) + "\n")
+    return run
+
+
+@pytest.mark.parametrize(
+    ("values", "state", "said"),
+    [
+        ({"machine__canary": lambda s: 0.001}, "ok", "at p95 the same loop took 1 times as long"),
+        ({"machine__canary": lambda s: 0.0012 if s % 5 == 0 else 0.001}, "ok", "took 1.2 times"),
+        ({"machine__canary": lambda s: 0.00121 if s % 5 == 0 else 0.001}, "warning", "took 1.21 times"),
+        ({"machine__steal": lambda s: 0.02}, "ok", "other guests took 2 %"),
+        ({"machine__steal": lambda s: 0.021}, "warning", "other guests took 2.1 %"),
+        ({"machine__pressure": lambda s: 0.9}, "ok", "something waited for a core 90 % of the time"),
+        ({"target__cpu": lambda s: 1}, "ok", "nobody watched the machine: not judged"),
+    ],
+)
+def test_a_machine_that_others_use_too_is_warned_of(
+    tmp_path: Path, values: dict[str, Any], state: str, said: str
+) -> None:
+    found = conditions(monitored(synthetic_run(tmp_path), **values))["V9"]
+
+    assert (found.state, said in found.value) == (state, True), found.value
+
+
+def test_what_the_monitor_saw_before_and_after_the_load_does_not_count(tmp_path: Path) -> None:
+    run = monitored(synthetic_run(tmp_path), machine__steal=lambda s: 0.0)
+    path = run.folder / "monitor.jsonl"
+    path.write_text(f'{{"at": {BEGAN - 10**9}, "machine.steal": 1}}\n' + path.read_text())
+
+    assert conditions(run)["V9"].state == "ok"
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ({"ours": True, "url": "http://10.0.0.1"}, "they do"),
+        ({"ours": False, "url": "http://127.0.0.1:80"}, "they do"),
+        ({"ours": False, "url": "http://[::1]:80/x"}, "they do"),
+        ({"ours": False, "url": "https://example.org"}, "the target is elsewhere"),
+    ],
+)
+def test_whether_generator_and_target_share_a_machine_is_declared(
+    tmp_path: Path, target: dict[str, Any], said: str
+) -> None:
+    found = conditions(synthetic_run(tmp_path, facts={"target": target}))["V10"]
+
+    assert (found.state, found.value.startswith(said)) == ("ok", True)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (b'"scenario": "sustained"', b'"scenario": "sustainer"', "put on messages sustainer, not messages sustained"),
+        (b'"system": "messages"', b'"system": "massages"', "put on massages sustained"),
+        (b'"arrivals": 180', b'"arrivals": 181', "the load processes had 181 arrivals, the plan has 180"),
+    ],
+)
+def test_a_load_of_another_plan_is_not_that_of_this_one(tmp_path: Path, old: bytes, new: bytes, said: str) -> None:
+    run = synthetic_run(tmp_path)
+    path = run.folder / "journal-0.bin"
+    path.write_bytes(path.read_bytes().replace(old, new, 1))
+
+    found = conditions(run)["V11"]
+    assert (found.state, said in found.value) == ("broken", True), found.value
+
+
+def test_files_that_differ_from_the_commit_are_told(tmp_path: Path) -> None:
+    run = synthetic_run(tmp_path, facts={"git": {"commit": "0123456789abcdef", "dirty": True}})
+
+    assert conditions(run)["V11"].value == "it was, by commit 0123456789ab, with files that differ from it"
+
+
+def test_a_load_that_a_rule_ended_is_judged_by_what_was_until_then(tmp_path: Path) -> None:
+    run = synthetic_run(
+        tmp_path,
+        dropped=150,
+        load={"finished": False, "ended_by": "SIGINT"},
+        facts={"aborted": {"rule": "ratio(errors) < 1%", "at": 2.5, "said": "…"}},
+    )
+    path = run.folder / "health-0.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:4]))
+    found = conditions(run)
+
+    assert {one.state for one in found.values()} == {"ok"}
+    assert found["V1"].value == "30 of 30 planned arrivals were begun (100 %)"
+    assert "a rule ended the load after 2.5 s" in found["V12"].value
 
 
 @pytest.mark.parametrize(

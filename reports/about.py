@@ -1,0 +1,59 @@
+"""What a run was and ran on: the `run` of verdict.json, by which runs are told apart and found comparable."""
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from harness.run import Run
+
+SCHEMA = 2
+"""The version of verdict.json; it grows with any change that a reader of the last one would stumble over."""
+
+FACTS = (
+    "command",
+    "seed",
+    "interrupted",
+    "aborted",
+    "target",
+    "database",
+    "versions",
+    "host",
+    "git",
+    "seeding",
+    "load",
+    "scaling",
+    "scaling_failed",
+)
+"""What verdict.json repeats of run.json."""
+
+OF_THE_LOAD = ("users", "max_users", "delivery", "drain", "timeout", "pattern", "think", "mix", "rounds")
+"""What of a scenario's table decides the load, besides the stages of its profile."""
+
+
+def about(run: Run) -> dict[str, Any]:
+    """What `run` was."""
+    scenario = run.scenario
+    return {
+        "id": run.id,
+        "system": scenario.system,
+        "title": scenario.title,
+        "scenario": scenario.name,
+        "profile": scenario.profile,
+        "purpose": scenario.purpose,
+        "seconds": scenario.seconds,
+        "plan": plan_digest(run),
+        "folder": run.folder.name,
+        "created": datetime.strptime(run.id[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC).isoformat(),
+        **{name: run.facts.get(name) for name in FACTS},
+    }
+
+
+def plan_digest(run: Run) -> str:
+    """Stands for the load that the plan asks for: a rule or a purpose may change, and runs still be comparable."""
+    source, profile = run.facts["plan"], run.facts["profile"]
+    table = source["scenario"]
+    stages = [table[way][profile] for way in ("arrivals", "stages") if way in table]
+    load = {name: table.get(name) for name in OF_THE_LOAD}
+    said = [source["system"], source["name"], source["contract"], source.get("database"), load, stages]
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]

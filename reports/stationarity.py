@@ -1,0 +1,57 @@
+"""Whether a series has settled, and whether it drifts: MSER-5 and the Theil-Sen slope (statistics.md §1.3)."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+BATCH = 5
+"""MSER-5: five neighbouring values make one."""
+TAIL = 5
+"""So few batches can be alike by chance: what would leave no more is not looked at."""
+NOISE = 3.0
+"""What differs by less than so many times what neighbouring batches do (the median of it) is noise."""
+PARTS = 10
+"""A trend is looked for among so many parts of a series, which are all but independent of each other."""
+AGREEING = 23
+"""Of their 45 pairs so many more must grow than shrink, or shrink than grow: by chance in 5 % (Mann-Kendall)."""
+
+Values = npt.NDArray[Any]
+
+
+def warm_up(series: Values, least: float) -> int:
+    """How many values at the beginning of `series` are still its warm-up: MSER-5.
+
+    The cut after which the mean of the rest is known best: the least variance of the rest over its
+    length. It is none if what it cuts off differs from the rest by less than `least`, or than noise.
+    """
+    batches = len(series) // BATCH
+    if batches <= TAIL:
+        return 0
+    means = series[: batches * BATCH].reshape(batches, BATCH).mean(axis=1)
+    rest = batches - np.arange(batches - TAIL + 1)
+    # The variance of means[cut:], for all cuts at once; about the last value, so that nothing is lost to rounding.
+    around = means - means[-1]
+    sums, squares = (np.cumsum(values[::-1])[::-1][: len(rest)] for values in (around, around * around))
+    cut = int(np.argmin((squares / rest - (sums / rest) ** 2) / rest))
+    if not cut:
+        return 0
+    before, after = np.median(means[:cut]), np.median(means[cut:])
+    return cut * BATCH if abs(after - before) > max(least, NOISE * float(np.median(np.abs(np.diff(means))))) else 0
+
+
+def drift(series: Values) -> float:
+    """By how much `series` grows from its beginning to its end: its Theil-Sen slope, times its length; 0 if by chance.
+
+    Both the slope and whether it is one are seen from the means of ten parts: those of single values would
+    be taken in by how much neighbouring ones depend on each other.
+    """
+    if len(series) < PARTS:
+        return 0.0
+    bounds = np.arange(PARTS + 1) * len(series) // PARTS
+    parts = np.add.reduceat(series, bounds[:-1]) / np.diff(bounds)
+    first, second = np.triu_indices(PARTS, 1)
+    grown = parts[second] - parts[first]
+    if abs(int(np.sign(grown).sum())) < AGREEING:
+        return 0.0
+    return float(np.median(grown / (second - first))) * PARTS
