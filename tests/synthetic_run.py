@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from harness import check, effects, plan
 from harness.check import Finding
@@ -57,6 +58,7 @@ FACTS: dict[str, Any] = {
     "load": {"exit_code": 0},
 }
 
+Moments = npt.NDArray[np.int64]
 Answering = Callable[[int, str, float], Answer]
 
 
@@ -70,11 +72,11 @@ def taking(seconds: float) -> Answering:
     return lambda place, kind, sched: Answer(EXPECTED[kind].outcome, EXPECTED[kind].status, seconds)
 
 
-def _looks(second: int, count: int, spans: list[tuple[int, int]], flying: float | None) -> dict[str, Any]:
+def _looks(second: int, count: int, starts: Moments, ends: Moments, flying: float | None) -> dict[str, Any]:
     """The looks of the second before a line of health, and how many operations were in flight at each."""
     ticks = [BEGAN + round((second - 1.5 + (place + 0.5) / max(count, 1)) * 1e9) for place in range(count)]
-    seen = [sum(start <= at < end for start, end in spans) for at in ticks]
-    return {"ticks": ticks, "flying": seen if flying is None else [flying] * count}
+    seen = np.searchsorted(starts, ticks, "right") - np.searchsorted(ends, ticks, "right")
+    return {"ticks": ticks, "flying": seen.tolist() if flying is None else [flying] * count}
 
 
 def synthetic_run(
@@ -159,11 +161,12 @@ def synthetic_run(
     if findings is not None:
         run.write(check.FILE, {"schema": check.SCHEMA, "checks": [finding.as_json() for finding in findings]})
     if health:
+        starts, ends = (np.sort(np.array([span[end] for span in spans], np.int64)) for end in (0, 1))
         lines = [
             {"at": BEGAN + round((second - 0.5) * 1e9), "lags_us": list(lags_us), "cpu": cpu, "rss": 100_000_000}
             | {"in_flight": 3, "begun": count, "ended": ended, "errors": 0, "due": count, "users": 50}
             | {"wall": WALL + round((second - 0.5 + (clock_step_s if second > 5 else 0)) * 1e9)}
-            | _looks(second, len(list(lags_us)), spans, flying)
+            | _looks(second, len(list(lags_us)), starts, ends, flying)
             for second in range(int(found.seconds) + 3)
         ]
         run.write_text("health-0.jsonl", "\n".join(json.dumps(line) for line in lines) + "\n")

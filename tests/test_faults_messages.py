@@ -39,7 +39,7 @@ def _keys(database: str, condition: str = "true") -> list[str]:
 
 
 def _acknowledged(answers: dict[str, Answer]) -> set[str]:
-    return {key for key, answer in answers.items() if answer.status == 221}
+    return {key for key, answer in answers.items() if answer.status == 201}
 
 
 def _send_and_deliver(database: str, fault: str, until: Callable[[], bool]) -> None:

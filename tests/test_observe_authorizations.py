@@ -254,7 +254,7 @@ DAMAGES: dict[str, tuple[str, set[str]]] = {
     "an empty key": (another("''"), {"X2"}),
     "a key of a refused move": (
         change(LAST, f"idempotency_key = '{ids.key(RUN, 8)}'"),
-        {"X1", "X3", "X6", "A4", "A6", "TOKEN"},
+        {"X1", "X3", "X6", "A4", "A6", "A10", "TOKEN"},
     ),
     "a second movement": (NO_INDEX + another(f"'{ids.key(RUN, FIRST)}'"), {"X4", "A5", "A6"}),
     "a second movement of somebody else": (
