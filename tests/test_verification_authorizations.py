@@ -737,6 +737,23 @@ def test_more_moves_of_a_kind_than_there_are_can_not_explain_an_answer() -> None
     assert violated(history.judge()) == {"A8"}
 
 
+def test_what_two_answers_say_is_told_side_by_side() -> None:
+    history = clean()
+    answer(history, SECOND, scheduled=1)
+    answer(history, FIRST, scheduled=2)
+    details = history.judge()["A8"].detail.split("; ")
+
+    assert details[-1] == (
+        f"of authorization {SPREAD}, operation {FIRST} said version 1 with 0 used and 2 scheduled, "
+        "seeding version 0 with 0 used and 500 scheduled"
+    )
+    answer(history, FIRST, scheduled=505)
+    assert history.judge()["A8"].detail.split("; ")[-1] == (
+        f"of authorization {SPREAD}, operation {SECOND} said version 2 with 0 used and 1 scheduled, "
+        f"operation {FIRST} version 1 with 0 used and 505 scheduled"
+    )
+
+
 def test_steps_over_moves_of_different_units_are_not_judged_and_that_is_said() -> None:
     history = History()
     history.act("reserve")

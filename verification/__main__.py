@@ -77,7 +77,7 @@ def line(finding: Finding) -> str:
     counted = f"{finding.compared:,} compared"
     if finding.witnesses:
         counted = f"{finding.witnesses:,} of {counted}"
-    return f"{finding.state:<9}  {finding.id:<4}  {title}: {counted}{f'; {finding.detail}' if finding.detail else ''}"
+    return f"{finding.state:<9}  {finding.id:<5} {title}: {counted}{f'; {finding.detail}' if finding.detail else ''}"
 
 
 if __name__ == "__main__":

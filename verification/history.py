@@ -6,7 +6,9 @@ import numpy as np
 
 from verification.accounts import Units
 from verification.case import Found
+from verification.ledger import Array
 from verification.moments import NEVER
+from verification.quiescence import UNANSWERED
 
 
 def unchanged(case: Units) -> Found:
@@ -15,7 +17,7 @@ def unchanged(case: Units) -> Found:
     """
     early, rows, keys = case.seen.early, len(case.rows), np.flatnonzero(case.key_row >= 0)
     age = early.age(case.rows["writer"].to_numpy()[case.key_row[keys]])
-    begun, done = case.begun[keys], case.done[keys]
+    begun, done = case.begun[keys], _over(case)[keys]
     order = np.argsort(begun)
     # The oldest transaction of all operations that began at this moment or later.
     oldest = np.append(np.maximum.accumulate(age[order][::-1])[::-1], np.iinfo(np.int64).min)
@@ -41,3 +43,12 @@ def unchanged(case: Units) -> Found:
         {"at first": early.count, "of these now": int(saw.sum())},
         sql=f"SELECT xmin, * FROM {source.table} WHERE {source.key} LIKE '{case.ledger.run}-%' ORDER BY age(xmin);",
     )
+
+
+def _over(case: Units) -> Array:
+    """For each key, when the last of its attempts had ended (ns); NEVER, if one of them was not answered."""
+    ops = case.ledger.ops
+    open_ = (case.ledger.unknown & ops["status"].isin(UNANSWERED).to_numpy()) | (ops["end"].to_numpy() == 0)
+    over = np.zeros(len(case.ledger.keys), np.int64)
+    np.maximum.at(over, case.ledger.key_place, np.where(open_, NEVER, ops["end"].to_numpy()))
+    return over

@@ -13,13 +13,13 @@ from harness.plan import Scenario
 from harness.run import Run
 from schema.messages import MESSAGE_LOGS, POOL_COUNT_SQL, POOL_DIGEST_SQL, USERS
 from systems import ids, messages
-from verification import belonging, checks, constraints, idempotency, rows
+from verification import belonging, binary, checks, constraints, idempotency, rows
 from verification.case import Case, Found, Observation
 from verification.checks import Check
 from verification.ledger import Array, Ledger, find
 from verification.ledger_checks import differs, invariants
 from verification.quiescence import still
-from verification.reading import MOMENT, reader
+from verification.reading import MOMENT, Reader, reader
 
 SOURCE = rows.Source(
     MESSAGE_LOGS.name,
@@ -65,7 +65,7 @@ def observe(url: str, run: Run, ledger: Ledger) -> Messages:
     with reader(url) as session:
         belonging.require(session, ledger, url, table, key)
         offset = session.clock_offset()
-        early = rows.own(session, ledger.run, SOURCE, ("status", "sent_at"))
+        early = _early(session, ledger.run)
         with still(session, ledger, run.scenario, pending, (table, USERS.name)) as stillness:
             own = rows.own(session, ledger.run, SOURCE, SOURCE.columns)
             seen = Messages(
@@ -84,6 +84,20 @@ def observe(url: str, run: Run, ledger: Ledger) -> Messages:
                 seeded_digest=run.facts.get("seeding", {}).get("digest"),
             )
     return seen
+
+
+def _early(session: Reader, run: str) -> pd.DataFrame:
+    """op, status (None, if it is no known one) and sent_at of the messages of `run`, but for keys that name no op."""
+    known = (messages.SCHEDULED, messages.SENT, messages.FAILED)
+    columns = {"status": f"array_position(ARRAY{list(known)}, status) - 1", "sent_at": "sent_at"}
+    types = {"status": binary.WHOLE, "sent_at": binary.MOMENT}
+    found = session.columns(
+        f"SELECT {rows.digits(SOURCE.key)}, {binary.selected(columns, types)} FROM {SOURCE.table} "
+        f"WHERE {rows.whole(SOURCE.key)}",
+        {"op": binary.HEX, **types},
+        rows.of_run(run),
+    )
+    return pd.DataFrame({**found, "status": np.array([*known, None], object)[found["status"]]})
 
 
 def case(ledger: Ledger, seen: Messages) -> Case:

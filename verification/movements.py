@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from systems import ids
 from systems.authorizations import MOVES
 from verification.binary import HEX, ID, MOMENT, NONE, WHOLE, WRITER, selected
 from verification.ledger import Array, Mask
 from verification.reading import Reader
+from verification.rows import DIGITS, digits, of_run, whole
 from verification.standing import IN_POOL, Names
 
 NUMBERS: Mapping[str, str] = {
@@ -68,14 +68,11 @@ def read(reader: Reader, run: str, names: Names) -> tuple[pd.DataFrame, pd.DataF
     op (NONE if the key names none), stray (that key), and NUMBERS.
     """
     key = names["movement_key"]
-    # Bytes, not characters: a key of so many characters may be longer.
-    sent = f"convert_to({key}, 'UTF8')"
-    whole = f"{key} LIKE %(ours)s AND octet_length({sent}) = %(length)s"
     source = f"FROM {names['movements']} WHERE ({key} LIKE %(ours)s OR {names['movement_authorization']} {IN_POOL})"
-    parameters = {"ours": f"{run}-%", "length": len(ids.key(run, 0)), "digits": len(run) + 2}
+    parameters = of_run(run)
     numbers = selected(_expressions(names), NUMBERS)
     found = reader.columns(
-        f"SELECT CASE WHEN {whole} THEN substr({sent}, %(digits)s) ELSE '{'?' * 16}' END, {numbers} {source}",
+        f"SELECT CASE WHEN {whole(key)} THEN {digits(key)} ELSE '{'?' * DIGITS}' END, {numbers} {source}",
         OF_KEY,
         parameters,
     )

@@ -54,17 +54,35 @@ def ordered(case: Units) -> Found:
     wrong |= again & ~_as_before(told.used, told.scheduled)
     early, stale = _too_early(case, told), _stale(case, told)
     nameless = _nameless(case)
-    keys = np.concatenate([told.key[twice | wrong | early | stale], case.ledger.key_place[nameless]])
+    contradicting = np.flatnonzero(twice | wrong | early | stale)
     found = case.broken(
         len(told.key) + len(nameless),
-        np.unique(keys),
+        np.unique(np.concatenate([told.key[contradicting], case.ledger.key_place[nameless]])),
         f"{int(twice.sum()) + len(nameless):,} answers name a version that another move has, or that none can have; "
         f"{int(wrong.sum()):,} say another state than the moves make; {int(early.sum()):,} moves have a higher version "
-        f"than one that began after they had ended; {int(stale.sum()):,} replays show a state of before they began",
+        f"than one that began after they had ended; {int(stale.sum()):,} replays show a state of before they began"
+        + "".join(f"; {_contrast(case, told, line)}" for line in contradicting[:1].tolist()),
     )
     if found.witnesses or not unjudged:
         return found
     return Found(found.compared, detail=f"{unjudged:,} steps over moves of unknown version could not be judged")
+
+
+def _contrast(case: Units, told: Told, line: int) -> str:
+    """What an answer said, beside the one before it at the same authorization."""
+    place, ops = told.place[line], case.ledger.ops["op"]
+
+    def state(version: int, used: int, scheduled: int) -> str:
+        return f"version {version} with {used} used and {scheduled} scheduled"
+
+    if line and told.place[line - 1] == place:
+        earlier = ops.iloc[told.attempt[line - 1]]
+        before = f"operation {earlier} "
+        before += state(told.version[line - 1], told.used[line - 1], told.scheduled[line - 1])
+    else:
+        before = f"seeding {state(0, case.pool.used[place], case.pool.scheduled[place])}"
+    said = state(told.version[line], told.used[line], told.scheduled[line])
+    return f"of authorization {case.pool.number[place]}, operation {ops.iloc[told.attempt[line]]} said {said}, {before}"
 
 
 def _told(case: Units) -> Told:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from systems import ids
+from verification import binary
 from verification.ledger import Array, Ledger
 from verification.reading import MOMENT, Reader, moment
 
 DIGITS = 16
 """What follows a run's id in a key, if `systems.ids.key` made it."""
-_DIGIT = np.full(256, -1, np.int8)
-_DIGIT[list(b"0123456789abcdef")] = range(16)
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,22 @@ def _selected(columns: Mapping[str, str]) -> str:
 def operations(suffixes: list[str]) -> Array:
     """The number of the operation in each of `suffixes` of keys, as `systems.ids.key` made it; −1 if it made none."""
     whole = [suffix if len(suffix) == DIGITS else "?" * DIGITS for suffix in suffixes]
-    characters = np.frombuffer("".join(whole).encode("ascii", "replace"), np.uint8).reshape(-1, DIGITS)
-    digits = _DIGIT[characters]
-    number = np.zeros(len(digits), np.int64)
-    for column in digits.T:
-        number = number << 4 | column
-    return np.where((digits >= 0).all(axis=1) & (digits[:, 0] < 8), number, -1)
+    words = np.frombuffer("".join(whole).encode("ascii", "replace"), ">u8").reshape(-1, 2)
+    return binary.operations(words)
+
+
+def whole(key: str) -> str:
+    """SQL, with `of_run`: whether `key` is of the run and of as many bytes as its keys have."""
+    return f"{key} LIKE %(ours)s AND octet_length(convert_to({key}, 'UTF8')) = %(length)s"
+
+
+def digits(key: str) -> str:
+    """SQL, with `of_run`: what follows the run's id in a `key` that is `whole`, as binary.HEX: bytes, not characters,
+    of which one may have several.
+    """
+    return f"substr(convert_to({key}, 'UTF8'), %(digits)s)"
+
+
+def of_run(run: str) -> dict[str, str | int]:
+    """The parameters of `whole` and `digits`."""
+    return {"ours": f"{run}-%", "length": len(ids.key(run, 0)), "digits": len(run) + 2}
