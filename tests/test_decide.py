@@ -179,7 +179,7 @@ def test_all_causes_are_listed_the_worst_first() -> None:
         (Verdict.CONDITIONAL, "rule"),
         (Verdict.CONDITIONAL, "validity"),
     ]
-    assert "9 of 20 rejections" in decision.reason
+    assert "3 of 171 messages" in decision.reason
     assert "max(response_time)" in decision.causes[6].sentence
 
 
