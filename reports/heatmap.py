@@ -42,7 +42,7 @@ def heatmap(samples: Samples) -> Heatmap | None:
     times, sched = times[times > 0], sched[times > 0]
     if not len(times):
         return None
-    seconds = max(float(sched.max()), samples.scenario.seconds)
+    seconds = max(float(sched.max()), samples.seconds)
     low, high = _edges(float(times.min()), float(times.max()))
     across = np.clip(sched / seconds * COLUMNS, 0, COLUMNS - 1).astype(np.int64)
     up = np.clip(np.log(times / low) / math.log(high / low) * ROWS, 0, ROWS - 1).astype(np.int64)

@@ -1,0 +1,194 @@
+"""`python -m reports.abort RUN_FOLDER`, beside a load: looks on until a rule with `else abort` is broken, and says so.
+
+What it says is abort.json in the run folder; whoever put the load on ends it then. The journals are read as they grow,
+each operation once, when it has ended; so a look costs as much after an hour as in the first second.
+"""
+
+import argparse
+import math
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness import journal
+from harness.errors import JournalError, command
+from harness.journal import Journaled
+from harness.rules import ABORT, COUNT, DURATION, Rule
+from harness.run import Run
+from harness.units import duration, share
+from reports import windows
+from reports.confidence import wilson
+from reports.measure import Found, each
+from reports.samples import Samples, samples
+from reports.scope import covered, scope
+from reports.statistics import rank
+
+LOOK_S = 1.0
+ENOUGH = 100
+"""With fewer operations so far no share is judged: …"""
+ENOUGH_IN_A_WINDOW = 10
+"""… nor with fewer in a window."""
+NICE = 10
+"""The load goes first."""
+
+
+class Tail:
+    """A journal that grows."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._first = 0
+        """Everything before this place has been told of, …"""
+        self._told = np.zeros(0, bool)
+        """… and of the places from there on, these."""
+        self.pending = math.inf
+        """When (ns) the first of those that are begun and have not ended was planned."""
+
+    def ended(self) -> Journaled:
+        """What has ended since the last time; JournalError if the journal isn't there yet."""
+        header, records = journal.read_header(self._path), journal.read_records(self._path, self._first)
+        told = np.zeros(len(records), bool)
+        told[: len(self._told)] = self._told
+        closed = records["end"] > 0
+        fresh = records[closed & ~told]
+        behind = int(np.argmin(closed)) if not closed.all() else len(closed)
+        self._first, self._told = self._first + behind, closed[behind:]
+        self.pending = float(records["sched"][~closed].min()) if not closed.all() else math.inf
+        return Journaled(self._path, header, fresh)
+
+
+class Count:
+    """How many operations a rule is about, and how many of them are beyond its limit: in all, and window by window."""
+
+    def __init__(self, rule: Rule, plan: Samples) -> None:
+        """`plan` has the stages of the load, and need not have operations."""
+        self.rule = rule
+        self._stages = covered(rule, plan)
+        self.hits = self.number = 0.0
+        if rule.window:
+            self._begin, self._end = windows.cut(rule.window.seconds, plan, self._stages)
+            self._hits = np.zeros(len(self._begin))
+            self._numbers = np.zeros(len(self._begin))
+
+    def add(self, fresh: Samples) -> None:
+        """Count operations that have ended."""
+        found = each(self.rule, fresh, scope(self.rule, fresh, self._stages))
+        beyond = self._beyond(found)
+        self.hits, self.number = self.hits + float(beyond.sum()), self.number + len(beyond)
+        if self.rule.window:
+            at, inside = windows.place(found.moments, self._begin, self._end)
+            self._hits += np.bincount(at[inside], beyond[inside], len(self._begin))
+            self._numbers += np.bincount(at[inside], minlength=len(self._begin))
+
+    def broken(self, complete: float) -> str:
+        """Why the rule is broken by what is there, if it is; "" = it isn't.
+
+        Windows are judged that end before second `complete`, until which everything has ended.
+        """
+        if self.rule.window is None:
+            return self._so_far()
+        missed = (self._end <= complete) & (self._numbers >= ENOUGH_IN_A_WINDOW) & self._missed()
+        if self.rule.window.share is None:
+            row = 0
+            for place, one in enumerate(missed):
+                neighbour = place > 0 and self._begin[place] == self._end[place - 1]
+                row = (row + 1 if neighbour else 1) if one else 0
+                if row == self.rule.window.lasting:
+                    return f"it was missed for {row} s, until second {self._end[place]:g}"
+            return ""
+        allowed = len(missed) - rank(self.rule.window.share, len(missed)) - 1
+        if missed.sum() <= allowed:
+            return ""
+        return f"{missed.sum():,} of its {len(missed):,} windows missed it, allowed are {allowed:,}"
+
+    def _beyond(self, found: Found) -> npt.NDArray[Any]:
+        """Which operations are what the rule does not want: errors, or later than its limit."""
+        if self.rule.kind != DURATION:
+            return found.values
+        late = found.values >= self.rule.limit if self.rule.comparison == "<" else found.values > self.rule.limit
+        return late.astype(float)
+
+    @property
+    def _allowed(self) -> float:
+        """Which share of the operations may be beyond; how many, of a rule that counts."""
+        return self.rule.limit if self.rule.kind != DURATION else 1 - self._quantile
+
+    @property
+    def _quantile(self) -> float:
+        """The quantile that is limited; the greatest of all is the last one."""
+        return 1.0 if self.rule.quantile is None else self.rule.quantile
+
+    def _missed(self) -> npt.NDArray[np.bool_]:
+        """Which windows are beyond the limit: as `reports.windows` says it of the whole."""
+        if self.rule.kind == DURATION:
+            # Nearest rank: the quantile is within the limit if as many operations are as its place says.
+            places = [rank(self._quantile, int(number)) + 1 if number else 0 for number in self._numbers]
+            return self._numbers - self._hits < np.array(places)
+        values = self._hits if self.rule.kind == COUNT else self._hits / np.maximum(self._numbers, 1)
+        return values >= self.rule.limit if self.rule.comparison == "<" else values > self.rule.limit
+
+    def _so_far(self) -> str:
+        hits, allowed = self.hits, self._allowed
+        if self.rule.kind == COUNT or not allowed:
+            # However many there will be: these have been.
+            over = hits >= max(allowed, 1) if self.rule.comparison == "<" else hits > allowed
+        else:
+            # Not by chance: the share would be too great in the long run, too.
+            over = self.number >= ENOUGH and wilson(hits / self.number, self.number)[0] > allowed
+        if not over:
+            return ""
+        what = f"took longer than {duration(self.rule.limit)}" if self.rule.kind == DURATION else "were such"
+        most = f"{allowed:,.0f}" if self.rule.kind == COUNT else share(allowed)
+        return f"{hits:,.0f} of {self.number:,.0f} operations {what}, allowed are {most}"
+
+
+class Watch:
+    """Looks on at the load of a run."""
+
+    def __init__(self, run: Run) -> None:
+        self._run, self._scenario = run, run.scenario
+        self._tails: dict[Path, Tail] = {}
+        self._counts: list[Count] = []
+
+    def look(self, now: int) -> dict[str, Any] | None:
+        """Count what has ended by `now` (ns of CLOCK_MONOTONIC); which rule is broken, when and by what, if one is."""
+        for path in self._run.folder.glob("journal-*.bin"):
+            self._tails.setdefault(path, Tail(path))
+        began: int | None = None
+        for tail in self._tails.values():
+            try:
+                fresh = tail.ended()
+            except JournalError:
+                continue  # just being made
+            began = fresh.header.get("began", began)
+            found = samples(self._scenario, [fresh], None)
+            self._counts = self._counts or [Count(rule, found) for rule in self._scenario.rules if rule.aborts]
+            for count in self._counts:
+                count.add(found)
+        if began is None:
+            return None
+        complete = (min(now, *(tail.pending for tail in self._tails.values())) - began) / 1e9
+        broken = ((count, count.broken(complete)) for count in self._counts)
+        at = (now - began) / 1e9
+        return next(({"rule": count.rule.text, "at": at, "said": why} for count, why in broken if why), None)
+
+
+def main() -> int:
+    """Look on at the run that the command line names."""
+    parser = argparse.ArgumentParser(prog="python -m reports.abort", description=__doc__)
+    parser.add_argument("run", type=Path, metavar="RUN_FOLDER", help="the folder of a run whose load goes on")
+    run = Run.open(parser.parse_args().run)
+    os.nice(NICE)
+    watch = Watch(run)
+    while (found := watch.look(time.monotonic_ns())) is None:
+        time.sleep(LOOK_S)
+    run.write(ABORT, found)
+    return 0
+
+
+if __name__ == "__main__":
+    command(main)
