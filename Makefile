@@ -12,7 +12,7 @@ SYSTEMS := $(basename $(notdir $(wildcard systems/*.toml)))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv doctor test lint bench-ab bench-report bench-engine bench-verification compare perf-ab clean lock report psql $(SCENARIOS:%=perf-%) $(SCENARIOS:%=ui-%) $(SCENARIOS:%=plan-%) \
+.PHONY: help venv doctor test lint bench-ab bench-report bench-engine bench-verification baseline compare perf-ab clean lock report psql $(SCENARIOS:%=perf-%) $(SCENARIOS:%=ui-%) $(SCENARIOS:%=plan-%) \
 	$(SYSTEMS:%=perf-%) $(SYSTEMS:%=seed-%) $(SYSTEMS:%=verify-%)
 
 help:  ## print this
@@ -59,6 +59,9 @@ report: $(READY)  ## write and print the report of a run again: RUN=reports/runs
 
 psql: $(READY)  ## open the database of a run in psql, to look at findings: RUN=reports/runs/peak/latest
 	@$(PY) -m harness psql $(or $(RUN),$(error RUN=… is missing: expected a run folder, e.g. RUN=reports/runs/peak/latest))
+
+baseline: $(READY)  ## make a run the baseline of its scenario, which rules can compare with: RUN=reports/runs/peak/latest
+	@$(PY) -m reports.name_baseline $(or $(RUN),$(error RUN=… is missing: expected a run folder, e.g. RUN=reports/runs/peak/latest))
 
 compare: $(READY)  ## compare two runs, which proves nothing: BASE=reports/runs/peak/… HEAD=reports/runs/peak/latest
 	@$(PY) -m reports.compare $(or $(BASE),$(error BASE=… is missing: expected a run folder)) $(or $(HEAD),$(error HEAD=… is missing: expected a run folder))

@@ -1,6 +1,8 @@
 """A rule compares with the baseline only if that ran on the same thing, and means something; else it says nothing."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from harness.run import Run
 from reports.__main__ import report
 from reports.about import SCHEMA, plan_digest
 from tests.synthetic_run import FACTS, synthetic_run, taking
+from tests.target_process import ROOT
 
 RULES = [
     "p95(response_time) < 1s",
@@ -139,3 +142,18 @@ def test_commands_seeds_and_commits_may_differ(tmp_path: Path) -> None:
     named(tmp_path, facts={"command": ["other"], "seed": 2, "git": {"commit": "other", "dirty": True}})
 
     assert report(run(tmp_path, facts={**FACTS, "seed": 3}).folder)["rules"][2]["state"] == "PASS"
+
+
+def test_a_run_is_made_the_baseline_by_its_folder_and_an_invalid_one_is_refused(tmp_path: Path) -> None:
+    good, bad = synthetic_run(tmp_path), synthetic_run(tmp_path, dropped=100)
+    for run in (good, bad):
+        report(run.folder)
+    command = [sys.executable, "-m", "reports.name_baseline"]
+    done = subprocess.run([*command, str(good.folder)], cwd=ROOT, capture_output=True, text=True, check=False)
+    refused = subprocess.run([*command, str(bad.folder)], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    named = json.loads((good.folder.parent / "baseline.json").read_text())
+    assert named["run"]["id"] == good.id
+    assert refused.returncode == 2
+    assert "INVALID" in refused.stderr
