@@ -1,4 +1,4 @@
-"""`python -m reports.name_baseline RUN_FOLDER`: rules that compare with the baseline compare with that run from now on."""
+"""`python -m reports.name_baseline RUN_FOLDER`: from now on rules that compare with the baseline mean that run."""
 
 import argparse
 import os

@@ -4,7 +4,6 @@ import argparse
 from pathlib import Path
 
 from harness import database, errors, guard
-from harness.plan import reference
 from harness.run import Run
 from harness.settings import Settings
 from schema.migrate import migrate
@@ -19,8 +18,7 @@ def main() -> int:
     run = Run.open(arguments.run_folder) if arguments.run_folder else None
     url = database.from_environment()
     guard.may_write(url, Settings())
-    names = run.scenario.database if run else reference(arguments.system, "database")
-    print(migrate(arguments.system, url, names))
+    print(migrate(arguments.system, url, run.scenario.database if run else None))
     return 0
 
 

@@ -12,14 +12,16 @@ import schema
 import systems
 from harness import database
 from harness.errors import DatabaseError, PlanError, nearest
+from harness.plan import reference
 
 
 def migrate(system: str, url: str, names: Mapping[str, str] | None = None) -> str:
     """Give the database at `url` the tables of `system`, or find them there; one sentence of what was done.
 
-    They are called as `names` says (a plan's [database]), if the names of that system can be chosen.
+    They are called as `names` says (a plan's [database]; None: as the reference has them), if they can be chosen.
     """
     module = _module(system)
+    names = names or reference(system, "database")
     tables = module.tables(names) if names else module.TABLES
     with database.connect(url, "schema") as connection:
         try:

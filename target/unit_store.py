@@ -60,7 +60,7 @@ class Store:
             # The wait for a free connection counts too.
             async with asyncio.timeout(HEALTH_TIMEOUT_S):
                 return bool(await self.pool.fetchval("SELECT true"))
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             return False
 
     async def move(self, move: Move) -> tuple[Outcome, int]:

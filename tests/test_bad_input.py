@@ -51,7 +51,7 @@ def refuse(pipeline: Pipeline, *words: str, **environment: str) -> str:
         (["run", "peak", "--profile", "smok"], {}, "unknown profile 'smok'; did you mean 'smoke'?"),
         (["plan", "peak", "--profile", "x"], {}, "known: ci, full, smoke"),
         (["run", "peak", "--plan", "none.toml"], {}, "none.toml: No such file"),
-        (["run", "peak", "--fault", "lost"], {"DATABASE_URL": "postgresql://u@127.0.0.1/x"}, "fault 'lost' with"),
+        (["run", "peak", "--fault", "lost"], {"DATABASE_URL": "postgresql://u@127.0.0.1/x"}, "--fault lost with"),
         (["run", "peak"], {"TARGET_URL": "http://example.com"}, "PERF_ALLOW_HOSTS=example.com"),
         (["run", "peak"], {"TARGET_URL": "127.0.0.1:80"}, "expected http://host:port"),
         (["run", "peak"], {"TARGET_URL": "http://127.0.0.1:1"}, "TARGET_URL without DATABASE_URL"),
