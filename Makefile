@@ -101,6 +101,9 @@ bench-verification: $(READY)  ## measure the verification of 1 M operations
 bench-engine: $(READY)  ## measure the load engine beside FastHttpUser, hey and k6 (some minutes; nothing else should run)
 	@$(PY) -m benchmarks.engine
 
+gallery: $(READY)  ## make an example report for each verdict and type of load: docs/gallery/*.html
+	@$(PY) -m docs.gallery
+
 clean:  ## remove the embedded PostgreSQL, all run folders, caches and .venv
 	@if [ -x $(PY) ]; then $(PY) -m harness clean; fi
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

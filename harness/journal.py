@@ -192,17 +192,22 @@ def read_header(path: Path) -> dict[str, Any]:
 
 def read(path: Path) -> Journaled:
     """The journal at `path`, also one that was cut short; JournalError if it isn't one of this format."""
-    header = read_header(path)
-    whole = (path.stat().st_size - HEADER_BYTES) // RECORD.itemsize
-    records = np.fromfile(path, RECORD, max(whole, 0), offset=HEADER_BYTES)
-    empty = np.flatnonzero(records["start"] == 0)
-    records = records[: empty[0]] if len(empty) else records
+    header, records = read_header(path), read_records(path)
     if header["closed"] and header["count"] != len(records):
         raise JournalError(
             f"{path}: holds {len(records)} operations, but was closed with {header['count']}: it was cut. "
             "Run the load again"
         )
     return Journaled(path, header, records)
+
+
+def read_records(path: Path, first: int = 0) -> npt.NDArray[np.void]:
+    """The records of the journal at `path` from place `first` on, as far as they are begun; it may be being written."""
+    offset = HEADER_BYTES + first * RECORD.itemsize
+    whole = (path.stat().st_size - offset) // RECORD.itemsize
+    records = np.fromfile(path, RECORD, max(whole, 0), offset=offset)
+    empty = np.flatnonzero(records["start"] == 0)
+    return records[: empty[0]] if len(empty) else records
 
 
 def read_all(folder: Path) -> Sequence[Journaled]:

@@ -13,12 +13,15 @@ from harness import journal
 from harness.errors import JournalError, RunError, StackError
 from harness.plan import Scenario
 from harness.progress import Progress, load_line
+from harness.rules import ABORT
 from harness.run import Run
 from harness.settings import Settings
 from harness.stack import process
 from harness.stack.stack import Stack
 
 POLL_S = 0.1
+A_RULE = "a rule"
+"""What ended the load, if one with `else abort` did."""
 OVERTIME_S = 60.0
 """How much longer than its plan a load may take, besides waiting for its last answers, before it counts as hung."""
 
@@ -36,6 +39,7 @@ def put_load(
     count, port = settings.processes, process.free_port()
     command = _command(run, scenario, settings, stack, ui)
     alone, children = count == 1, []
+    watcher = _watcher(run, scenario)
     try:
         roles = [[]] if alone else [["--master", *_MASTER, str(port), "--expect-workers", str(count)]]
         roles += [] if alone else [["--worker", *_WORKER, str(port)]] * count
@@ -46,17 +50,35 @@ def put_load(
             children.append(
                 process.start([*words, *role], name, {**environment, **share}, on_parent_death=signal.SIGINT)
             )
-        why = _watch(children, run, scenario, stack, signalled, progress, ui)
+        why = _watch(children, run, scenario, stack, lambda: signalled() or _broken(run, watcher), progress, ui)
     finally:
         # The first is the one that ends the others.
         codes = [process.stop(child, signal.SIGINT) for child in children]
+        if watcher:
+            process.stop(watcher)
     run.record(load={"exit_code": codes[0], "processes": count}, target={**run.facts["target"], "died": stack.died()})
     if why and not _finished(run):
-        run.record(interrupted=f"{why} during the load")
+        run.record(**({"aborted": run.read(ABORT)} if why == A_RULE else {"interrupted": f"{why} during the load"}))
     begun = _began_any(run)
     if not why and not begun:
         raise StackError(f"no load was put on: Locust ended with code {codes[0]}\n{process.tail(log)}")
     return begun
+
+
+def _watcher(run: Run, scenario: Scenario) -> subprocess.Popen[bytes] | None:
+    """Whoever looks on whether a rule ends the load, if one can; there before the load, so that nothing is missed."""
+    if not any(rule.aborts for rule in scenario.rules):
+        return None
+    command = [sys.executable, "-m", "reports.abort", str(run.folder)]
+    return process.start(command, run.folder / "abort.log", os.environ)
+
+
+def _broken(run: Run, watcher: subprocess.Popen[bytes] | None) -> str | None:
+    """Why the rules end the load, if they do: one is broken, or nobody looks any more."""
+    if watcher is None:
+        return None
+    gone = watcher.poll() is not None
+    return A_RULE if (run.folder / ABORT).exists() else "whoever looks on the rules was lost" if gone else None
 
 
 _MASTER = ["--master-bind-host", "127.0.0.1", "--expect-workers-max-wait", "60", "--master-bind-port"]

@@ -19,6 +19,9 @@ OFFERED, LINEAR, BASELINE = "offered", "linear", "baseline"
 REFERENCES = (OFFERED, LINEAR)
 """What the limit of a rate can be a share of. Any limit can be one of the baseline's value."""
 
+ABORT = "abort.json"
+"""Where whoever looks on says that a rule ends the load, in the run folder: {"rule", "at" (s), "said"}."""
+
 _ANY = frozenset(SELECTORS)
 _PLANNED = frozenset({OP, PHASE, WORKER})
 _STAGES = frozenset({PHASE})

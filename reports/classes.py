@@ -37,13 +37,13 @@ def classes(samples: Samples) -> list[Row]:
 
 def _places(samples: Samples) -> Any:
     """For each operation, the place of its class in CLASSES."""
-    outcome, status = samples.frame["outcome"].astype(str).to_numpy(), samples.frame["status"].to_numpy()
-    conflict = (outcome == "REJECT") & (status == samples.scenario.contract.get("conflict", -1))
+    outcome, status = samples.frame["outcome"], samples.frame["status"].to_numpy()
+    conflict = (outcome == "REJECT").to_numpy() & (status == samples.scenario.contract.get("conflict", -1))
     of = (
-        np.isin(outcome, ("ACK", "REPLAY")),
+        outcome.isin(("ACK", "REPLAY")).to_numpy(),
         conflict,
-        outcome == "REJECT",
-        outcome == "SHED",
+        (outcome == "REJECT").to_numpy(),
+        (outcome == "SHED").to_numpy(),
         status >= 500,
         status > 0,
     )

@@ -43,11 +43,11 @@ def course(samples: Samples) -> Course:
         p95,
         errors,
         np.bincount(ended.astype(np.int64), minlength=count),
-        _flying(start, end, np.arange(count + 1)),
+        flying(start, end, np.arange(count + 1)),
     )
 
 
-def _flying(start: Values, end: Values, marks: Values) -> Values:
+def flying(start: Values, end: Values, marks: Values) -> Values:
     """How many operations were in flight between the marks, on average."""
     whole = _passed(np.sort(start), marks) - _passed(np.sort(end[~np.isnan(end)]), marks)
     return np.diff(whole)

@@ -90,9 +90,11 @@ def decide(
 
 
 def _damage(findings: Sequence[Finding]) -> list[Cause]:
-    """The data contradicts the answers, or a check could not even be run: worse than anything that is slow."""
+    """The data contradicts the answers, or a check could not even be run: worse than anything that is slow.
+
+    The first violated one leads: a system lists its checks with the gravest first.
+    """
     violated = [finding for finding in findings if finding.state is CheckState.VIOLATED]
-    violated.sort(key=lambda finding: -finding.witnesses)
     crashed = [finding for finding in findings if finding.crashed]
     return [
         Cause(Verdict.NO_GO, "check", f"{_check(one)} is violated: {one.witnesses:,} of {one.compared:,} {one.what}.")

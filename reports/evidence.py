@@ -8,6 +8,7 @@ from typing import Any
 from harness import check, effects, journal
 from harness.check import Finding
 from harness.errors import JournalError, RunError
+from harness.monitor import STATEMENTS
 from harness.run import Run
 from reports.baseline import Baseline, baseline
 from reports.samples import Samples, samples
@@ -45,6 +46,10 @@ class Evidence:
     monitor: list[Line]
     """What was seen of target, database and machine, a line a second; empty if nobody looked."""
     baseline: Baseline
+    weakened: list[str]
+    """What the checks could not see of this target, and what that weakens."""
+    statements: list[dict[str, Any]] | None
+    """The statements that took most of the database's time; None if that isn't known."""
 
 
 def gather(folder: Path) -> Evidence:
@@ -75,6 +80,8 @@ def gather(folder: Path) -> Evidence:
         findings=_findings(run),
         monitor=lines(run.folder),
         baseline=baseline(run),
+        weakened=_weakened(run),
+        statements=_statements(run),
     )
 
 
@@ -101,3 +108,16 @@ def _findings(run: Run) -> tuple[Finding, ...] | None:
             "it is of another version; verify the run again"
         )
     return tuple(check.finding(one) for one in integrity["checks"])
+
+
+def _weakened(run: Run) -> list[str]:
+    return list(run.read(check.FILE).get("weakened", [])) if (run.folder / check.FILE).exists() else []
+
+
+def _statements(run: Run) -> list[dict[str, Any]] | None:
+    """What the monitor left of them; a file that is not whole tells nothing."""
+    try:
+        found: list[dict[str, Any]] | None = json.loads((run.folder / STATEMENTS).read_text())
+    except (OSError, ValueError):
+        return None
+    return found

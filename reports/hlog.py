@@ -40,18 +40,20 @@ def _lines(samples: Samples, created: float) -> Iterator[str]:
     yield f"#[StartTime: {created:.3f} (seconds since epoch)]"
     yield '"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"'
     frame = samples.frame
-    ended = frame["response_s"].notna().to_numpy()
-    times = np.clip(frame["response_s"].to_numpy()[ended] * 1e9, 1, HIGHEST_NS).astype(np.int64)
-    kind = frame["kind"].cat.codes.to_numpy()[ended].astype(np.int64)
-    second = (frame["sched"].to_numpy()[ended] // INTERVAL_S).astype(np.int64)
+    response, kind = frame["response_s"].to_numpy(), frame["kind"].cat.codes.to_numpy()
     kinds = [_tag(str(name)) for name in frame["kind"].cat.categories]
-    group = second * len(kinds) + kind
+    group = (frame["sched"].to_numpy() // INTERVAL_S).astype(np.int32)
+    group *= len(kinds)
+    group += kind
+    group[np.isnan(response)] = -1
     order = np.argsort(group, kind="stable")
-    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
+    group = group[order]
+    starts = np.flatnonzero(np.diff(group, prepend=-1))
     for begin, end in pairwise([*starts.tolist(), len(order)]):
-        own = order[begin:end]
-        at, longest = second[own[0]] * INTERVAL_S, times[own].max() / MS
-        yield f"Tag={kinds[kind[own[0]]]},{at:.3f},{INTERVAL_S:.3f},{longest:.3f},{encode(counts(times[own]))}"
+        times = np.clip(response[order[begin:end]] * 1e9, 1, HIGHEST_NS).astype(np.int64)
+        second, tag = divmod(int(group[begin]), len(kinds))
+        at, longest = second * INTERVAL_S, times.max() / MS
+        yield f"Tag={kinds[tag]},{at:.3f},{INTERVAL_S:.3f},{longest:.3f},{encode(counts(times))}"
 
 
 def _tag(name: str) -> str:

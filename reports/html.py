@@ -10,7 +10,6 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness import units
 from reports import figures, svg
 from reports.series import Series
 
@@ -20,9 +19,9 @@ _CHECKS_FIRST = ("VIOLATED", "UNDECIDED", "HOLDS")
 _CONDITIONS_FIRST = ("broken", "warning", "ok")
 
 
-def render(verdict: dict[str, Any], series: Series) -> str:
-    """report.html of `verdict`, the contents of verdict.json, with the course of its load."""
-    style = (TEMPLATES / "report.css").read_text()
+def render(verdict: dict[str, Any], series: Series, pictures: dict[str, Any]) -> str:
+    """report.html of `verdict`, the contents of verdict.json, with the course of its load and the `pictures` of it."""
+    style, script = ((TEMPLATES / name).read_text() for name in ("report.css", "hover.js"))
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -40,18 +39,26 @@ def render(verdict: dict[str, Any], series: Series) -> str:
     run = verdict["run"]
     page = environment.get_template("report.html.j2").render(
         style=Markup(style),
-        # The page may use this style sheet and nothing else: no script, no font, no image, no address.
-        style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+        script=Markup(script),
+        # The page may use this style sheet and this script and nothing else: no font, no address.
+        style_hash=_hash(style),
+        script_hash=_hash(script),
         verdict=verdict,
         run=run,
         figures=figures,
         bullets=[
-            svg.bullet(rule["value"], rule["limit"], rule["state"], f"{figures.measured(rule)}, {figures.limit(rule)}")
+            svg.bullet(
+                rule["value"],
+                rule["limit"],
+                rule["state"],
+                f"{figures.measured(rule)}, {figures.limit(rule)}",
+                rule["interval"],
+            )
             for rule in verdict["rules"]
         ],
         checks=sorted(verdict["checks"], key=lambda check: _CHECKS_FIRST.index(check["state"])),
         validity=sorted(verdict["validity"], key=lambda one: _CONDITIONS_FIRST.index(one["state"])),
-        charts=_charts(series, [(one["phase"], one["begin"], one["end"]) for one in verdict["timeline"]]),
+        pictures=pictures,
         series=series,
         command=shlex.join(run["command"] or []),
         environment=_environment(verdict),
@@ -59,30 +66,8 @@ def render(verdict: dict[str, Any], series: Series) -> str:
     return page + "\n"
 
 
-def _charts(series: Series, bands: list[svg.Band]) -> list[dict[str, Any]]:
-    """The two charts of the timeline, each with its legend."""
-    times = [
-        svg.Line("p50", "p50", series.p50),
-        svg.Line("p95", "p95", series.p95),
-        svg.Line("p99", "p99", series.p99),
-    ]
-    rates = [
-        svg.Line("offered by the plan", "offered", series.offered),
-        svg.Line("begun", "begun", series.begun),
-        svg.Line("ended as expected", "good", series.ok),
-        svg.Line("errors", "errors", series.errors),
-    ]
-    charts: list[dict[str, Any]] = []
-    for title, lines, unit in (
-        ("Response time of the operations planned in each step", times, units.duration),
-        ("Operations a second", rates, "{:,g}/s".format),
-    ):
-        logarithmic = lines is times and svg.spread(lines)
-        title += " (logarithmic axis)" if logarithmic else ""
-        drawing = svg.chart(title, unit, series.width, series.begin, lines, bands, logarithmic)
-        keys = [(svg.key(line.style), line.name) for line in lines]
-        charts.append({"title": title, "keys": keys, "drawing": drawing})
-    return charts
+def _hash(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _environment(verdict: dict[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:

@@ -13,11 +13,14 @@ from reports.statistics import percentiles
 
 Row = dict[str, Any]
 
+SHOWN = ["kind", "ok", "outcome", "response_s", "service_s"]
+"""The columns that a row is made of."""
+
 
 def operations(samples: Samples) -> list[Row]:
     """A row for each kind that was done, and one for all of them."""
     stages = np.array([s.loads and s.phase != WARM_UP for s in samples.stretches])
-    frame = samples.frame[stages[samples.frame["stage"].to_numpy()]]
+    frame = samples.frame.loc[stages[samples.frame["stage"].to_numpy()], SHOWN]
     during = seconds(samples, stages)
     rows = [_row(str(kind), part, during) for kind, part in frame.groupby("kind", observed=True)]
     return [*rows, _row("all", frame, during)]
@@ -49,9 +52,9 @@ def by_phase(samples: Samples) -> list[Row]:
 def _phase(name: str, samples: Samples, stage: Any, completed: Any) -> Row:
     stages: Mask = np.array([stretch.phase == name for stretch in samples.stretches])
     own = [stretch for stretch in samples.stretches if stretch.phase == name]
-    frame = samples.frame[stages[stage]]
+    frame = samples.frame.loc[stages[stage], ["response_s", "partner", "ok"]]
     response = frame["response_s"].dropna().to_numpy()
-    arrivals = frame[~frame["partner"]]
+    arrived = frame["ok"][~frame["partner"]]
     during = sum(int(((completed >= s.begin) & (completed <= s.end)).sum()) for s in own)
     return {
         "phase": name,
@@ -59,9 +62,9 @@ def _phase(name: str, samples: Samples, stage: Any, completed: Any) -> Row:
         "seconds": seconds(samples, stages),
         "workers": sorted({stretch.workers for stretch in own if stretch.workers}),
         "offered": round(planned(samples, stages)),
-        "begun": len(arrivals),
+        "begun": len(arrived),
         "dropped": dropped(samples, stages),
-        "ok": int(arrivals["ok"].sum()),
+        "ok": int(arrived.sum()),
         "errors": int((~frame["ok"]).sum()),
         "p95": percentiles(response, [0.95])[0] if len(response) else None,
         "delivered": None if samples.effects is None else during,

@@ -11,7 +11,6 @@ from harness import units
 from reports import svg
 from reports.evidence import Evidence
 from reports.heatmap import heatmap
-from reports.saturation import lines
 from reports.series import Series
 from reports.tail_svg import Tail, draw
 from reports.vitals import cores, in_flight
@@ -73,7 +72,7 @@ def _timeline(evidence: Evidence, course: Series) -> list[tuple[str, list[svg.Li
         ),
     ]
     began = next((process.began for process in evidence.processes if process.began is not None), 0)
-    used = cores(lines(evidence.run.folder), began, course)
+    used = cores(evidence.monitor, began, course)
     if used:
         drawn = [svg.Line(name, STYLES[name], values) for name, values in used.items()]
         found.append(("Cores in use", drawn, "{:,g}".format, False))

@@ -14,8 +14,8 @@ FEWEST_BEYOND = 5
 def spectrum(samples: Samples) -> list[list[float]]:
     """Points [quantile, response time, service time] (s) over what the rules cover; none if nothing ended."""
     stages = np.array([stretch.loads and stretch.phase != WARM_UP for stretch in samples.stretches])
-    frame = samples.frame[stages[samples.frame["stage"].to_numpy()]]
-    response, service = (frame[name].dropna().to_numpy() for name in ("response_s", "service_s"))
+    covered = stages[samples.frame["stage"].to_numpy()]
+    response, service = (samples.frame[name][covered].dropna().to_numpy() for name in ("response_s", "service_s"))
     if not len(response):
         return []
     nines = np.log10(max(len(response) / FEWEST_BEYOND, 1))

@@ -38,11 +38,17 @@ def binned(
     """For each quantile, that of the `durations` (s, not negative) in each of `count` bins; NaN where there is none."""
     # One sort of one integer, bin above nanoseconds, orders the durations of every bin at once.
     most = 2**_BITS - 1
-    keys = np.sort((bins << _BITS) | np.clip(np.rint(durations * 1e9), 0, most).astype(np.int64))
+    ns = durations * 1e9
+    np.rint(ns, out=ns)
+    keys = np.clip(ns, 0, most, out=ns).astype(np.int64)
+    del ns
+    keys |= bins << _BITS
+    keys.sort()
     bounds = np.searchsorted(keys, np.arange(count + 1) << _BITS).tolist()
-    ordered = np.where(keys & most == most, np.inf, (keys & most) / 1e9)
     found = []
     for quantile in quantiles:
-        places = [a + rank(quantile, b - a) if b > a else -1 for a, b in pairwise(bounds)]
-        found.append(np.array([ordered[place] if place >= 0 else np.nan for place in places]))
+        ordered = keys[[a + rank(quantile, b - a) for a, b in pairwise(bounds) if b > a]] & most
+        values = np.full(count, np.nan)
+        values[np.diff(bounds) > 0] = np.where(ordered == most, np.inf, ordered / 1e9)
+        found.append(values)
     return found

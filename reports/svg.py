@@ -25,8 +25,13 @@ class Line(NamedTuple):
     values: Values
 
 
-def bullet(value: float | None, limit: float | None, state: str, label: str) -> Markup:
-    """A bar of `value` with a tick at `limit`, always in the middle, so that a column of them can be compared."""
+def bullet(
+    value: float | None, limit: float | None, state: str, label: str, interval: Sequence[float | None] | None
+) -> Markup:
+    """A bar of `value` with a tick at `limit`, always in the middle, so that a column of them can be compared.
+
+    A thin line is its interval; an end that is not known runs off.
+    """
     width, height = 120, 16
     if limit is None or (value is None and state in ("ERROR", "NOT COMPARED")):
         bar = ""
@@ -37,6 +42,12 @@ def bullet(value: float | None, limit: float | None, state: str, label: str) -> 
         bar = f'<rect class="bar" x="0" y="4" width="{size:.1f}" height="8"/>'
         if value is None or value > full:
             bar += f'<path class="beyond" d="M{width - 6} 3l5 5l-5 5"/>'
+        if interval is not None:
+            low, high = (
+                outside if end is None else min(max(end / full, 0.0), 1.0) * width
+                for end, outside in zip(interval, (0.0, float(width)), strict=True)
+            )
+            bar += f'<path class="interval" d="M{low:.1f} 8H{high:.1f}M{low:.1f} 5v6M{high:.1f} 5v6"/>'
     tick = "" if limit is None else f'<path class="tick" d="M{width // 2 if limit > 0 else 1} 1v14"/>'
     return Markup(
         f'<svg class="bullet {_class(state)}" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}">'

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from reports.course import flying
 from reports.samples import Samples
 from reports.saturation import Line
 from reports.series import Series, Values
@@ -13,12 +14,10 @@ CPU = {"target": "target.cpu", "PostgreSQL": "postgres.cpu", "generator": "gener
 
 
 def in_flight(samples: Samples, course: Series) -> Values:
-    """The operations in flight at the middle of each step of `course`; what never ended is in flight to the end."""
-    middles = np.array(course.begin, float) + course.width / 2
-    start = np.sort(samples.frame["start"].to_numpy())
-    end = np.sort(samples.frame["end"].dropna().to_numpy())
-    flying = np.searchsorted(start, middles, "right") - np.searchsorted(end, middles, "right")
-    values: Values = flying.astype(float).tolist()
+    """The operations in flight in each step of `course`, on average; what never ended is in flight to the end."""
+    start, end = samples.frame["start"].to_numpy(), samples.frame["end"].to_numpy()
+    marks = np.array([*course.begin, course.begin[-1] + course.width], float)
+    values: Values = (flying(start, end, marks) / course.width).tolist()
     return values
 
 

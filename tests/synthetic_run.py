@@ -1,7 +1,7 @@
 """A run folder as load, verification and pipeline leave it, without any of them: each figure in it is known."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +88,7 @@ def synthetic_run(
     answer: Answering = as_expected,
     completing: Callable[[float], float | None] = lambda committed: committed + 0.1,
     dropped: int = 0,
-    lag_s: float = 0.0,
+    lag_s: float | Callable[[int], float] = 0.0,
     waited_s: float = 0.0,
     lags_us: Iterable[int] = (300,) * 50,
     cpu: float = 0.2,
@@ -99,6 +99,8 @@ def synthetic_run(
     closed: bool = True,
     kinds: list[str] | None = None,
     users: list[int] | None = None,
+    moments: Sequence[tuple[float, str, int]] | None = None,
+    run_id: str | None = None,
     findings: Iterable[Finding] | None = HOLDING,
     with_effects: bool = True,
     load: Mapping[str, Any] | None = {},
@@ -108,11 +110,12 @@ def synthetic_run(
 
     `table` replaces keys of the scenario's table in the plan; None: takes them out. `answer` says of each
     arrival (its place, kind and second) what becomes of it; `completing` when an effect committed at a second
-    is completed. The last `dropped` arrivals are never begun; the others are begun `lag_s` late, `waited_s`
-    of it without a free user.
+    is completed. The last `dropped` arrivals are never begun; the others are begun `lag_s` late (or as
+    it says of a place), `waited_s` of it without a free user.
     `flying` operations were seen in flight at each look, by default as many as there were; the wall
     clock is set forward by `clock_step_s` in the middle.
-    In a closed load `users` says who does each operation; they are spread evenly.
+    In a closed load `users` says who does each operation; they are spread evenly. Or `moments` says of each its
+    second, kind and user. `run_id` is the run's id, by default one of now and chance.
     `findings`, `load`: None leaves the file out; `load` and `facts` replace keys of load.json and run.json.
     """
     found = plan.find(scenario, profile)
@@ -120,12 +123,18 @@ def synthetic_run(
     source["scenario"] = {k: v for k, v in {**source["scenario"], **(table or {})}.items() if v is not None}
     found = plan.load(source, profile)
     run = Run.create(runs, found, **{**FACTS, **(facts or {})})
+    if run_id is not None:
+        run.record(run=run_id)
 
     times = arrivals.times(found.stages)
     if users is not None:
         times = np.arange(len(users)) * found.seconds / max(len(users), 1)
     names = list(found.mix)
     order = arrivals.kinds(found.mix, len(times), 1)
+    if moments is not None:
+        times = np.array([second for second, _, _ in moments])
+        order = np.array([names.index(kind) for _, kind, _ in moments], np.uint16)
+        users = [user for _, _, user in moments]
     header = {"run": run.id, "system": found.system, "scenario": found.name, "worker": 0, "kinds": kinds or names}
     header |= {"wall_ns": WALL, "mono_ns": BEGAN, "arrivals": len(times)}
     journal = Journal(run.folder / "journal-0.bin", header)
@@ -136,7 +145,8 @@ def synthetic_run(
     spans: list[tuple[int, int]] = []
     for place, second in enumerate(times[: len(times) - dropped].tolist()):
         kind = names[order[place]]
-        sched, start = BEGAN + round(second * 1e9), BEGAN + round((second + lag_s) * 1e9)
+        late = lag_s(place) if callable(lag_s) else lag_s
+        sched, start = BEGAN + round(second * 1e9), BEGAN + round((second + late) * 1e9)
         halves = [(0, answer(place, kind, second))]
         if kind == "race":
             partners += 1

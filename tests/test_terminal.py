@@ -101,6 +101,19 @@ def test_validity_is_one_line_unless_it_is_broken(tmp_path: Path) -> None:
     ]
 
 
+def test_what_is_not_sure_or_not_compared_is_told_with_why(tmp_path: Path) -> None:
+    rules = ["p99.9(response_time) < 1s", "ratio(errors) < 1%", "p95(lag) <= baseline +10%"]
+    lines = block(report(synthetic_run(tmp_path, profile="ci", cpu=0.75, table={"rules": rules}).folder))
+
+    unsure, compared = (next(at for at, line in enumerate(lines) if word in line) for word in ("! UNPROVEN", "NOT COM"))
+    assert lines[unsure + 1] == "    needs about 5 m 2 s more"
+    assert lines[compared + 1] == "    there is no baseline"
+    assert [line for line in lines if line.startswith("! warning")] == [
+        "! warning V3: the busiest load process used 75 % of a core over 5 s; needed: at most 80 %, better 7…",
+        "! warning V13: too short for p99.9(response_time) < 1s; needed: an interval with an end on the side…",
+    ]
+
+
 def test_a_verdict_is_never_told_by_its_colour_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     verdict = report(synthetic_run(tmp_path, findings=checks(1, 1)).folder)
     plain = block(verdict)

@@ -54,7 +54,7 @@ def main() -> int:
 
 
 def _short(value: float) -> float:
-    return round(value, 4) if isinstance(value, float) else value
+    return round(value, 6) if isinstance(value, float) else value
 
 
 if __name__ == "__main__":
