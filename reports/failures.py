@@ -22,7 +22,8 @@ def failures(samples: Samples, run: str) -> list[dict[str, Any]]:
             "kind": way["kind"],
             "outcome": way["outcome"],
             "status": int(way["status"]) or None,
-            "failure": None if way["failure"] == "NONE" else str(way["failure"]),
+            # A code that this version does not know has no name.
+            "failure": way["failure"] if isinstance(way["failure"], str) and way["failure"] != "NONE" else None,
             "count": int(way["count"]),
             "first_s": float(way["first_s"]),
             "example": ids.key(run, int(way["example"])),

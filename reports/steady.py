@@ -94,7 +94,7 @@ def condition(found: Sequence[Steady], rules: Sequence[RuleResult]) -> ValidityR
         f"{one.phase} has not settled within {duration(one.end - one.begin)}" for one in found if not one.settled
     ]
     drifting = [
-        f"{name} of {one.phase} went {'up' if grown > 0 else 'down'} by {share(abs(grown))}"
+        f"{name} of {one.phase} went {'up' if grown > 0 else 'down'} by {share(abs(grown))} of its median"
         for one in found
         for name, grown in one.drifting.items()
     ]
