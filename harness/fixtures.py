@@ -30,5 +30,6 @@ def read(path: Path, system: str) -> dict[str, Any]:
     try:
         data: dict[str, Any] = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise PoolError(f"{path}: {error}: expected what seeding leaves there; `make seed-{system}` mends it") from None
+        why = error.strerror if isinstance(error, OSError) else error
+        raise PoolError(f"{path}: {why}: expected what seeding leaves there; `make seed-{system}` mends it") from None
     return data

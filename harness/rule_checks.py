@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from harness import grammar
 from harness.errors import nearest
-from harness.rules import BLOCKER, INFO, LINEAR, OFFERED, OP, PHASE, SEVERITIES, Rule, selected
+from harness.rules import BLOCKER, INFO, LINEAR, OFFERED, OP, PHASE, SEVERITIES, WORKER, Rule, selected
 from harness.toml_table import Table, Where
 
 if TYPE_CHECKING:
@@ -78,6 +79,12 @@ def _unmeasurable(rule: Rule, scenario: "Scenario") -> Iterator[tuple[bool, str]
     covered = set(selected(loads, rule.selectors, PHASE))
     yield closed and (rule.of == OFFERED or metric == "dropped"), "users at their own pace are offered and drop nothing"
     yield (
+        rule.of == OFFERED and any(selector.key == WORKER for selector in rule.selectors),
+        "nobody knows what one load process is offered of the whole",
+    )
+    lasting, longest = rule.window.lasting if rule.window else 0, _longest(scenario, covered)
+    yield lasting > longest, f"nothing can last {lasting} s: what it covers lasts {longest:g} s at most"
+    yield (
         metric == "conflicts" and "conflict" not in scenario.contract,
         f"the contract of {scenario.system or 'this target'} has no conflict",
     )
@@ -91,6 +98,16 @@ def _unmeasurable(rule: Rule, scenario: "Scenario") -> Iterator[tuple[bool, str]
         "expected the one phase that is the spike, with load before it: value(recovery_time{phase=spike})",
     )
     yield rule.aborts and rule.severity != BLOCKER, f"its severity is {rule.severity}: only a blocker can end a load"
+
+
+def _longest(scenario: "Scenario", covered: set[str]) -> float:
+    """How long the longest stretch of neighbouring stages is that a rule covers."""
+    runs = [
+        sum(stage.seconds for stage in run)
+        for inside, run in groupby(scenario.stages, lambda stage: stage.phase in covered)
+        if inside
+    ]
+    return max(runs, default=0.0)
 
 
 def warnings(scenario: "Scenario") -> Iterator[str]:

@@ -13,6 +13,7 @@ from locust.user.task import LOCUST_STATE_WAITING
 from harness import fixtures
 from harness.journal import PARTNER
 from harness.load.http import Answer
+from harness.load.session import Session
 from harness.load.user import LoadUser, Meaning
 from harness.outcomes import Failure, Outcome
 from harness.settings import Settings
@@ -51,9 +52,9 @@ class Practitioner(LoadUser):
     hot_every = 0
     """Every so-many-th operation goes to a hot authorization; 0 = none does."""
 
-    def __init__(self, environment: Any) -> None:
-        super().__init__(environment)
-        run = self.session.run
+    def prepare(self, session: Session) -> None:
+        """Tokens, and how many authorizations there are, as seeding left them."""
+        run = session.run
         seeded = _seeded(fixtures.fixtures_of(run.folder if run else Settings().home / "authorizations"))
         self.tokens: list[str] = seeded["practitionerTokens"]
         self.spread = len(seeded["throughputAuthIds"])

@@ -98,7 +98,8 @@ def wilson(p: float, n: float) -> tuple[float, float]:
     square = NORMAL * NORMAL
     middle = (p + square / (2 * n)) / (1 + square / n)
     reach = NORMAL * math.sqrt(p * (1 - p) / n + square / (4 * n * n)) / (1 + square / n)
-    return max(middle - reach, 0.0), min(middle + reach, 1.0)
+    # At the very ends exactly so: what is left of the difference is rounding.
+    return middle - reach if p > 0 else 0.0, middle + reach if p < 1 else 1.0
 
 
 def mean(values: Array) -> Interval:

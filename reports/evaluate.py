@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from decimal import Decimal
 
-from harness.rules import BLOCKER, MAJOR, Rule
+from harness.rules import BLOCKER, INFO, MAJOR, Rule
 from harness.units import duration
 from harness.verdict import RuleState
 from reports import limits, measure, values, windows
@@ -15,9 +15,8 @@ from reports.measure import Measured
 from reports.recovery import recovery_time
 from reports.scope import Mask, Unmeasurable, covered, seconds
 
-NO_GO_FACTOR = {MAJOR: Decimal(2)}
-"""A value of more than this times its limit (or less than the limit by more than this) is NO-GO, else CONDITIONAL."""
-BLOCKER_FACTOR = Decimal("1.5")
+FAR = {BLOCKER: Decimal("1.5"), MAJOR: Decimal(2), INFO: Decimal("1.5")}
+"""What is more than so many times its limit, or less than the limit by more than this factor, is NO-GO."""
 
 LEAST_LONGER = 1.1
 """What is not proven needs a run at least so many times as long, however little is missing."""
@@ -117,7 +116,7 @@ def judge(value: float, comparison: str, limit: float, severity: str = BLOCKER) 
     if comparison == "==" or allowed <= 0:
         return RuleState.NO_GO
     high, low = (allowed, measured) if comparison.startswith(">") else (measured, allowed)
-    return RuleState.NO_GO if high > NO_GO_FACTOR.get(severity, BLOCKER_FACTOR) * low else RuleState.CONDITIONAL
+    return RuleState.NO_GO if high > FAR[severity] * low else RuleState.CONDITIONAL
 
 
 def _result(

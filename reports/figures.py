@@ -31,7 +31,7 @@ _FORMATS: dict[str, Callable[[float], str]] = {
     SHARE: units.share,
     RATE: units.rate,
     COUNT: "{:,.0f}".format,
-    NUMBER: "{:,.4g}".format,
+    NUMBER: lambda value: f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}",
 }
 
 

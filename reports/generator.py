@@ -7,7 +7,7 @@ import numpy as np
 
 from harness.outcomes import Failure
 from harness.plan import Scenario
-from harness.rules import DURATION
+from harness.rules import DURATION, INFO
 from harness.units import duration, share
 from reports.evidence import Evidence, HealthLines, Process
 from reports.statistics import percentile
@@ -90,7 +90,8 @@ def _most_lag(scenario: Scenario) -> float:
     """How late the loop may be at p99: as the plan says, or so little that no limit on a time is decided by it."""
     if scenario.validity.loop_lag is not None:
         return scenario.validity.loop_lag
-    limits = [rule.limit for rule in scenario.rules if rule.metric in TIMES and rule.kind == DURATION and not rule.of]
+    rules = [rule for rule in scenario.rules if rule.metric in TIMES and rule.kind == DURATION]
+    limits = [rule.limit for rule in rules if rule.severity != INFO and not rule.of]
     return min([LOOP_LAG_S, *(LOOP_LAG_SHARE * limit for limit in limits if limit > 0)])
 
 

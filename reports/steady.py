@@ -6,7 +6,7 @@ from itertools import groupby
 
 import numpy as np
 
-from harness.rules import WARM_UP
+from harness.rules import INFO, WARM_UP
 from harness.units import duration, share
 from harness.verdict import RuleState
 from reports import stationarity
@@ -62,13 +62,13 @@ def steady(samples: Samples) -> list[Steady]:
         during = slice(int(np.ceil(begin)), int(end))
         # A second in which nothing was planned has no response time.
         known = np.flatnonzero(~np.isnan(seconds.p50[during]))
+        if len(known) < LONG_S / 2:
+            continue
         series = {
             "p50": seconds.p50[during][known],
             "throughput": seconds.ended[during].astype(float),
             "in flight": seconds.flying[during],
         }
-        if len(known) < LONG_S / 2:
-            continue
         middle = {name: float(np.median(values)) for name, values in series.items()}
         least = {name: max(MOST_DRIFT * middle[name], FLOORS[name]) for name in series}
         cuts = [stationarity.warm_up(series[name], least[name]) for name in ("p50", "throughput")]
@@ -100,11 +100,11 @@ def condition(found: Sequence[Steady], rules: Sequence[RuleResult]) -> ValidityR
     ]
     state = BROKEN if unsettled else WARNING if drifting else OK
     said = "; ".join([*unsettled, *drifting])
-    if state == BROKEN and any(rule.state is RuleState.NO_GO for rule in rules):
+    if state == BROKEN and any(rule.state is RuleState.NO_GO and rule.severity != INFO for rule in rules):
         # A target that gets slower and slower is not excused by never having settled.
         state, said = WARNING, f"{said}; a rule is missed by far all the same"
     if not found:
-        said = f"no phase loads evenly for {duration(LONG_S)}: not judged"
+        said = f"no phase loads evenly, and often enough, for {duration(LONG_S)}: not judged"
     longest = max((one.cut for one in found), default=0.0)
     return ValidityResult(
         "V7",

@@ -140,6 +140,8 @@ def test_an_own_contract_states_only_what_differs(tmp_path: Path) -> None:
         ("ratio(errors) < 1%", "value(recovery_time{phase=first}) < 5s", 13, "with load before it"),
         ("ratio(errors) < 1%", "value(efficiency) > 90%", 13, "expected {phase=…}, one that has load"),
         ("ratio(errors) < 1%", "rate(goodput{phase=pause}) > 90% of linear", 13, "one that has load"),
+        ("ratio(errors) < 1%", "rate(goodput{worker=0}) > 90% of offered", 13, "what one load process is offered"),
+        ("{phase=first}) < 500ms", "{phase=first}) < 500ms for 3s", 13, "nothing can last 3 s"),
         (RATIO, '{ rule = "ratio(errors) < 1%", severty = "info" }', 13, "did you mean 'severity'?"),
         (RATIO, '{ rule = "ratio(errors) < 1%", severity = "mayor" }', 13, "did you mean 'major'?"),
         (RATIO, '{ severity = "major" }', 13, "expected a text"),

@@ -190,6 +190,12 @@ def test_each_soft_condition_warns(tmp_path: Path, name: str) -> None:
     assert value in " ".join(found[one].value for one in ids)
 
 
+def test_a_limit_for_info_asks_nothing_of_the_loop(tmp_path: Path) -> None:
+    rules = ["ratio(errors) < 1%", {"rule": "p50(response_time) < 1ms", "severity": "info"}]
+
+    assert conditions(synthetic_run(tmp_path, table={"rules": rules}))["V2"].limit == "10 ms and 250 ms"
+
+
 @pytest.mark.parametrize(
     ("settled", "cut", "is_broken"), [(0, 0, False), (30, 30, False), (55, 55, False), (65, 65, True)]
 )
@@ -228,7 +234,7 @@ def test_smoke_ramps_steps_and_short_phases_need_not_be_steady(
     table = {"arrivals": {profile: stages}, "rules": ["ratio(errors) < 1%"]}
     found = conditions(synthetic_run(tmp_path, profile=profile, table=table, answer=growing(0.1, 0.4)))["V7"]
 
-    assert (found.state, found.value) == ("ok", "no phase loads evenly for 1 m: not judged")
+    assert (found.state, found.value) == ("ok", "no phase loads evenly, and often enough, for 1 m: not judged")
 
 
 @pytest.mark.parametrize("noise", [0.0005, 0.05])

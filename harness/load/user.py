@@ -18,9 +18,10 @@ from locust.exception import StopTest, StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
 from harness import guard
-from harness.errors import GuardError, JournalError
+from harness.errors import JournalError, ProofloadError
 from harness.load.http import Answer, Connection, NoAnswer, NotSent
 from harness.load.plugin import end_load, session_of
+from harness.load.session import Session
 from harness.load.tally import failure_text
 from harness.outcomes import Failure, Outcome
 from harness.plan import reference
@@ -63,7 +64,8 @@ class LoadUser(User):
         try:
             # The host can be changed in the web UI, so that each user has to ask again.
             guard.may_load(url, Settings())
-        except GuardError as error:
+            self.prepare(session_of(environment))
+        except ProofloadError as error:
             log.error("%s", error)
             environment.process_exit_code = 2
             raise StopTest(str(error)) from None
@@ -89,6 +91,9 @@ class LoadUser(User):
         """The kinds, each as often as its weight says."""
         self._sched = self._waited_us = 0
         self._paused = False
+
+    def prepare(self, session: Session) -> None:
+        """What a system's user needs before it can begin; ProofloadError if it isn't there."""
 
     # Locust's own loop begins with a task and waits after it; an arrival has to be waited for before.
     def run(self) -> None:  # type: ignore[misc]
