@@ -83,6 +83,13 @@ def test_runs_on_something_else_are_not_comparable(record: dict[str, Any], path:
     assert "differs" in compare_page.render(found)
 
 
+def test_pairs_may_be_seeded_differently_and_the_runs_of_one_may_not(record: dict[str, Any]) -> None:
+    other = copy.deepcopy(record)
+    other["run"]["seeding"]["digest"] = "another"
+    assert comparison([record, other], [record, other], dict(ABOUT))["change"] != NOT_COMPARABLE
+    assert comparison([record, other], [record, record], dict(ABOUT))["change"] == NOT_COMPARABLE
+
+
 def test_a_pair_of_another_machine_than_the_first_is_not_comparable(record: dict[str, Any]) -> None:
     other = copy.deepcopy(record)
     other["run"]["host"]["kernel"] = "another"
