@@ -3,11 +3,10 @@
 import math
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from harness.units import duration, rate
-from reports.html import TEMPLATES
+from reports.page import page
 from reports.tail_svg import Tail, draw
 
 SYMBOLS = {"REGRESSED": "✗", "IMPROVED": "✓", "NO CHANGE": "✓", "INCONCLUSIVE": "?", "NOT COMPARABLE": "?"}
@@ -24,17 +23,9 @@ ROW, AXIS = 44, 34
 
 def render(found: dict[str, Any]) -> str:
     """comparison.html."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    style = Markup((TEMPLATES / "report.css").read_text())
-    page = environment.get_template("compare.html.j2").render(
+    return page(
+        "compare.html.j2",
         found=found,
-        style=style,
         sentence=sentence(found),
         symbols=SYMBOLS,
         styles=STYLES,
@@ -44,7 +35,6 @@ def render(found: dict[str, Any]) -> str:
         value=value,
         median=lambda values: sorted(values)[len(values) // 2],
     )
-    return page + "\n"
 
 
 def text(found: dict[str, Any]) -> str:

@@ -8,7 +8,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from harness.errors import RunError, command
@@ -17,7 +16,7 @@ from harness.verdict import Verdict
 from reports import figures
 from reports.change_points import FEWEST, change_points
 from reports.fingerprint import differences
-from reports.html import TEMPLATES
+from reports.page import page
 from reports.record import REPORT, VERDICT
 
 PAGE = "history.html"
@@ -69,16 +68,9 @@ def history(found: list[Record]) -> dict[str, Any]:
 
 def render(found: dict[str, Any]) -> str:
     """history.html."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template("history.html.j2").render(
+    return page(
+        "history.html.j2",
         found=found,
-        style=Markup((TEMPLATES / "report.css").read_text()),
         figures=figures,
         charts=[
             {"title": title, "drawing": _chart(found, name, title, unit), "changes": found["changes"][name]}
@@ -89,7 +81,6 @@ def render(found: dict[str, Any]) -> str:
         fewest=FEWEST,
         report=REPORT,
     )
-    return page + "\n"
 
 
 def _chart(found: dict[str, Any], name: str, title: str, unit: Any) -> Markup:

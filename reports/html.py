@@ -4,16 +4,23 @@ import base64
 import hashlib
 import json
 import shlex
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports import figures, svg
+from reports.page import page, text
 from reports.series import Series
 
-TEMPLATES = Path(__file__).parent / "templates"
+FILTERS: dict[str, Callable[..., Any]] = {
+    "seconds": lambda value: figures.figure(value, "duration"),
+    "rate": lambda value: figures.figure(value, "rate"),
+    "number": lambda value: "–" if value is None else f"{value:,}",
+    "short": lambda value: "–" if value is None else f"{value:,.4g}",
+    "indented": lambda value: json.dumps(value, indent=2, ensure_ascii=False),
+}
+"""How the page writes figures; a witness as people read nested things."""
 
 _CHECKS_FIRST = ("VIOLATED", "UNDECIDED", "HOLDS")
 _CONDITIONS_FIRST = ("broken", "warning", "ok")
@@ -21,27 +28,14 @@ _CONDITIONS_FIRST = ("broken", "warning", "ok")
 
 def render(verdict: dict[str, Any], series: Series, pictures: dict[str, Any]) -> str:
     """report.html of `verdict`, the contents of verdict.json, with the course of its load and the `pictures` of it."""
-    style, script = ((TEMPLATES / name).read_text() for name in ("report.css", "hover.js"))
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        seconds=lambda value: figures.figure(value, "duration"),
-        rate=lambda value: figures.figure(value, "rate"),
-        number=lambda value: "–" if value is None else f"{value:,}",
-        short=lambda value: "–" if value is None else f"{value:,.4g}",
-        indented=_indented,
-    )
+    script = text("hover.js")
     run = verdict["run"]
-    page = environment.get_template("report.html.j2").render(
-        style=Markup(style),
+    return page(
+        "report.html.j2",
+        FILTERS,
         script=Markup(script),
         # The page may use this style sheet and this script and nothing else: no font, no address.
-        style_hash=_hash(style),
+        style_hash=_hash(text("report.css")),
         script_hash=_hash(script),
         verdict=verdict,
         run=run,
@@ -63,11 +57,10 @@ def render(verdict: dict[str, Any], series: Series, pictures: dict[str, Any]) ->
         command=shlex.join(run["command"] or []),
         environment=_environment(verdict),
     )
-    return page + "\n"
 
 
-def _hash(text: str) -> str:
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+def _hash(words: str) -> str:
+    return base64.b64encode(hashlib.sha256(words.encode()).digest()).decode()
 
 
 def _environment(verdict: dict[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -90,8 +83,3 @@ def _flat(name: str, value: Any) -> list[tuple[str, str]]:
     if isinstance(value, float):
         return [(name, f"{value:,.4g}")]
     return [(name, f"{value:,}" if type(value) is int and value >= 10_000 else str(value))]
-
-
-def _indented(value: dict[str, Any]) -> str:
-    """A witness as people read nested things."""
-    return json.dumps(value, indent=2, ensure_ascii=False)

@@ -6,14 +6,11 @@ import os
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-
 from harness.errors import RunError, command
 from harness.suite import FILE, SCHEMA
 from harness.verdict import EXIT_CODES, Verdict
 from reports import figures, suite_markdown
-from reports.html import TEMPLATES
+from reports.page import page as filled
 from reports.record import REPORT, VERDICT
 
 PAGE, RESULTS = "results.html", "PERFORMANCE_TEST_RESULTS.md"
@@ -72,15 +69,7 @@ def _scenario(folder: Path, run: dict[str, Any]) -> dict[str, Any]:
 
 def page(suite: dict[str, Any]) -> str:
     """results.html."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    style = Markup((TEMPLATES / "report.css").read_text())
-    return environment.get_template("suite.html.j2").render(suite=suite, style=style, figures=figures) + "\n"
+    return filled("suite.html.j2", suite=suite, figures=figures)
 
 
 def main() -> int:

@@ -1,6 +1,14 @@
 """How a process of the target talks to PostgreSQL: by index, under a name, and with nothing left in its sessions."""
 
+import asyncio
+from typing import Any
+
 import asyncpg
+
+CONNECTIONS = 8
+"""As many statements are under way at once: the more there are, the more of them contend."""
+
+HEALTH_TIMEOUT_S = 2
 
 
 class NoReset(asyncpg.Connection):  # type: ignore[misc]  # asyncpg is untyped
@@ -22,3 +30,33 @@ def settings(name: str) -> dict[str, str]:
     planner would choose a scan and keep it in the prepared statement while the table grows.
     """
     return {"application_name": name, "enable_seqscan": "off", "enable_sort": "off"}
+
+
+class Pooled:
+    """Statements on a pool of connections."""
+
+    pool: Any
+
+    async def open(self, url: str, **more: str) -> None:
+        """Connect, all at once: no request waits for a connection to be made. `more` are settings of its sessions."""
+        self.pool = await asyncpg.create_pool(
+            url,
+            min_size=CONNECTIONS,
+            max_size=CONNECTIONS,
+            max_inactive_connection_lifetime=0,
+            connection_class=NoReset,
+            server_settings=settings("proofload-target") | more,
+        )
+
+    async def close(self) -> None:
+        """Wait for what is under way, and disconnect."""
+        await self.pool.close()
+
+    async def answers(self) -> bool:
+        """Whether the database answers, soon."""
+        try:
+            # The wait for a free connection counts too.
+            async with asyncio.timeout(HEALTH_TIMEOUT_S):
+                return bool(await self.pool.fetchval("SELECT true"))
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+            return False

@@ -1,10 +1,9 @@
 """An acknowledged message is stored once, to a user that exists; a key that was used is never used again."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import asyncpg
@@ -17,14 +16,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from systems.messages import MESSAGE_TYPES, NOTIFY_CHANNEL, SCHEDULED
-from target.database import NoReset, settings
+from target.database import Pooled
 from target.delivery import deliver as deliver  # `python -m target messages deliver` finds it here
 from target.faults import CLEAN, Fault
 from target.http import answer, application, read, refuse
 
 PATH = "/internal/process-message"
-CONNECTIONS = 8
-HEALTH_TIMEOUT_S = 2
 
 
 class Message(msgspec.Struct, rename="camel", frozen=True):
@@ -91,34 +88,8 @@ FROM message_logs WHERE idempotency_key = $5
 """
 
 
-class Store:
+class Store(Pooled):
     """The statements of the API, on a pool of connections."""
-
-    pool: Any
-
-    async def open(self, url: str) -> None:
-        """Connect, all at once: no request waits for a connection to be made."""
-        self.pool = await asyncpg.create_pool(
-            url,
-            min_size=CONNECTIONS,
-            max_size=CONNECTIONS,
-            max_inactive_connection_lifetime=0,
-            connection_class=NoReset,
-            server_settings=settings("proofload-target"),
-        )
-
-    async def close(self) -> None:
-        """Wait for what is under way, and disconnect."""
-        await self.pool.close()
-
-    async def answers(self) -> bool:
-        """Whether the database answers, soon."""
-        try:
-            # The wait for a free connection counts too.
-            async with asyncio.timeout(HEALTH_TIMEOUT_S):
-                return bool(await self.pool.fetchval("SELECT true"))
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
-            return False
 
     async def accept(self, message: Message) -> Accepted | Duplicate | UnknownUser:
         """Store `message`, unless its key was used or its user doesn't exist: one statement decides both."""

@@ -1,21 +1,14 @@
 """The authorizations in the database: a move is made once for each key, or refused for a reason that holds."""
 
-import asyncio
-from typing import Any
 from uuid import UUID
 
 import asyncpg
 from msgspec.structs import astuple
 
-from target.database import NoReset, settings
+from target.database import Pooled
 from target.retries import retried
 from target.strategies import COLUMNS, Strategy
 from target.units import Done, Move, Outcome, Refused, State
-
-CONNECTIONS = 8
-"""As many moves are under way at once: the more there are, the more of them are aborted and done again."""
-
-HEALTH_TIMEOUT_S = 2
 
 READ = f"SELECT {COLUMNS}, organization_id = $2 AS ours FROM authorizations WHERE id = $1"
 # The parameters are the fields of a Move; `same` is null if the key was never used.
@@ -28,40 +21,17 @@ FROM authorizations WHERE id = $1
 """
 
 
-class Store:
+class Store(Pooled):
     """Moves units by a strategy, on a pool of connections."""
-
-    pool: Any
 
     def __init__(self, strategy: type[Strategy]) -> None:
         self.chosen_strategy = strategy
 
-    async def open(self, url: str) -> None:
-        """Connect, all at once: no request waits for a connection to be made."""
-        isolation = {"default_transaction_isolation": self.chosen_strategy.isolation}
-        self.pool = await asyncpg.create_pool(
-            url,
-            min_size=CONNECTIONS,
-            max_size=CONNECTIONS,
-            max_inactive_connection_lifetime=0,
-            connection_class=NoReset,
-            server_settings=settings("proofload-target") | isolation,
-        )
+    async def open(self, url: str, **more: str) -> None:
+        """Connect, at the isolation that the strategy needs."""
+        await super().open(url, default_transaction_isolation=self.chosen_strategy.isolation, **more)
         self.strategy = self.chosen_strategy(self.pool)
         await self.strategy.prepare()
-
-    async def close(self) -> None:
-        """Wait for what is under way, and disconnect."""
-        await self.pool.close()
-
-    async def answers(self) -> bool:
-        """Whether the database answers, soon."""
-        try:
-            # The wait for a free connection counts too.
-            async with asyncio.timeout(HEALTH_TIMEOUT_S):
-                return bool(await self.pool.fetchval("SELECT true"))
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
-            return False
 
     async def move(self, move: Move) -> tuple[Outcome, int]:
         """What becomes of `move`, and how often the database made us begin again."""

@@ -13,8 +13,8 @@ import pytest
 from systems import ids
 from systems.authorizations import CLAIM_ORGANIZATION, MOVES
 from target import tokens
+from target.database import CONNECTIONS
 from target.strategies import STRATEGIES
-from target.unit_store import CONNECTIONS
 from tests.authorization_target import (
     FOREIGN,
     HOT,

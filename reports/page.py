@@ -1,0 +1,28 @@
+"""Every page of ours is one file: a template, filled in and escaped, with the style sheet in it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def page(template: str, filters: dict[str, Callable[..., Any]] | None = None, **context: Any) -> str:
+    """The page that `template` makes of `context`, and `style`; a name that nobody gave is an error."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(filters or {})
+    return environment.get_template(template).render(style=Markup(text("report.css")), **context) + "\n"
+
+
+def text(name: str) -> str:
+    """What stands in a file of the templates."""
+    return (TEMPLATES / name).read_text(encoding="utf-8")
