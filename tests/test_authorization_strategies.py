@@ -11,8 +11,9 @@ import pytest
 from systems import ids
 from systems.authorizations import MOVES
 from target import retries
-from target.database import CONNECTIONS, Store
+from target.database import CONNECTIONS
 from target.strategies import STRATEGIES, SerializableUpdate
+from target.unit_store import Store
 from target.units import Move, Refused
 from tests.authorization_target import (
     HOT,
