@@ -60,8 +60,9 @@ def main() -> int:
     verbs.add_parser("doctor", help="what is missing here, and how to mend it")
     verbs.add_parser("clean", help="remove the embedded PostgreSQL and all run folders")
     options = parser.parse_args()
+    words = ["python", "-m", "harness", *sys.argv[1:]]
     if options.verb == "run":
-        variant, words = Variant(options.fault, options.strategy), ["python", "-m", "harness", *sys.argv[1:]]
+        variant = Variant(options.fault, options.strategy)
         return pipeline.run(options.scenario, options.profile, options.plan, variant, options.ui, words)[1]
     if options.verb == "suite":
         return suite.run(_system(options.system), options.profile, Variant(options.fault, options.strategy))
@@ -70,7 +71,7 @@ def main() -> int:
             raise PlanError(f"--pairs {options.pairs}: expected 1 to {ab.MOST_PAIRS}")
         head = Variant(options.fault, options.strategy)
         base = Variant(options.base_fault, options.strategy)
-        return ab.run(options.scenario, options.profile, options.plan, options.base, options.pairs, base, head)
+        return ab.run(options.scenario, options.profile, options.plan, options.base, options.pairs, base, head, words)
     if options.verb == "plan":
         print(describe(plan.find(options.scenario, options.profile, options.plan), Settings()))
         return 0

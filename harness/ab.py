@@ -27,9 +27,16 @@ MOST_PAIRS = 16
 
 
 def run(
-    scenario: str, profile: str, file: Path | None, base: str, pairs: int, base_variant: Variant, head_variant: Variant
+    scenario: str,
+    profile: str,
+    file: Path | None,
+    base: str,
+    pairs: int,
+    base_variant: Variant,
+    head_variant: Variant,
+    command: list[str],
 ) -> int:
-    """Run `pairs` pairs of `scenario` and compare them; the exit code of what was found.
+    """Run `pairs` pairs of `scenario` and compare them; the exit code of what was found. `command` repeats it all.
 
     Each run has a fresh target and database. Both of a pair have the same seed; who goes first changes from pair to
     pair, so that a machine that gets slower wrongs neither. PlanError if the commit `base` is not known.
@@ -49,7 +56,6 @@ def run(
             found: dict[str, Any] = {"first": order[0]}
             for side in order:
                 print(f"\n── pair {pair + 1} of {pairs}: {side} ──", file=sys.stderr)
-                command = ["python", "-m", "harness", "ab", scenario, "--profile", profile, "--base", base]
                 path, _ = pipeline.run(scenario, profile, file, sides[side], False, command)
                 if path is None or Run.open(path).facts["interrupted"]:
                     raise RunError(

@@ -8,8 +8,6 @@ from prometheus_client.openmetrics.exposition import generate_latest
 
 from harness.verdict import Verdict
 
-LABELS = ("scenario", "profile")
-
 
 def render(verdict: dict[str, Any]) -> str:
     """The contents of verdict.json as OpenMetrics: seconds, shares of 1, counts; what was not measured is left out."""
