@@ -61,13 +61,13 @@ psql: $(READY)  ## open the database of a run in psql, to look at findings: RUN=
 	@$(PY) -m harness psql $(or $(RUN),$(error RUN=… is missing: expected a run folder, e.g. RUN=reports/runs/peak/latest))
 
 baseline: $(READY)  ## make a run the baseline of its scenario, which rules can compare with: RUN=reports/runs/peak/latest
-	@$(PY) -m reports.name_baseline $(or $(RUN),$(error RUN=… is missing: expected a run folder, e.g. RUN=reports/runs/peak/latest))
+	@$(PY) -m reports.compare.name_baseline $(or $(RUN),$(error RUN=… is missing: expected a run folder, e.g. RUN=reports/runs/peak/latest))
 
 compare: $(READY)  ## compare two runs, which proves nothing: BASE=reports/runs/peak/… HEAD=reports/runs/peak/latest
 	@$(PY) -m reports.compare $(or $(BASE),$(error BASE=… is missing: expected a run folder)) $(or $(HEAD),$(error HEAD=… is missing: expected a run folder))
 
 history-%: $(READY)
-	@$(PY) -m reports.history $(or $(PERF_RUNS),reports/runs)/$* --profile $(PROFILE)
+	@$(PY) -m reports.compare.history $(or $(PERF_RUNS),reports/runs)/$* --profile $(PROFILE)
 
 perf-ab: $(READY)  ## compare targets in PAIRS=6 pairs of runs: SCENARIO=peak BASE=main, against this checkout's
 	@$(PY) -m harness ab $(or $(SCENARIO),$(error SCENARIO=… is missing: expected e.g. SCENARIO=peak)) --profile $(PROFILE) \

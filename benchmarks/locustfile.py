@@ -13,13 +13,14 @@ from locust.env import Environment
 
 from benchmarks import echo
 from harness.journal import read
-from harness.load import arrivals, health
+from harness.load import health
 from harness.load.http import Answer
 from harness.load.plugin import session_of
 from harness.load.schedule import Schedule
 from harness.load.user import LoadUser, Meaning
 from harness.outcomes import Failure, Outcome
-from harness.plan import Stage
+from harness.plan import arrivals
+from harness.plan.scenario import Stage
 
 OPTIONS: dict[str, Any] = json.loads(os.environ["BENCH"])
 """kind: ours | without | fast; seconds; paced: one request a second and user; rate: open arrivals a second."""

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from harness import check, effects, plan
+from harness import check, effects
 from harness.check import Finding
 from harness.journal import HEADER_BYTES, MAGIC, RECORD
 from harness.outcomes import Outcome
+from harness.plan import reading
 from harness.run import Run
 from harness.verdict import CheckState
 
@@ -39,11 +40,11 @@ FACTS = {
 def synthetic(folder: Path, operations: int) -> Run:
     """A run of `operations` in SECONDS, whose times are like those of a busy server."""
     draw = np.random.default_rng(1)
-    found = plan.find("sustained", "smoke")
+    found = reading.find("sustained", "smoke")
     source = {**found.source}
     rate = operations / SECONDS
     source["scenario"] = {**source["scenario"], "arrivals": {"smoke": [{"rate": rate, "for": f"{SECONDS}s"}]}}
-    run = Run.create(folder, plan.load(source, "smoke"), **FACTS)
+    run = Run.create(folder, reading.load(source, "smoke"), **FACTS)
     sched = BEGAN + (np.arange(operations) * (SECONDS * 1e9 / operations)).astype(np.int64)
     records = np.zeros(operations, RECORD)
     records["sched"], records["start"] = sched, sched + 100_000

@@ -22,9 +22,10 @@ import numpy as np
 import numpy.typing as npt
 import psycopg2
 
-from harness import effects, journal, plan
+from harness import effects, journal
 from harness.journal import HEADER_BYTES, MAGIC, PARTNER, RECORD
 from harness.outcomes import Outcome
+from harness.plan import reading
 from harness.run import FORMAT, Run
 from harness.settings import ROOT
 from harness.stack import postgres
@@ -33,8 +34,8 @@ from schema.migrate import migrate
 from systems import authorizations, ids, messages
 from systems.authorizations import MOVES, UNITS
 from verification.__main__ import outcomes
+from verification.authorizations.moves import TO_SCHEDULED, TO_USED, seeded
 from verification.ledger import ledger
-from verification.units import TO_SCHEDULED, TO_USED, seeded
 
 ID = "20261120T235501a1b2c3"
 EVERY_NS, TOOK_NS = 10_000, 2_000_000
@@ -92,7 +93,7 @@ def drawn(mix: Mapping[str, int], again: tuple[str, ...], count: int, draw: np.r
     return records
 
 
-def moves(scenario: plan.Scenario, count: int, draw: np.random.Generator) -> Made:
+def moves(scenario: reading.Scenario, count: int, draw: np.random.Generator) -> Made:
     """Moves of the spread pool; and of the hot ones, where nothing is available, reserves that are refused."""
     pool, kinds = seeded(scenario.pool), list(authorizations.MIX)
     records = drawn(authorizations.MIX, ("repeat", "reuse"), count, draw)
@@ -155,7 +156,7 @@ def moves(scenario: plan.Scenario, count: int, draw: np.random.Generator) -> Mad
     return Made(records, f"unit_movements ({columns})", "".join(lines), then)
 
 
-def sent(_scenario: plan.Scenario, count: int, draw: np.random.Generator) -> Made:
+def sent(_scenario: reading.Scenario, count: int, draw: np.random.Generator) -> Made:
     """Messages, all of them delivered."""
     kinds = list(messages.MIX)
     records = drawn(messages.MIX, ("repeat", "conflict"), count, draw)
@@ -192,7 +193,7 @@ MAKE = {"authorizations": moves, "messages": sent}
 def prepare(system: str, url: str, folder: Path, count: int) -> Run:
     """A run of `count` operations, with its journal in `folder` and its rows in the database at `url`."""
     name, changes = PLANS[system]
-    source = json.loads(json.dumps(dict(plan.find(name, "smoke").source)))
+    source = json.loads(json.dumps(dict(reading.find(name, "smoke").source)))
     source["scenario"] |= changes
     run = Run(folder, {})
     run.record(format=FORMAT, run=ID, plan=source, profile="smoke", seeding={})

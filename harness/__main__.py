@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness import ab, database, doctor, guard, pipeline, plan, suite
+from harness import ab, database, doctor, guard, pipeline, suite
 from harness.errors import PlanError, RunError, command, nearest
-from harness.plan_text import describe
+from harness.plan import reading
+from harness.plan.text import describe
 from harness.progress import Progress
-from harness.run import Run
+from harness.run import MOST_PAIRS, Run
 from harness.settings import Settings
 from harness.stack import postgres, stack
 from harness.stack.target import Variant
@@ -67,13 +68,13 @@ def main() -> int:
     if options.verb == "suite":
         return suite.run(_system(options.system), options.profile, Variant(options.fault, options.strategy))
     if options.verb == "ab":
-        if not 1 <= options.pairs <= ab.MOST_PAIRS:
-            raise PlanError(f"--pairs {options.pairs}: expected 1 to {ab.MOST_PAIRS}")
+        if not 1 <= options.pairs <= MOST_PAIRS:
+            raise PlanError(f"--pairs {options.pairs}: expected 1 to {MOST_PAIRS}")
         head = Variant(options.fault, options.strategy)
         base = Variant(options.base_fault, options.strategy)
         return ab.run(options.scenario, options.profile, options.plan, options.base, options.pairs, base, head, words)
     if options.verb == "plan":
-        print(describe(plan.find(options.scenario, options.profile, options.plan), Settings()))
+        print(describe(reading.find(options.scenario, options.profile, options.plan), Settings()))
         return 0
     if options.verb == "seed":
         return _seed(_system(options.system))
@@ -94,7 +95,7 @@ def _add_variant(parser: argparse.ArgumentParser) -> None:
 
 
 def _system(name: str) -> str:
-    systems = [path.stem for path in plan.files()]
+    systems = [path.stem for path in reading.files()]
     if name not in systems:
         raise PlanError(f"unknown system {name!r}; {nearest(name, systems)}")
     return name

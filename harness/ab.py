@@ -16,14 +16,9 @@ from typing import Any
 
 from harness import pipeline
 from harness.errors import PlanError, RunError
-from harness.run import Run, point
+from harness.run import PAIRS, PAIRS_SCHEMA, Run, point
 from harness.settings import ROOT, Settings
 from harness.stack.target import Variant
-
-FILE = "pairs.json"
-SCHEMA = 1
-MOST_PAIRS = 16
-"""2**pairs signs are tried: so many still take a moment only."""
 
 
 def run(
@@ -64,7 +59,7 @@ def run(
                 found[side] = str(path)
             done.append(found)
     facts = {
-        "schema": SCHEMA,
+        "schema": PAIRS_SCHEMA,
         "scenario": scenario,
         "profile": profile,
         "base": {"ref": base, "commit": commit, **_said(base_variant)},
@@ -113,6 +108,6 @@ def _git(*words: str) -> subprocess.CompletedProcess[str]:
 def _write(runs: Path, scenario: str, facts: dict[str, Any]) -> Path:
     folder = runs / "ab" / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{scenario}"
     folder.mkdir(parents=True)
-    (folder / FILE).write_text(json.dumps(facts, indent=2) + "\n")
+    (folder / PAIRS).write_text(json.dumps(facts, indent=2) + "\n")
     point(folder.parent / "latest", folder.name)
     return folder

@@ -11,9 +11,9 @@ from typing import Any
 
 from harness import journal
 from harness.errors import JournalError, RunError, StackError
-from harness.plan import Scenario
+from harness.plan.rules import ABORT
+from harness.plan.scenario import Scenario
 from harness.progress import Progress, load_line
-from harness.rules import ABORT
 from harness.run import Run
 from harness.settings import Settings
 from harness.stack import process

@@ -13,11 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from harness import check, database, fingerprint, guard, plan
+from harness import check, database, fingerprint, guard
 from harness.check import Finding
 from harness.errors import PlanError
 from harness.load_stage import put_load
-from harness.plan import Scenario
+from harness.plan import reading
+from harness.plan.scenario import Scenario
 from harness.progress import Progress
 from harness.run import Run
 from harness.settings import ROOT, Settings
@@ -52,7 +53,7 @@ def run(
     stage, a second one at once; no process of ours stays behind.
     """
     settings = Settings()
-    scenario = plan.find(name, profile, file)
+    scenario = reading.find(name, profile, file)
     _refuse(scenario, settings, variant)
     # Tokens are good for this stack only, unless somebody else signs or looks at them.
     os.environ.setdefault(KEY, secrets.token_hex(32))

@@ -10,7 +10,7 @@ from typing import Any, Self
 from rich.console import Console
 from rich.status import Status
 
-from harness import units
+from harness import quantities
 
 LINE_EVERY_S = 5.0
 """How often there is a line where there is no terminal to keep one up to date."""
@@ -53,7 +53,7 @@ def load_line(folder: Path, seconds: float, began: int | None) -> str:
         return "users are starting"
     elapsed = (time.monotonic_ns() - began) / 1e9
     left = (
-        f"{units.duration(max(round(seconds - elapsed), 0))} left"
+        f"{quantities.duration(max(round(seconds - elapsed), 0))} left"
         if elapsed < seconds
         else "waiting for the last answers"
     )
@@ -64,7 +64,7 @@ def load_line(folder: Path, seconds: float, began: int | None) -> str:
             ended, errors = ended + last["ended"], errors + last["errors"]
             in_flight += last["in_flight"]
             rate += (last["ended"] - before["ended"]) / ((last["at"] - before["at"]) / 1e9)
-    return f"{left} · {ended:,} operations · {units.rate(rate)} · {errors:,} errors · {in_flight} in flight"
+    return f"{left} · {ended:,} operations · {quantities.rate(rate)} · {errors:,} errors · {in_flight} in flight"
 
 
 def _last_two(path: Path) -> list[dict[str, Any]]:

@@ -9,10 +9,20 @@ from pathlib import Path
 from typing import Any, Self
 
 from harness.errors import RunError
-from harness.plan import Scenario, load
+from harness.plan.reading import load
+from harness.plan.scenario import Scenario
 
 FORMAT = 1
 """The version of run.json; a reader refuses any other."""
+
+SUITE, SUITE_SCHEMA = "suite.json", 1
+"""What the scenarios of a suite left, in the folder of the suite, and the version of that."""
+
+PAIRS, PAIRS_SCHEMA = "pairs.json", 1
+"""What the pairs of a comparison left, in the folder of the comparison, and the version of that."""
+
+MOST_PAIRS = 16
+"""A comparison of pairs goes through every swap of them, two to the number of pairs."""
 
 
 class Run:

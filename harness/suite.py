@@ -7,14 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness import pipeline, plan
+from harness import pipeline
 from harness.errors import ProofloadError, RunError
-from harness.run import Run, point
+from harness.plan import reading
+from harness.run import SUITE, SUITE_SCHEMA, Run, point
 from harness.settings import ROOT, Settings
 from harness.stack.target import Variant
-
-FILE = "suite.json"
-SCHEMA = 1
 
 
 def run(system: str, profile: str, variant: Variant) -> int:
@@ -25,7 +23,7 @@ def run(system: str, profile: str, variant: Variant) -> int:
     """
     done: list[dict[str, Any]] = []
     stopped = ""
-    for name in plan.scenarios(system):
+    for name in reading.scenarios(system):
         folder, error = None, stopped
         if not stopped:
             command = ["python", "-m", "harness", "run", name, "--profile", profile, *variant.arguments()]
@@ -58,10 +56,10 @@ def _write(runs: Path, system: str, profile: str, done: list[dict[str, Any]]) ->
     """The folder of this suite, beside those of its runs."""
     moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     folder = runs / system / f"{moment}-{profile}"
-    facts = {"schema": SCHEMA, "system": system, "profile": profile, "moment": moment, "runs": done}
+    facts = {"schema": SUITE_SCHEMA, "system": system, "profile": profile, "moment": moment, "runs": done}
     try:
         folder.mkdir(parents=True)
-        (folder / FILE).write_text(json.dumps(facts, indent=2) + "\n")
+        (folder / SUITE).write_text(json.dumps(facts, indent=2) + "\n")
         point(folder.parent / "latest", folder.name)
     except OSError as error:
         raise RunError(f"{folder}: {error.strerror}: expected to make a folder there; see PERF_RUNS") from None

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from harness import errors
-from reports import github, hlog, html, junit, markdown, openmetrics, terminal, timeline_csv
-from reports.evidence import gather
-from reports.pictures import pictures
 from reports.record import HLOG, JUNIT, METRICS, REPORT, SUMMARY, TIMELINE, VERDICT, record
-from reports.series import series
+from reports.render import github, hlog, junit, markdown, openmetrics, report_page, terminal, timeline_csv
+from reports.render.pictures import pictures
+from reports.samples.evidence import gather
+from reports.samples.series import series
 
 
 def report(folder: Path) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def report(folder: Path) -> dict[str, Any]:
     course = series(evidence.samples)
     bands = [(one["phase"], one["begin"], one["end"]) for one in verdict["timeline"]]
     created = datetime.fromisoformat(verdict["run"]["created"]).timestamp()
-    run.write_text(REPORT, html.render(verdict, course, pictures(evidence, course, verdict["spectrum"], bands)))
+    run.write_text(REPORT, report_page.render(verdict, course, pictures(evidence, course, verdict["spectrum"], bands)))
     run.write_text(SUMMARY, markdown.render(verdict))
     run.write_text(JUNIT, junit.render(verdict))
     run.write_text(METRICS, openmetrics.render(verdict))

@@ -17,15 +17,15 @@ import numpy.typing as npt
 from harness import journal
 from harness.errors import JournalError, command
 from harness.journal import Journaled
-from harness.rules import ABORT, COUNT, DURATION, Rule
+from harness.plan.rules import ABORT, COUNT, DURATION, Rule
+from harness.quantities import duration, share
 from harness.run import Run
-from harness.units import duration, share
-from reports import windows
-from reports.confidence import wilson
-from reports.measure import Found, each
-from reports.samples import Samples, samples
-from reports.scope import covered, scope
-from reports.statistics import rank
+from reports.rules import windows
+from reports.rules.measure import Measurements, each
+from reports.samples.samples import Samples, samples
+from reports.samples.scope import covered, scope
+from reports.statistics.confidence import wilson
+from reports.statistics.percentiles import rank
 
 LOOK_S = 1.0
 ENOUGH = 100
@@ -105,7 +105,7 @@ class Count:
             return ""
         return f"{missed.sum():,} of its {len(missed):,} windows missed it, allowed are {allowed:,}"
 
-    def _beyond(self, found: Found) -> npt.NDArray[Any]:
+    def _beyond(self, found: Measurements) -> npt.NDArray[Any]:
         """Which operations are what the rule does not want: errors, or later than its limit."""
         if self.rule.kind != DURATION:
             return found.values

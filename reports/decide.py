@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.check import Finding
-from harness.rules import BLOCKER, INFO, MAJOR
-from harness.units import duration, share
+from harness.plan.rules import BLOCKER, INFO, MAJOR
+from harness.quantities import duration, share
 from harness.verdict import CheckState, RuleState, Verdict
 from reports import figures
-from reports.evaluate import SMOKE, RuleResult
-from reports.generator import BROKEN, WARNING, ValidityResult
+from reports.rules.evaluate import SMOKE
+from reports.rules.result import RuleResult
+from reports.validity.result import BROKEN, WARNING, ValidityResult
 
 EFFECTS = {
     BLOCKER: {

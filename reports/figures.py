@@ -5,8 +5,8 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any
 
-from harness import units
-from harness.rules import COUNT, DURATION, NUMBER, RATE, SHARE
+from harness import quantities
+from harness.plan.rules import COUNT, DURATION, NUMBER, RATE, SHARE
 
 SYMBOLS = {
     "GO": "✓",
@@ -27,9 +27,9 @@ SYMBOLS = {
 """What stands beside each word of a state, so that no state is told by its colour alone."""
 
 _FORMATS: dict[str, Callable[[float], str]] = {
-    DURATION: units.duration,
-    SHARE: units.share,
-    RATE: units.rate,
+    DURATION: quantities.duration,
+    SHARE: quantities.share,
+    RATE: quantities.rate,
     COUNT: "{:,.0f}".format,
     NUMBER: lambda value: f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}",
 }
@@ -60,8 +60,8 @@ def margin(rule: dict[str, Any]) -> str:
     if left == 0:
         return "at its limit"
     if left > 0:
-        return f"{units.share(left)} {'above' if rule['comparison'].startswith('>') else 'left'}"
-    return f"{units.share(-left)} {'short' if rule['comparison'].startswith('>') else 'over'}"
+        return f"{quantities.share(left)} {'above' if rule['comparison'].startswith('>') else 'left'}"
+    return f"{quantities.share(-left)} {'short' if rule['comparison'].startswith('>') else 'over'}"
 
 
 def interval(rule: dict[str, Any]) -> str:

@@ -7,18 +7,18 @@ from typing import Any
 from harness.verdict import EXIT_CODES
 from reports import figures
 from reports.about import SCHEMA, about
-from reports.classes import classes
+from reports.compare.baseline import baseline
 from reports.decide import decide
-from reports.evaluate import SMOKE, evaluate
-from reports.evidence import Evidence, Process
-from reports.failures import failures
-from reports.operations import by_phase, operations
-from reports.phases import bands
-from reports.rounds import rounds
-from reports.saturation import saturation
-from reports.spectrum import spectrum
-from reports.steady import steady
-from reports.validity import validity
+from reports.rules.evaluate import SMOKE, evaluate
+from reports.samples.evidence import Evidence, Process
+from reports.samples.phases import bands
+from reports.tables.classes import classes
+from reports.tables.failures import failures
+from reports.tables.operations import by_phase, operations, spectrum
+from reports.tables.rounds import rounds
+from reports.tables.saturation import saturation
+from reports.validity.conditions import validity
+from reports.validity.steady import steady
 
 VERDICT, REPORT, SUMMARY, JUNIT = "verdict.json", "report.html", "summary.md", "junit.xml"
 METRICS, TIMELINE, HLOG = "metrics.txt", "timeline.csv", "timeline.hlog"
@@ -29,7 +29,8 @@ def record(evidence: Evidence) -> dict[str, Any]:
     """The verdict on `evidence` and everything that it rests on, as verdict.json holds it."""
     run, samples = evidence.run, evidence.samples
     scenario = samples.scenario
-    rules = [evaluate(rule, evidence) for rule in scenario.rules]
+    reference = baseline(run)
+    rules = [evaluate(rule, evidence, reference) for rule in scenario.rules]
     evens = steady(samples)
     conditions = validity(evidence, rules, evens)
     target = run.facts.get("target") or {}

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import RunError, command
-from harness.suite import FILE, SCHEMA
+from harness.run import SUITE, SUITE_SCHEMA
 from harness.verdict import EXIT_CODES, Verdict
-from reports import figures, suite_markdown
-from reports.page import page as filled
+from reports import figures
 from reports.record import REPORT, VERDICT
+from reports.render import suite_markdown
+from reports.render.page import page as filled
 
 PAGE, RESULTS = "results.html", "PERFORMANCE_TEST_RESULTS.md"
 
@@ -27,13 +28,13 @@ RECOMMENDATIONS = {
 
 def gather(folder: Path) -> dict[str, Any]:
     """What the page is made of: the suite, its verdict, and each scenario with its verdict.json or why it has none."""
-    path = folder / FILE
+    path = folder / SUITE
     try:
         suite: dict[str, Any] = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise RunError(f"{path}: {error}: expected the folder of a suite, e.g. reports/runs/<system>/latest") from None
-    if suite.get("schema") != SCHEMA:
-        raise RunError(f"{path}: schema {suite.get('schema')!r}, expected {SCHEMA}: run the suite again")
+    if suite.get("schema") != SUITE_SCHEMA:
+        raise RunError(f"{path}: schema {suite.get('schema')!r}, expected {SUITE_SCHEMA}: run the suite again")
     scenarios = [_scenario(folder, each) for each in suite["runs"]]
     verdict = min((each["verdict"] for each in scenarios), key=WORST_FIRST.index)
     recommendation = RECOMMENDATIONS[verdict]

@@ -12,7 +12,7 @@ import schema
 import systems
 from harness import database
 from harness.errors import DatabaseError, PlanError, nearest
-from harness.plan import reference
+from harness.plan.reading import reference
 
 
 def migrate(system: str, url: str, names: Mapping[str, str] | None = None) -> str:

@@ -15,9 +15,10 @@ from faker import Faker
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extensions import quote_ident
 
-from harness import database, fixtures, plan
+from harness import database, fixtures
 from harness.errors import PoolError
-from harness.plan import Scenario
+from harness.plan import reading
+from harness.plan.scenario import Scenario
 from seeding.connection import LOCK, connected, one
 from systems import authorizations as facts
 from systems import ids
@@ -123,7 +124,7 @@ def check(url: str, scenario: Scenario | None) -> None:
 
 def _wanted(scenario: Scenario | None) -> tuple[Names, Pool]:
     if scenario is None:
-        return plan.reference(SYSTEM, "database"), facts.pool(BARE_OPERATIONS, rounds=False)
+        return reading.reference(SYSTEM, "database"), facts.pool(BARE_OPERATIONS, rounds=False)
     pool: Pool = scenario.pool
     return scenario.database, pool
 

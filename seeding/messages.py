@@ -11,7 +11,7 @@ from faker import Faker
 
 from harness import database
 from harness.errors import PoolError
-from harness.plan import Scenario
+from harness.plan.scenario import Scenario
 from schema.messages import POOL_COUNT_SQL, POOL_DIGEST_SQL
 from seeding.connection import LOCK, connected, one
 from systems import ids

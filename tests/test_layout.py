@@ -60,12 +60,41 @@ def test_systems_use_the_standard_library_only() -> None:
             assert name.split(".")[0] in sys.stdlib_module_names | {"systems"}, path
 
 
+RUNS_THINGS = {"harness.pipeline", "harness.load_stage", "harness.load", "harness.stack", "harness.suite", "harness.ab"}
+"""What starts and runs things: a report is made from a folder, and needs none of it."""
+
+
+@pytest.mark.parametrize("package", ["reports", "verification"])
+def test_what_judges_a_run_folder_imports_nothing_that_runs_things(package: str) -> None:
+    for path in modules(package):
+        for name in imported(path):
+            assert not any(name == one or name.startswith(f"{one}.") for one in RUNS_THINGS), f"{path}: {name}"
+
+
+ORDER = ("statistics", "samples", "rules", "validity", "tables", "render", "compare")
+"""The packages of reports/: each imports those before it; `compare` and the files beside them import all."""
+
+FACTS_OF_ALL = {"about", "figures", "record", "comparability"}
+"""Files of reports/ that a package in it may import."""
+
+
+def test_the_packages_of_the_reports_build_on_each_other() -> None:
+    for place, package in enumerate(ORDER):
+        for path in modules(f"reports/{package}"):
+            names = {name.split(".")[1] for name in imported(path) if name.startswith("reports.")}
+            assert names <= {*ORDER[: place + 1], *FACTS_OF_ALL}, path
+
+
 @pytest.mark.parametrize("system", SYSTEMS)
-@pytest.mark.parametrize(
-    "folder", ["systems", "schema", "seeding", "locustfiles", "verification", "target", "target/faults"]
-)
-def test_every_system_has_a_module_in_every_stage(system: str, folder: str) -> None:
-    assert (ROOT / folder / f"{system}.py").exists()
+@pytest.mark.parametrize("folder", ["systems", "schema", "seeding", "locustfiles", "verification", "target"])
+def test_every_system_has_a_module_or_a_package_in_every_stage(system: str, folder: str) -> None:
+    assert (ROOT / folder / f"{system}.py").exists() != (ROOT / folder / system / "__init__.py").exists()
+
+
+def test_the_tests_mirror_the_tree() -> None:
+    """Each folder of tests is one of the tree, so that a reader finds the tests of a module from its path."""
+    folders = {path.parent.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("test_*.py")} - {Path(".")}
+    assert not [str(folder) for folder in folders if not (ROOT / folder).is_dir()]
 
 
 def test_no_locustfile_shadows_a_module_of_the_standard_library() -> None:

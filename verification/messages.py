@@ -9,16 +9,16 @@ import pandas as pd
 
 from harness.check import Finding
 from harness.outcomes import Outcome
-from harness.plan import Scenario
+from harness.plan.scenario import Scenario
 from harness.run import Run
 from schema.messages import MESSAGE_LOGS, POOL_COUNT_SQL, POOL_DIGEST_SQL, USERS
 from systems import ids, messages
-from verification import belonging, binary, checks, constraints, idempotency, rows
+from verification import binary, checks, constraints, rows
 from verification.case import Case, Found, Observation
 from verification.checks import Check
 from verification.ledger import Array, Ledger, find
-from verification.ledger_checks import differs, invariants
-from verification.quiescence import still
+from verification.ledger_checks import differs, invariants, raced, replayed
+from verification.quiescence import require_own_rows, still
 from verification.reading import MOMENT, Reader, reader
 
 SOURCE = rows.Source(
@@ -63,7 +63,7 @@ def observe(url: str, run: Run, ledger: Ledger) -> Messages:
     # The latest moment at which this load can have caused anything: another load may have come since.
     until = ledger.ended + round(run.scenario.timeout_seconds * 1e9)
     with reader(url) as session:
-        belonging.require(session, ledger, url, table, key)
+        require_own_rows(session, ledger, url, table, key)
         offset = session.clock_offset()
         early = _early(session, ledger.run)
         with still(session, ledger, run.scenario, pending, (table, USERS.name)) as stillness:
@@ -258,7 +258,7 @@ CHECKS = (
         "MP4",
         "Every replay was answered with the id of the stored message.",
         "replays against stored messages",
-        idempotency.replayed,
+        replayed,
     ),
     Check(
         "MP5",
@@ -270,7 +270,7 @@ CHECKS = (
         "MP6",
         "Of two equal messages at one instant, one was stored and the other answered as its replay.",
         "races",
-        idempotency.raced,
+        raced,
     ),
     Check("POOL", "The pool is as it was seeded.", "users", pool),
 )

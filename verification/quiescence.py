@@ -5,7 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic, sleep, time_ns
 
-from harness.plan import Scenario
+import pandas as pd
+
+from harness import database
+from harness.errors import DatabaseError
+from harness.plan.scenario import Scenario
 from verification.ledger import Ledger
 from verification.reading import Reader
 
@@ -64,3 +68,25 @@ def still(
                 disturbances += [f"{' or '.join(tables)} changed within {STILL_S} s"] if changed else []
                 yield Stillness(drained, "; ".join(disturbances))
                 return
+
+
+RUN_KEY = "^[0-9]{8}T[0-9]{6}[0-9a-f]{6}-[0-9a-f]{16}$"
+"""Keys of runs: harness.run makes the id, systems.ids the key."""
+
+
+def require_own_rows(reader: Reader, ledger: Ledger, url: str, table: str, key: str) -> None:
+    """DatabaseError if `table` holds no row of this run, but some of a run that began after this one had ended."""
+    ended = pd.Timestamp(ledger.ended).strftime("%Y%m%dT%H%M%S")
+    (later,) = reader.row(
+        f"""
+        SELECT min(left({key}, strpos({key}, '-') - 1)) FROM {table}
+        WHERE {key} ~ %(run_key)s AND left({key}, 15) > %(ended)s
+        AND NOT EXISTS (SELECT FROM {table} WHERE {key} LIKE %(ours)s)
+        """,
+        {"run_key": RUN_KEY, "ended": ended, "ours": f"{ledger.run}-%"},
+    )
+    if later:
+        raise DatabaseError(
+            f"{database.redacted(url)} holds nothing of run {ledger.run}, but rows of run {later}: it was cleaned. "
+            "Expected the database as the run left it; run the load again"
+        )

@@ -20,9 +20,9 @@ from harness.outcomes import Failure, Outcome
 from harness.run import Run
 from harness.verdict import CheckState
 from reports.__main__ import report
-from reports.phases import arrivals_until, stretches
 from reports.record import REPORT
-from tests.synthetic_run import BEGAN, EXPECTED, HOLDING, TARGET, Answer, Answering, synthetic_run
+from reports.samples.phases import arrivals_until, stretches
+from tests.support.synthetic_run import BEGAN, EXPECTED, HOLDING, TARGET, Answer, Answering, synthetic_run
 
 FOLDER = Path(__file__).parent
 RUN_ID = "20261120T235501a1b2c3"

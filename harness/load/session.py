@@ -13,13 +13,13 @@ from gevent.event import Event
 from locust.env import Environment
 
 from harness.journal import PARTNER, Journal
-from harness.load import arrivals
 from harness.load.http import Origin
-from harness.load.rounds import Rounds
+from harness.load.meeting import Rounds
 from harness.load.schedule import Schedule
 from harness.load.tally import Tally
 from harness.outcomes import Outcome
-from harness.plan import Scenario
+from harness.plan import arrivals
+from harness.plan.scenario import Scenario
 from harness.run import Run
 from harness.settings import Settings
 

@@ -11,7 +11,7 @@ from locust import LoadTestShape
 
 from harness.load.plugin import load_of
 from harness.load.workers import Coordinator
-from harness.plan import Scenario
+from harness.plan.scenario import Scenario
 from harness.run import Run
 
 

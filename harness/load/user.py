@@ -24,7 +24,7 @@ from harness.load.plugin import end_load, session_of
 from harness.load.session import Session
 from harness.load.tally import failure_text
 from harness.outcomes import Failure, Outcome
-from harness.plan import reference
+from harness.plan.reading import reference
 from harness.settings import Settings
 
 BARE_TIMEOUT_S = 10.0

@@ -15,7 +15,7 @@ from locust.rpc import Message
 from locust.runners import STATE_MISSING, MasterRunner, WorkerRunner
 
 from harness.errors import ProofloadError
-from harness.plan import Scenario
+from harness.plan.scenario import Scenario
 from harness.run import Run
 
 SHARE = "PERF_LOAD_PROCESS"

@@ -12,13 +12,13 @@ from harness import database
 from harness.errors import command
 from harness.monitor import FILE, STATEMENTS
 from harness.monitor.machine import Machine
-from harness.monitor.postgres import Postgres
+from harness.monitor.postgres import DatabaseSampler
 from harness.monitor.processes import Processes
 from harness.monitor.prometheus import Prometheus
 
 PERIOD_S = 1.0
 
-Sampler = Machine | Processes | Postgres | Prometheus
+Sampler = Machine | Processes | DatabaseSampler | Prometheus
 
 
 def main() -> int:
@@ -32,7 +32,7 @@ def main() -> int:
         signal.signal(number, lambda *_: stopped.set())
     parent = os.getppid()
     url = database.from_environment() if os.environ.get("DATABASE_URL") else ""
-    postgres = Postgres(url)
+    postgres = DatabaseSampler(url)
     samplers: list[Sampler] = [Machine(), Processes(parent), postgres]
     if arguments.metrics:
         samplers.append(Prometheus(arguments.metrics))

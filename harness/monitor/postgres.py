@@ -32,7 +32,7 @@ RETRY_S = 5.0
 Statements = dict[str, tuple[Any, ...]]
 
 
-class Postgres:
+class DatabaseSampler:
     """db.connections, db.active, db.idle_in_transaction, db.waiting.<type> (backends just now); db.limit
     (max_connections); and a second: db.commits, db.rollbacks, db.deadlocks, db.conflicts, db.hits, db.reads,
     db.rows_written, db.temp_bytes, db.wal_bytes; db.cache (the share of blocks that were in memory).

@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from harness import database, fingerprint
 from harness.errors import ProofloadError, StackError
-from harness.plan import Scenario
+from harness.plan.scenario import Scenario
 from harness.progress import Progress
 from harness.run import Run
 from harness.settings import ROOT, Settings

@@ -1,0 +1,57 @@
+"""The schedule of an open load: when each operation is due and of which kind it is, decided before the first is sent.
+
+The same plan and seed give the same schedule, whoever asks for it.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.plan.scenario import Stage
+
+
+def times(stages: Sequence[Stage], poisson_seed: int | None = None) -> npt.NDArray[np.float64]:
+    """When each arrival is due, in seconds from the beginning, ascending.
+
+    Arrivals are points on the axis of the load offered so far (the integral of the rate), carried over
+    to the axis of time. Evenly spaced points, the k-th at k + 1/2, make even gaps at a constant rate, gaps
+    that close steadily in a ramp, and as many arrivals as the integral of the plan, rounded. Points with
+    exponential gaps of mean 1, drawn from `poisson_seed`, make a Poisson process of the planned rate.
+    """
+    total = sum(stage.seconds * (stage.start_rate + stage.end_rate) / 2 for stage in stages)
+    # A little less than a half, so that an integral that ends on k + 1/2 keeps its last arrival.
+    points = np.arange(max(int(np.ceil(total - 0.5 - 1e-9)), 0)) + 0.5
+    if poisson_seed is not None:
+        # So many that they reach beyond the plan, but for a chance of one in 10^15.
+        enough = int(total + 8 * total**0.5 + 32)
+        points = np.random.default_rng(poisson_seed).exponential(size=enough).cumsum()
+    parts: list[npt.NDArray[np.float64]] = []
+    begin = offered = 0.0
+    for stage in stages:
+        r0, slope = stage.start_rate, (stage.end_rate - stage.start_rate) / stage.seconds
+        after = offered + stage.seconds * (stage.start_rate + stage.end_rate) / 2
+        first, beyond = np.searchsorted(points, [offered, after - 1e-9])
+        wanted = points[first:beyond] - offered
+        # The t at which r0·t + slope·t²/2 = wanted, in the form that also holds for slope = 0.
+        root = np.sqrt(np.maximum(r0 * r0 + 2 * slope * wanted, 0.0))
+        local = np.divide(2 * wanted, r0 + root, out=np.zeros_like(wanted), where=r0 + root > 0)
+        parts.append(begin + np.clip(local, 0.0, stage.seconds))
+        begin, offered = begin + stage.seconds, after
+    return np.concatenate(parts) if parts else np.empty(0)
+
+
+def kinds(mix: Mapping[str, int], count: int, seed: int) -> npt.NDArray[np.uint16]:
+    """The kind of each of `count` arrivals, as an index into `mix`, whose values are the shares.
+
+    Every block of as many arrivals as the shares add up to holds each kind exactly that often, spread
+    evenly and shifted by chance: so a short run exercises the rare kinds too, and no second is full of them.
+    """
+    shares = np.array(list(mix.values()))
+    block = int(shares.sum())
+    kind = np.repeat(np.arange(len(shares), dtype=np.uint16), shares)
+    place = np.concatenate([np.arange(share) for share in shares])
+    random = np.random.default_rng([seed, block])
+    shifts = random.random((-(-count // block), len(shares)))
+    spread = (place[None, :] + shifts[:, kind]) / shares[kind]
+    return kind[np.argsort(spread, axis=1, kind="stable")].reshape(-1)[:count]

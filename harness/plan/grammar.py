@@ -1,0 +1,275 @@
+"""Reading a rule: `p95(response_time{op=process, phase=peak}) < 500ms`; whatever is none is refused with its column.
+
+    rule     := agg '(' metric [ '{' sel (',' sel)* '}' ] [ ',' duration ] ')' op limit [ windows ] [ 'else' 'abort' ]
+    agg      := p0 … p100 | mean | max | min | rate | count | ratio | apdex | value
+    sel      := ('op' | 'phase' | 'status' | 'outcome' | 'worker') ('=' | '!=' | '=~') value
+    op       := '<' | '<=' | '>' | '>=' | '=='
+    limit    := number unit | number '%' [ 'of' ('offered' | 'linear') ] | 'baseline' ('+' | '-') number '%'
+    windows  := 'for' duration | 'in' number '%' 'of' duration 'windows'
+
+Only an apdex has a duration in its parentheses, and needs one. A value with other characters than letters, digits and
+`_ . % / + -` stands in double quotes; after =~ stands a regular expression, which all of a name must match.
+"""
+
+import re
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import NoReturn
+
+from harness import quantities
+from harness.errors import nearest
+from harness.outcomes import Outcome
+from harness.plan.rules import (
+    BASELINE,
+    COUNT,
+    DURATION,
+    METRICS,
+    NUMBER,
+    OP,
+    OUTCOME,
+    PHASE,
+    RATE,
+    SELECTORS,
+    SHARE,
+    STATUS,
+    WORKER,
+    Metric,
+    Rule,
+    Selector,
+    Window,
+    split,
+)
+
+COMPARISONS = ("<=", ">=", "==", "<", ">")
+APDEX = "apdex"
+
+_TOKEN = re.compile(r"\s*(?:(<=|>=|==|!=|=~|[<>=(){},])|\"([^\"]*)\"|([\w.%/+-]+))")
+_PATTERN = re.compile(r"\s*(?:\"([^\"]*)\"|([^\s,{}\"]+))")
+_BASELINE = re.compile(r"\s*baseline\s*([+-])\s*(\d+(?:\.\d+)?)\s*%")
+_UNITS: dict[str, dict[str, float]] = {
+    DURATION: quantities.SECONDS,
+    SHARE: {"%": 0.01},
+    RATE: {"/s": 1.0},
+    COUNT: {"": 1.0},
+    NUMBER: {"": 1.0},
+}
+_EXAMPLE = {DURATION: "500ms", SHARE: "1%", RATE: "100/s or 95% of offered", COUNT: "0", NUMBER: "0.9"}
+
+
+class RuleError(ValueError):
+    """A rule that can't be read: says the column (from 1), the word, and what was expected."""
+
+
+class _Reader:
+    def __init__(self, text: str) -> None:
+        self.text, self.at = text, 0
+
+    def fail(self, column: int, message: str) -> NoReturn:
+        raise RuleError(f"rule {self.text!r}, column {column + 1}: {message}")
+
+    def next(self, expected: str, pattern: re.Pattern[str] = _TOKEN) -> tuple[str, int]:
+        found = pattern.match(self.text, self.at)
+        if not found:
+            rest = self.text[self.at :].strip()
+            self.fail(
+                self.at, f"expected {expected}, found {rest[:1]!r}" if rest else f"expected {expected}, found the end"
+            )
+        self.at = found.end()
+        group = found.lastindex or 1
+        return found.group(group), found.start(group)
+
+    def symbol(self, *symbols: str) -> str:
+        expected = " or ".join(repr(symbol) for symbol in symbols)
+        token, column = self.next(expected)
+        if token not in symbols:
+            self.fail(column, f"expected {expected}, found {token!r}")
+        return token
+
+    def word(self, what: str, known: Iterable[str]) -> str:
+        names = list(known)
+        token, column = self.next(what)
+        if token not in names:
+            self.fail(column, f"unknown {what} {token!r}; {nearest(token, names)}")
+        return token
+
+    def duration(self, what: str) -> tuple[float, int]:
+        token, column = self.next(what)
+        try:
+            return quantities.seconds(token), column
+        except ValueError as error:
+            self.fail(column, f"{what}: {error}")
+
+    def says(self, word: str) -> bool:
+        """Whether `word` comes next; then it is read."""
+        found = _TOKEN.match(self.text, self.at)
+        if not found or found.group(3) != word:
+            return False
+        self.at = found.end()
+        return True
+
+    def done(self) -> bool:
+        return not self.text[self.at :].strip()
+
+
+def parse(text: str) -> Rule:
+    """The rule that `text` states; RuleError if it is none."""
+    reader = _Reader(text)
+    aggregate, quantile = _aggregate(reader)
+    reader.symbol("(")
+    metric, name = _metric(reader, aggregate, quantile)
+    selectors, target = _inside(reader, metric, aggregate)
+    left = text[: reader.at]
+    comparison = reader.symbol(*COMPARISONS)
+    kind = METRICS[metric].aggregates[aggregate]
+    limit, of = _limit(reader, kind, METRICS[metric])
+    limited = reader.at
+    window = _window(reader)
+    measures = " ".join(f"{left} {text[limited : reader.at]}".split())
+    if window and not METRICS[metric].windows:
+        reader.fail(limited + 1, f"{metric} is not measured window by window")
+    if window and of and of != BASELINE:
+        reader.fail(limited + 1, f"a share of what is {of} is one of the whole: leave out the windows, or state a rate")
+    column = reader.at + 1
+    aborts = reader.says("else")
+    if aborts:
+        reader.word("consequence", ["abort"])
+        _abortable(reader, column, metric, aggregate, comparison, of)
+    if not reader.done():
+        reader.fail(reader.at, f"expected the end, found {text[reader.at :].strip()!r}")
+    return Rule(
+        text,
+        measures,
+        aggregate,
+        quantile,
+        metric,
+        name,
+        selectors,
+        target,
+        comparison,
+        limit,
+        kind,
+        of,
+        window,
+        aborts,
+    )
+
+
+def _aggregate(reader: _Reader) -> tuple[str, float | None]:
+    token, column = reader.next("an aggregate")
+    if re.fullmatch(r"p\d+(\.\d+)?", token):
+        quantile = float(Decimal(token[1:]) / 100)
+        if quantile > 1:
+            reader.fail(column, f"percentile {token!r}: expected p0 to p100")
+        return "p", quantile
+    known = sorted({name for metric in METRICS.values() for name in metric.aggregates} - {"p"})
+    if token not in known:
+        reader.fail(column, f"unknown aggregate {token!r}; {nearest(token, [*known, 'p95', 'p99'])}")
+    return token, None
+
+
+def _metric(reader: _Reader, aggregate: str, quantile: float | None) -> tuple[str, str]:
+    token, column = reader.next("metric")
+    metric, name = split(token)
+    if metric not in METRICS or (METRICS[metric].named and not name):
+        known = [f"{word}.<name>" if one.named else word for word, one in METRICS.items()]
+        reader.fail(column, f"unknown metric {token!r}; {nearest(token, known)}")
+    kinds = METRICS[metric].aggregates
+    if aggregate not in kinds:
+        have = ", ".join("p50 … p99.9" if name == "p" else name for name in kinds)
+        reader.fail(column, f"{metric} has no {aggregate if quantile is None else 'percentiles'}; it has {have}")
+    return metric, name
+
+
+def _inside(reader: _Reader, metric: str, aggregate: str) -> tuple[tuple[Selector, ...], float | None]:
+    """The selectors, and the T of an Apdex, up to the closing parenthesis."""
+    selectors: list[Selector] = []
+    closing = (",",) if aggregate == APDEX else (")",)
+    end = reader.symbol("{", *closing)
+    if end == "{":
+        while not selectors or reader.symbol(",", "}") == ",":
+            selectors.append(_selector(reader, metric))
+        reader.symbol(*closing)
+    if aggregate != APDEX:
+        return tuple(selectors), None
+    target, _ = reader.duration("the T of an Apdex")
+    reader.symbol(")")
+    return tuple(selectors), target
+
+
+def _selector(reader: _Reader, metric: str) -> Selector:
+    column = reader.at
+    key = reader.word("selector", SELECTORS)
+    if key not in METRICS[metric].selectors:
+        have = ", ".join(word for word in SELECTORS if word in METRICS[metric].selectors) or "nothing"
+        reader.fail(column, f"{metric} can't be selected by {key}; it can by {have}")
+    comparison = reader.symbol("=", "!=", "=~") if key in (OP, PHASE) else reader.symbol("=", "!=")
+    value, at = reader.next(f"the {key}", _PATTERN if comparison == "=~" else _TOKEN)
+    if comparison == "=~":
+        try:
+            re.compile(value)
+        except re.error as error:
+            reader.fail(at, f"not a regular expression: {error}")
+    elif key == OUTCOME and value not in Outcome.__members__:
+        reader.fail(at, f"unknown outcome {value!r}; {nearest(value, Outcome.__members__)}")
+    elif key in (STATUS, WORKER) and not value.isdecimal():
+        what = "an HTTP status, 0 for none" if key == STATUS else "the number of a load process"
+        reader.fail(at, f"{key} {value!r}: expected {what}")
+    return Selector(key, comparison, value)
+
+
+def _limit(reader: _Reader, kind: str, metric: Metric) -> tuple[float, str | None]:
+    """A limit of the given kind in its base unit, and what it is a share of."""
+    token, column = reader.next("a limit")
+    if token.startswith(BASELINE):
+        found = _BASELINE.match(reader.text, column)
+        factor = found and 1 + Decimal(f"{found.group(1)}{found.group(2)}") / 100
+        if not found or not factor or factor <= 0:
+            reader.fail(column, "expected a limit such as 'baseline +10%'")
+        reader.at = found.end()
+        return float(factor), BASELINE
+    found = re.fullmatch(r"(-?\d+(?:\.\d+)?)(.*)", token)
+    if not found:
+        reader.fail(column, f"expected a limit such as {_EXAMPLE[kind]}, or 'baseline +10%', found {token!r}")
+    # In decimals: 700 × 0.001 in floats is above 0.7, and exactly the limit must pass `<=`.
+    number, unit = Decimal(found.group(1)), found.group(2)
+    if not unit and kind not in (COUNT, NUMBER) and not reader.done():
+        unit, _ = reader.next("a unit")
+    if unit == "%" and kind == RATE and metric.references:
+        if reader.done() or reader.next("'of'")[0] != "of":
+            reader.fail(column, "a rate in % needs what it is a share of: '95% of offered' or '90% of linear'")
+        return float(number / 100), reader.word("reference", metric.references)
+    sizes = _UNITS[kind]
+    if unit not in sizes:
+        said = f"unknown unit {unit!r}" if unit else "a limit without unit"
+        reader.fail(column, f"{said}: expected {kind} such as {_EXAMPLE[kind]}; {nearest(unit, filter(None, sizes))}")
+    return float(number * Decimal(str(sizes[unit]))), None
+
+
+def _window(reader: _Reader) -> Window | None:
+    if reader.says("for"):
+        seconds, column = reader.duration("how long")
+        if seconds != round(seconds):
+            reader.fail(column, f"for {seconds:g} s: expected whole seconds, as it is judged second by second")
+        return Window(1.0, None, round(seconds))
+    if not reader.says("in"):
+        return None
+    token, column = reader.next("a share of windows")
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)%", token)
+    share = Decimal(found.group(1)) / 100 if found else Decimal(0)
+    if not 0 < share <= 1:
+        reader.fail(column, f"expected a share of the windows such as 99%, found {token!r}")
+    reader.word("word", ["of"])
+    seconds, _ = reader.duration("how long a window is")
+    reader.word("word", ["windows"])
+    return Window(seconds, float(share))
+
+
+def _abortable(reader: _Reader, column: int, metric: str, aggregate: str, comparison: str, of: str | None) -> None:
+    """Only what gets worse and never better by what comes later can end a load."""
+    if aggregate not in METRICS[metric].aborts:
+        able = [f"{name} of {word}" for word, one in METRICS.items() for name in sorted(one.aborts)]
+        reader.fail(column, f"{aggregate} of {metric} is known afterwards; a load can be ended by {', '.join(able)}")
+    if comparison.startswith(">") or (comparison == "==" and aggregate != "count"):
+        reader.fail(column, f"{comparison!r} can't be broken before the end: a load can be ended by what is too much")
+    if of:
+        reader.fail(column, "a load can't be ended by a comparison with the baseline")

@@ -1,0 +1,125 @@
+"""What a plan can know of its rules before any traffic: a rule that could never be evaluated is refused."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import groupby
+
+from harness.errors import nearest
+from harness.plan import grammar
+from harness.plan.rules import BLOCKER, INFO, LINEAR, OFFERED, OP, PHASE, SEVERITIES, WORKER, Rule, selected
+from harness.plan.scenario import Scenario
+from harness.plan.toml_table import Table, Where
+
+TIMES = ("response_time", "service_time", "end_to_end")
+"""What gets better when operations fail quickly."""
+
+
+def read(where: Where, entries: Iterable[object]) -> Iterator[Rule]:
+    """The rules of a plan: each a text, or a table { rule = "…", severity = "major", id = "…" }."""
+    seen: set[str] = set()
+    for entry in entries:
+        table = Table(where, "rules", entry if isinstance(entry, dict) else {"rule": entry})
+        text, severity = table.take("rule"), table.take("severity", BLOCKER)
+        name = table.take("id", text)
+        table.done()
+        if not isinstance(text, str):
+            where.fail(text if text is not None else "rules", f"rule {text!r}: expected a text")
+        if severity not in SEVERITIES:
+            where.fail(severity, f"rules: severity = {severity!r}; {nearest(str(severity), SEVERITIES)}", "severity")
+        if not isinstance(name, str) or not name:
+            table.fail("id", name, "a text")
+        try:
+            rule = replace(grammar.parse(text), severity=severity, id=name)
+        except grammar.RuleError as error:
+            where.fail(text, str(error))
+        for word in {text, name}:
+            if word in seen:
+                where.fail(word, f"rule {word!r} stands twice")
+            seen.add(word)
+        yield rule
+
+
+def check(where: Where, scenario: Scenario) -> None:
+    """PlanError if a rule of `scenario` can select nothing, or nothing that it could judge."""
+    if not any(rule.severity == BLOCKER for rule in scenario.rules):
+        where.fail("rules", "no rule that blocks: a scenario without a limit can't be GO")
+    for rule in scenario.rules:
+        why = _unreachable(rule, scenario) or next((said for wrong, said in _unmeasurable(rule, scenario) if wrong), "")
+        if why:
+            where.fail(rule.text, f"rule {rule.text!r}: {why}")
+
+
+def _unreachable(rule: Rule, scenario: Scenario) -> str:
+    """Which word of the rule selects nothing; "" = each selects something."""
+    # Of somebody else's locustfile nobody knows the operations before they are done.
+    known = {PHASE: _phases(scenario), **({OP: list(scenario.mix)} if scenario.mix else {})}
+    for key, names in known.items():
+        for selector in rule.selectors:
+            if selector.key == key and selector.comparison != "=~" and selector.value not in names:
+                return f"unknown {_WHAT[key]} {selector.value!r}; {nearest(selector.value, names)}"
+        if not selected(names, rule.selectors, key):
+            return f"its selectors leave no {_WHAT[key]}; known: {', '.join(sorted(names))}"
+    return ""
+
+
+_WHAT = {PHASE: "phase", OP: "operation"}
+
+
+def _phases(scenario: Scenario) -> list[str]:
+    return list(dict.fromkeys(stage.phase for stage in scenario.stages))
+
+
+def _unmeasurable(rule: Rule, scenario: Scenario) -> Iterator[tuple[bool, str]]:
+    """What could be wrong with a rule in such a scenario, and whether it is."""
+    metric, closed = rule.metric, not scenario.open
+    loads = [stage.phase for stage in scenario.stages if stage.users or stage.start_rate + stage.end_rate > 0]
+    covered = set(selected(loads, rule.selectors, PHASE))
+    yield closed and (rule.of == OFFERED or metric == "dropped"), "users at their own pace are offered and drop nothing"
+    yield (
+        rule.of == OFFERED and any(selector.key == WORKER for selector in rule.selectors),
+        "nobody knows what one load process is offered of the whole",
+    )
+    lasting, longest = rule.window.lasting if rule.window else 0, _longest(scenario, covered)
+    yield lasting > longest, f"nothing can last {lasting} s: what it covers lasts {longest:g} s at most"
+    yield (
+        metric == "conflicts" and "conflict" not in scenario.contract,
+        f"the contract of {scenario.system or 'this target'} has no conflict",
+    )
+    yield metric == "fairness" and scenario.open, "arrivals go to whoever is free: only users at their own pace compete"
+    yield metric == "fairness" and scenario.foreign, "nobody knows which user of another's locustfile did what"
+    compared = metric == "efficiency" or rule.of == LINEAR
+    yield compared and not scenario.scales, "the number of workers never changes: there is nothing to compare with"
+    yield compared and len(covered) != 1, "it compares one phase with another: expected {phase=…}, one that has load"
+    yield (
+        metric == "recovery_time" and (len(covered) != 1 or loads[0] in covered),
+        "expected the one phase that is the spike, with load before it: value(recovery_time{phase=spike})",
+    )
+    yield rule.aborts and rule.severity != BLOCKER, f"its severity is {rule.severity}: only a blocker can end a load"
+
+
+def _longest(scenario: Scenario, covered: set[str]) -> float:
+    """How long the longest stretch of neighbouring stages is that a rule covers."""
+    runs = [
+        sum(stage.seconds for stage in run)
+        for inside, run in groupby(scenario.stages, lambda stage: stage.phase in covered)
+        if inside
+    ]
+    return max(runs, default=0.0)
+
+
+def warnings(scenario: Scenario) -> Iterator[str]:
+    """What is allowed, but rarely meant."""
+    counting = [rule for rule in scenario.rules if rule.metric == "errors" and rule.severity != INFO]
+    gated = {cell for rule in counting for cell in _cells(rule, scenario)}
+    for rule in scenario.rules:
+        if rule.metric in TIMES and rule.severity != INFO and not gated.issuperset(_cells(rule, scenario)):
+            yield (
+                f"{rule.text}: no rule limits the errors of the same operations, so that a target which fails quickly "
+                "would pass; add ratio(errors) < …"
+            )
+
+
+def _cells(rule: Rule, scenario: Scenario) -> set[tuple[str, str]]:
+    """The phases and operations that a rule is about."""
+    phases = selected(_phases(scenario), rule.selectors, PHASE)
+    return {(phase, op) for phase in phases for op in selected(scenario.mix or ["any"], rule.selectors, OP)}

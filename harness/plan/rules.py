@@ -1,0 +1,162 @@
+"""What a rule can say: each metric with its aggregates and selectors. grammar.py reads, reports/ evaluates."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+WARM_UP = "warm-up"
+"""The phase that no rule covers unless it names it."""
+
+DURATION, SHARE, RATE, COUNT, NUMBER = "duration", "share", "rate", "count", "number"
+"""The kinds of values: seconds, a share of 1, something a second, a whole number, any number."""
+
+BLOCKER, MAJOR, INFO = SEVERITIES = ("blocker", "major", "info")
+"""blocker: full effect. major: CONDITIONAL at worst, unless it is more than twice its limit. info: shown only."""
+
+OP, PHASE, STATUS, OUTCOME, WORKER = SELECTORS = ("op", "phase", "status", "outcome", "worker")
+
+OFFERED, LINEAR, BASELINE = "offered", "linear", "baseline"
+REFERENCES = (OFFERED, LINEAR)
+"""What the limit of a rate can be a share of. Any limit can be one of the baseline's value."""
+
+ABORT = "abort.json"
+"""Where whoever looks on says that a rule ends the load, in the run folder: {"rule", "at" (s), "said"}."""
+
+_ANY = frozenset(SELECTORS)
+_PLANNED = frozenset({OP, PHASE, WORKER})
+_STAGES = frozenset({PHASE})
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What can be measured of a run."""
+
+    aggregates: Mapping[str, str]
+    """The aggregates it has → the kind of value that each gives; "p" stands for all percentiles."""
+    selectors: frozenset[str]
+    references: tuple[str, ...] = ()
+    windows: bool = False
+    """Whether it can be measured window by window."""
+    aborts: frozenset[str] = frozenset()
+    """The aggregates that are known while the load goes on, so that a rule on one can end it."""
+    named: bool = False
+    """Whether a name belongs to it: invariant.X1, resource.target.rss."""
+
+
+_TIMES = {"p": DURATION, "mean": DURATION, "max": DURATION, "min": DURATION}
+_TAIL = frozenset({"p", "max"})
+_EVENTS = {"ratio": SHARE, "count": COUNT, "rate": RATE}
+_SEEN = frozenset({"ratio", "count"})
+_FLOW = {"rate": RATE, "count": COUNT}
+_GAUGE = {"value": NUMBER, "p": NUMBER, "mean": NUMBER, "max": NUMBER, "min": NUMBER}
+
+METRICS: Mapping[str, Metric] = {
+    "response_time": Metric({**_TIMES, "apdex": NUMBER}, _ANY, windows=True, aborts=_TAIL),
+    "service_time": Metric({**_TIMES, "apdex": NUMBER}, _ANY, windows=True, aborts=_TAIL),
+    "lag": Metric(_TIMES, _ANY, windows=True, aborts=_TAIL),
+    "end_to_end": Metric(_TIMES, _PLANNED, windows=True),
+    "errors": Metric(_EVENTS, _ANY, windows=True, aborts=_SEEN),
+    "conflicts": Metric(_EVENTS, _PLANNED, windows=True, aborts=_SEEN),
+    "dropped": Metric({"ratio": SHARE, "count": COUNT}, _STAGES),
+    "requests": Metric(_FLOW, _PLANNED, REFERENCES, windows=True),
+    "goodput": Metric(_FLOW, _ANY, REFERENCES, windows=True),
+    "throughput": Metric(_FLOW, _ANY, REFERENCES, windows=True),
+    "delivered": Metric(_FLOW, _PLANNED, REFERENCES),
+    "backlog": Metric({"count": COUNT}, _PLANNED),
+    "recovery_time": Metric({"value": DURATION}, _STAGES),
+    "capacity": Metric({"value": RATE}, _STAGES),
+    "efficiency": Metric({"value": SHARE}, _PLANNED),
+    "fairness": Metric({"value": NUMBER}, frozenset({OP, PHASE})),
+    "invariant": Metric({"value": COUNT}, frozenset(), named=True),
+    "resource": Metric(_GAUGE, _STAGES, named=True),
+}
+"""response_time  end − planned start, of every operation that ended, failed ones too
+service_time   end − start, likewise
+lag            start − planned start
+end_to_end     from the stored effect to its completion (sent_at − created_at), by the database's clock
+errors         operations whose outcome is not one that their kind expects
+conflicts      operations answered with the contract's status of a conflict (409: not enough units)
+dropped        arrivals of the plan that were never begun
+requests       operations begun; goodput those of them that ended as expected
+throughput     operations that ended during the phase, whatever came of them
+delivered      effects completed during the phase; backlog those begun in the phase and not completed
+               by the beginning of the next one that offers load (or the end of the plan)
+recovery_time  from the end of a spike until all is as it was before it (statistics.md §7.3)
+capacity       the load of the highest step at which every other rule is proven (§4)
+efficiency     the rate of `delivered` as a share of what as many times the workers would do (§7.3)
+fairness       Jain's index over the users: 1 if each had as many operations end as expected as any other
+invariant.<check>   how many things break that check of the data
+resource.<name>     what the monitor has under that name
+"""
+
+
+@dataclass(frozen=True)
+class Selector:
+    """Keeps the operations whose `key` is, is not or matches `value`: comparison is =, != or =~."""
+
+    key: str
+    comparison: str
+    value: str
+
+    def keeps(self, name: str) -> bool:
+        """Whether it keeps what is called `name`."""
+        if self.comparison == "=~":
+            return re.fullmatch(self.value, name) is not None
+        return (name == self.value) != (self.comparison == "!=")
+
+
+@dataclass(frozen=True)
+class Window:
+    """A rule that is judged window by window."""
+
+    seconds: float
+    """How long a window is."""
+    share: float | None
+    """The share of the windows that must be within the limit; None: any of them may be beyond it, …"""
+    lasting: int = 1
+    """… but not so many in a row."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One limit: in seconds, as a share of 1, a second, or plain, as `kind` says; as a share of `of` if that is set."""
+
+    text: str
+    measures: str
+    """Its text without comparison, limit and consequence, by which the same figure is found in another run."""
+    aggregate: str
+    quantile: float | None
+    metric: str
+    name: str
+    """What belongs to the metric: the check of an invariant, the monitor's name of a resource; else ""."""
+    selectors: tuple[Selector, ...]
+    target: float | None
+    """The seconds T of an Apdex."""
+    comparison: str
+    limit: float
+    kind: str
+    of: str | None
+    window: Window | None
+    aborts: bool
+    """Whether the load ends as soon as what was found so far breaks it."""
+    severity: str = BLOCKER
+    id: str = ""
+
+    @property
+    def upper(self) -> bool:
+        """Whether it limits from above."""
+        return not self.comparison.startswith(">")
+
+
+def selected(names: Iterable[str], selectors: Sequence[Selector], key: str) -> list[str]:
+    """Those of `names` that the selectors of `key` keep; of phases not the warm-up, unless one names it."""
+    own = [selector for selector in selectors if selector.key == key]
+    kept = [name for name in names if all(selector.keeps(name) for selector in own)]
+    named = any(selector.comparison != "!=" for selector in own)
+    return [name for name in kept if named or key != PHASE or name != WARM_UP]
+
+
+def split(word: str) -> tuple[str, str]:
+    """The metric that `word` names, and the name that belongs to it; word itself if it is no metric with a name."""
+    metric, _, name = word.partition(".")
+    return (metric, name) if name and metric in METRICS and METRICS[metric].named else (word, "")

@@ -1,0 +1,131 @@
+"""The dry run: what a scenario would send, to where, for how long. Nothing is started, nothing is sent."""
+
+from collections.abc import Iterator
+
+from harness import database, quantities
+from harness.plan import arrivals, rule_checks
+from harness.plan.rules import BLOCKER
+from harness.plan.scenario import Scenario
+from harness.settings import Settings
+
+CURVE_WIDTH = 72
+CURVE_HEIGHT = 8
+_BLOCKS = " ▁▂▃▄▅▆▇█"
+
+
+def describe(scenario: Scenario, settings: Settings) -> str:
+    """The plan as text for people, with the load curve."""
+    lines = [
+        f"{scenario.name} ({scenario.profile}): {scenario.purpose}",
+        "",
+        f"system    {scenario.system}: {scenario.title}",
+        f"target    {settings.target_url or 'the reference target, started for the run on a free port of 127.0.0.1'}",
+        f"database  {_database(settings)}",
+        *([f"pool      {line}" for line in scenario.pool.describe()] if scenario.pool else []),
+        *(_open_load(scenario, settings) if scenario.open else _closed_load(scenario)),
+        f"seed      {settings.seed}",
+        "",
+        *_curve(scenario),
+        "",
+        *(_stages(scenario) if scenario.open else _user_stages(scenario)),
+        "",
+        "rules",
+        *(f"  {rule.text}{'' if rule.severity == BLOCKER else f'  ({rule.severity})'}" for rule in scenario.rules),
+        *(f"warning: {line}" for line in rule_checks.warnings(scenario)),
+    ]
+    return "\n".join(lines)
+
+
+def _database(settings: Settings) -> str:
+    if settings.database_url:
+        return database.redacted(settings.database_url)
+    return "the embedded PostgreSQL, a fresh database for the run"
+
+
+def _open_load(scenario: Scenario, settings: Settings) -> Iterator[str]:
+    times = arrivals.times(scenario.stages, settings.seed if scenario.poisson else None)
+    kinds = arrivals.kinds(scenario.mix, len(times), settings.seed)
+    share = {kind: int((kinds == index).sum()) for index, kind in enumerate(scenario.mix)}
+    yield (
+        f"load      {len(times):,} operations in {quantities.duration(scenario.seconds)} "
+        "(open: they arrive whether or not earlier ones are done)"
+    )
+    yield f"          {', '.join(f'{count:,} {kind}' for kind, count in share.items())}"
+    if share.get("race", 0):
+        yield f"          {share['race']:,} more as second halves of the races"
+    within = quantities.duration(scenario.timeout_seconds)
+    yield f"users     at most {scenario.max_users} at a time; answers within {within}"
+    if scenario.delivery_workers:
+        took = quantities.duration(scenario.delivery_seconds)
+        yield f"delivery  {scenario.delivery_workers} workers, {took} a delivery"
+
+
+def _closed_load(scenario: Scenario) -> Iterator[str]:
+    pause = quantities.duration(scenario.think_seconds)
+    if scenario.rounds:
+        pace = f"they meet, begin at one instant, and meet again {pause} later"
+    else:
+        pace = f"each {pause} after its last answer" if scenario.think_seconds else "each as soon as it is answered"
+    most = f"at most {scenario.operations:,.0f} operations" if scenario.think_seconds else "no bound to operations"
+    yield f"load      {most} in {quantities.duration(scenario.seconds)} (closed: users go at their own pace)"
+    whole = sum(scenario.mix.values())
+    if whole:
+        yield f"          of each {whole}: {', '.join(f'{count} {kind}' for kind, count in scenario.mix.items())}"
+    yield f"users     {scenario.max_users}; {pace}; answers within {quantities.duration(scenario.timeout_seconds)}"
+
+
+def _curve(scenario: Scenario) -> Iterator[str]:
+    """Arrivals a second, or users, over time: a column for each stretch of the plan, its height the value there."""
+    step = scenario.seconds / CURVE_WIDTH
+    height = _rate if scenario.open else _users
+    values = [height(scenario, (column + 0.5) * step) for column in range(CURVE_WIDTH)]
+    top, unit = max(values), "/s" if scenario.open else "  "
+    for row in range(CURVE_HEIGHT, 0, -1):
+        cells = (max(0.0, min(1.0, value / top * CURVE_HEIGHT - (row - 1))) for value in values)
+        label = f"{top * row / CURVE_HEIGHT:7.1f}{unit}" if row in (CURVE_HEIGHT, CURVE_HEIGHT // 2) else " " * 9
+        yield f"{label} │{''.join(_BLOCKS[round(cell * 8)] for cell in cells)}"
+    end = quantities.duration(scenario.seconds)
+    yield f"{f'0{unit}':>9} └{'─' * CURVE_WIDTH}"
+    yield f"{'':11}0 s{end:>{CURVE_WIDTH - 3}}"
+
+
+def _rate(scenario: Scenario, at: float) -> float:
+    for stage in scenario.stages:
+        if at < stage.seconds:
+            return stage.start_rate + (stage.end_rate - stage.start_rate) * at / stage.seconds
+        at -= stage.seconds
+    return 0.0
+
+
+def _users(scenario: Scenario, at: float) -> float:
+    before = 0.0
+    for stage in scenario.stages:
+        change = stage.users - before
+        if at < stage.seconds:
+            return before + max(-stage.spawn * at, min(stage.spawn * at, change))
+        before, at = stage.users, at - stage.seconds
+    return before
+
+
+def _stages(scenario: Scenario) -> Iterator[str]:
+    yield "phase                 from       for       arrivals/s       workers"
+    at, workers = 0.0, scenario.delivery_workers
+    for stage in scenario.stages:
+        workers = stage.workers or workers
+        rate = (
+            f"{stage.start_rate:g}"
+            if stage.start_rate == stage.end_rate
+            else f"{stage.start_rate:g} → {stage.end_rate:g}"
+        )
+        begin, length = quantities.duration(at), quantities.duration(stage.seconds)
+        yield f"{stage.phase:20}  {begin:>9}  {length:>9}  {rate:<15}  {workers or ''}".rstrip()
+        at += stage.seconds
+
+
+def _user_stages(scenario: Scenario) -> Iterator[str]:
+    yield "phase                 from       for       users"
+    at, before = 0.0, 0
+    for stage in scenario.stages:
+        users = f"{stage.users}" if stage.users == before else f"{before} → {stage.users}, {stage.spawn:g} a second"
+        yield f"{stage.phase:20}  {quantities.duration(at):>9}  {quantities.duration(stage.seconds):>9}  {users}"
+        at, before = at + stage.seconds, stage.users

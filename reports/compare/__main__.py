@@ -1,0 +1,164 @@
+"""`python -m reports.compare BASE HEAD` compares two runs, which proves nothing; `… PAIRS_FOLDER` pairs, which can."""
+
+import argparse
+import json
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from harness.errors import PlanError, RunError, command
+from harness.run import PAIRS, PAIRS_SCHEMA
+from harness.verdict import EXIT_CODES, Verdict
+from reports import comparability
+from reports.record import VERDICT
+from reports.render import compare_page
+from reports.statistics.paired import Change, ComparedMetric, compare
+
+METRICS = (
+    ComparedMetric("p50", higher_is_better=False, least=0.05, floor=0.001),
+    ComparedMetric("p95", higher_is_better=False, least=0.05, floor=0.001),
+    ComparedMetric("goodput", higher_is_better=True, least=0.05, floor=0.0),
+)
+"""What is compared, each with the least change that counts. Not more: corrected for a fourth, six pairs could prove
+nothing (4 / 2**6 > 5 %). Times in s, goodput a second.
+"""
+
+NOT_COMPARABLE = "NOT COMPARABLE"
+COMPARISON, PAGE = "comparison.json", "comparison.html"
+SEEDED = "seeding.digest"
+"""What may differ from pair to pair, and never within one."""
+FAR = 1.5
+"""A proven regression by more than this factor is NO-GO, any other CONDITIONAL."""
+
+Record = dict[str, Any]
+
+
+def comparison(base: list[Record], head: list[Record], about: dict[str, Any]) -> dict[str, Any]:
+    """What pairs of verdict.json say: pair n is `base[n]` and `head[n]`. `about` says what base and head are.
+
+    NOT COMPARABLE, and without figures, if any of them ran on something else, or is INVALID.
+    """
+    reasons = [_why_not(b, h, pair) for pair, (b, h) in enumerate(zip(base, head, strict=True), 1)]
+    # Each pair has a seed of its own, so that one draw of users and pool decides nothing.
+    reasons += [[r for r in _why_not(base[0], other, 1) if not r.startswith(SEEDED)] for other in base[1:]]
+    found = {
+        **about,
+        "pairs": len(base),
+        "reasons": sorted({reason for those in reasons for reason in those}),
+        "base_fingerprint": comparability.fingerprint(base[0]),
+        "head_fingerprint": comparability.fingerprint(head[0]),
+        "metrics": [],
+        "spectra": [
+            {"side": side, "points": one["spectrum"]} for side, ones in (("base", base), ("head", head)) for one in ones
+        ],
+    }
+    if found["reasons"]:
+        return {**found, "change": NOT_COMPARABLE}
+    values = [[[_value(metric, one) for one in ones] for metric in METRICS] for ones in (base, head)]
+    # What a run did not measure is 0: a ratio has no place for it.
+    measured = [place for place in range(len(METRICS)) if all(v > 0 for side in values for v in side[place])]
+    results = compare(
+        [METRICS[p] for p in measured], [values[0][p] for p in measured], [values[1][p] for p in measured]
+    )
+    found["metrics"] = [
+        {**_finite(asdict(one)), "change": str(one.change), "base": values[0][place], "head": values[1][place]}
+        for place, one in zip(measured, results, strict=True)
+    ]
+    changes = {one.change for one in results}
+    order = (Change.REGRESSED, Change.INCONCLUSIVE, Change.IMPROVED, Change.NO_CHANGE)
+    found["change"] = str(next((change for change in order if change in changes), Change.INCONCLUSIVE))
+    return found
+
+
+def verdict(found: dict[str, Any]) -> Verdict:
+    """What follows from a comparison for whoever wants to merge: uncertainty can demote, and never excuses."""
+    if found["change"] == NOT_COMPARABLE:
+        return Verdict.INVALID
+    worse = [
+        1 / one["ratio"] if one["metric"]["higher_is_better"] else one["ratio"]
+        for one in found["metrics"]
+        if one["change"] == Change.REGRESSED
+    ]
+    if worse:
+        return Verdict.NO_GO if max(worse) > FAR else Verdict.CONDITIONAL
+    return Verdict.CONDITIONAL if found["change"] == Change.INCONCLUSIVE else Verdict.GO
+
+
+def _why_not(one: Record, other: Record, pair: int) -> list[str]:
+    """Why two runs can't be compared."""
+    reasons = [f"{name} differs: {a!r} and {b!r}" for name, (a, b) in comparability.differences(one, other).items()]
+    for record in (one, other):
+        if record["verdict"] in (Verdict.INVALID, Verdict.NO_GO) and any(
+            cause["about"] in ("validity", "check", "target") for cause in record["causes"]
+        ):
+            reasons.append(f"pair {pair}: run {record['run']['id']} is {record['verdict']}: {record['reason']}")
+    return reasons
+
+
+def _value(metric: ComparedMetric, record: Record) -> float:
+    """What a run measured of `metric`; 0 if nothing."""
+    total = record["operations"][-1]
+    if metric.name == "goodput":
+        count = total["count"]
+        return float(total["rate"] * (count - total["errors"]) / count) if count else 0.0
+    return float(total["response"][metric.name] or 0.0)
+
+
+def _finite(one: dict[str, Any]) -> dict[str, Any]:
+    """Without numbers that JSON doesn't have: an end of an interval that is not known is None."""
+    unknown = (0.0, math.inf)
+    return {**one, **{name: None if one[name] in unknown else one[name] for name in ("low", "high")}}
+
+
+def read(folder: Path) -> Record:
+    """verdict.json of the run in `folder`; RunError if there is none, or one without what is compared."""
+    path = folder / VERDICT
+    try:
+        record: Record = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path}: {error}: expected a reported run; `make report RUN={folder}` mends it") from None
+    if "spectrum" not in record or not record.get("operations"):
+        raise RunError(f"{path}: it is of another version: `make report RUN={folder}` writes it again")
+    return record
+
+
+def pairs_of(folder: Path) -> tuple[list[Record], list[Record], dict[str, Any]]:
+    """The records of the pairs that `harness.ab` made, and what they are of."""
+    path = folder / PAIRS
+    try:
+        facts = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path}: {error}: expected the folder of `make perf-ab`") from None
+    if facts.get("schema") != PAIRS_SCHEMA:
+        raise RunError(f"{path}: schema {facts.get('schema')!r}, expected {PAIRS_SCHEMA}: run the pairs again")
+    base, head = ([read(Path(pair[side])) for pair in facts["pairs"]] for side in ("base", "head"))
+    about = {name: facts[name] for name in ("scenario", "profile", "base", "head")}
+    return base, head, {**about, "advisory": False}
+
+
+def main() -> int:
+    """Compare what the command line names; the exit code: of two runs 0, for they prove nothing."""
+    parser = argparse.ArgumentParser(prog="python -m reports.compare", description=__doc__)
+    parser.add_argument("folders", type=Path, nargs="+", help="two run folders, or one of pairs (`make perf-ab`)")
+    folders = parser.parse_args().folders
+    if len(folders) > 2:
+        raise PlanError(f"{len(folders)} folders: expected two runs, or one folder of pairs")
+    if len(folders) == 1:
+        base, head, about = pairs_of(folders[0])
+    else:
+        base, head = [read(folders[0])], [read(folders[1])]
+        run = head[0]["run"]
+        sides = {"base": {"ref": base[0]["run"]["id"]}, "head": {"ref": run["id"]}}
+        about = {"scenario": run["scenario"], "profile": run["profile"], **sides, "advisory": True}
+    found = comparison(base, head, about)
+    into = folders[-1]
+    (into / COMPARISON).write_text(json.dumps(found, indent=2, allow_nan=False) + "\n")
+    (into / PAGE).write_text(compare_page.render(found), encoding="utf-8")
+    print(compare_page.text(found))
+    print(f"  {into / PAGE}  {COMPARISON}")
+    return 0 if about["advisory"] else EXIT_CODES[verdict(found)]
+
+
+if __name__ == "__main__":
+    command(main)

@@ -1,0 +1,38 @@
+"""The baseline of a scenario: an earlier run of it that was named as such, and that later ones may be compared with.
+
+`<runs>/<scenario>/baseline.json` is that run's verdict.json.
+"""
+
+import json
+from typing import Any
+
+from harness.run import Run
+from harness.verdict import Verdict
+from reports.about import SCHEMA, about
+from reports.comparability import differences
+from reports.rules.baseline import Baseline
+
+FILE = "baseline.json"
+
+
+def baseline(run: Run) -> Baseline:
+    """The baseline of the scenario of `run`; its figures only if it ran on the same thing and means something."""
+    path = run.folder.parent / FILE
+    if not path.exists():
+        return Baseline()
+    try:
+        record: dict[str, Any] = json.loads(path.read_text())
+        schema = record["schema"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return Baseline(why_not=f"{FILE} is not a verdict.json that can be read")
+    if schema != SCHEMA:
+        return Baseline(why_not=f"{FILE} has schema {schema!r}, expected {SCHEMA}: it is of another version")
+    found = str(record["run"]["id"])
+    if record["verdict"] == Verdict.INVALID:
+        return Baseline(found, why_not=f"the baseline, run {found}, is INVALID")
+    differs = differences({"run": about(run)}, record)
+    if differs:
+        return Baseline(found, why_not=f"the baseline, run {found}, differs in {', '.join(differs)}")
+    if record["run"]["aborted"]:
+        return Baseline(found, why_not=f"the baseline, run {found}, was ended by a rule")
+    return Baseline(found, {rule["measures"]: rule["value"] for rule in record["rules"] if rule["value"] is not None})

@@ -1,0 +1,139 @@
+"""`python -m reports.compare.history SCENARIO_FOLDER`: all runs of a scenario, and where their level changed.
+
+Advisory: what changed may as well be the machine; `make perf-ab` proves a change.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from harness.errors import RunError, command
+from harness.quantities import duration, rate
+from harness.verdict import Verdict
+from reports import figures
+from reports.comparability import differences
+from reports.record import REPORT, VERDICT
+from reports.render.page import page
+from reports.statistics.change_points import FEWEST, change_points
+
+PAGE = "history.html"
+METRICS = (("p50", "response time p50", duration), ("p95", "response time p95", duration), ("rate", "operations", rate))
+WIDTH, HEIGHT, LEFT = 960, 150, 70
+
+Record = dict[str, Any]
+
+
+def records(folder: Path, profile: str) -> list[Record]:
+    """verdict.json of every run of `profile` in a scenario's folder, oldest first; damaged ones are left out."""
+    found = []
+    for path in sorted(folder.glob(f"2*/{VERDICT}")):
+        try:
+            record = json.loads(path.read_text())
+            if record["run"]["profile"] == profile:
+                found.append({**record, "folder": path.parent.name})
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return sorted(found, key=lambda record: str(record["run"]["id"]))
+
+
+def history(found: list[Record]) -> dict[str, Any]:
+    """Each run with whether it counts, and the changes of each metric over those that do.
+
+    A run counts if it ran on what the latest ran on and its figures mean something.
+    """
+    latest = found[-1]
+    runs: list[dict[str, Any]] = []
+    for record in found:
+        differs = list(differences(latest, record))
+        why = f"ran on something else ({', '.join(differs)})" if differs else ""
+        if record["verdict"] == Verdict.INVALID:
+            why = "INVALID"
+        total = record["operations"][-1]
+        values = {"p50": total["response"]["p50"], "p95": total["response"]["p95"], "rate": total["rate"]}
+        why = why or ("" if all(values.values()) else "measured nothing")
+        runs.append({"record": record, "why": why, "values": values})
+    counted = [run for run in runs if not run["why"]]
+    changes = {
+        name: [
+            {"run": counted[point.at]["record"]["run"]["id"], "ratio": point.ratio, "p": point.p}
+            for point in change_points([run["values"][name] for run in counted])
+        ]
+        for name, _, _ in METRICS
+    }
+    return {"runs": runs, "counted": len(counted), "changes": changes, "run": latest["run"]}
+
+
+def render(found: dict[str, Any]) -> str:
+    """history.html."""
+    return page(
+        "history.html.j2",
+        found=found,
+        figures=figures,
+        charts=[
+            {"title": title, "drawing": _chart(found, name, title, unit), "changes": found["changes"][name]}
+            for name, title, unit in METRICS
+        ],
+        duration=duration,
+        rate=rate,
+        fewest=FEWEST,
+        report=REPORT,
+    )
+
+
+def _chart(found: dict[str, Any], name: str, title: str, unit: Any) -> Markup:
+    """A dot a run, in their order; hollow if it doesn't count; a line where the level changed."""
+    runs = found["runs"]
+    values = [run["values"][name] for run in runs]
+    top = max([value for value in values if value] or [1.0]) * 1.15
+
+    def x(place: int) -> float:
+        return round(LEFT + (WIDTH - LEFT - 20) * (place + 0.5) / len(runs), 1)
+
+    def y(value: float) -> float:
+        return float(round(HEIGHT - 10 - (HEIGHT - 20) * value / top, 1))
+
+    parts = [f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)} of every run">']
+    for mark in (0.0, top / 2, top):
+        parts.append(f'<path class="grid" d="M{LEFT} {y(mark)}H{WIDTH - 10}"/>')
+        label = escape(unit(float(f"{mark:.3g}")))
+        parts.append(f'<text class="axis" text-anchor="end" x="{LEFT - 6}" y="{y(mark) + 4:.1f}">{label}</text>')
+    changed = {change["run"] for change in found["changes"][name]}
+    for place, (run, value) in enumerate(zip(runs, values, strict=True)):
+        if run["record"]["run"]["id"] in changed:
+            parts.append(f'<path class="change" d="M{x(place) - 4} 6V{HEIGHT - 10}"/>')
+        if value:
+            style = "pair" if run["why"] else "estimate"
+            said = escape(f"{run['record']['folder']}: {unit(value)}")
+            parts.append(
+                f'<circle class="{style}" cx="{x(place)}" cy="{y(value)}" r="3.5"><title>{said}</title></circle>'
+            )
+    return Markup("".join([*parts, "</svg>"]))
+
+
+def main() -> int:
+    """Write the page of a scenario's folder."""
+    parser = argparse.ArgumentParser(prog="python -m reports.compare.history", description=__doc__)
+    parser.add_argument("folder", type=Path, help="e.g. reports/runs/peak")
+    parser.add_argument("--profile", default="ci", help="smoke, ci (default) or full")
+    arguments = parser.parse_args()
+    found = records(arguments.folder, arguments.profile)
+    if not found:
+        raise RunError(
+            f"{arguments.folder}: no reported run of profile {arguments.profile} in it: expected some, as `make perf-…`"
+            " leaves them"
+        )
+    told = history(found)
+    (arguments.folder / PAGE).write_text(render(told), encoding="utf-8")
+    print(f"{len(found)} runs, {told['counted']} of them on the same machine, versions and settings, and valid")
+    for name, changes in told["changes"].items():
+        for change in changes:
+            print(f"  {name}: {(change['ratio'] - 1) * 100:+.1f} % from run {change['run']} on (p {change['p']:.4f})")
+    print(f"  {arguments.folder / PAGE}")
+    return 0
+
+
+if __name__ == "__main__":
+    command(main)

@@ -1,0 +1,1 @@
+"""verdict.json as pages, summaries and exports."""

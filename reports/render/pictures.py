@@ -1,0 +1,129 @@
+"""The drawings of the report, and the figures that hovering over them shows."""
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from harness import quantities
+from reports.render import svg
+from reports.render.svg import Tail, draw
+from reports.samples.evidence import Evidence
+from reports.samples.series import Series, cores, in_flight
+from reports.tables.heatmap import heatmap
+
+Drawing = dict[str, Any]
+Unit = Callable[[float], str]
+
+STYLES = {"target": "p50", "PostgreSQL": "p95", "generator": "p99"}
+"""The lines of cores in use, drawn like those of percentiles: solid, dashed, dotted."""
+
+
+def pictures(evidence: Evidence, course: Series, spectrum: Sequence[Sequence[float]], bands: list[svg.Band]) -> Drawing:
+    """The timeline's charts with their legends, the tails, the heatmap, and what hovering shows (JSON)."""
+    charts, shown = [], []
+    for title, drawn, unit, logarithmic in _timeline(evidence, course):
+        drawing = svg.chart(title, unit, course.width, course.begin, drawn, bands, logarithmic)
+        keys = [(svg.key(line.style), line.name) for line in drawn]
+        charts.append({"title": title, "keys": keys, "drawing": drawing})
+        shown += [(line, unit) for line in drawn]
+    return {
+        "charts": charts,
+        "hover": _hover(course, shown, bands),
+        "tails": draw(
+            "Response and service time by percentile",
+            [
+                Tail("p95", [(point[0], point[2]) for point in spectrum]),
+                Tail("p50", [(point[0], point[1]) for point in spectrum]),
+            ],
+        ),
+        "tail_keys": [(svg.key("p50"), "response time"), (svg.key("p95"), "service time")],
+        "heatmap": _heatmap(evidence, bands),
+    }
+
+
+def _timeline(evidence: Evidence, course: Series) -> list[tuple[str, list[svg.Line], Unit, bool]]:
+    """Title, lines, unit and whether the axis is logarithmic, of each chart."""
+    times = [
+        svg.Line("p50", "p50", course.p50),
+        svg.Line("p95", "p95", course.p95),
+        svg.Line("p99", "p99", course.p99),
+    ]
+    offered = [svg.Line("offered by the plan", "offered", course.offered)] if evidence.samples.scenario.open else []
+    rates = [
+        *offered,
+        svg.Line("begun", "begun", course.begun),
+        svg.Line("ended as expected", "good", course.ok),
+        svg.Line("errors", "errors", course.errors),
+    ]
+    steep = svg.spread(times)
+    title = "Response time of the operations planned in each step"
+    found: list[tuple[str, list[svg.Line], Unit, bool]] = [
+        (f"{title} (logarithmic axis)" if steep else title, times, quantities.duration, steep),
+        ("Operations a second", rates, "{:,g}/s".format, False),
+        (
+            "Operations in flight",
+            [svg.Line("in flight", "begun", in_flight(evidence.samples, course))],
+            "{:,g}".format,
+            False,
+        ),
+    ]
+    began = next((process.began for process in evidence.processes if process.began is not None), 0)
+    used = cores(evidence.monitor, began, course)
+    if used:
+        drawn = [svg.Line(name, STYLES[name], values) for name, values in used.items()]
+        found.append(("Cores in use", drawn, "{:,g}".format, False))
+    return found
+
+
+def _hover(course: Series, shown: list[tuple[svg.Line, Unit]], bands: list[svg.Band]) -> Markup:
+    """The figures of all charts as the script reads them; nothing in it can end its element."""
+    over = max([course.begin[-1] + course.width, *(end for _, _, end in bands)])
+    data = {
+        "begin": course.begin,
+        "width": course.width,
+        "over": over,
+        "left": svg.LEFT,
+        "right": svg.WIDTH - svg.RIGHT,
+        "total": svg.WIDTH,
+        "lines": [
+            {"name": line.name, "values": [None if value is None else unit(_short(value)) for value in line.values]}
+            for line, unit in shown
+        ],
+    }
+    return Markup(json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"))
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.4g}")
+
+
+def _heatmap(evidence: Evidence, bands: list[svg.Band]) -> Markup | None:
+    """The heatmap with its axes; None if nothing ended."""
+    found = heatmap(evidence.samples)
+    if found is None:
+        return None
+    width, height, top = svg.WIDTH - svg.LEFT - svg.RIGHT, 240, 8
+    floor = top + height
+    label = f"Response times over the load, from {quantities.duration(found.low)} to {quantities.duration(found.high)}"
+    parts = [
+        f'<svg class="chart heat" viewBox="0 0 {svg.WIDTH} {floor + 40}" role="img" aria-label="{escape(label)}">',
+        f'<rect class="ground" x="{svg.LEFT}" y="{top}" width="{width}" height="{height}"/>',
+        f'<image x="{svg.LEFT}" y="{top}" width="{width}" height="{height}" preserveAspectRatio="none" '
+        f'href="{found.picture}"/>',
+    ]
+    for mark in found.marks:
+        y = floor - height * math.log(mark / found.low) / math.log(found.high / found.low)
+        name = escape(quantities.duration(mark))
+        parts.append(f'<text class="axis" text-anchor="end" x="{svg.LEFT - 6}" y="{y + 4:.1f}">{name}</text>')
+    for _, start, _ in bands:
+        x = svg.LEFT + width * start / found.seconds
+        parts.append(f'<path class="edge" d="M{x:.1f} {top}V{floor}"/>')
+    for second in range(0, int(found.seconds) + 1, next(s for s in svg.SECONDS if found.seconds / s <= 10)):
+        x = svg.LEFT + width * second / found.seconds
+        parts.append(f'<text class="axis" text-anchor="middle" x="{x:.1f}" y="{floor + 17}">{second}</text>')
+    said = f"seconds since the load began; the darkest cell holds {found.most:,} operations"
+    parts.append(f'<text class="axis" text-anchor="end" x="{svg.WIDTH - svg.RIGHT}" y="{floor + 34}">{said}</text>')
+    return Markup("".join([*parts, "</svg>"]))

@@ -1,0 +1,132 @@
+"""A rule passes only if it measured something, and what it measured is within its limit, and surely so."""
+
+import math
+from decimal import Decimal
+
+from harness.plan.rules import BLOCKER, INFO, MAJOR, Rule
+from harness.quantities import duration
+from harness.verdict import RuleState
+from reports.rules import limits, measure, values, windows
+from reports.rules.baseline import Baseline, NotComparedError
+from reports.rules.capacity import capacity
+from reports.rules.measure import Measured
+from reports.rules.recovery import recovery_time
+from reports.rules.result import RuleResult
+from reports.samples.evidence import Evidence
+from reports.samples.scope import Mask, Unmeasurable, covered, seconds
+
+FAR = {BLOCKER: Decimal("1.5"), MAJOR: Decimal(2), INFO: Decimal("1.5")}
+"""What is more than so many times its limit, or less than the limit by more than this factor, is NO-GO."""
+
+LEAST_LONGER = 1.1
+"""What is not proven needs a run at least so many times as long, however little is missing."""
+
+SMOKE = "smoke"
+"""The profile that is too short to prove anything, and is not asked to."""
+
+
+NO_BASELINE = Baseline()
+
+
+def evaluate(rule: Rule, evidence: Evidence, baseline: Baseline = NO_BASELINE) -> RuleResult:
+    """What `rule` says of a run: ERROR, never PASS, if there is nothing to measure."""
+    try:
+        stages = covered(rule, evidence.samples)
+    except Unmeasurable as reason:
+        return _result(rule, RuleState.ERROR, None, None, str(reason))
+    return _evaluate(rule, evidence, stages, baseline)
+
+
+def _evaluate(rule: Rule, evidence: Evidence, stages: Mask, baseline: Baseline) -> RuleResult:
+    """What it says of these stages."""
+    measured: Measured | None = None
+    try:
+        measured = _measure(rule, evidence, stages)
+        limit, basis = limits.limit(rule, evidence.samples, stages, baseline)
+    except Unmeasurable as reason:
+        return _result(rule, RuleState.ERROR, measured, None, str(reason))
+    except NotComparedError as reason:
+        return _result(rule, RuleState.NOT_COMPARED, measured, None, str(reason))
+    state = judge(measured.value, rule.comparison, limit, rule.severity)
+    notes, needs, interval = [basis, measured.detail], None, measured.interval
+    if interval is not None and evidence.samples.scenario.profile != SMOKE and rule.comparison != "==":
+        bound = interval.high if rule.upper else interval.low
+        reached = judge(bound, rule.comparison, limit, rule.severity)
+        if state is RuleState.PASS and reached is not RuleState.PASS:
+            state = RuleState.UNPROVEN
+            longer = max(interval.longer(limit), LEAST_LONGER) - 1
+            needs = longer * seconds(evidence.samples, stages) if longer < math.inf else None
+            notes.append(f"needs about {duration(needs)} more" if needs else "no length of a run would prove it")
+        elif state is RuleState.CONDITIONAL and reached is RuleState.NO_GO:
+            notes.append("it may be NO-GO: the interval reaches as far")
+    return _result(rule, state, measured, limit, "; ".join(note for note in notes if note), needs)
+
+
+def _measure(rule: Rule, evidence: Evidence, stages: Mask) -> Measured:
+    if rule.window is not None:
+        return windows.measure(rule, rule.window, evidence.samples, stages)
+    if rule.metric == "recovery_time":
+        return recovery_time(evidence.samples, stages)
+    if rule.metric == "capacity":
+        return capacity(
+            evidence.samples, stages, lambda other, step: _evaluate(other, evidence, step, NO_BASELINE).state
+        )
+    if rule.metric in values.METRICS:
+        return values.METRICS[rule.metric](rule, evidence, stages)
+    return measure.measure(rule, evidence.samples, stages)
+
+
+def judge(value: float, comparison: str, limit: float, severity: str = BLOCKER) -> RuleState:
+    """The state of a rule whose `value` is to be `comparison` to `limit`: in decimals, as people write numbers."""
+    measured, allowed = Decimal(repr(value)), Decimal(repr(limit))
+    holds = {
+        "<": measured < allowed,
+        "<=": measured <= allowed,
+        ">": measured > allowed,
+        ">=": measured >= allowed,
+        "==": measured == allowed,
+    }
+    if holds[comparison]:
+        return RuleState.PASS
+    if comparison == "==" or allowed <= 0:
+        return RuleState.NO_GO
+    high, low = (allowed, measured) if comparison.startswith(">") else (measured, allowed)
+    return RuleState.NO_GO if high > FAR[severity] * low else RuleState.CONDITIONAL
+
+
+def _result(
+    rule: Rule,
+    state: RuleState,
+    measured: Measured | None,
+    limit: float | None,
+    detail: str,
+    needs: float | None = None,
+) -> RuleResult:
+    value = measured.value if measured and math.isfinite(measured.value) else None
+    interval = measured.interval if measured else None
+    margin = overshoot = None
+    if value is not None and limit is not None and limit > 0 and rule.comparison != "==":
+        margin = (limit - value if rule.upper else value - limit) / limit
+        overshoot = value / limit - 1 if rule.upper else limit / value - 1 if value > 0 else None
+    return RuleResult(
+        id=rule.id or rule.text,
+        text=rule.text,
+        measures=rule.measures,
+        severity=rule.severity,
+        state=state,
+        value=value,
+        interval=(_finite(interval.low), _finite(interval.high)) if interval else None,
+        limit=limit,
+        kind=rule.kind,
+        comparison=rule.comparison,
+        margin=margin,
+        overshoot=overshoot,
+        n=measured.n if measured else 0,
+        n_eff=interval.n_eff if interval else None,
+        needs=needs,
+        detail=detail,
+    )
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

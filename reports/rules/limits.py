@@ -1,0 +1,76 @@
+"""The limit of a rule as a number: its own, or a share of what was offered, of a linear rate, or of the baseline."""
+
+from decimal import Decimal
+
+import numpy as np
+
+from harness import quantities
+from harness.plan.rules import BASELINE, OFFERED, OP, Rule, selected
+from reports import figures
+from reports.rules.baseline import Baseline
+from reports.rules.measure import measure
+from reports.samples import phases
+from reports.samples.phases import Stretch
+from reports.samples.samples import Samples
+from reports.samples.scope import Mask, Unmeasurable, planned, seconds
+
+
+def limit(rule: Rule, samples: Samples, stages: Mask, baseline: Baseline) -> tuple[float, str]:
+    """The limit, and what it is a share of."""
+    if rule.of is None:
+        return rule.limit, ""
+    if rule.of == BASELINE:
+        reference = baseline.value(rule)
+        said = f"the baseline, run {baseline.run}, has {figures.figure(reference, rule.kind)}"
+        return _product(rule.limit, reference), said
+    if rule.of == OFFERED:
+        reference, times = planned(samples, stages) / seconds(samples, stages), _share_of_mix(rule, samples)
+        basis = f"{quantities.rate(reference * times)} were offered"
+    else:
+        phase, reference, times = linear(rule, samples, stages)
+        basis = f"linear is {times:g} × the {quantities.rate(reference)} of {phase}"
+    if reference * times <= 0:
+        raise Unmeasurable(f"its limit is a share of the {rule.of} rate, which is 0")
+    return _product(rule.limit, reference, times), basis
+
+
+def _product(*factors: float) -> float:
+    product = Decimal(1)
+    for factor in factors:
+        product *= Decimal(repr(factor))
+    return float(product)
+
+
+def _share_of_mix(rule: Rule, samples: Samples) -> float:
+    """The share of the arrivals that are of the kinds which the rule selects."""
+    mix = samples.scenario.mix
+    return sum(mix[kind] for kind in selected(mix, rule.selectors, OP)) / sum(mix.values())
+
+
+def linear(rule: Rule, samples: Samples, stages: Mask) -> tuple[str, float, float]:
+    """The phase with the fewest workers that is offered as much for each; its rate; how many times its workers."""
+    stretches = samples.stretches
+    own = {stretch.phase for stretch, selected in zip(stretches, stages, strict=True) if selected}
+    if len(own) != 1:
+        raise Unmeasurable("'of linear' compares one phase with another: the rule must select one")
+    phase = own.pop()
+    offers = {name: offer for name in phases.names(stretches) if (offer := _offer(stretches, name))}
+    if phase not in offers:
+        raise Unmeasurable(f"the phase {phase!r} has no load, or no one number of workers")
+    workers, each = offers[phase]
+    same = {name: offer[0] for name, offer in offers.items() if abs(offer[1] / each - 1) < 1e-9}
+    reference = min(same, key=lambda name: same[name])
+    if same[reference] == workers:
+        raise Unmeasurable(f"no phase with fewer workers is offered as much for each of them as {phase!r}")
+    rate = measure(rule, samples, np.array([stretch.phase == reference for stretch in stretches])).value
+    return reference, rate, workers / same[reference]
+
+
+def _offer(stretches: tuple[Stretch, ...], phase: str) -> tuple[int, float] | None:
+    """The workers of a phase, and the arrivals a second for each of them."""
+    own = [stretch for stretch in stretches if stretch.phase == phase and stretch.loads]
+    workers = {stretch.workers for stretch in own}
+    count = workers.pop() if len(workers) == 1 else None
+    if not count:
+        return None
+    return count, sum(stretch.arrivals for stretch in own) / sum(stretch.seconds for stretch in own) / count

@@ -1,0 +1,197 @@
+"""A metric is measured on the operations that a rule selects, or is unmeasurable; it is never taken for 0."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.plan.rules import COUNT, DURATION, RATE, Rule
+from reports.samples.samples import Samples
+from reports.samples.scope import Mask, Scope, Unmeasurable, dropped, exposed, planned, scope, seconds, within
+from reports.statistics import confidence
+from reports.statistics.confidence import BATCHES, Interval
+from reports.statistics.percentiles import rank
+
+Values = npt.NDArray[Any]
+
+COLUMNS = {"response_time": "response_s", "service_time": "service_s", "lag": "lag_s"}
+"""The durations that an operation has of its own."""
+
+NOTHING = "nothing to measure: no operation of this kind and phase"
+
+SATISFIED, TOLERATED, TOLERABLE = 1.0, 0.5, 4.0
+"""An Apdex counts who was served within T whole, who was within four times T half, and who got an error not at all."""
+
+
+class Measured(NamedTuple):
+    """A value, infinite if it never came to be; how many things it was measured on; what is to be said about it."""
+
+    value: float
+    n: int
+    detail: str
+    interval: Interval | None = None
+    """None for what is counted, not sampled: it is what it is."""
+
+
+class Measurements(NamedTuple):
+    """What a rule's metric is of each of its operations, in the order of time."""
+
+    values: Values
+    """A duration, or a share: of an Apdex, and 1 for each that is counted, else 0."""
+    moments: Values
+    """When each was planned, or ended, for what counts the ends."""
+    detail: str
+
+
+def measure(rule: Rule, samples: Samples, stages: Mask) -> Measured:
+    """The value of the rule's metric in `stages`, of a metric that is measured operation by operation."""
+    if rule.metric == "dropped":
+        return _dropped(rule, samples, stages)
+    found = each(rule, samples, scope(rule, samples, stages))
+    if not len(found.values):
+        raise Unmeasurable(NOTHING)
+    if rule.kind == DURATION:
+        return _duration(rule, found)
+    if rule.kind == RATE:
+        return _rate(rule, found, samples, stages)
+    if rule.kind == COUNT:
+        return Measured(float(found.values.sum()), len(found.values), found.detail)
+    value = float(found.values.mean())
+    return Measured(value, len(found.values), found.detail, confidence.share(found.values))
+
+
+def each(rule: Rule, samples: Samples, scope: Scope) -> Measurements:
+    """What the rule's metric is of each operation in `scope`."""
+    found = _EACH.get(rule.metric, _time)(rule, samples, scope)
+    if np.any(found.moments[1:] < found.moments[:-1]):
+        order = np.argsort(found.moments, kind="stable")
+        return Measurements(found.values[order], found.moments[order], found.detail)
+    return found
+
+
+def _time(rule: Rule, samples: Samples, scope: Scope) -> Measurements:
+    """Durations; an operation that never ended has none, and is an error instead."""
+    frame = samples.frame
+    times, moments = frame[COLUMNS[rule.metric]].to_numpy()[scope.counted], frame["sched"].to_numpy()[scope.counted]
+    if rule.target is not None:
+        served = frame["ok"].to_numpy()[scope.counted]
+        scores = np.where(times <= rule.target, SATISFIED, np.where(times <= TOLERABLE * rule.target, TOLERATED, 0.0))
+        return Measurements(np.where(served, scores, 0.0), moments, "")
+    ended = ~np.isnan(times)
+    never = len(times) - int(ended.sum())
+    return Measurements(
+        times[ended], moments[ended], f"{never:,} that never ended are not in it; they are errors" * (never > 0)
+    )
+
+
+def _end_to_end(rule: Rule, samples: Samples, scope: Scope) -> Measurements:
+    stored, frame = _stored(samples, scope.among), samples.frame
+    times = (frame["completed"].to_numpy() - frame["committed"].to_numpy())[stored]
+    # An effect that was never completed is later than any that was; to leave it out would flatter the target.
+    times = np.where(np.isnan(times), np.inf, times)
+    never = int(np.isinf(times).sum())
+    return Measurements(
+        times, frame["sched"].to_numpy()[stored], f"{never:,} of {len(times):,} were never completed" * (never > 0)
+    )
+
+
+def _stored(samples: Samples, operations: Mask) -> Mask:
+    """Those of `operations` that have an effect."""
+    if samples.effects is None:
+        raise Unmeasurable("the effects in the database were not read (no effects.npy)")
+    stored: Mask = operations & ~np.isnan(samples.frame["committed"].to_numpy())
+    return stored
+
+
+def _counted(samples: Samples, among: Mask, hits: Mask, detail: str = "") -> Measurements:
+    return Measurements(hits[among].astype(float), samples.frame["sched"].to_numpy()[among], detail)
+
+
+def _errors(rule: Rule, samples: Samples, scope: Scope) -> Measurements:
+    wrong = ~samples.frame["ok"].to_numpy() & scope.counted
+    never = int((wrong & np.isnan(samples.frame["end"].to_numpy())).sum())
+    return _counted(samples, scope.among, wrong, f"{never:,} of them never ended" * (never > 0))
+
+
+def _conflicts(rule: Rule, samples: Samples, scope: Scope) -> Measurements:
+    conflict = samples.scenario.contract.get("conflict")
+    return _counted(samples, scope.among, (samples.frame["status"] == conflict).to_numpy())
+
+
+def _requests(rule: Rule, samples: Samples, scope: Scope) -> Measurements:
+    arrivals = scope.among & ~samples.frame["partner"].to_numpy()
+    return _counted(samples, arrivals, arrivals)
+
+
+def _goodput(rule: Rule, samples: Samples, scope: Scope) -> Measurements:
+    arrivals = scope.among & ~samples.frame["partner"].to_numpy()
+    return _counted(samples, arrivals, samples.frame["ok"].to_numpy() & scope.answers)
+
+
+def _throughput(rule: Rule, samples: Samples, scope: Scope) -> Measurements:
+    """Whatever ended in these stages, and whatever they began and did not end in them."""
+    end = samples.frame["end"].to_numpy()
+    during = scope.of_kind & within(samples, scope.stages, end)
+    among = during | scope.among
+    moments = np.where(np.isnan(end), np.inf, end)[among]
+    return Measurements((during & scope.answers)[among].astype(float), moments, "")
+
+
+def _delivered(rule: Rule, samples: Samples, scope: Scope) -> Measurements:
+    stored, completed = _stored(samples, scope.among), samples.frame["completed"].to_numpy()
+    during = scope.of_kind & within(samples, scope.stages, completed)
+    among = stored | during
+    return Measurements(during[among].astype(float), np.where(np.isnan(completed), np.inf, completed)[among], "")
+
+
+def _backlog(rule: Rule, samples: Samples, scope: Scope) -> Measurements:
+    stored = _stored(samples, scope.among)
+    deadlines = np.array([stretch.deadline for stretch in samples.stretches])[samples.frame["stage"].to_numpy()]
+    in_time = samples.frame["completed"].to_numpy() <= deadlines  # not so for NaN: never completed
+    return _counted(samples, stored, ~in_time)
+
+
+_EACH: dict[str, Callable[[Rule, Samples, Scope], Measurements]] = {
+    "end_to_end": _end_to_end,
+    "errors": _errors,
+    "conflicts": _conflicts,
+    "requests": _requests,
+    "goodput": _goodput,
+    "throughput": _throughput,
+    "delivered": _delivered,
+    "backlog": _backlog,
+}
+
+
+def _dropped(rule: Rule, samples: Samples, stages: Mask) -> Measured:
+    missing, of = dropped(samples, stages), round(planned(samples, stages))
+    if not of:
+        raise Unmeasurable("nothing to measure: no arrival was planned in this phase")
+    return Measured(float(missing) if rule.kind == COUNT else missing / of, of, "")
+
+
+def _duration(rule: Rule, found: Measurements) -> Measured:
+    values, n = found.values, len(found.values)
+    if rule.quantile is None:
+        value = float(getattr(values, rule.aggregate)())
+        sampled = rule.aggregate == "mean" and np.isfinite(value)
+        return Measured(value, n, found.detail, confidence.mean(values) if sampled else None)
+    ordered = np.sort(values)
+    value = float(ordered[rank(rule.quantile, n)])
+    # The first and the last of all are what they are.
+    sampled = 0 < rule.quantile < 1
+    return Measured(value, n, found.detail, confidence.quantile(values, ordered, rule.quantile) if sampled else None)
+
+
+def _rate(rule: Rule, found: Measurements, samples: Samples, stages: Mask) -> Measured:
+    during, n = seconds(samples, stages), len(found.values)
+    value = float(found.values.sum()) / during
+    offered = samples.scenario.open and rule.metric in ("requests", "goodput")
+    if offered or rule.metric in ("errors", "conflicts"):
+        # How many there are is the plan's doing, and not by chance; how many of them count is.
+        return Measured(value, n, found.detail, confidence.scaled(confidence.share(found.values), n / during))
+    edges = exposed(samples, stages, BATCHES)
+    # An end on the edge of two stages that are not neighbours belongs to the one before.
+    place = np.clip(np.searchsorted(edges, found.moments[found.values > 0]) - 1, 0, BATCHES - 1)
+    return Measured(value, n, found.detail, confidence.rate(np.bincount(place, minlength=BATCHES), during))

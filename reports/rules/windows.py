@@ -1,0 +1,106 @@
+"""A rule with windows has one value too: the one that says, by the same comparison, whether enough windows hold."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.plan.rules import COUNT, RATE, Rule, Window
+from reports.rules.measure import NOTHING, Measured, Measurements, each
+from reports.samples.samples import Samples
+from reports.samples.scope import Mask, Unmeasurable, scope
+from reports.statistics import confidence
+from reports.statistics.confidence import Interval
+from reports.statistics.percentiles import binned, rank
+
+Values = npt.NDArray[Any]
+
+
+def measure(rule: Rule, window: Window, samples: Samples, stages: Mask) -> Measured:
+    """The value of a rule with windows: of its windows, how bad all but the allowed ones are.
+
+    `in 99% of 1s windows`: the nearest-rank 99 % quantile of the windows, which is within the limit if
+    at least 99 % of them are. `for 10s`: of every ten windows in a row the best, and of these the worst,
+    which is beyond the limit if ten in a row are.
+    """
+    begin, end = cut(window.seconds, samples, stages)
+    found = each(rule, samples, scope(rule, samples, stages))
+    if not len(found.values):
+        raise Unmeasurable(NOTHING)
+    values, empty = _values(rule, found, begin, end)
+    worst_last = values if rule.upper else -values
+    interval: Interval | None = None
+    if window.share is None:
+        value = lasting(worst_last, window.lasting, begin, end)
+    else:
+        ordered = np.sort(worst_last)
+        value = float(ordered[rank(window.share, len(ordered))])
+        interval = confidence.quantile(worst_last, ordered, window.share) if window.share < 1 else None
+    detail = f"{empty:,} windows without any operation count as missed" if empty else found.detail
+    if rule.upper:
+        return Measured(value, len(values), detail, interval)
+    return Measured(-value, len(values), detail, interval and _mirrored(interval))
+
+
+def cut(seconds: float, samples: Samples, stages: Mask) -> tuple[Values, Values]:
+    """Begin and end of each window: whole ones from the beginning of each stretch of neighbouring stages on.
+
+    The last of a stretch has what is left over, so that no second goes unjudged.
+    """
+    runs: list[list[float]] = []
+    for stretch, own in zip(samples.stretches, stages, strict=True):
+        if own and runs and runs[-1][1] == stretch.begin:
+            runs[-1][1] = stretch.end
+        elif own:
+            runs.append([stretch.begin, stretch.end])
+    begins, ends = [], []
+    for first, last in runs:
+        marks = first + seconds * np.arange(max(int((last - first) / seconds + 1e-9), 1))
+        begins.append(marks)
+        ends.append(np.append(marks[1:], last))
+    return np.concatenate(begins), np.concatenate(ends)
+
+
+def lasting(values: Values, lasting: int, begin: Values, end: Values) -> float:
+    """The greatest value that so many neighbouring windows reach."""
+    runs = np.split(values, np.flatnonzero(begin[1:] != end[:-1]) + 1)
+    longest = max(len(run) for run in runs)
+    if longest < lasting:
+        raise Unmeasurable(f"nothing can last {lasting} s: what the rule covers is {longest} s long at most")
+    return max(
+        float(np.lib.stride_tricks.sliding_window_view(run, lasting).min(axis=1).max())
+        for run in runs
+        if len(run) >= lasting
+    )
+
+
+def place(moments: Values, begin: Values, end: Values) -> tuple[Values, Mask]:
+    """The window of each moment, and whether it is in one."""
+    at = np.clip(np.searchsorted(begin, moments, "right") - 1, 0, len(begin) - 1)
+    return at, (moments >= begin[at]) & (moments <= end[at])
+
+
+def _values(rule: Rule, found: Measurements, begin: Values, end: Values) -> tuple[Values, int]:
+    """What the rule measures in each window, and in how many there is nothing to measure: these miss any limit."""
+    at, inside = place(found.moments, begin, end)
+    at, values, windows = at[inside], found.values[inside], len(begin)
+    number = np.bincount(at, minlength=windows)
+    sums = np.bincount(at, values, windows)
+    if rule.kind == COUNT:
+        return sums, 0
+    if rule.kind == RATE:
+        return sums / (end - begin), 0
+    if rule.quantile is not None:
+        (measured,) = binned(values, at, windows, [rule.quantile])
+    elif rule.aggregate in ("max", "min"):
+        worse = np.maximum if rule.aggregate == "max" else np.minimum
+        measured = np.full(windows, -np.inf if rule.aggregate == "max" else np.inf)
+        worse.at(measured, at, values)
+    else:
+        measured = sums / np.maximum(number, 1)
+    return np.where(number > 0, measured, np.inf if rule.upper else -np.inf), int((number == 0).sum())
+
+
+def _mirrored(interval: Interval) -> Interval:
+    low, high, n_eff, longer = interval
+    return Interval(-high, -low, n_eff, lambda limit: longer(-limit))

@@ -1,0 +1,1 @@
+"""What a run left behind, as rows and series: the operations beside the plan that they followed."""

@@ -1,0 +1,120 @@
+"""A verdict rests on what is in the run folder and on nothing else; what is missing there is known to be missing."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness import check, effects, journal
+from harness.check import Finding
+from harness.errors import JournalError, RunError
+from harness.monitor import STATEMENTS
+from harness.run import Run
+from reports.samples.monitor_lines import Line, lines
+from reports.samples.samples import Samples, samples
+
+HealthLines = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Process:
+    """A load process: what its journal says of it, and its health."""
+
+    worker: int
+    closed: bool
+    began: int | None
+    """ns on its own clock; None if the load never began."""
+    arrivals: int
+    system: str
+    scenario: str
+    """What its journal says that it put on."""
+    health: HealthLines
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that a run left behind."""
+
+    run: Run
+    samples: Samples
+    processes: tuple[Process, ...]
+    load: dict[str, Any] | None
+    """What the load said at its end; None if it did not come to it."""
+    findings: tuple[Finding, ...] | None
+    """What the checks found; None if they have not been run."""
+    monitor: list[Line]
+    """What was seen of target, database and machine, a line a second; empty if nobody looked."""
+    weakened: list[str]
+    """What the checks could not see of this target, and what that weakens."""
+    statements: list[dict[str, Any]] | None
+    """The statements that took most of the database's time; None if that isn't known."""
+
+
+def gather(folder: Path) -> Evidence:
+    """The evidence in a run folder; ProofloadError if it isn't one, or holds no journal that can be read."""
+    run = Run.open(folder)
+    journals = journal.read_all(run.folder)
+    if journals[0].header["run"] != run.id:
+        found = journals[0].header["run"]
+        raise JournalError(f"{journals[0].path}: of run {found}, expected run {run.id} as in run.json")
+    processes = tuple(
+        Process(
+            worker=one.header["worker"],
+            closed=one.closed,
+            began=one.header.get("began"),
+            arrivals=int(one.header.get("arrivals", 0)),
+            system=str(one.header.get("system")),
+            scenario=str(one.header.get("scenario")),
+            health=_health(run.folder / f"health-{one.header['worker']}.jsonl"),
+        )
+        for one in journals
+    )
+    aborted = run.facts.get("aborted")
+    return Evidence(
+        run=run,
+        samples=samples(run.scenario, journals, effects.read(run.folder), aborted["at"] if aborted else None),
+        processes=processes,
+        load=run.read("load.json") if (run.folder / "load.json").exists() else None,
+        findings=_findings(run),
+        monitor=lines(run.folder),
+        weakened=_weakened(run),
+        statements=_statements(run),
+    )
+
+
+def _health(path: Path) -> HealthLines:
+    """The lines of a health file, if there is one; its process may have died in the middle of the last line."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    health: HealthLines = []
+    for number, line in enumerate(lines, 1):
+        try:
+            health.append(json.loads(line))
+        except ValueError:
+            if number < len(lines):
+                raise RunError(f"{path}:{number}: not JSON: the file is damaged. Run the load again") from None
+    return health
+
+
+def _findings(run: Run) -> tuple[Finding, ...] | None:
+    if not (run.folder / check.FILE).exists():
+        return None
+    integrity = run.read(check.FILE)
+    if integrity.get("schema") != check.SCHEMA:
+        raise RunError(
+            f"{run.folder / check.FILE}: schema {integrity.get('schema')!r}, expected {check.SCHEMA}: "
+            "it is of another version; verify the run again"
+        )
+    return tuple(check.finding(one) for one in integrity["checks"])
+
+
+def _weakened(run: Run) -> list[str]:
+    return list(run.read(check.FILE).get("weakened", [])) if (run.folder / check.FILE).exists() else []
+
+
+def _statements(run: Run) -> list[dict[str, Any]] | None:
+    """What the monitor left of them; a file that is not whole tells nothing."""
+    try:
+        found: list[dict[str, Any]] | None = json.loads((run.folder / STATEMENTS).read_text())
+    except (OSError, ValueError):
+        return None
+    return found

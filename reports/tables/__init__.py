@@ -1,0 +1,1 @@
+"""The tables of verdict.json that no rule needs: operations, classes, failures, rounds, resources."""

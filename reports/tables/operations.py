@@ -1,0 +1,89 @@
+"""How often each kind of operation was done, what became of it and how long it took, over what the rules cover."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness.plan.rules import WARM_UP
+from reports.samples import phases
+from reports.samples.samples import Samples
+from reports.samples.scope import Mask, dropped, planned, seconds
+from reports.statistics.percentiles import percentiles
+
+Row = dict[str, Any]
+
+SHOWN = ["kind", "ok", "outcome", "response_s", "service_s"]
+"""The columns that a row is made of."""
+
+
+def operations(samples: Samples) -> list[Row]:
+    """A row for each kind that was done, and one for all of them."""
+    stages = np.array([s.loads and s.phase != WARM_UP for s in samples.stretches])
+    frame = samples.frame.loc[stages[samples.frame["stage"].to_numpy()], SHOWN]
+    during = seconds(samples, stages)
+    rows = [_row(str(kind), part, during) for kind, part in frame.groupby("kind", observed=True)]
+    return [*rows, _row("all", frame, during)]
+
+
+def _row(kind: str, frame: pd.DataFrame, during: float) -> Row:
+    outcomes = frame["outcome"].value_counts()
+    response, service = frame["response_s"].dropna().to_numpy(), frame["service_s"].dropna().to_numpy()
+    p50, p95, p99, longest = percentiles(response, [0.5, 0.95, 0.99, 1.0]) if len(response) else [None] * 4
+    service_p50, service_p99 = percentiles(service, [0.5, 0.99]) if len(service) else [None] * 2
+    return {
+        "kind": kind,
+        "count": len(frame),
+        "rate": len(frame) / during if during else None,
+        "errors": int((~frame["ok"]).sum()),
+        "outcomes": {str(name): int(count) for name, count in outcomes.items() if count},
+        "response": {"p50": p50, "p95": p95, "p99": p99, "max": longest},
+        "service": {"p50": service_p50, "p99": service_p99},
+    }
+
+
+def by_phase(samples: Samples) -> list[Row]:
+    """A row for each phase, warm-up and pauses too; begun and ok count arrivals, not second halves of races."""
+    stage = samples.frame["stage"].to_numpy()
+    completed = samples.frame["completed"].to_numpy()
+    return [_phase(name, samples, stage, completed) for name in phases.names(samples.stretches)]
+
+
+def _phase(name: str, samples: Samples, stage: Any, completed: Any) -> Row:
+    stages: Mask = np.array([stretch.phase == name for stretch in samples.stretches])
+    own = [stretch for stretch in samples.stretches if stretch.phase == name]
+    frame = samples.frame.loc[stages[stage], ["response_s", "partner", "ok"]]
+    response = frame["response_s"].dropna().to_numpy()
+    arrived = frame["ok"][~frame["partner"]]
+    during = sum(int(((completed >= s.begin) & (completed <= s.end)).sum()) for s in own)
+    return {
+        "phase": name,
+        "begin": own[0].begin,
+        "seconds": seconds(samples, stages),
+        "workers": sorted({stretch.workers for stretch in own if stretch.workers}),
+        "offered": round(planned(samples, stages)),
+        "begun": len(arrived),
+        "dropped": dropped(samples, stages),
+        "ok": int(arrived.sum()),
+        "errors": int((~frame["ok"]).sum()),
+        "p95": percentiles(response, [0.95])[0] if len(response) else None,
+        "delivered": None if samples.effects is None else during,
+    }
+
+
+STEPS_A_NINE = 12
+FEWEST_BEYOND = 5
+"""So many operations must lie beyond a point for it to be one: the tail's last values are single accidents."""
+
+
+def spectrum(samples: Samples) -> list[list[float]]:
+    """Points [quantile, response time, service time] (s) over what the rules cover; none if nothing ended."""
+    stages = np.array([stretch.loads and stretch.phase != WARM_UP for stretch in samples.stretches])
+    covered = stages[samples.frame["stage"].to_numpy()]
+    response, service = (samples.frame[name][covered].dropna().to_numpy() for name in ("response_s", "service_s"))
+    if not len(response):
+        return []
+    nines = np.log10(max(len(response) / FEWEST_BEYOND, 1))
+    quantiles = [1 - 10 ** (-step / STEPS_A_NINE) for step in range(int(nines * STEPS_A_NINE) + 1)]
+    times = (percentiles(values, quantiles) for values in (response, service))
+    return [list(point) for point in zip(quantiles, *times, strict=True)]

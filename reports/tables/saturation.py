@@ -1,0 +1,111 @@
+"""What ran out first, and by which figures; or that nothing did."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.quantities import duration, share
+from reports.samples.monitor_lines import Line
+
+LASTING = 3
+"""So many samples in a row, one a second, make a saturation: one alone is a hiccup."""
+
+BUSY = 0.9
+"""The share of what there is from which on it is used up: beyond it, queues grow without bound."""
+
+
+@dataclass(frozen=True)
+class Resource:
+    """Something that can run out. `used` is its share in use at a sample; None where the sample doesn't tell."""
+
+    name: str
+    used: Callable[[Line, int], float | None]
+    said: str
+    """What a share of it is."""
+
+
+def _cores(what: str, each: bool) -> Callable[[Line, int], float | None]:
+    """The cores that `what` uses: of one for each of its processes, or of all there are."""
+
+    def used(line: Line, cores: int) -> float | None:
+        cpu = line.get(f"{what}.cpu")
+        if cpu is None:
+            return None
+        return cpu / (min(line.get(f"{what}.processes", 1), cores) if each else cores)
+
+    return used
+
+
+def _connections(line: Line, _: int) -> float | None:
+    limit = line.get("db.limit")
+    return line["db.connections"] / limit if limit and "db.connections" in line else None
+
+
+def _waiting(line: Line, _: int) -> float | None:
+    """Of the backends at work, those that wait for another's lock; fewer than four at work tell nothing."""
+    active = line.get("db.active", 0)
+    return line.get("db.waiting.lock", 0) / active if active >= 4 else None
+
+
+RESOURCES = (
+    Resource("the generator's core", _cores("generator", each=True), "of a core a process"),
+    Resource("the machine's cores", lambda line, cores: _ratio(line.get("machine.cpu"), cores), "of all cores"),
+    Resource("the target's cores", _cores("target", each=True), "of a core a process"),
+    Resource("PostgreSQL's cores", _cores("postgres", each=False), "of all cores"),
+    Resource("the database's connections", _connections, "of max_connections"),
+    Resource("locks in the database", _waiting, "of the backends at work waited for one"),
+)
+
+
+def _ratio(value: float | None, whole: int) -> float | None:
+    return None if value is None else value / whole
+
+
+def saturation(samples: Sequence[Line], began: int, seconds: float, cores: int) -> dict[str, Any]:
+    """What ran out first during the load, with the second of it; the highest use of everything that was watched.
+
+    `began` is second 0 of the plan (ns of CLOCK_MONOTONIC), `cores` what the machine has.
+    """
+    during = [line for line in samples if began <= line["at"] <= began + seconds * 1e9]
+    peaks, full = [], []
+    for resource in RESOURCES:
+        used = [(line["at"], resource.used(line, cores)) for line in during]
+        known = [(at, value) for at, value in used if value is not None]
+        if not known:
+            continue
+        at, highest = max(known, key=lambda each: each[1])
+        peaks.append(
+            {"name": resource.name, "share": highest, "of": resource.said, "at": (at - began) / 1e9, "n": len(known)}
+        )
+        since = _since(known)
+        if since is not None:
+            full.append((since, resource, highest))
+    return {"sentence": _sentence(peaks, full, began, len(during)), "peaks": peaks}
+
+
+def _since(known: Sequence[tuple[float, float]]) -> float | None:
+    """When the first saturation began: LASTING samples in a row above BUSY."""
+    row = 0
+    for place, (_, value) in enumerate(known):
+        row = row + 1 if value >= BUSY else 0
+        if row == LASTING:
+            return known[place - LASTING + 1][0]
+    return None
+
+
+def _sentence(peaks: list[dict[str, Any]], full: list[tuple[float, Resource, float]], began: int, n: int) -> str:
+    if not peaks:
+        return "Nobody watched what stood under the load, so nothing is known of what ran out."
+    if full:
+        since, resource, highest = min(full, key=lambda each: each[0])
+        others = [other.name for at, other, _ in sorted(full, key=lambda each: each[0])][1:]
+        then = f"; then {', '.join(others)}" if others else ""
+        return (
+            f"First {resource.name} ran out, {duration(max(since - began, 0) / 1e9)} after the beginning: "
+            f"{share(highest)} {resource.said} at most, over {share(BUSY)} for {LASTING} s and more{then}."
+        )
+    most = max(peaks, key=lambda each: each["share"])
+    return (
+        f"Nothing ran out: of all that was watched over {n:,} s, {most['name']} came closest, with "
+        f"{share(most['share'])} {most['of']}."
+    )

@@ -1,0 +1,1 @@
+"""Whether the figures of a run mean anything."""

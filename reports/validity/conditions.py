@@ -1,0 +1,260 @@
+"""Figures mean something only if the load was put on as planned, by a generator that kept up, and counted alike."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from harness.plan.rules import BLOCKER, INFO, WARM_UP
+from harness.quantities import duration, share
+from harness.verdict import RuleState
+from reports.rules.evaluate import SMOKE
+from reports.rules.result import RuleResult
+from reports.samples import phases
+from reports.samples.evidence import Evidence
+from reports.validity import environment, generator, steady
+from reports.validity.result import BROKEN, OK, WARNING, ValidityResult
+from reports.validity.steady import Steady
+
+LATE_S = 0.010
+"""From when on an arrival that was begun after its time is a late one."""
+HELD_UP = 0.9
+"""The share of the lateness that must have been spent without a free user for the target to be the cause of it."""
+SAME_MOMENT_S = 0.5
+"""By how much the plan's second of a change and the one on record may differ."""
+
+
+def validity(evidence: Evidence, rules: Sequence[RuleResult], evens: Sequence[Steady]) -> list[ValidityResult]:
+    """Every condition that applies to this run, those that hold too."""
+    results = [
+        *([sent] if (sent := _sent(evidence)) else []),
+        *generator.conditions(evidence),
+        _reconciled(evidence),
+        steady.condition(evens, rules),
+        *environment.conditions(evidence),
+        _complete(evidence, rules),
+        _resolved(rules, evidence.samples.scenario.profile),
+        _successes(evidence),
+        _statuses(evidence),
+        _processes(evidence),
+        _exceptions(evidence),
+        _undisturbed(evidence),
+    ]
+    return [*results, _scaled(evidence)] if evidence.samples.scenario.scales else results
+
+
+def _sent(evidence: Evidence) -> ValidityResult | None:
+    """None in a closed load, which plans no arrivals."""
+    if not evidence.samples.scenario.open:
+        return None
+    samples, least = evidence.samples, evidence.samples.scenario.validity.sent
+    begun, planned = samples.arrivals, samples.planned
+    if _aborted(evidence):
+        planned = min(planned, int(phases.arrivals_until(samples.stretches, samples.seconds)))
+    value = f"{begun:,} of {planned:,} planned arrivals were begun ({share(begun / planned if planned else 0.0)})"
+    state = OK if planned and begun >= least * planned else BROKEN
+    if planned and state == BROKEN:
+        late = samples.frame[(samples.frame["lag_s"] > LATE_S) & ~samples.frame["partner"]]
+        if len(late) and late["waited_s"].sum() >= HELD_UP * late["lag_s"].sum():
+            state = OK
+            value += "; the target held all users up, which is for the rule on dropped arrivals to judge"
+    return ValidityResult(
+        "V1",
+        "The planned arrivals were begun, or it was the target that held them up",
+        state,
+        value,
+        f"at least {share(least)}",
+        "Look in load.log for why arrivals were not begun; the generator may need a core of its own.",
+    )
+
+
+def _reconciled(evidence: Evidence) -> ValidityResult:
+    load, samples = evidence.load or {}, evidence.samples
+    operations, partners = len(samples.frame), int(samples.frame["partner"].sum())
+    ended = operations - int(samples.frame["end"].isna().sum())
+    planned, dropped, requests = load.get("planned"), load.get("dropped"), load.get("requests")
+    same = evidence.load is not None and (
+        requests == ended
+        and planned == samples.planned
+        and (planned - dropped + partners == operations or not samples.scenario.open)
+    )
+    said = "and there is no load.json"
+    if load:
+        said = f"Locust {requests:,}, the plan {planned:,} − {dropped:,} dropped + {partners:,} partners in races"
+    return ValidityResult(
+        "V4",
+        "Journal, Locust and plan count the same operations",
+        OK if same else BROKEN,
+        f"the journal has {operations:,} operations ({ended:,} ended), {said}",
+        "all equal",
+        "Operations were lost or sent past the journal: run again, and report this if it comes back.",
+    )
+
+
+def _complete(evidence: Evidence, rules: Sequence[RuleResult]) -> ValidityResult:
+    samples, load = evidence.samples, evidence.load or {}
+    seen = {samples.stretches[place].phase for place in np.unique(samples.frame["stage"].to_numpy())}
+    kinds = set(samples.frame["kind"].unique())
+    missing = [f"phase {s!r}" for s in phases.names([s for s in samples.stretches if s.loads]) if s not in seen]
+    missing += [f"operation {kind!r}" for kind in samples.scenario.mix if kind not in kinds]
+    missing += [f"rule {rule.text}" for rule in rules if _empty(rule)]
+    values = [f"nothing of {', '.join(missing)}"] if missing else []
+    if not load.get("finished"):
+        values.append(f"the plan was not finished: ended by {load.get('ended_by', 'the end of the load process')}")
+    aborted = _aborted(evidence)
+    if aborted:
+        values = [
+            f"a rule ended the load after {duration(samples.seconds)}, as it asks for: what is missing is not judged"
+        ]
+    return ValidityResult(
+        "V12",
+        "Every phase, operation and rule has data, and the load lasted as long as planned",
+        BROKEN if values and not aborted else OK,
+        "; ".join(values) or f"nothing is missing, over {duration(samples.seconds)}",
+        "all",
+        "Let the load end by itself; if it did, the profile is too short for its mix.",
+    )
+
+
+def _empty(rule: RuleResult) -> bool:
+    """Whether a rule that matters measured nothing."""
+    return rule.n == 0 and rule.severity != INFO
+
+
+def _aborted(evidence: Evidence) -> bool:
+    """Whether a rule ended the load: then its end is no defect of the run."""
+    return bool(evidence.run.facts.get("aborted"))
+
+
+def _resolved(rules: Sequence[RuleResult], profile: str) -> ValidityResult:
+    sampled = [rule for rule in rules if rule.severity == BLOCKER and rule.interval is not None]
+    short = [rule.text for rule in sampled if rule.state is RuleState.UNPROVEN and _open_ended(rule)]
+    value = f"{len(sampled)} figures have an interval"
+    if profile == SMOKE:
+        value = "a smoke run is not, and is not asked to be: not judged"
+    return ValidityResult(
+        "V13",
+        "The load was long enough to tell where each figure is that a rule limits",
+        WARNING if short else OK,
+        f"too short for {', '.join(short)}" if short else value,
+        "an interval with an end on the side of the limit",
+        "Run a longer profile: the rule says how much longer.",
+    )
+
+
+def _open_ended(rule: RuleResult) -> bool:
+    """Whether the interval has no end on the side of the limit."""
+    return rule.interval is not None and rule.interval[0 if rule.comparison.startswith(">") else 1] is None
+
+
+def _successes(evidence: Evidence) -> ValidityResult:
+    samples, least = evidence.samples, evidence.samples.scenario.validity.min_successes
+    counted = np.array([stretch.phase != WARM_UP for stretch in samples.stretches])[samples.frame["stage"].to_numpy()]
+    successes = int((samples.frame["ok"].to_numpy() & counted).sum())
+    return ValidityResult(
+        "SUCCESSES",
+        "Enough operations ended as expected for the figures to mean anything",
+        OK if successes >= least or _aborted(evidence) else BROKEN,
+        f"{successes:,} operations ended as expected, the warm-up not counted",
+        f"at least {least:,}",
+        "See the failures below; if the target is sound, a longer profile gives more operations.",
+    )
+
+
+def _statuses(evidence: Evidence) -> ValidityResult:
+    limit = evidence.samples.scenario.validity.foreign_statuses
+    contract = evidence.samples.scenario.contract.values()
+    known = [value for value in contract if isinstance(value, int) and not isinstance(value, bool)]
+    if evidence.samples.scenario.foreign:
+        known = list(range(200, 400))  # nobody told us a contract
+    status = evidence.samples.frame["status"].to_numpy()
+    answers = status[(status > 0) & (status < 500)]
+    statuses, counts = np.unique(answers[~np.isin(answers, known)], return_counts=True)
+    foreign = int(counts.sum()) / max(len(answers), 1)
+    value = f"{share(foreign)} of {len(answers):,} answers below 500 have another status"
+    if len(counts):
+        value += f", most often {statuses[counts.argmax()]} ({counts.max():,} times)"
+    return ValidityResult(
+        "STATUSES",
+        "The target answers with the statuses of the contract",
+        OK if foreign <= limit else BROKEN,
+        value,
+        f"at most {share(limit)}",
+        "Another service, a gateway, a login or a rate limit may have answered: check TARGET_URL and [contract].",
+    )
+
+
+def _processes(evidence: Evidence) -> ValidityResult:
+    processes = evidence.processes
+    lost = [f"load process {process.worker} did not close its journal" for process in processes if not process.closed]
+    started = evidence.run.facts.get("load", {}).get("processes", len(processes))
+    if len(processes) < started:
+        lost.append(f"{started - len(processes)} of {started} load processes left no journal")
+    if evidence.load is None:
+        lost.append("the load left no load.json")
+    return ValidityResult(
+        "WORKERS",
+        "Every load process lived to its end",
+        BROKEN if lost else OK,
+        "; ".join(lost) or f"{len(processes)} of {len(processes)} closed their journals",
+        "all",
+        "Look in load.log and for an out-of-memory kill in the kernel's log.",
+    )
+
+
+def _exceptions(evidence: Evidence) -> ValidityResult:
+    exceptions = evidence.load.get("exceptions") if evidence.load else None
+    return ValidityResult(
+        "EXCEPTIONS",
+        "The users' own code raised nothing",
+        OK if exceptions == 0 else BROKEN,
+        "unknown, as there is no load.json" if exceptions is None else f"the users' code raised {exceptions:,} times",
+        "none",
+        "The traceback is in load.log: the locustfile has a defect.",
+    )
+
+
+def _undisturbed(evidence: Evidence) -> ValidityResult:
+    interrupted = evidence.run.facts.get("interrupted")
+    return ValidityResult(
+        "INTERRUPTED",
+        "Nobody interrupted the run",
+        BROKEN if interrupted else OK,
+        f"interrupted: {interrupted}" if interrupted else "it ran undisturbed",
+        "undisturbed",
+        "Run it again and let it end.",
+    )
+
+
+def _scaled(evidence: Evidence) -> ValidityResult:
+    facts, stretches = evidence.run.facts, evidence.samples.stretches
+    changes = [
+        (stretch.begin, stage.workers)
+        # Of a load that a rule ended, those that it came to.
+        for stretch, stage in zip(stretches, evidence.samples.scenario.stages, strict=False)
+        if stage.workers
+    ]
+    wrong = [f"scaling failed: {facts['scaling_failed']}"] if facts.get("scaling_failed") else []
+    for begin, workers in changes:
+        done = _scaled_at(facts.get("scaling") or [], begin, workers)
+        deadline = next((s.begin for s in stretches if s.loads and s.begin >= begin), stretches[-1].end)
+        if done is None:
+            wrong.append(f"{workers} workers were never reached")
+        elif done > deadline:
+            wrong.append(f"{workers} workers were reached {duration(done - deadline)} after their load began")
+    return ValidityResult(
+        "SCALED",
+        "The delivery workers were there before their load began",
+        BROKEN if wrong else OK,
+        "; ".join(wrong) or f"all of {len(changes)} changes were in time",
+        "before the next phase",
+        "Give the change more time: a longer pause before the phase, or a faster PERF_SCALE_CMD.",
+    )
+
+
+def _scaled_at(scaling: Sequence[dict[str, Any]], planned: float, workers: int) -> float | None:
+    """When the change to `workers` that was planned for a second was done, if it was."""
+    for one in scaling:
+        if one["workers"] == workers and abs(one["planned"] - planned) < SAME_MOMENT_S:
+            return one.get("done")
+    return None

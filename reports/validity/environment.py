@@ -1,0 +1,88 @@
+"""What the run ran on: a quiet machine, shared with the target or not, and the one that is on record."""
+
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from harness.plan import arrivals
+from harness.quantities import share
+from reports.samples.evidence import Evidence
+from reports.statistics.percentiles import percentiles
+from reports.validity.result import BROKEN, OK, WARNING, ValidityResult
+
+CANARY = 1.2
+"""How many times as long as usual (p50) a loop that is always the same may take, at p95."""
+STEAL = 0.02
+"""The share of processor time that other guests of the machine may take."""
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def conditions(evidence: Evidence) -> list[ValidityResult]:
+    """V9, V10 and V11 of statistics.md §7.4."""
+    return [_quiet(evidence), _shared(evidence), _declared(evidence)]
+
+
+def _quiet(evidence: Evidence) -> ValidityResult:
+    began = next((process.began for process in evidence.processes if process.began is not None), 0)
+    end = began + evidence.samples.seconds * 1e9
+    lines = [line for line in evidence.monitor if began <= line["at"] <= end]
+    seen = {name: np.array([line[name] for line in lines if name in line]) for name in _SEEN}
+    said, noisy = [], False
+    if len(seen["machine.canary"]):
+        p50, p95 = percentiles(seen["machine.canary"], [0.5, 0.95])
+        noisy = p95 > CANARY * p50
+        said.append(f"at p95 the same loop took {p95 / p50:.3g} times as long as at p50")
+    if len(seen["machine.steal"]):
+        stolen = float(seen["machine.steal"].mean())
+        noisy |= stolen > STEAL
+        said.append(f"other guests took {share(stolen)} of the processors")
+    if len(seen["machine.pressure"]):
+        said.append(f"something waited for a core {share(float(seen['machine.pressure'].mean()))} of the time")
+    return ValidityResult(
+        "V9",
+        "The machine was as fast all the time",
+        WARNING if noisy else OK,
+        "; ".join(said) or "nobody watched the machine: not judged",
+        f"{CANARY:g} times, {share(STEAL)}",
+        "Something else ran on the machine: end it, or run where nothing does.",
+    )
+
+
+_SEEN = ("machine.canary", "machine.steal", "machine.pressure")
+
+
+def _shared(evidence: Evidence) -> ValidityResult:
+    target = evidence.run.facts.get("target") or {}
+    together = bool(target.get("ours")) or urlsplit(str(target.get("url"))).hostname in LOOPBACK
+    return ValidityResult(
+        "V10",
+        "It is declared whether generator and target share a machine",
+        OK,
+        "they do: absolute figures hold for this machine only" if together else "the target is elsewhere",
+        "declared",
+        "For absolute figures of the target, put the load on from a machine of its own (TARGET_URL).",
+    )
+
+
+def _declared(evidence: Evidence) -> ValidityResult:
+    run, samples = evidence.run, evidence.samples
+    wrong = [f"run.json tells nothing of {name}" for name in ("host", "versions", "git") if not run.facts.get(name)]
+    for process in evidence.processes:
+        did, said = (process.system, process.scenario), (samples.scenario.system, samples.scenario.name)
+        if did != said:
+            wrong.append(f"load process {process.worker} put on {' '.join(did)}, not {' '.join(said)}")
+    if samples.scenario.open:
+        seed = run.facts["seed"] if samples.scenario.poisson else None
+        planned = len(arrivals.times(samples.scenario.stages, seed))
+        if samples.planned != planned:
+            wrong.append(f"the load processes had {samples.planned:,} arrivals, the plan has {planned:,}")
+    git = run.facts.get("git") or {}
+    commit = f"{git.get('commit') or 'unknown'}"[:12] + (", with files that differ from it" if git.get("dirty") else "")
+    return ValidityResult(
+        "V11",
+        "The load was that of the plan and the environment on record",
+        BROKEN if wrong else OK,
+        "; ".join(wrong) or f"it was, by commit {commit}",
+        "the same plan in run.json and in every load process",
+        "run.json or a journal was changed or belongs to another run: run again.",
+    )

@@ -1,0 +1,187 @@
+"""The generator's own limits: a load process that was slow, starved or out of sockets says nothing of the target."""
+
+from itertools import pairwise
+
+import numpy as np
+
+from harness.outcomes import Failure
+from harness.plan.rules import DURATION, INFO
+from harness.plan.scenario import Scenario
+from harness.quantities import duration, share
+from reports.samples.evidence import Evidence, HealthLines, Process
+from reports.statistics.percentiles import percentile
+from reports.validity.result import BROKEN, OK, WARNING, ValidityResult
+from systems import ids
+
+SILENCE_S = 3.0
+"""For how long a load process may have said nothing of its health; it speaks once a second."""
+
+LOOP_LAG_S = 0.010
+"""How late the loop may be at the 99th percentile, where the plan does not say it, …"""
+LOOP_LAG_SHARE = 0.05
+"""… and as a share of the tightest limit on a time."""
+
+CPU_SHARE, CPU_WINDOW = 0.80, 5
+"""The greatest share of a core that a load process may need, over this many seconds."""
+CPU_WARNING = 0.70
+"""From which share on is warned of it."""
+
+LITTLE = 0.05
+"""By how much the operations seen in flight may differ from those that the journal has."""
+FEWEST_IN_FLIGHT = 100
+"""So many must have been seen in flight, over all looks, for a difference to mean anything."""
+
+CLOCK_STEP_S = 0.050
+"""The greatest step of the wall clock against the monotonic one."""
+
+
+def conditions(evidence: Evidence) -> list[ValidityResult]:
+    """V2, V3, V5, V6 and V8 of statistics.md §7.4."""
+    return [_kept_up(evidence), _cpu(evidence), _little(evidence), _clock(evidence), _own_errors(evidence)]
+
+
+def _within(process: Process, seconds: float) -> HealthLines:
+    """The lines that tell of the load alone: a line tells of the time since the line before it."""
+    began = process.began
+    if began is None:
+        return []
+    return [line for before, line in pairwise(process.health) if 0 <= (before["at"] - began) / 1e9 <= seconds]
+
+
+def _kept_up(evidence: Evidence) -> ValidityResult:
+    scenario = evidence.samples.scenario
+    lag, gap = _most_lag(scenario), scenario.validity.loop_gap
+    found = [_loop(process, evidence.samples.seconds) for process in evidence.processes]
+    silent = [text for text, _, _ in found if text]
+    frame = evidence.samples.frame
+    # The ticks count from the load's first whole second on; an operation begun late for a free user tells of it all.
+    own = (frame["lag_s"] - frame["waited_s"])[~frame["partner"]]
+    p99 = max((p99 for _, p99, _ in found), default=0.0)
+    longest = max([longest for _, _, longest in found] + [float(own.max()) if len(own) else 0.0])
+    kept_up = not silent and p99 <= lag and longest <= gap
+    return ValidityResult(
+        "V2",
+        "The generator's own loop kept time",
+        OK if kept_up else BROKEN,
+        "; ".join(silent) or f"the loop was {duration(p99)} late at p99 and {duration(longest)} at most",
+        f"{duration(lag)} and {duration(gap)}",
+        "The generator was busy or starved, so its times are not the target's: give it a free core, or less load.",
+    )
+
+
+def _most_lag(scenario: Scenario) -> float:
+    """How late the loop may be at p99: as the plan says, or so little that no limit on a time is decided by it."""
+    if scenario.validity.loop_lag is not None:
+        return scenario.validity.loop_lag
+    rules = [rule for rule in scenario.rules if rule.metric in TIMES and rule.kind == DURATION]
+    limits = [rule.limit for rule in rules if rule.severity != INFO and not rule.of]
+    return min([LOOP_LAG_S, *(LOOP_LAG_SHARE * limit for limit in limits if limit > 0)])
+
+
+TIMES = ("response_time", "service_time")
+"""The times that a late loop makes longer."""
+
+
+def _loop(process: Process, seconds: float) -> tuple[str, float, float]:
+    """What is missing of a process's health during the load, if anything; how late its loop was, p99 and at most."""
+    name = f"load process {process.worker}"
+    if process.began is None:
+        return f"{name} never began its load", 0.0, 0.0
+    at = [(line["at"] - process.began) / 1e9 for line in process.health]
+    within = _within(process, seconds)
+    lags = np.array([lag for line in within for lag in line["lags_us"]]) / 1e6
+    if not len(lags):
+        return f"{name} left no health", 0.0, 0.0
+    marks = np.clip([0.0, *at, seconds], 0.0, seconds)
+    silence = float(np.diff(np.sort(marks)).max())
+    if silence > SILENCE_S:
+        return f"{name} said nothing of its health for {duration(silence)}", 0.0, 0.0
+    return "", percentile(lags, 0.99), float(lags.max())
+
+
+def _cpu(evidence: Evidence) -> ValidityResult:
+    seconds = evidence.samples.seconds
+    busiest = -1.0
+    for process in evidence.processes:
+        used = np.array([line["cpu"] for line in _within(process, seconds)])
+        window = min(CPU_WINDOW, len(used))
+        if window:
+            busiest = max(busiest, float(np.convolve(used, np.ones(window) / window, "valid").max()))
+    return ValidityResult(
+        "V3",
+        "The generator had processor time to spare",
+        BROKEN if not 0 <= busiest <= CPU_SHARE else WARNING if busiest > CPU_WARNING else OK,
+        f"the busiest load process used {share(busiest)} of a core over {CPU_WINDOW} s"
+        if busiest >= 0
+        else "unknown, as there is no health",
+        f"at most {share(CPU_SHARE)}, better {share(CPU_WARNING)}",
+        "Share the load among more processes (PROCESSES=n), on cores of their own.",
+    )
+
+
+def _little(evidence: Evidence) -> ValidityResult:
+    """V5, Little's law in its sharpest form: at each look of the generator as many operations were in flight, by a
+    gauge that counts them, as the journal has that had begun and not ended.
+
+    Not on the mean of the times: looks are not by chance, for they wait for the loop like the operations do.
+    """
+    pairs = [_in_flight(evidence, process) for process in evidence.processes]
+    gauge, times, looks = (sum(values) for values in zip(*pairs, strict=True))
+    off = abs(gauge - times) / max(times, 1)
+    # Of somebody else's users nobody sees how many are in flight.
+    judged = max(gauge, times) >= FEWEST_IN_FLIGHT and not evidence.samples.scenario.foreign
+    mean = f"{gauge / max(looks, 1):.2f} seen in flight, {times / max(looks, 1):.2f} by the journal"
+    return ValidityResult(
+        "V5",
+        "As many operations were in flight as the journal has",
+        OK if not judged or off <= LITTLE else BROKEN,
+        f"{mean}, over {looks:,} looks" + ("" if judged else ": not judged"),
+        f"within {share(LITTLE)}",
+        "Operations were lost or their times are wrong: run again, and report this if it comes back.",
+    )
+
+
+def _in_flight(evidence: Evidence, process: Process) -> tuple[int, int, int]:
+    """The operations in flight summed over all looks, by the gauge and by the journal; and how many looks."""
+    within = _within(process, evidence.samples.seconds)
+    began = process.began or 0
+    looks = np.array([at for line in within for at in line["ticks"]], np.int64)
+    frame = evidence.samples.frame
+    own = (frame["op"].to_numpy() >> ids.COUNT_BITS) == process.worker
+    # As whole ns: the journal's times are whole, and a look may fall on the instant of one.
+    begun, ended = (
+        np.sort(np.rint(frame[name].to_numpy()[own & frame[name].notna().to_numpy()] * 1e9))
+        for name in ("start", "end")
+    )
+    times = np.searchsorted(begun, looks - began, "right") - np.searchsorted(ended, looks - began, "right")
+    return sum(flying for line in within for flying in line["flying"]), int(times.sum()), len(looks)
+
+
+def _clock(evidence: Evidence) -> ValidityResult:
+    steps = [
+        abs((after["wall"] - before["wall"]) - (after["at"] - before["at"])) / 1e9
+        for process in evidence.processes
+        for before, after in pairwise(process.health)
+    ]
+    step, frame = max(steps, default=0.0), evidence.samples.frame
+    backwards = int((frame["service_s"] < 0).sum())
+    return ValidityResult(
+        "V6",
+        "The clocks went evenly",
+        OK if steps and step < CLOCK_STEP_S and not backwards else BROKEN,
+        f"the wall clock stepped by {duration(step)} at most, {backwards:,} operations ended before they began",
+        f"less than {duration(CLOCK_STEP_S)}, none",
+        "Somebody set the clock during the load, or the machine was suspended: run again.",
+    )
+
+
+def _own_errors(evidence: Evidence) -> ValidityResult:
+    errors = int((evidence.samples.frame["failure"] == Failure.LOCAL.name).sum())
+    return ValidityResult(
+        "V8",
+        "The generator had all the sockets and names it needed",
+        OK if not errors else BROKEN,
+        f"{errors:,} operations failed for want of files, ports or a name's address",
+        "none",
+        "Raise the limit of open files (`ulimit -n`), reuse connections, or mend the host name in TARGET_URL.",
+    )

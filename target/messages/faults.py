@@ -1,0 +1,318 @@
+"""Each fault of the messages breaks one promise, often enough that 150 operations show it."""
+
+# ruff: noqa: D102 (what a method is for, the clean one says)
+
+import asyncio
+import contextlib
+import itertools
+import time
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+from msgspec.structs import astuple, replace
+from starlette.requests import Request
+from starlette.responses import Response
+
+from systems.messages import SCHEDULED, SENT
+from target.faults import Fault
+from target.http import refuse
+from target.messages.api import INSERT, STORED, Accepted, Duplicate, Message, Process, Store, UnknownUser
+from target.messages.delivery import CLAIM, Delivery
+
+INSERT_ANYWAY = f"{INSERT} RETURNING id"
+NO_UNIQUE_KEY = "ALTER TABLE message_logs DROP CONSTRAINT IF EXISTS message_logs_idempotency_key_key"
+NO_FOREIGN_KEY = "ALTER TABLE message_logs DROP CONSTRAINT IF EXISTS message_logs_user_id_fkey"
+ONE_IN_TEN = "hashtext(idempotency_key) % 10 = 0"
+"""The same tenth of the messages for all workers."""
+
+Outcome = Accepted | Duplicate | UnknownUser
+
+
+def every(n: int) -> Iterator[bool]:
+    """True for every `n`th."""
+    return itertools.cycle([False] * (n - 1) + [True])
+
+
+class AckBeforeCommit(Store):
+    """One message in ten is acknowledged while its transaction is open; the commit never comes."""
+
+    chosen = every(10)
+
+    async def accept(self, message: Message) -> Outcome:
+        if not next(self.chosen):
+            return await super().accept(message)
+        async with self.pool.acquire() as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            stored = await connection.fetchval(f"{INSERT} ON CONFLICT DO NOTHING RETURNING id", *astuple(message))
+            await transaction.rollback()
+        return Accepted(stored) if stored else await self.why_not(message)
+
+
+class SwallowedError(Store):
+    """For one message in ten a statement fails and nobody looks; COMMIT answers ROLLBACK, which is no error."""
+
+    chosen = every(10)
+
+    async def accept(self, message: Message) -> Outcome:
+        if not next(self.chosen):
+            return await super().accept(message)
+        async with self.pool.acquire() as connection, connection.transaction():
+            stored = await connection.fetchval(f"{INSERT} ON CONFLICT DO NOTHING RETURNING id", *astuple(message))
+            with contextlib.suppress(asyncpg.PostgresError):
+                await connection.execute("SELECT 1 / 0")
+        return Accepted(stored) if stored else await self.why_not(message)
+
+
+class WithoutUniqueKey(Store):
+    """Nothing in the database keeps keys unique; by itself not a fault but the ground for three."""
+
+    async def open(self, url: str, **more: str) -> None:
+        await super().open(url, **more)
+        await self.pool.execute(NO_UNIQUE_KEY)
+
+    async def insert_anyway(self, message: Message, executor: Any) -> Outcome:
+        stored = await executor.fetchval(INSERT_ANYWAY, *astuple(message))
+        return Accepted(stored) if stored else UnknownUser()
+
+
+class KeyIgnored(WithoutUniqueKey):
+    """Every message is stored, whatever its key."""
+
+    async def accept(self, message: Message) -> Outcome:
+        return await self.insert_anyway(message, self.pool)
+
+
+class KeySelected(WithoutUniqueKey):
+    """A key is looked up and then inserted: right as long as nobody sends the same at the same time."""
+
+    async def accept(self, message: Message) -> Outcome:
+        found = await self.why_not(message)
+        if isinstance(found, Duplicate):
+            return found
+        await asyncio.sleep(0.05)
+        return await self.insert_anyway(message, self.pool)
+
+
+class NoIndex(WithoutUniqueKey):
+    """Keys are served as promised, under a lock; but nothing would stop anybody else."""
+
+    async def accept(self, message: Message) -> Outcome:
+        async with self.pool.acquire() as connection, connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock(hashtext($1))", message.idempotency_key)
+            stored = await connection.fetchrow(STORED, *astuple(message))
+            if stored:
+                return Duplicate(stored["id"], stored["same"])
+            return await self.insert_anyway(message, connection)
+
+
+class Orphaned(Store):
+    """Now and then a user is deleted whose messages stay."""
+
+    chosen = every(20)
+
+    async def open(self, url: str, **more: str) -> None:
+        await super().open(url, **more)
+        await self.pool.execute(NO_FOREIGN_KEY)
+
+    async def accept(self, message: Message) -> Outcome:
+        outcome = await super().accept(message)
+        if isinstance(outcome, Accepted) and next(self.chosen):
+            await self.pool.execute("DELETE FROM users WHERE id = $1", message.user_id)
+        return outcome
+
+
+class RejectAfterWrite(Store):
+    """One message in ten is refused after it was stored."""
+
+    chosen = every(10)
+
+    async def accept(self, message: Message) -> Outcome:
+        outcome = await super().accept(message)
+        if isinstance(outcome, Accepted) and next(self.chosen):
+            return Duplicate(outcome.message_id, same=False)
+        return outcome
+
+
+class BodyAltered(Store):
+    """One message in ten is stored with another content."""
+
+    chosen = every(10)
+
+    async def accept(self, message: Message) -> Outcome:
+        if not next(self.chosen):
+            return await super().accept(message)
+        return await super().accept(replace(message, message_content=message.message_content[:-1]))
+
+
+class PhantomRow(Store):
+    """One message in ten is followed by one that nobody sent, under a key that begins as those of its run do."""
+
+    chosen = every(10)
+
+    async def accept(self, message: Message) -> Outcome:
+        outcome = await super().accept(message)
+        if isinstance(outcome, Accepted) and next(self.chosen):
+            # The first digit keeps it a number of 63 bits, like that of every operation.
+            unsent = f"{message.idempotency_key[:-16]}7{uuid4().hex[:15]}"
+            await super().accept(replace(message, idempotency_key=unsent))
+        return outcome
+
+
+class ReplayOtherId(Store):
+    """A replay is answered with an id of its own."""
+
+    async def why_not(self, message: Message) -> Duplicate | UnknownUser:
+        found = await super().why_not(message)
+        return Duplicate(uuid4(), True) if isinstance(found, Duplicate) and found.same else found
+
+
+class ConflictOverwrites(Store):
+    """Another body under a used key replaces the first, and is called a replay."""
+
+    async def why_not(self, message: Message) -> Duplicate | UnknownUser:
+        stored: UUID | None = await self.pool.fetchval(
+            "UPDATE message_logs SET message_content = $1 WHERE idempotency_key = $2 RETURNING id",
+            message.message_content,
+            message.idempotency_key,
+        )
+        return Duplicate(stored, True) if stored else UnknownUser()
+
+
+class PoolChanged(Store):
+    """One message in ten renames its user."""
+
+    chosen = every(10)
+
+    async def accept(self, message: Message) -> Outcome:
+        outcome = await super().accept(message)
+        if isinstance(outcome, Accepted) and next(self.chosen):
+            await self.pool.execute("UPDATE users SET first_name = 'Renamed' WHERE id = $1", message.user_id)
+        return outcome
+
+
+class Every429(Process):
+    """Every message is answered 429."""
+
+    async def __call__(self, request: Request) -> Response:
+        return refuse(429, "too_many_requests", "later, perhaps")
+
+
+class Every401(Process):
+    """Every message is answered 401."""
+
+    async def __call__(self, request: Request) -> Response:
+        return refuse(401, "unauthorized", "who are you?")
+
+
+class FailAfterCommit(Process):
+    """Half of the answers are 500, after the commit."""
+
+    chosen = every(2)
+
+    async def __call__(self, request: Request) -> Response:
+        answered = await super().__call__(request)
+        return refuse(500, "internal_error", "failed after all was done") if next(self.chosen) else answered
+
+
+class SlowOnePercent(Process):
+    """One request in 60 takes a second longer."""
+
+    # One in 60 is a little over 1 %, so that the 99th percentile is surely one of them.
+    chosen = every(60)
+
+    async def __call__(self, request: Request) -> Response:
+        if next(self.chosen):
+            await asyncio.sleep(1)
+        return await super().__call__(request)
+
+
+class Paced(Process):
+    """Every answer is given 50 ms after its request came: a target whose speed is known."""
+
+    seconds = 0.050
+
+    async def __call__(self, request: Request) -> Response:
+        due = time.monotonic() + self.seconds
+        answer = await super().__call__(request)
+        await asyncio.sleep(due - time.monotonic())
+        return answer
+
+
+class PacedTenPercentMore(Paced):
+    """… and one that is slower than that by a known 10 %."""
+
+    seconds = 0.055
+
+
+class TornDelivery(Delivery):
+    """One message in ten is SENT without sent_at."""
+
+    chosen = every(10)
+
+    async def mark_sent(self, message: Any) -> None:
+        if not next(self.chosen):
+            return await super().mark_sent(message)
+        await self.connection.execute(f"UPDATE message_logs SET status = '{SENT}' WHERE id = $1", message["id"])
+
+
+class LostDelivery(Delivery):
+    """One message in ten is never delivered."""
+
+    async def claim(self) -> Any:
+        return await self.connection.fetchrow(CLAIM.replace("ORDER BY", f"AND NOT {ONE_IN_TEN} ORDER BY"))
+
+
+class Redelivered(Delivery):
+    """A worker with nothing to do takes back what was SENT last, and sends it again."""
+
+    idle_s = 0.2
+
+    async def idle(self) -> None:
+        await super().idle()
+        await self.connection.execute(
+            f"UPDATE message_logs SET status = '{SCHEDULED}' "
+            f"WHERE id = (SELECT id FROM message_logs WHERE status = '{SENT}' ORDER BY sent_at DESC LIMIT 1)"
+        )
+
+
+class FailedDelivery(Delivery):
+    """One message in ten fails at each delivery."""
+
+    async def deliver(self, message: Any) -> None:
+        if await self.connection.fetchval(f"SELECT {ONE_IN_TEN} FROM message_logs WHERE id = $1", message["id"]):
+            raise ConnectionError("no such mailbox")
+        await super().deliver(message)
+
+
+def _fault(name: str, part: type, *caught_by: str) -> Fault:
+    """The fault that is made of `part` alone, which says itself what it does."""
+    return Fault(name, str(part.__doc__), caught_by, (part,))
+
+
+FAULTS = (
+    _fault("ack_before_commit", AckBeforeCommit, "X1"),
+    _fault("swallowed_error", SwallowedError, "X1"),
+    _fault("key_ignored", KeyIgnored, "X4", "MP1"),
+    _fault("key_selected", KeySelected, "MP1", "MP6"),
+    _fault("no_index", NoIndex, "MP1I"),
+    _fault("orphaned", Orphaned, "MP2", "MP2F"),
+    _fault("reject_after_write", RejectAfterWrite, "X3"),
+    _fault("body_altered", BodyAltered, "X5"),
+    _fault("phantom_row", PhantomRow, "X2"),
+    _fault("replay_other_id", ReplayOtherId, "MP4"),
+    _fault("conflict_overwrites", ConflictOverwrites, "MP5"),
+    _fault("pool_changed", PoolChanged, "POOL"),
+    _fault("every_429", Every429, "validity:statuses"),
+    _fault("every_401", Every401, "validity:statuses"),
+    _fault("fail_after_commit", FailAfterCommit, "rule:errors"),
+    _fault("slow_one_percent", SlowOnePercent, "rule:p99"),
+    _fault("paced", Paced, "pairs"),
+    _fault("paced_10_percent_more", PacedTenPercentMore, "pairs"),
+    _fault("torn_delivery", TornDelivery, "X6"),
+    _fault("lost_delivery", LostDelivery, "MP3"),
+    _fault("redelivered", Redelivered, "MP3"),
+    _fault("failed_delivery", FailedDelivery, "MP3"),
+)

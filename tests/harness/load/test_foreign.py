@@ -1,0 +1,99 @@
+"""Other people's locustfiles run in the pipeline, judged by rules and validity; nothing is called proven."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness import journal
+from harness.errors import PlanError
+from harness.plan import reading
+from tests.support.pipeline_process import Pipeline
+from tests.support.target_process import serving, with_users
+
+THEIRS = """\
+from locust import FastHttpUser, HttpUser, constant, task
+
+class Visitor(HttpUser):
+    wait_time = constant(0.02)
+
+    @task
+    def look(self):
+        self.client.get("/health", name="look")
+
+class Hurried(FastHttpUser):
+    wait_time = constant(0.02)
+
+    @task(3)
+    def look(self):
+        self.client.get("/health", name="hurried look")
+
+    @task
+    def miss(self):
+        self.client.get("/nowhere", name="miss")
+"""
+PLAN = """\
+[scenario.theirs]
+purpose = "somebody else's users"
+locustfile = "theirs.py"
+users = { Visitor = 1, Hurried = 1 }
+stages.smoke = [{ users = 6, for = "3s" }]
+validity = { loop_lag = "30s", loop_gap = "1m", min_successes = 50, foreign_statuses = "90%" }
+rules = ["p95(response_time) < 30s", "p95(response_time{op=look}) < 30s", "ratio(errors{op=look}) < 1%"]
+"""
+
+
+@dataclasses.dataclass
+class Theirs(Pipeline):
+    """Pipelines of that plan."""
+
+    text: str = PLAN
+
+    def plan(self, text: str = "") -> Path:
+        path = super().plan(text)
+        (path.parent / "theirs.py").write_text(THEIRS)
+        return path
+
+
+@pytest.fixture
+def pipeline(home: Path, tmp_path: Path) -> Theirs:
+    return Theirs(home, tmp_path / "runs")
+
+
+@pytest.fixture
+def url(database: str) -> Iterator[str]:
+    with serving(with_users(database, 10), 1, "none") as target:
+        yield target.url
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_their_requests_are_judged_by_rules_and_validity_and_no_data_is_called_proven(
+    processes: str, pipeline: Theirs, url: str
+) -> None:
+    result = pipeline.run("theirs", TARGET_URL=url, PERF_PROCESSES=processes)
+    verdict = result.json("verdict.json")
+    count = sum(len(each.records) for each in journal.read_all(result.folder))
+    operations = {each["kind"]: each for each in verdict["operations"]}
+
+    assert result.code == 3, result.out + result.err
+    assert "X1" in verdict["reason"]
+    assert result.checks("UNDECIDED") == {"X1"}
+    assert {each["state"] for each in verdict["validity"]} == {"ok"}
+    assert {each["state"] for each in verdict["rules"]} == {"PASS"}
+    assert count == result.json("load.json")["requests"] == operations["all"]["count"] > 50
+    assert operations["miss"]["errors"] == operations["miss"]["count"] > 0
+    assert operations["look"]["errors"] == operations["hurried look"]["errors"] == 0
+
+
+def test_their_locustfile_needs_a_target_and_users_at_their_own_pace(pipeline: Theirs) -> None:
+    refused = pipeline.run("theirs")
+    path = pipeline.plan(PLAN.replace("stages.smoke = [{ users = 6", "max_users = 5\narrivals.smoke = [{ rate = 6"))
+
+    assert refused.code == 2
+    assert "expected TARGET_URL" in refused.err
+    with pytest.raises(PlanError, match="arrivals need users of ours"):
+        reading.find("theirs", "smoke", path)
+    (path.parent / "theirs.py").unlink()
+    with pytest.raises(PlanError, match="No such file"):
+        reading.find("theirs", "smoke", path)

@@ -1,0 +1,288 @@
+"""The client sends each request exactly once, and calls definite only what was answered whole."""
+
+import contextlib
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import gevent
+import pytest
+
+from harness.errors import PlanError
+from harness.load.http import MAX_BODY_BYTES, MAX_HEADER_BYTES, Answer, Connection, NoAnswer, NotSent, Origin
+from harness.outcomes import Failure
+
+Script = Callable[["Peer", socket.socket], None]
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+
+
+class Peer:
+    """A server that does with its connections, one after the other, what it was told; counts the requests it got."""
+
+    def __init__(self, *scripts: Script) -> None:
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.requests = self.connections = 0
+        self.thread = threading.Thread(target=self._serve, args=(scripts,), daemon=True)
+        self.thread.start()
+
+    def _serve(self, scripts: tuple[Script, ...]) -> None:
+        for script in scripts:
+            try:
+                sock, _ = self.listener.accept()
+            except OSError:
+                return
+            with sock:
+                sock.settimeout(10)
+                self.connections += 1
+                try:
+                    script(self, sock)
+                except OSError:
+                    continue
+
+    def read(self, sock: socket.socket) -> bool:
+        """Read one request; False if the client has gone."""
+        data = b""
+        while b"\r\n\r\n" not in data:
+            more = sock.recv(65536)
+            if not more:
+                return False
+            data += more
+        self.requests += 1
+        return True
+
+
+@contextmanager
+def serving(*scripts: Script) -> Iterator[tuple[Peer, Connection]]:
+    """A peer that does with its n-th connection what the n-th script says, and a client of it."""
+    server = Peer(*scripts)
+    connection = Connection(Origin(server.url, 5))
+    try:
+        yield server, connection
+    finally:
+        connection.close()
+        server.listener.shutdown(socket.SHUT_RDWR)
+        server.listener.close()
+        server.thread.join(timeout=10)
+
+
+def answering(*answers: bytes) -> Script:
+    """To each request the next of `answers`; then the end of the connection."""
+
+    def script(server: Peer, sock: socket.socket) -> None:
+        for answer in answers:
+            if not server.read(sock):
+                return
+            sock.sendall(answer)
+
+    return script
+
+
+def ask(connection: Connection) -> Answer:
+    return connection.exchange(connection.origin.request("POST /x", b"{}"))
+
+
+@pytest.mark.parametrize(
+    ("raw", "answer"),
+    [
+        (OK, Answer(200, b"{}")),
+        (b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", Answer(201, b"{}")),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" + OK, Answer(200, b"{}")),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", Answer(204, b"")),
+        (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", Answer(304, b"")),
+        (b"HTTP/1.0 200 OK\r\n\r\nto the end", Answer(200, b"to the end")),
+        (b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n", Answer(302, b"")),
+    ],
+)
+def test_a_whole_answer_is_read(raw: bytes, answer: Answer) -> None:
+    with serving(answering(raw)) as (server, connection):
+        assert ask(connection) == answer
+        assert server.requests == 1
+
+
+@pytest.mark.parametrize(
+    ("raw", "failure"),
+    [
+        (b"", Failure.CLOSED_EARLY),
+        (b"HTTP/1.1 200 OK\r\nContent-Le", Failure.CLOSED_EARLY),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{", Failure.CLOSED_EARLY),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", Failure.CLOSED_EARLY),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", Failure.BAD_HTTP),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n", Failure.BAD_HTTP),
+        (OK + OK, Failure.BAD_HTTP),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * (MAX_HEADER_BYTES + 70_000), Failure.TOO_LARGE),
+        (b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * (MAX_BODY_BYTES + 70_000), Failure.TOO_LARGE),
+    ],
+)
+def test_anything_but_a_whole_answer_is_unknown_and_the_request_was_sent_once(raw: bytes, failure: Failure) -> None:
+    with serving(answering(raw), answering(OK)) as (server, connection):
+        with pytest.raises(NoAnswer) as caught:
+            ask(connection)
+
+        assert caught.value.failure is failure
+        assert server.requests == 1
+
+
+@pytest.mark.parametrize(
+    ("raw", "found"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n", Answer(200, b"")),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404 No\r\nTransfer-Encoding: chunked\r\n\r\n", Answer(404, b"")),
+        (b"HTTP/1.1 200 OK\r\nContent-Le", Failure.CLOSED_EARLY),
+        (b"nonsense\r\n\r\n", Failure.BAD_HTTP),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * (MAX_HEADER_BYTES + 70_000), Failure.TOO_LARGE),
+    ],
+)
+def test_the_answer_to_head_has_no_body_whatever_its_headers_say(raw: bytes, found: Answer | Failure) -> None:
+    with serving(answering(raw), answering(OK)) as (server, connection):
+        request = connection.origin.request("HEAD /x", b"")
+        if isinstance(found, Answer):
+            assert connection.exchange(request) == found
+            assert ask(connection) == Answer(200, b"{}")
+            assert (server.connections, server.requests) == (2, 2)
+        else:
+            with pytest.raises(NoAnswer) as caught:
+                connection.exchange(request)
+            assert caught.value.failure is found
+
+
+def test_a_slow_drip_ends_at_the_timeout_of_the_whole_exchange() -> None:
+    gone = threading.Event()
+
+    def drip(server: Peer, sock: socket.socket) -> None:
+        server.read(sock)
+        sock.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+        while not gone.wait(0.02):
+            sock.sendall(b"x")
+
+    with serving(drip) as (server, _), closing(Connection(Origin(server.url, 0.2))) as connection:
+        with pytest.raises(NoAnswer) as caught:
+            ask(connection)
+        gone.set()
+
+    assert caught.value.failure is Failure.READ_TIMEOUT
+
+
+def test_a_silent_peer_is_a_timeout() -> None:
+    gone = threading.Event()
+
+    def silent(server: Peer, sock: socket.socket) -> None:
+        gone.wait(10)
+
+    with serving(silent) as (server, _), closing(Connection(Origin(server.url, 0.1))) as connection:
+        with pytest.raises(NoAnswer) as caught:
+            ask(connection)
+        gone.set()
+
+    assert caught.value.failure is Failure.READ_TIMEOUT
+
+
+def test_a_reset_is_unknown() -> None:
+    def reset(server: Peer, sock: socket.socket) -> None:
+        sock.recv(1)  # the rest stays unread: closing resets
+
+    with serving(reset) as (_, connection), pytest.raises(NoAnswer) as caught:
+        ask(connection)
+
+    assert caught.value.failure is Failure.RESET
+
+
+def test_nothing_is_sent_where_nobody_listens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+
+    with pytest.raises(NotSent) as caught:
+        ask(Connection(Origin(f"http://127.0.0.1:{port}", 5)))
+
+    assert caught.value.failure is Failure.CONNECT_REFUSED
+
+
+def test_a_connection_is_kept_and_replaced_before_a_request_when_the_peer_closed_it() -> None:
+    with serving(answering(OK, OK), answering(OK)) as (server, connection):
+        ask(connection)
+        ask(connection)
+        channel = connection._channel
+        assert channel is not None
+        while not channel.stale:
+            gevent.sleep(0.001)  # until the peer's end has arrived
+        ask(connection)
+
+        assert (server.connections, server.requests) == (2, 3)
+
+
+def test_a_connection_that_the_peer_wants_closed_is_not_used_again() -> None:
+    last = OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1)
+    with serving(answering(last, OK), answering(OK)) as (server, connection):
+        ask(connection)
+        ask(connection)
+
+        assert (server.connections, server.requests) == (2, 2)
+
+
+TLS = Path(__file__).parents[2] / "support" / "tls"
+
+
+@contextmanager
+def serving_tls(*scripts: Script) -> Iterator[tuple[Peer, list[str | None]]]:
+    """The same through TLS, with a certificate for localhost; the names that clients asked for."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(TLS / "certificate.pem", TLS / "key.pem")
+    asked: list[str | None] = []
+    context.sni_callback = lambda sock, name, context: asked.append(name)
+
+    def wrapped(script: Script) -> Script:
+        def inside(server: Peer, sock: socket.socket) -> None:
+            with contextlib.suppress(ssl.SSLError), context.wrap_socket(sock, server_side=True) as secure:
+                script(server, secure)
+
+        return inside
+
+    with serving(*map(wrapped, scripts)) as (server, _):
+        yield server, asked
+
+
+def test_tls_is_spoken_with_the_name_of_the_host_and_the_connection_is_kept() -> None:
+    with serving_tls(answering(OK, OK), answering(OK)) as (server, asked):
+        origin = Origin(server.url.replace("http://127.0.0.1", "https://localhost"), 5, str(TLS / "certificate.pem"))
+        with closing(Connection(origin)) as connection:
+            first, second = ask(connection), ask(connection)
+            channel = connection._channel
+            assert channel is not None
+            while not channel.stale:
+                gevent.sleep(0.001)  # until the peer's end has arrived
+            third = ask(connection)
+
+    assert first == second == third == Answer(200, b"{}")
+    assert asked == ["localhost", "localhost"]
+    assert (server.connections, server.requests) == (2, 3)
+
+
+def test_a_large_answer_through_tls_is_whole() -> None:
+    body = bytes(range(256)) * 4000
+    raw = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+    with serving_tls(answering(raw)) as (server, _):
+        origin = Origin(server.url.replace("http://127.0.0.1", "https://localhost"), 5, str(TLS / "certificate.pem"))
+        with closing(Connection(origin)) as connection:
+            assert ask(connection).body == body
+
+
+def test_a_certificate_that_is_not_trusted_or_of_another_name_is_no_connection_and_nothing_is_sent() -> None:
+    for host, trusted in (("localhost", None), ("127.0.0.2", str(TLS / "certificate.pem"))):
+        with serving_tls(answering(OK)) as (server, _):
+            origin = Origin(f"https://{host}:{server.listener.getsockname()[1]}", 5, trusted)
+            origin._address = ("127.0.0.1", server.listener.getsockname()[1])
+            with closing(Connection(origin)) as connection, pytest.raises(NotSent) as caught:
+                ask(connection)
+            assert server.requests == 0
+        assert caught.value.failure is Failure.CONNECT_FAILED
+
+
+def test_a_ca_file_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("no certificate")
+    for name in ("ca.pem", "none.pem"):
+        with pytest.raises(PlanError, match="expected certificates in PEM"):
+            Origin("https://localhost", 5, str(tmp_path / name))

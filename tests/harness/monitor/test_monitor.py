@@ -1,0 +1,164 @@
+"""The monitor samples what is there, leaves out what is not, and outlives whatever it looks at."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from harness.monitor import FILE, STATEMENTS
+from harness.monitor.machine import Machine
+from harness.monitor.postgres import Postgres
+from harness.monitor.prometheus import MOST, Prometheus
+from harness.stack.postgres import Postgres as Cluster
+from tests.support.target_process import ROOT, eventually, query, serving, with_users
+
+
+@contextmanager
+def monitoring(folder: Path, database: str, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+    running = subprocess.Popen(
+        [sys.executable, "-m", "harness.monitor", str(folder), *words],
+        cwd=ROOT,
+        env=os.environ | {"DATABASE_URL": database},
+    )
+    try:
+        yield running
+    finally:
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(30) == 0
+
+
+def lines(folder: Path) -> list[dict[str, float]]:
+    path = folder / FILE
+    whole = path.read_text().splitlines() if path.exists() else []
+    return [json.loads(line) for line in whole if line.endswith("}")]
+
+
+@contextmanager
+def endpoint(body: str) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/metrics"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_a_line_a_second_tells_of_target_database_and_machine(tmp_path: Path, database: str) -> None:
+    with_users(database, 3)
+    query(database, "CREATE EXTENSION pg_stat_statements")
+    with serving(database), monitoring(tmp_path, database) as monitor:
+        eventually(lambda: len(lines(tmp_path)) >= 2, monitor)
+        query(database, "SELECT count(*) FROM users")
+        seen = len(lines(tmp_path))
+        eventually(lambda: len(lines(tmp_path)) > seen, monitor)
+    last = lines(tmp_path)[-1]
+
+    assert last["target.processes"] >= 1
+    for name in ("target.cpu", "target.rss", "target.threads", "target.fds", "monitor.rss", "machine.cpu"):
+        assert last[name] >= 0, name
+    assert last["target.rss"] > 1_000_000
+    assert last["db.connections"] >= 8
+    assert last["db.limit"] == 200
+    assert last["db.commits"] >= 0
+    statements = json.loads((tmp_path / STATEMENTS).read_text())
+    assert any(one["query"] == "SELECT count(*) FROM users" and one["calls"] == 1 for one in statements)
+
+
+def test_without_a_database_there_is_the_rest(tmp_path: Path) -> None:
+    with monitoring(tmp_path, "") as monitor:
+        eventually(lambda: lines(tmp_path), monitor)
+    (first, *_) = lines(tmp_path)
+    assert "machine.canary" in first
+    assert not any(name.startswith("db.") for name in first)
+    assert json.loads((tmp_path / STATEMENTS).read_text()) is None
+
+
+def test_a_database_that_goes_away_leaves_a_gap_and_no_crash(cluster: Cluster) -> None:
+    cluster.create("monitored")
+    sampler = Postgres(cluster.url("monitored"))
+    assert "db.connections" in sampler.sample()
+
+    cluster.drop("monitored")
+
+    assert sampler.sample() == {}
+    assert sampler.sample() == {}
+
+
+def test_who_waits_for_a_lock_is_seen(database: str) -> None:
+    import psycopg2
+
+    query(database, "CREATE TABLE t (n int)")
+    query(database, "INSERT INTO t VALUES (1)")
+    holder, waiter = psycopg2.connect(database), psycopg2.connect(database)
+    try:
+        holder.cursor().execute("UPDATE t SET n = 2")
+        thread = Thread(target=lambda: waiter.cursor().execute("UPDATE t SET n = 3"))
+        thread.start()
+        sampler = Postgres(database)
+        line = eventually(lambda: (found := sampler.sample()).get("db.waiting.lock") and found)
+        assert line["db.active"] == 1
+        assert line["db.idle_in_transaction"] == 1
+    finally:
+        holder.rollback()
+        thread.join()
+        holder.close()
+        waiter.close()
+
+
+def test_a_prometheus_endpoint_is_read_and_summed_over_labels() -> None:
+    body = "\n".join(
+        [
+            "# TYPE requests counter",
+            'requests_total{status="200"} 3',
+            'requests_total{status="409"} 4',
+            "# TYPE pool gauge",
+            "pool 8",
+            "odd NaN",
+            "",
+        ]
+    )
+    with endpoint(body) as url:
+        assert Prometheus(url).sample() == {"metrics.requests_total": 7.0, "metrics.pool": 8.0}
+
+
+@pytest.mark.parametrize("body", ["<html>no metrics</html>\n", "{", "a one\n"])
+def test_an_endpoint_that_says_something_else_is_nothing(body: str) -> None:
+    with endpoint(body) as url:
+        assert Prometheus(url).sample() == {}
+
+
+def test_an_endpoint_that_is_not_there_is_nothing() -> None:
+    assert Prometheus("http://127.0.0.1:1/metrics").sample() == {}
+
+
+def test_no_endpoint_can_fill_the_disk() -> None:
+    with endpoint("".join(f"m{n} 1\n" for n in range(2 * MOST))) as url:
+        assert len(Prometheus(url).sample()) == MOST
+
+
+def test_the_machine_is_between_idle_and_all_of_its_cores() -> None:
+    machine = Machine()
+    line = machine.sample()
+    assert line["machine.canary"] > 0
+    assert 0 <= line.get("machine.cpu", 0) <= (os.cpu_count() or 1) + 0.01

@@ -1,0 +1,233 @@
+"""A plan is understood whole or refused, with the file, the line, the wrong word and the nearest right one."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from harness.errors import PlanError
+from harness.plan import reading, rule_checks
+from harness.plan.text import describe
+from harness.settings import Settings
+
+PLAN = """\
+system = "messages"
+title = "A plan for tests"
+
+[scenario.test]
+purpose = "to be broken"
+users = { MessageSender = 1 }
+max_users = 10
+arrivals.smoke = [
+    { rate = 10, for = "2s", phase = "first" },
+    { to = 20, for = "1s" },
+    { pause = "1s", workers = 2 },
+]
+rules = ["p95(response_time{phase=first}) < 500ms", "ratio(errors) < 1%"]
+"""
+RATIO = '"ratio(errors) < 1%"'
+INFO = '{ rule = "ratio(errors) < 1%", severity = "info" }'
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "own.toml"
+    path.write_text(text)
+    return path
+
+
+def test_a_plan_becomes_a_scenario(tmp_path: Path) -> None:
+    scenario = reading.find("test", "smoke", write(tmp_path, PLAN))
+
+    assert [(s.phase, s.seconds, s.start_rate, s.end_rate, s.workers) for s in scenario.stages] == [
+        ("first", 2.0, 10.0, 10.0, None),
+        ("ramp", 1.0, 10.0, 20.0, None),
+        ("pause", 1.0, 0.0, 0.0, 2),
+    ]
+    assert scenario.seconds == 4
+    assert scenario.contract["created"] == 201
+
+
+@pytest.mark.parametrize("name", ["sustained", "peak", "worker-scaling"])
+@pytest.mark.parametrize("profile", reading.PROFILES)
+def test_every_plan_of_ours_can_be_read_and_kept(name: str, profile: str) -> None:
+    scenario = reading.find(name, profile)
+
+    assert reading.load(scenario.source, profile) == scenario
+    if profile == "smoke":
+        assert scenario.seconds <= 20
+
+
+def test_a_rule_is_a_blocker_named_after_itself_unless_a_table_says_else(tmp_path: Path) -> None:
+    text = PLAN.replace(RATIO, '{ rule = "ratio(errors) < 1%", severity = "major", id = "errors" }')
+    scenario = reading.find("test", "smoke", write(tmp_path, text))
+
+    assert [(rule.id, rule.text, rule.severity) for rule in scenario.rules] == [
+        ("p95(response_time{phase=first}) < 500ms", "p95(response_time{phase=first}) < 500ms", "blocker"),
+        ("errors", "ratio(errors) < 1%", "major"),
+    ]
+    assert reading.load(scenario.source, "smoke") == scenario
+
+
+@pytest.mark.parametrize(
+    ("rules", "warned"),
+    [
+        (["p95(response_time) < 1s", "ratio(errors) < 1%"], []),
+        (["p95(response_time) < 1s"], ["p95(response_time) < 1s"]),
+        (["p95(service_time) < 1s", "rate(goodput) > 1/s"], ["p95(service_time) < 1s"]),
+        (["max(end_to_end) < 1s", INFO], ["max(end_to_end) < 1s"]),
+        (["p95(response_time) < 1s", "ratio(errors{phase=first}) < 1%"], ["p95(response_time) < 1s"]),
+        (["p95(response_time{phase=first}) < 1s", "ratio(errors{phase=first}) < 1%"], []),
+        (["p95(response_time{op=race}) < 1s", "count(errors{op!=process}) == 0"], []),
+        (["max(lag) < 1s"], []),
+    ],
+)
+def test_a_limit_on_a_time_without_one_on_errors_is_warned_of(
+    tmp_path: Path, rules: list[str], warned: list[str]
+) -> None:
+    quoted = ", ".join(rule if rule.startswith("{") else f'"{rule}"' for rule in rules)
+    scenario = reading.find("test", "smoke", write(tmp_path, PLAN.split("rules")[0] + f"rules = [{quoted}]\n"))
+
+    found = list(rule_checks.warnings(scenario))
+
+    assert [line.split(": ")[0] for line in found] == warned
+    assert describe(scenario, Settings()).count("warning: ") == len(warned)
+
+
+def test_scenario_names_are_unique_over_all_systems() -> None:
+    lines = [line for path in reading.files() for line in path.read_text().splitlines()]
+    names = [line for line in lines if line.startswith("[scenario.")]
+
+    assert len(names) == len(set(names))
+
+
+def test_an_own_contract_states_only_what_differs(tmp_path: Path) -> None:
+    own = PLAN.replace("[scenario.test]", '[contract]\ncreated = 200\nprocess = "PUT /m"\n\n[scenario.test]')
+    scenario = reading.find("test", "smoke", write(tmp_path, own))
+
+    assert (scenario.contract["created"], scenario.contract["process"]) == (200, "PUT /m")
+    assert scenario.contract["used_key"] == 409
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "says"),
+    [
+        ("purpose", "purpos", 5, "did you mean 'purpose'?"),
+        ("MessageSender = 1", "MesageSender = 1", 6, "did you mean 'MessageSender'?"),
+        ("MessageSender = 1", "MessageSender = 0", 6, "whole number above 0"),
+        ("max_users = 10", "max_users = 0", 7, "above 0"),
+        ("max_users = 10", "max_users = 1.5", 7, "whole number"),
+        ("max_users = 10\n", "", 4, "lacks 'max_users'"),
+        ("rate = 10", "rate = 0", 9, "above 0"),
+        ("rate = 10", "rate = -5", 9, "above 0"),
+        ('for = "2s"', 'for = "0s"', 9, "is not a duration"),
+        ('for = "2s"', "for = 2", 9, "is not a duration"),
+        ('for = "2s"', 'fr = "2s"', 9, "lacks 'for'; there is fr"),
+        ("rate = 10, ", "rate = 10, to = 5, ", 8, "expected one of rate"),
+        ('phase = "first" }', 'fase = "first" }', 9, "did you mean 'phase'?"),
+        ("workers = 2", "workers = 0", 11, "above 0"),
+        ("arrivals.smoke", "arrivals.smok", 8, "no arrivals for profile 'smoke'"),
+        ("phase=first", "phase=frst", 13, "did you mean 'first'?"),
+        ("{phase=first}", "{op=proces}", 13, "did you mean 'process'?"),
+        ("response_time{", "response_tim{", 13, "did you mean 'response_time'?"),
+        ("< 500ms", "< 500", 13, "a limit without unit"),
+        ("< 500ms", "< 500parsec", 13, "unknown unit"),
+        ("{phase=first}", "{phase=~f}", 13, "its selectors leave no phase; known: first, pause, ramp"),
+        ("{phase=first}", "{phase=first,phase=ramp}", 13, "its selectors leave no phase"),
+        ("{phase=first}", "{op=process,op=race}", 13, "its selectors leave no operation"),
+        ("{phase=first}", "{op=~proces}", 13, "its selectors leave no operation"),
+        ("ratio(errors)", "ratio(conflicts)", 13, "the contract of messages has no conflict"),
+        ("ratio(errors) < 1%", "value(fairness) > 0.5", 13, "arrivals go to whoever is free"),
+        ("ratio(errors) < 1%", "value(recovery_time) < 5s", 13, "expected the one phase that is the spike"),
+        ("ratio(errors) < 1%", "value(recovery_time{phase=first}) < 5s", 13, "with load before it"),
+        ("ratio(errors) < 1%", "value(efficiency) > 90%", 13, "expected {phase=…}, one that has load"),
+        ("ratio(errors) < 1%", "rate(goodput{phase=pause}) > 90% of linear", 13, "one that has load"),
+        ("ratio(errors) < 1%", "rate(goodput{worker=0}) > 90% of offered", 13, "what one load process is offered"),
+        ("{phase=first}) < 500ms", "{phase=first}) < 500ms for 3s", 13, "nothing can last 3 s"),
+        (RATIO, '{ rule = "ratio(errors) < 1%", severty = "info" }', 13, "did you mean 'severity'?"),
+        (RATIO, '{ rule = "ratio(errors) < 1%", severity = "mayor" }', 13, "did you mean 'major'?"),
+        (RATIO, '{ severity = "major" }', 13, "expected a text"),
+        (RATIO, '{ rule = "ratio(errors) < 1%", id = 7 }', 13, "id = 7: expected a text"),
+        (RATIO, '{ rule = "ratio(errors) < 1%", id = "p95(response_time{phase=first}) < 500ms" }', 13, "stands twice"),
+        (RATIO, '{ rule = "ratio(errors) < 1% else abort", severity = "major" }', 13, "only a blocker can end a load"),
+        ('"ratio(errors) < 1%"', '"ratio(errors) < 1%", "ratio(errors) < 1%"', 13, "stands twice"),
+        ('"ratio(errors) < 1%"', "7", 13, "expected a text"),
+        ('"messages"', '"mesages"', 1, "did you mean 'messages'?"),
+        ('title = "A', 'titel = "A', 2, "did you mean 'title'?"),
+        ("[scenario.test]", "[contract]\ncreatd = 200\n[scenario.test]", 5, "did you mean 'created'?"),
+        ("[scenario.test]", '[contract]\ncreated = "yes"\n[scenario.test]', 5, "expected something like 201"),
+        ("max_users = 10", 'max_users = 10\nvalidity = { loop_lagg = "5s" }', 8, "did you mean 'loop_lag'?"),
+        ("max_users = 10", "max_users = 10\nvalidity = { sent = 0.5 }", 8, "a share such as"),
+        ("max_users = 10", 'max_users = 10\ndrain = "soon"', 8, "is not a duration"),
+        ("max_users = 10", 'max_users = 10\npattern = "poison"', 8, "expected 'even' or 'poisson'"),
+    ],
+)
+def test_a_broken_plan_is_refused_with_file_line_and_mend(
+    tmp_path: Path, old: str, new: str, line: int, says: str
+) -> None:
+    path = write(tmp_path, PLAN.replace(old, new, 1))
+
+    with pytest.raises(PlanError) as caught:
+        reading.find("test", "smoke", path)
+
+    assert str(caught.value).startswith(f"{path}:{line}: "), str(caught.value)
+    assert says in str(caught.value)
+
+
+CLOSED = PLAN.replace("max_users = 10\n", 'think = "1s"\n')
+CLOSED = (
+    CLOSED[: CLOSED.index("arrivals")]
+    + 'stages.smoke = [\n    { users = 5, for = "2s", phase = "first" },\n'
+    + '    { users = 300, for = "2s", spawn = 150 },\n]\n'
+    + CLOSED[CLOSED.index("rules") :]
+)
+
+
+def test_a_closed_load_has_users_instead_of_arrivals(tmp_path: Path) -> None:
+    scenario = reading.find("test", "smoke", write(tmp_path, CLOSED))
+
+    assert not scenario.open
+    assert [(s.phase, s.users, s.spawn) for s in scenario.stages] == [("first", 5, 100.0), ("steady", 300, 150.0)]
+    assert (scenario.max_users, scenario.think_seconds) == (300, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (", spawn = 150", "", "from 5 to 300 users at 100 a second can't be done in 2 s"),
+        ("users = 5", "users = 0", "above 0"),
+        ("stages.smoke", "stages.smok", "no stages for profile 'smoke'"),
+        ("ratio(errors) < 1%", "rate(goodput) >= 95% of offered", "users at their own pace"),
+        ("ratio(errors) < 1%", "ratio(dropped) < 1%", "users at their own pace"),
+        ("rules =", 'arrivals.smoke = [{ rate = 1, for = "1s" }]\nrules =', "expected one of arrivals"),
+        ('think = "1s"', 'think = "-1s"', "is not a duration"),
+    ],
+)
+def test_a_closed_load_that_can_not_be_is_refused(tmp_path: Path, old: str, new: str, says: str) -> None:
+    with pytest.raises(PlanError, match=re.escape(says)):
+        reading.find("test", "smoke", write(tmp_path, CLOSED.replace(old, new, 1)))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[scenario.test", "not TOML"),
+        (PLAN.split("rules")[0], "no rule that blocks"),
+        (PLAN.replace('["p95(response_time{phase=first}) < 500ms", ', "[").replace(RATIO, INFO), "no rule that blocks"),
+        (
+            PLAN.replace('{ rate = 10, for = "2s", phase = "first" },\n    { to = 20, for = "1s" },', ""),
+            "arrivals offer no load at all",
+        ),
+    ],
+)
+def test_a_plan_that_can_prove_nothing_is_refused(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(PlanError, match=says):
+        reading.find("test", "smoke", write(tmp_path, text))
+
+
+def test_unknown_scenarios_and_profiles_are_refused_with_the_nearest_name(tmp_path: Path) -> None:
+    with pytest.raises(PlanError, match="did you mean 'peak'"):
+        reading.find("pek", "smoke")
+    with pytest.raises(PlanError, match="did you mean 'smoke'"):
+        reading.find("peak", "smke")
+    with pytest.raises(PlanError, match="No such file"):
+        reading.find("peak", "smoke", tmp_path / "none.toml")

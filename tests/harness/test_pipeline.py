@@ -1,0 +1,368 @@
+"""A run from an empty machine to a verdict, seen from outside: command line, exit code, files, processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from harness import journal
+from harness.outcomes import Outcome
+from harness.settings import ROOT
+from harness.stack.process import free_port
+from target import faults
+from tests.support.pipeline_process import Pipeline, Result, all_gone, descendants
+from tests.support.target_process import eventually, query, serving
+
+FILES = {"run.json", "verdict.json", "integrity.json", "report.html", "summary.md", "junit.xml", "journal-0.bin"}
+
+
+@pytest.fixture
+def pipeline(home: Path, tmp_path: Path) -> Pipeline:
+    return Pipeline(home, tmp_path / "runs")
+
+
+@pytest.fixture(scope="module")
+def clean(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Result:
+    """A run of the clean target."""
+    return Pipeline(home, tmp_path_factory.mktemp("clean") / "runs").run()
+
+
+def test_a_clean_target_is_go_and_nothing_is_found(clean: Result) -> None:
+    assert clean.code == 0, clean.out + clean.err
+    assert clean.json("verdict.json")["verdict"] == "GO"
+    assert clean.checks("VIOLATED") == clean.checks("UNDECIDED") == set()
+    assert {path.name for path in clean.folder.iterdir()} >= FILES
+    assert (clean.folder.parent / "latest").resolve() == clean.folder
+
+
+def test_the_number_of_operations_is_the_same_everywhere(clean: Result) -> None:
+    records = journal.read_all(clean.folder)[0].records
+    accepted = int((records["outcome"] == Outcome.ACK).sum())
+    load, verdict = clean.json("load.json"), clean.json("verdict.json")
+
+    assert (
+        len(records)
+        == load["requests"]
+        == sum(each["count"] for each in verdict["operations"] if each["kind"] != "all")
+    )
+    assert load["planned"] == load["taken"] == 240
+    assert accepted == clean.json("integrity.json")["observation"]["rows"]
+
+
+def test_health_tells_of_every_second_how_often_each_kind_ended_as_what(clean: Result) -> None:
+    lines = [json.loads(line) for line in (clean.folder / "health-0.jsonl").read_text().splitlines()]
+    last = lines[-1]
+
+    assert len(lines) >= 3
+    assert sum(sum(ended.values()) for ended in last["outcomes"].values()) == last["ended"]
+    assert set(last["outcomes"]["process"]) == {"ACK"}
+    assert set(last["outcomes"]["stranger"]) == {"REJECT"}
+
+
+def test_the_end_block_leads_with_the_verdict_and_stays_short(clean: Result) -> None:
+    lines = clean.out.splitlines()
+
+    assert len(lines) <= 40
+    assert max(map(len, lines)) <= 100
+    assert "GO" in "".join(lines[:3])
+    assert all(word in clean.out for word in ("p95(response_time) < 30s", "report.html", "X1"))
+    assert "\x1b" not in clean.out + clean.err
+
+
+def test_a_report_can_be_made_again_from_the_folder_alone(clean: Result, pipeline: Pipeline) -> None:
+    before = (clean.folder / "report.html").read_bytes()
+    command = [sys.executable, "-m", "harness", "report", str(clean.folder)]
+    again = subprocess.run(command, cwd=ROOT, env=pipeline.environment(), capture_output=True, text=True)
+
+    assert again.returncode == 0, again.stderr
+    assert (clean.folder / "report.html").read_bytes() == before
+
+
+def test_a_run_can_be_verified_again(clean: Result, pipeline: Pipeline) -> None:
+    command = [sys.executable, "-m", "harness", "verify", "messages", str(clean.folder)]
+    again = subprocess.run(command, cwd=ROOT, env=pipeline.environment(), capture_output=True, text=True)
+
+    assert again.returncode == 0, again.stderr
+    assert "HOLDS" in again.stdout
+    assert "VIOLATED" not in again.stdout
+
+
+def test_what_made_the_run_is_recorded(clean: Result) -> None:
+    run = clean.json("run.json")
+
+    assert run["database"]["settings"]["fsync"] == "on"
+    assert run["database"]["settings"]["synchronous_commit"] == "on"
+    assert run["seed"] == 1
+    assert run["versions"]["locust"]
+    assert run["host"]["cores"] >= 1
+    assert run["seeding"]["users"] == 10_000
+
+
+CAUGHT_BY_CHECKS = [
+    fault
+    for fault in faults.of("messages").values()
+    if all(":" not in check and check != "pairs" for check in fault.caught_by)
+]
+
+
+@pytest.mark.parametrize("fault", CAUGHT_BY_CHECKS, ids=lambda fault: fault.name)
+def test_a_fault_is_no_go_by_the_check_that_must_catch_it(fault: faults.Fault, pipeline: Pipeline) -> None:
+    result = pipeline.run("short", "--fault", fault.name)
+
+    assert result.code == 1, result.out + result.err
+    assert result.checks("VIOLATED") >= set(fault.caught_by), result.out
+    for check in result.json("integrity.json")["checks"]:
+        if check["state"] == "VIOLATED":
+            assert check["witnesses"] > 0
+            assert check["first"] or check["detail"], check["id"]
+
+
+@pytest.mark.parametrize("name", ["every_429", "every_401"])
+def test_a_target_that_does_nothing_is_invalid_and_not_go(name: str, pipeline: Pipeline) -> None:
+    result = pipeline.run("short", "--fault", name)
+    broken = {each["id"] for each in result.json("verdict.json")["validity"] if each["state"] != "ok"}
+
+    assert result.code == 3, result.out + result.err
+    assert broken >= {"STATUSES", "SUCCESSES"}
+    assert result.checks("VIOLATED") == set()
+    assert "X11" in result.checks("UNDECIDED")
+
+
+def test_answers_of_500_after_the_commit_are_errors_but_no_phantoms(pipeline: Pipeline) -> None:
+    result = pipeline.run("short", "--fault", "fail_after_commit")
+    verdict = result.json("verdict.json")
+    states = {rule["text"]: rule["state"] for rule in verdict["rules"]}
+
+    assert result.code == 1, result.out + result.err
+    assert result.checks("VIOLATED") == set()
+    assert states["ratio(errors) < 1%"] == "NO-GO"
+    assert result.json("integrity.json")["resolved"]["committed"] > 50
+
+
+def test_a_slow_one_percent_breaks_the_rule_on_the_tail(pipeline: Pipeline) -> None:
+    result = pipeline.run("short-tail", "--fault", "slow_one_percent")
+    states = {rule["text"]: rule["state"] for rule in result.json("verdict.json")["rules"]}
+
+    assert result.code in (1, 4), result.out + result.err
+    assert states["p99(response_time) < 900ms"] in ("CONDITIONAL", "NO-GO")
+    assert result.checks("VIOLATED") == set()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_during_the_load_ends_it_in_order(number: signal.Signals, pipeline: Pipeline) -> None:
+    running = pipeline.start("short", "--profile", "full")
+    pipeline.journal(running, 100)
+    below = descendants(running)
+    running.send_signal(number)
+    result = pipeline.finish(running)
+    records = journal.read_all(result.folder)[0]
+
+    assert result.code == 3, result.out + result.err
+    assert result.json("verdict.json")["verdict"] == "INVALID"
+    assert f"{number.name} during the load" in result.out
+    assert records.closed
+    assert (records.records["end"] > 0).all()
+    assert len(records.records) == result.json("load.json")["requests"]
+    assert result.checks("VIOLATED") == set()
+    assert all_gone(below)
+
+
+def test_a_signal_before_the_load_leaves_nothing_behind(pipeline: Pipeline) -> None:
+    running = pipeline.start()
+    below: list[psutil.Process] = eventually(lambda: descendants(running))
+    running.send_signal(signal.SIGTERM)
+    below += descendants(running) if running.poll() is None else []
+    result = pipeline.finish(running)
+
+    assert result.code == 3, result.out + result.err
+    assert "INVALID" in result.err
+    assert "Traceback" not in result.err
+    assert not list(pipeline.runs.glob("*/*/journal-0.bin"))
+    assert all_gone(below)
+
+
+def test_a_killed_pipeline_takes_its_processes_with_it(pipeline: Pipeline) -> None:
+    running = pipeline.start("short", "--profile", "full")
+    pipeline.journal(running, 20)
+    below = descendants(running)
+    running.kill()
+    running.communicate()
+
+    assert len(below) >= 4
+    assert all_gone(below)
+
+
+def test_a_killed_load_process_makes_the_run_invalid_but_loses_no_closed_operation(pipeline: Pipeline) -> None:
+    running = pipeline.start("short", "--profile", "full")
+    path = pipeline.journal(running, 100)
+    (load,) = (each for each in descendants(running) if "locust" in each.cmdline())
+    load.kill()
+    result = pipeline.finish(running)
+    broken = {each["id"] for each in result.json("verdict.json")["validity"] if each["state"] != "ok"}
+
+    assert result.code == 3, result.out + result.err
+    assert "WORKERS" in broken
+    assert (journal.read(path).records["outcome"] == Outcome.ACK).sum() >= 80
+    assert result.checks("VIOLATED") == set()
+
+
+def test_a_target_that_dies_is_no_go(pipeline: Pipeline) -> None:
+    running = pipeline.start("short", "--profile", "full")
+    pipeline.journal(running, 100)
+    (target,) = (each for each in descendants(running) if "serve" in each.cmdline())
+    target.kill()
+    result = pipeline.finish(running)
+
+    assert result.code == 1, result.out + result.err
+    assert "died" in result.json("verdict.json")["reason"]
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_the_web_ui_stays_until_ctrl_c_and_the_run_is_verified_then(processes: str, pipeline: Pipeline) -> None:
+    port = free_port()
+    running = pipeline.start("short", "--ui", PERF_UI_PORT=str(port), PERF_PROCESSES=processes)
+
+    def load_is_done() -> bool:
+        return bool(list(pipeline.runs.glob("*/*/load.json")))
+
+    eventually(load_is_done, running)  # type: ignore[arg-type]
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/stats/requests", timeout=30) as answer:
+        shown = json.load(answer)
+    running.send_signal(signal.SIGINT)
+    result = pipeline.finish(running)
+
+    assert result.code == 0, result.out + result.err
+    assert {each["name"] for each in shown["stats"]} >= {"process", "repeat", "conflict", "stranger", "race"}
+    assert shown["stats"][-1]["num_requests"] == result.json("load.json")["requests"]
+
+
+def test_a_target_that_stands_still_shows_in_response_time_and_late_starts_but_not_in_service_time(
+    pipeline: Pipeline,
+) -> None:
+    running = pipeline.start("few-users")
+    pipeline.journal(running, 60)
+    (target,) = (each for each in descendants(running) if "serve" in each.cmdline())
+    target.suspend()
+    until = time.monotonic() + 2.0
+    eventually(lambda: time.monotonic() > until)
+    target.resume()
+    result = pipeline.finish(running)
+    records = journal.read_all(result.folder)[0].records
+    response = sorted((records["end"] - records["sched"]) / 1e9)
+    service = sorted((records["end"] - records["start"]) / 1e9)
+
+    assert response[int(len(response) * 0.99)] > 1.5
+    assert service[len(service) // 2] < 0.5
+    assert (records["waited"] > 100_000).sum() >= 20
+    assert result.checks("VIOLATED") == set()
+
+
+def test_a_closed_load_has_as_many_users_as_its_stages_say(pipeline: Pipeline) -> None:
+    result = pipeline.run("closed")
+    records = journal.read_all(result.folder)[0].records
+    began = journal.read_all(result.folder)[0].header["began"]
+    first = records[records["start"] < began + 1_900_000_000]
+
+    assert result.code == 0, result.out + result.err
+    assert len(set(first["user"].tolist())) == 5
+    assert len(set(records["user"].tolist())) == 20
+    assert (records["sched"] == records["start"]).all()
+    assert len(records) == result.json("load.json")["requests"]
+
+
+def test_delivery_workers_are_scaled_during_the_load(pipeline: Pipeline) -> None:
+    result = pipeline.run("short-scaling")
+
+    assert result.code == 0, result.out + result.err
+    assert [step["workers"] for step in result.json("run.json")["scaling"]] == [2]
+    assert {rule["state"] for rule in result.json("verdict.json")["rules"]} == {"PASS"}
+
+
+@pytest.fixture
+def served(database: str, home: Path) -> Iterator[str]:
+    """The URL of a target of ours that runs by itself."""
+    from schema.migrate import migrate
+
+    migrate("messages", database)
+    with serving(database, 1, "none") as target:
+        yield target.url
+
+
+def test_a_target_and_database_that_are_not_ours_are_loaded_seeded_and_proved(
+    served: str, database: str, pipeline: Pipeline
+) -> None:
+    result = pipeline.run(TARGET_URL=served, DATABASE_URL=database)
+
+    # Nobody delivers there: what was accepted is still pending, and that is found.
+    assert result.checks("VIOLATED") == {"MP3"}, result.out + result.err
+    assert query(database, "SELECT count(*) FROM users") == [(10_000,)]
+
+
+def test_a_target_that_is_not_ours_is_scaled_by_its_own_command(
+    served: str, database: str, pipeline: Pipeline, tmp_path: Path
+) -> None:
+    said = tmp_path / "scaled"
+    command = f"sh -c 'echo {{workers}} >> {said}'"
+    result = pipeline.run("short-scaling", TARGET_URL=served, DATABASE_URL=database, PERF_SCALE_CMD=command)
+    failing = pipeline.run("short-scaling", TARGET_URL=served, DATABASE_URL=database, PERF_SCALE_CMD="false {workers}")
+
+    assert said.read_text().split() == ["1", "2"]
+    assert [step["workers"] for step in result.json("run.json")["scaling"]] == [2]
+    assert failing.code == 2
+    assert "PERF_SCALE_CMD: false 1: code 1" in failing.err
+
+
+def test_a_secret_reaches_no_file_no_log_and_no_command_line(served: str, database: str, pipeline: Pipeline) -> None:
+    secret = "hunter2-very-secret"
+    query(database, "DROP ROLE IF EXISTS tester")
+    query(database, f"CREATE ROLE tester SUPERUSER LOGIN PASSWORD '{secret}'")
+    url = database.replace("postgres@", f"tester:{secret}@")
+    running = pipeline.start(TARGET_URL=served, DATABASE_URL=url)
+    pipeline.journal(running, 50)
+    lines = [" ".join(each.cmdline()) for each in [psutil.Process(running.pid), *descendants(running)]]
+    result = pipeline.finish(running)
+
+    assert secret not in "\n".join(lines)
+    assert secret not in result.out + result.err
+    for path in result.folder.iterdir():
+        assert secret.encode() not in path.read_bytes(), path
+
+
+def test_a_bare_locustfile_works_by_itself(served: str, database: str, tmp_path: Path) -> None:
+    from seeding.messages import seed
+
+    seed(database, 1)
+    command = [
+        sys.executable,
+        "-m",
+        "locust",
+        "-f",
+        "locustfiles/messages.py",
+        "--headless",
+        "-u",
+        "5",
+        "-r",
+        "5",
+        "-t",
+        "4s",
+    ]
+    done = subprocess.run(
+        [*command, "--host", served, "--json-file", str(tmp_path / "stats")],
+        cwd=ROOT,
+        env={**os.environ, "DATABASE_URL": database},
+        capture_output=True,
+        text=True,
+    )
+    stored = query(database, "SELECT count(*) FROM message_logs")[0][0]
+
+    assert done.returncode == 0, done.stderr
+    assert stored > 0
+    assert "nothing will be verified" in done.stderr

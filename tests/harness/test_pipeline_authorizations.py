@@ -1,0 +1,107 @@
+"""Runs of the authorizations from outside: a clean target is GO whatever its strategy, and each fault is caught."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from target import faults
+from target.authorizations.strategies import STRATEGIES
+from tests.support.pipeline_process import Pipeline
+
+PLAN = """
+system = "authorizations"
+title = "Authorizations, shortly"
+
+[scenario.short]
+purpose = "a crowd at few authorizations"
+users = { Clinic = 1 }
+think = "50ms"
+stages.smoke = [{ users = 40, for = "2s" }]
+validity = { loop_lag = "30s", loop_gap = "1m" }
+rules = ["ratio(errors) < 1%", "p95(response_time) < 5s"]
+
+[scenario.short-rounds]
+purpose = "some rounds"
+users = { Contender = 1 }
+rounds = true
+think = "20ms"
+mix = { reserve = 86, release = 9, consume = 1, repeat = 1, reuse = 1, stranger = 1, forged = 1, race = 1 }
+stages.smoke = [{ users = 50, for = "3s" }]
+validity = { loop_lag = "30s", loop_gap = "1m" }
+rules = ["ratio(errors) < 1%", "p95(response_time) < 5s"]
+"""
+
+RIGHT = [name for name in STRATEGIES if name != "none_rc"]
+CAUGHT = [fault for fault in faults.of("authorizations").values() if not any(":" in by for by in fault.caught_by)]
+
+
+@pytest.fixture
+def pipeline(home: Path, tmp_path: Path) -> Pipeline:
+    return Pipeline(home, tmp_path / "runs", PLAN)
+
+
+@pytest.mark.parametrize("strategy", RIGHT)
+@pytest.mark.parametrize("scenario", ["short", "short-rounds"])
+def test_a_clean_target_is_go_by_every_strategy(pipeline: Pipeline, scenario: str, strategy: str) -> None:
+    result = pipeline.run(scenario, "--strategy", strategy)
+
+    assert result.code == 0, result.out + result.err
+    assert result.checks("VIOLATED") == result.checks("UNDECIDED") == set()
+    assert ("ROUND" in result.checks("HOLDS")) == (scenario == "short-rounds")
+    assert result.json("run.json")["target"]["strategy"] == strategy
+
+
+@pytest.mark.parametrize("fault", CAUGHT, ids=lambda fault: fault.name)
+def test_a_fault_is_no_go_by_the_check_that_must_catch_it(fault: faults.Fault, pipeline: Pipeline) -> None:
+    result = pipeline.run("short", "--fault", fault.name)
+
+    assert result.code == 1, result.out + result.err
+    assert result.checks("VIOLATED") >= set(fault.caught_by), result.out
+    for check in result.json("integrity.json")["checks"]:
+        if check["id"] in fault.caught_by:
+            assert check["sql"]
+            assert check["first"]
+
+
+def test_what_loses_updates_serves_more_than_there_is_in_a_round(pipeline: Pipeline) -> None:
+    result = pipeline.run("short-rounds", "--fault", "none_rc")
+
+    assert result.code == 1, result.out + result.err
+    assert {"ROUND", "A2"} <= result.checks("VIOLATED"), result.out
+
+
+def test_an_error_after_the_commit_is_a_miss_of_the_rule_and_not_of_the_data(pipeline: Pipeline) -> None:
+    result = pipeline.run("short", "--fault", "fail_after_commit")
+
+    missed = {rule["text"] for rule in result.json("verdict.json")["rules"] if rule["state"] != "PASS"}
+    assert "ratio(errors) < 1%" in missed
+    assert not result.checks("VIOLATED") - {"A11"}
+    assert result.json("integrity.json")["resolved"]["committed"] > 0
+
+
+def test_several_processes_share_a_load_but_never_a_round(pipeline: Pipeline) -> None:
+    refused = pipeline.run("short-rounds", PERF_PROCESSES="2")
+    assert refused.code == 2
+    assert "one process" in refused.err
+
+    shared = pipeline.run("short", PERF_PROCESSES="2")
+    assert shared.code == 0, shared.out + shared.err
+    assert len(list(shared.folder.glob("journal-*.bin"))) == 2
+
+
+def test_an_unknown_strategy_is_refused_with_those_there_are(pipeline: Pipeline) -> None:
+    result = pipeline.run("short", "--strategy", "hope")
+    assert result.code == 2
+    assert "serializable_update" in result.err
+    assert "Traceback" not in result.err
+
+
+def test_tokens_are_in_the_run_folder_for_nobody_else(pipeline: Pipeline) -> None:
+    result = pipeline.run("short")
+    path = result.folder / "fixtures" / "test-data.json"
+
+    assert path.stat().st_mode & 0o077 == 0
+    tokens = json.loads(path.read_text())["practitionerTokens"]
+    for name in ("verdict.json", "run.json", "report.html", "load.log", "target.log"):
+        assert tokens[0] not in (result.folder / name).read_text(), name

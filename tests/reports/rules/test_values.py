@@ -1,0 +1,331 @@
+"""Metrics that have one value for a whole phase: recovery, capacity, efficiency, fairness, invariants, resources."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.check import Finding
+from harness.outcomes import Outcome
+from harness.plan.grammar import parse
+from harness.run import Run
+from harness.verdict import CheckState, RuleState
+from reports.rules.evaluate import evaluate
+from reports.rules.result import RuleResult
+from reports.samples.evidence import gather
+from reports.samples.series import course
+from tests.support.synthetic_run import BEGAN, EXPECTED, HOLDING, Answer, Answering, synthetic_run, taking
+
+PASS, CONDITIONAL, NO_GO, ERROR = RuleState.PASS, RuleState.CONDITIONAL, RuleState.NO_GO, RuleState.ERROR
+
+
+def found(runs: Path, text: str, **asked: Any) -> RuleResult:
+    """What the rule says of a run as asked for, whose plan has another one."""
+    table = {"rules": ["ratio(errors) < 50%"], **asked.pop("table", {})}
+    return evaluate(parse(text), gather(synthetic_run(runs, table=table, **asked).folder))
+
+
+def stages(*entries: tuple[str, int, int], **more: Any) -> dict[str, Any]:
+    """A plan of (phase, rate, seconds); of rate 0 a pause."""
+    listed = [
+        {"rate": rate, "for": f"{seconds}s", "phase": phase} if rate else {"pause": f"{seconds}s"}
+        for phase, rate, seconds in entries
+    ]
+    return {"arrivals": {"smoke": listed}, **more}
+
+
+def times(by_second: dict[int, float], usual: float = 0.1) -> Answering:
+    """What is planned in a second takes as long as is said of it."""
+    return lambda p, kind, s: Answer(EXPECTED[kind].outcome, EXPECTED[kind].status, by_second.get(int(s), usual))
+
+
+SPIKE = stages(("calm", 10, 10), ("spike", 50, 10), ("after", 10, 20))
+RECOVERY = "value(recovery_time{phase=spike}) < 5s"
+
+
+@pytest.mark.parametrize(
+    ("slow", "value", "state"),
+    [
+        ({}, 0, PASS),
+        (dict.fromkeys(range(10, 20), 1.0), 1, PASS),  # the last ones of the spike are in flight until second 21
+        ({20: 0.3, 21: 0.3, 22: 0.3}, 3, PASS),
+        ({20: 0.121}, 1, PASS),
+        ({20: 0.119}, 0, PASS),
+        ({22: 0.3}, 3, PASS),
+        ({24: 0.3}, 5, CONDITIONAL),
+        ({24: 0.5, 31: 0.5}, None, NO_GO),
+        (dict.fromkeys(range(20, 40), 0.5), None, NO_GO),
+    ],
+)
+def test_recovered_is_who_is_as_before_for_ten_seconds(
+    tmp_path: Path, slow: dict[int, float], value: float | None, state: RuleState
+) -> None:
+    result = found(tmp_path, RECOVERY, table=SPIKE, answer=times(slow))
+
+    assert (result.value, result.state) == (value, state), result
+    assert ("not recovered within the 20 s after second 20" in result.detail) is (value is None)
+
+
+@pytest.mark.parametrize(("kind", "value"), [(Outcome.ACK, 0), (Outcome.UNKNOWN, 4)])
+def test_who_still_makes_errors_has_not_recovered(tmp_path: Path, kind: Outcome, value: float) -> None:
+    def answer(place: int, name: str, sched: float) -> Answer:
+        return Answer(kind, 500) if 23 <= sched < 24 and name == "process" else EXPECTED[name]
+
+    assert found(tmp_path, RECOVERY, table=SPIKE, answer=answer).value == value
+
+
+def test_noise_as_before_the_spike_is_recovered(tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).uniform(0.05, 0.5, 900)
+
+    def answer(place: int, kind: str, sched: float) -> Answer:
+        return Answer(EXPECTED[kind].outcome, EXPECTED[kind].status, float(noise[place]))
+
+    value = found(tmp_path, RECOVERY, table=SPIKE, answer=answer).value
+    assert value is not None
+    assert value <= 2
+
+
+def test_of_several_spikes_the_slowest_recovery_counts(tmp_path: Path) -> None:
+    table = stages(("calm", 10, 5), ("spike", 50, 5), ("calm", 10, 15), ("spike", 50, 5), ("calm", 10, 15))
+
+    result = found(tmp_path, RECOVERY, table=table, answer=times({30: 0.3, 31: 0.3}))
+
+    assert (result.value, result.n, result.detail) == (2, 2, "2 spikes")
+
+
+@pytest.mark.parametrize(
+    ("table", "reason"),
+    [
+        (stages(("calm", 10, 2), ("spike", 50, 5), ("after", 10, 20)), "expected 3 s of even load"),
+        (stages(("calm", 10, 10), ("spike", 50, 5), ("after", 10, 9)), "all must be as before for 10 s"),
+        (stages(("calm", 10, 10), ("spike", 50, 5)), "all must be as before for 10 s, but there are 0 s"),
+    ],
+)
+def test_without_a_before_or_an_after_nothing_is_known_of_recovery(
+    tmp_path: Path, table: dict[str, Any], reason: str
+) -> None:
+    result = found(tmp_path, RECOVERY, table=table)
+
+    assert (result.state, reason in result.detail) == (ERROR, True), result.detail
+
+
+def test_the_course_counts_what_is_in_flight(tmp_path: Path) -> None:
+    run = synthetic_run(tmp_path, table=stages(("even", 10, 10)), answer=taking(0.5))
+    seconds = course(gather(run.folder).samples)
+
+    assert len(seconds.flying) == len(seconds.p50) == 10
+    # Ten a second of half a second each, and one second half of a race.
+    assert seconds.flying[1:].sum() == pytest.approx(9 * 5 + 0.5, abs=0.6)
+    assert seconds.ended.sum() + 5 == pytest.approx(101, abs=1)
+
+
+STEPS = stages(("ten", 10, 12), ("twenty", 20, 12), ("forty", 40, 12), rules=["p95(response_time) < 500ms"])
+CAPACITY = "value(capacity) >= 20/s"
+
+
+def by_step(**seconds: float) -> Answering:
+    """Answers of a step take so long; of the others 20 ms."""
+    begin = {"ten": 0, "twenty": 12, "forty": 24}
+
+    def answer(place: int, kind: str, sched: float) -> Answer:
+        took = [took for name, took in seconds.items() if begin[name] <= sched < begin[name] + 12]
+        return Answer(EXPECTED[kind].outcome, EXPECTED[kind].status, took[0] if took else 0.02)
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "value", "state", "says"),
+    [
+        (by_step(), 40, PASS, "every step holds, up to forty: it may be more"),
+        (by_step(forty=0.6), 20, PASS, "forty (40.0/s) does not hold: p95(response_time) < 500ms is CONDITIONAL"),
+        (by_step(twenty=0.6), 10, NO_GO, "twenty (20.0/s) does not hold"),
+        (by_step(ten=0.6), 0, NO_GO, "ten (10.0/s) does not hold"),
+        (by_step(forty=0.45), 20, PASS, "of what was offered ended while it lasted"),
+    ],
+)
+def test_capacity_is_the_highest_step_that_holds_with_all_below_it(
+    tmp_path: Path, answer: Answering, value: float, state: RuleState, says: str
+) -> None:
+    result = found(tmp_path, CAPACITY, table=STEPS, answer=answer)
+
+    assert (result.value, result.state, result.n) == (value, state, 3), result
+    assert says in result.detail
+
+
+def test_a_step_whose_backlog_grows_does_not_hold(tmp_path: Path) -> None:
+    def answer(place: int, kind: str, sched: float) -> Answer:
+        took = 0.02 + 0.02 * max(sched - 24, 0)
+        return Answer(EXPECTED[kind].outcome, EXPECTED[kind].status, took)
+
+    table = stages(("ten", 10, 12), ("twenty", 20, 12), ("forty", 40, 60), rules=["p95(response_time) < 5s"])
+    result = found(tmp_path, CAPACITY, table=table, answer=answer)
+
+    assert result.value == 20
+    assert "the operations in flight grew by" in result.detail
+
+
+def test_ramps_and_the_warm_up_are_no_steps_and_other_values_no_rules(tmp_path: Path) -> None:
+    table = {
+        "arrivals": {
+            "smoke": [
+                {"rate": 10, "for": "5s", "phase": "warm-up"},
+                {"rate": 10, "for": "5s", "phase": "ten"},
+                {"to": 30, "for": "5s"},
+                {"rate": 30, "for": "5s", "phase": "thirty"},
+            ]
+        },
+        "rules": [
+            "ratio(errors) < 1%",
+            "value(capacity) >= 1/s",
+            "value(invariant.nowhere) == 0",
+            "p95(response_time) <= baseline +1%",
+            {"rule": "p95(response_time) < 1ms", "severity": "info"},
+        ],
+    }
+    result = found(tmp_path, CAPACITY, table=table)
+
+    assert (result.value, result.n) == (30, 2)
+
+
+@pytest.mark.parametrize(
+    ("rules", "text", "detail"),
+    [
+        (["ratio(errors{phase=ten}) < 1%"], CAPACITY, "twenty (20.0/s) does not hold: no other rule covers it"),
+        (["ratio(errors) < 1%"], "value(capacity{phase=forty}) >= 1/s", "every step holds, up to forty"),
+    ],
+)
+def test_a_step_without_a_rule_holds_nothing(tmp_path: Path, rules: list[str], text: str, detail: str) -> None:
+    assert detail in found(tmp_path, text, table={**STEPS, "rules": rules}).detail
+
+
+def test_a_load_without_steps_has_no_capacity(tmp_path: Path) -> None:
+    table = {"arrivals": {"smoke": [{"rate": 1, "for": "1s", "phase": "warm-up"}, {"to": 20, "for": "10s"}]}}
+    result = found(tmp_path, CAPACITY, table=table)
+
+    assert (result.state, result.detail) == (ERROR, "no phase that it covers loads evenly")
+
+
+def scaling(runs: Path, text: str, completed: int) -> RuleResult:
+    """One worker completes ten a second, four of forty so many."""
+
+    def completing(stored: float) -> float | None:
+        return stored if stored < 5006 or (stored - 5006) % 1 < completed / 40 else None
+
+    table = stages(("one", 10, 5), ("pause", 0, 1), ("four", 40, 5), delivery={"workers": 1, "time": "0ms"})
+    table["arrivals"]["smoke"][1]["workers"] = 4
+    return found(runs, text, table=table, completing=completing, answer=taking(0))
+
+
+@pytest.mark.parametrize(("completed", "state"), [(40, PASS), (36, PASS), (30, CONDITIONAL), (20, NO_GO)])
+def test_efficiency_is_the_share_of_a_linear_rate(tmp_path: Path, completed: int, state: RuleState) -> None:
+    result = scaling(tmp_path / "efficiency", "value(efficiency{phase=four}) >= 88%", completed)
+    linear = scaling(tmp_path / "linear", "rate(delivered{phase=four}) >= 88% of linear", completed)
+
+    assert result.state is linear.state is state
+    assert linear.value is not None
+    assert linear.limit is not None
+    assert result.value == pytest.approx(linear.value / (linear.limit / 0.88))
+    assert "of 4 × the" in result.detail
+
+
+def closed(runs: Path, done: list[int], users: int) -> Run:
+    """A run of a closed load in which the users have done as many operations as `done` says, well."""
+    table = {
+        "stages": {"smoke": [{"users": users, "for": "10s"}]},
+        "arrivals": None,
+        "max_users": None,
+        "think": "100ms",
+        "mix": {"process": 1},
+        "rules": ["count(errors) == 0"],
+    }
+    owner = np.repeat(np.arange(len(done)), done).tolist()
+    return synthetic_run(runs, table=table, users=owner)
+
+
+@pytest.mark.parametrize(
+    ("done", "users", "value"),
+    [([5, 5, 5, 5], 4, 1.0), ([20, 0, 0, 0], 4, 0.25), ([10, 10], 4, 0.5), ([8, 4], 2, 144 / 160)],
+)
+def test_fairness_is_one_if_all_have_done_as_much(tmp_path: Path, done: list[int], users: int, value: float) -> None:
+    result = evaluate(parse("value(fairness) >= 0.8"), gather(closed(tmp_path, done, users).folder))
+
+    assert (result.value, result.n) == (pytest.approx(value), users)
+    assert result.state is (PASS if value > 0.8 else NO_GO)
+
+
+def test_without_anything_done_nothing_is_fair(tmp_path: Path) -> None:
+    result = evaluate(parse("value(fairness) >= 0"), gather(closed(tmp_path, [], 4).folder))
+
+    assert (result.state, "nothing to measure" in result.detail) == (ERROR, True)
+
+
+VIOLATED = Finding("X2", "No message is stored twice.", CheckState.VIOLATED, 171, "messages", witnesses=3)
+UNDECIDED = Finding("X9", "A race is won once.", CheckState.UNDECIDED, 0, "races", detail="there was no race")
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "state", "says"),
+    [
+        ("value(invariant.X1) == 0", 0, PASS, "Each acknowledged message is stored."),
+        ("value(invariant.X2) == 0", 3, NO_GO, "No message is stored twice."),
+        ("value(invariant.X2) <= 3", 3, PASS, ""),
+        ("value(invariant.X9) == 0", None, ERROR, "check X9 is undecided: there was no race"),
+        ("value(invariant.X7) == 0", None, ERROR, "no check 'X7' was made; did you mean 'X9'?"),
+    ],
+)
+def test_an_invariant_is_how_many_things_break_a_check(
+    tmp_path: Path, text: str, value: float | None, state: RuleState, says: str
+) -> None:
+    result = found(tmp_path, text, findings=[*HOLDING, VIOLATED, UNDECIDED])
+
+    assert (result.value, result.state) == (value, state), result
+    assert says in result.detail
+
+
+def test_without_a_verification_there_is_no_invariant(tmp_path: Path) -> None:
+    assert found(tmp_path, "value(invariant.X1) == 0", findings=None).state is ERROR
+
+
+def watched(runs: Path, **asked: Any) -> Run:
+    """A run whose monitor saw target.rss grow by one a second from 100 on, and target.cpu in its first second only."""
+    run = synthetic_run(runs, table={"rules": ["count(errors) == 0"], **asked})
+    lines = [
+        {"at": BEGAN + second * 10**9 + 1, "target.rss": 100 + second, **({"target.cpu": 0.5} if not second else {})}
+        for second in range(-5, 30)
+    ]
+    run.write_text("monitor.jsonl", "\n".join(json.dumps(line) for line in lines) + "\n")
+    return run
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "n"),
+    [
+        ("max(resource.target.rss) < 200", 114, 15),
+        ("min(resource.target.rss) < 200", 100, 15),
+        ("mean(resource.target.rss) < 200", 107, 15),
+        ("p50(resource.target.rss) < 200", 107, 15),
+        ("value(resource.target.rss) < 200", 114, 15),
+        ("value(resource.target.rss) >= 50", 100, 15),
+        ("value(resource.target.cpu) < 1", 0.5, 1),
+    ],
+)
+def test_a_resource_is_what_the_monitor_saw_during_the_load(tmp_path: Path, text: str, value: float, n: int) -> None:
+    result = evaluate(parse(text), gather(watched(tmp_path).folder))
+
+    assert (result.value, result.n, result.state) == (value, n, PASS)
+
+
+def test_a_resource_that_nobody_saw_is_an_error(tmp_path: Path) -> None:
+    run = watched(
+        tmp_path / "seen", arrivals={"smoke": [{"rate": 12, "for": "8s"}, {"rate": 12, "for": "7s", "phase": "b"}]}
+    )
+    unknown = evaluate(parse("value(resource.target.rs) < 1"), gather(run.folder))
+    elsewhere = evaluate(parse("value(resource.target.cpu{phase=b}) < 1"), gather(run.folder))
+    unwatched = found(tmp_path / "unseen", "value(resource.target.rss) < 1")
+
+    assert [one.state for one in (unknown, elsewhere, unwatched)] == [ERROR] * 3
+    assert "did you mean 'target.rss'?" in unknown.detail
+    assert elsewhere.detail == "the monitor has nothing of 'target.cpu' during this phase"

@@ -1,0 +1,468 @@
+"""Each condition of validity holds in a sound run, and has a run that breaks it and it alone."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness import journal
+from harness.errors import JournalError, RunError
+from harness.outcomes import Failure, Outcome
+from harness.run import Run
+from reports.rules.evaluate import evaluate
+from reports.samples.evidence import gather
+from reports.validity.conditions import validity
+from reports.validity.result import ValidityResult
+from reports.validity.steady import steady
+from tests.support.synthetic_run import BEGAN, EXPECTED, Answer, Answering, synthetic_run, taking
+
+ALWAYS = [
+    "V1",
+    "V2",
+    "V3",
+    "V5",
+    "V6",
+    "V8",
+    "V4",
+    "V7",
+    "V9",
+    "V10",
+    "V11",
+    "V12",
+    "V13",
+    "SUCCESSES",
+    "STATUSES",
+    "WORKERS",
+    "EXCEPTIONS",
+    "INTERRUPTED",
+]
+
+
+def conditions(run: Run) -> dict[str, ValidityResult]:
+    evidence = gather(run.folder)
+    rules = [evaluate(rule, evidence) for rule in evidence.samples.scenario.rules]
+    return {one.id: one for one in validity(evidence, rules, steady(evidence.samples))}
+
+
+def warned(run: Run) -> list[str]:
+    return [one.id for one in conditions(run).values() if one.state == "warning"]
+
+
+def broken(run: Run) -> list[str]:
+    return [one.id for one in conditions(run).values() if one.state == "broken"]
+
+
+def test_a_sound_run_is_valid(tmp_path: Path) -> None:
+    found = conditions(synthetic_run(tmp_path))
+
+    assert list(found) == ALWAYS
+    assert {one.state for one in found.values()} == {"ok"}
+    assert all(one.title and one.value and one.limit and one.advice for one in found.values())
+
+
+def foreign(place: int, kind: str, sched: float) -> Answer:
+    """Four of the 180 are answered with a status that the contract doesn't know, but as if it did."""
+    return Answer(EXPECTED[kind].outcome, 429 if place < 4 else EXPECTED[kind].status)
+
+
+def few(place: int, kind: str, sched: float) -> Answer:
+    """99 operations end as expected: 97 arrivals and the second halves of two races."""
+    return EXPECTED[kind] if place < 97 else Answer(Outcome.UNKNOWN, 503)
+
+
+def without_sockets(place: int, kind: str, sched: float) -> Answer:
+    """One of the 180 could not be sent, as there was no file left for its connection."""
+    return Answer(Outcome.NOT_SENT, 0, 0.001, Failure.LOCAL) if place == 7 else EXPECTED[kind]
+
+
+TWO_MINUTES = {"arrivals": {"ci": [{"rate": 12, "for": "2m"}]}, "rules": ["ratio(errors) < 1%"]}
+
+
+def growing(first: float, last: float) -> Answering:
+    """Answers that take longer and longer, over two minutes."""
+    return lambda p, kind, s: Answer(EXPECTED[kind].outcome, EXPECTED[kind].status, first + (last - first) * s / 120)
+
+
+def warming(settled: float) -> Answering:
+    """Answers that are slow until the second in which all is warm."""
+    return lambda p, kind, s: Answer(EXPECTED[kind].outcome, EXPECTED[kind].status, 0.5 if s < settled else 0.1)
+
+
+BREAKS: dict[str, tuple[dict[str, Any], list[str], str]] = {
+    "arrivals that were not begun": ({"dropped": 2}, ["V1"], "178 of 180 planned arrivals were begun (98.9 %)"),
+    "a loop that is late": ({"lags_us": [10_001] * 50}, ["V2"], "10 ms late at p99 and 10 ms at most"),
+    "a loop that stood still": ({"lags_us": [100] * 199 + [250_001]}, ["V2"], "0.1 ms late at p99 and 250 ms at most"),
+    "an operation begun late for a free user": ({"lag_s": 0.3}, ["V2"], "300 ms at most"),
+    "a busy generator": ({"cpu": 0.81}, ["V3"], "used 81 % of a core over 5 s"),
+    "more in flight than the times say": (
+        {"answer": taking(0.5), "flying": 9.0},
+        ["V5"],
+        "9.00 seen in flight, 5.94 by the journal",
+    ),
+    "fewer in flight than the times say": ({"answer": taking(0.5), "flying": 3.0}, ["V5"], "3.00 seen in flight"),
+    "a clock that was set": ({"clock_step_s": 0.05}, ["V6"], "stepped by 50 ms"),
+    "operations that ended before they began": ({"answer": taking(-0.001)}, ["V6"], "182 operations ended before"),
+    "no sockets left": ({"answer": without_sockets}, ["V8"], "1 operations failed for want of"),
+    "a load process without a journal": (
+        {"facts": {"load": {"exit_code": 0, "processes": 2}}},
+        ["WORKERS"],
+        "1 of 2 load processes left no journal",
+    ),
+    "no health": ({"health": False}, ["V2", "V3", "V6"], "load process 0 left no health"),
+    "no ticks": ({"lags_us": []}, ["V2"], "load process 0 left no health"),
+    "a load that never began": (
+        {"began": False, "dropped": 180},
+        ["V1", "V2", "V3", "V12", "SUCCESSES"],
+        "never began",
+    ),
+    "Locust counted more": ({"load": {"requests": 999}}, ["V4"], "182 operations (182 ended), Locust 999"),
+    "another plan": ({"load": {"planned": 181}}, ["V4"], "the plan 181 − 0 dropped + 2 partners"),
+    "dropped arrivals that were begun": ({"load": {"dropped": 1}}, ["V4"], "the plan 180 − 1 dropped"),
+    "an end before its time": (
+        {"load": {"finished": False, "ended_by": "signal"}},
+        ["V12"],
+        "the plan was not finished: ended by signal",
+    ),
+    "too few successes": ({"answer": few}, ["SUCCESSES"], "99 operations ended as expected"),
+    "another service": ({"answer": foreign}, ["STATUSES"], "most often 429 (4 times)"),
+    "a lost process": ({"closed": False}, ["WORKERS"], "load process 0 did not close its journal"),
+    "no load.json": ({"load": None}, ["V4", "V12", "WORKERS", "EXCEPTIONS"], "there is no load.json"),
+    "a defect of the users": ({"load": {"exceptions": 1}}, ["EXCEPTIONS"], "the users' code raised 1 times"),
+    "an interruption": ({"facts": {"interrupted": "SIGINT during load"}}, ["INTERRUPTED"], "SIGINT during load"),
+    "a loop late for the tightest limit": (
+        {"lags_us": [5_001] * 50, "table": {"rules": ["p95(response_time) < 100ms", "ratio(errors) < 1%"]}},
+        ["V2"],
+        "the loop was 5 ms late at p99",
+    ),
+    "an unknown machine": ({"facts": {"host": None}}, ["V11"], "run.json tells nothing of host"),
+    "times that never settle": (
+        {"profile": "ci", "table": TWO_MINUTES, "answer": growing(0.1, 0.4)},
+        ["V7"],
+        "steady has not settled within 2 m",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_each_condition_is_broken_by(tmp_path: Path, name: str) -> None:
+    asked, ids, value = BREAKS[name]
+
+    found = conditions(synthetic_run(tmp_path, **asked))
+
+    assert [one.id for one in found.values() if one.state == "broken"] == ids
+    assert value in " ".join(found[one].value for one in ids)
+
+
+WARNINGS: dict[str, tuple[dict[str, Any], list[str], str]] = {
+    "a rather busy generator": ({"cpu": 0.71}, ["V3"], "used 71 % of a core over 5 s"),
+    "times that drift": (
+        {"profile": "ci", "table": TWO_MINUTES, "answer": growing(0.100, 0.115)},
+        ["V7"],
+        "p50 of steady went up by 14",
+    ),
+    "times that drift, while a rule is missed by far": (
+        {
+            "profile": "ci",
+            "table": {**TWO_MINUTES, "rules": ["p95(response_time) < 100ms", "ratio(errors) < 1%"]},
+            "answer": growing(0.1, 0.4),
+        },
+        ["V7"],
+        "a rule is missed by far all the same",
+    ),
+    "too short a load": (
+        {"profile": "ci", "table": {**TWO_MINUTES, "rules": ["p99.9(response_time) < 1s", "ratio(errors) < 1%"]}},
+        ["V13"],
+        "too short for p99.9(response_time) < 1s",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WARNINGS)
+def test_each_soft_condition_warns(tmp_path: Path, name: str) -> None:
+    asked, ids, value = WARNINGS[name]
+
+    found = conditions(synthetic_run(tmp_path, **asked))
+
+    assert [one.id for one in found.values() if one.state != "ok"] == ids
+    assert [found[one].state for one in ids] == ["warning"]
+    assert value in " ".join(found[one].value for one in ids)
+
+
+def test_a_limit_for_info_asks_nothing_of_the_loop(tmp_path: Path) -> None:
+    rules = ["ratio(errors) < 1%", {"rule": "p50(response_time) < 1ms", "severity": "info"}]
+
+    assert conditions(synthetic_run(tmp_path, table={"rules": rules}))["V2"].limit == "10 ms and 250 ms"
+
+
+@pytest.mark.parametrize(
+    ("settled", "cut", "is_broken"), [(0, 0, False), (30, 30, False), (55, 55, False), (65, 65, True)]
+)
+def test_a_warm_up_may_be_half_of_an_even_load(tmp_path: Path, settled: float, cut: float, is_broken: bool) -> None:
+    run = synthetic_run(tmp_path, profile="ci", table=TWO_MINUTES, answer=warming(settled))
+    (even,) = steady(gather(run.folder).samples)
+
+    assert (even.phase, even.begin, even.end, even.cut) == ("steady", 0, 120, cut)
+    assert (conditions(run)["V7"].state == "broken") is is_broken
+
+
+def test_a_backlog_that_grows_is_no_steady_state(tmp_path: Path) -> None:
+    # Eleven a second of twelve are served: each waits for all before it.
+    def answer(place: int, kind: str, sched: float) -> Answer:
+        return Answer(EXPECTED[kind].outcome, EXPECTED[kind].status, 0.1 + sched / 11)
+
+    found = conditions(synthetic_run(tmp_path, profile="ci", table=TWO_MINUTES, answer=answer))["V7"]
+
+    assert found.state == "broken"
+    assert "in flight of steady went up" in found.value
+
+
+@pytest.mark.parametrize(
+    ("profile", "stages"),
+    [
+        ("smoke", [{"rate": 12, "for": "2m"}]),
+        ("ci", [{"rate": 12, "for": "59s"}]),
+        ("ci", [{"rate": 6, "for": "1s"}, {"to": 18, "for": "119s", "phase": "ramp"}]),
+        ("ci", [{"rate": 12, "for": "2m", "phase": "warm-up"}, {"rate": 12, "for": "20s"}]),
+        ("ci", [{"rate": rate, "for": "30s", "phase": f"{rate}"} for rate in (6, 12, 24, 48)]),
+    ],
+)
+def test_smoke_ramps_steps_and_short_phases_need_not_be_steady(
+    tmp_path: Path, profile: str, stages: list[dict[str, Any]]
+) -> None:
+    table = {"arrivals": {profile: stages}, "rules": ["ratio(errors) < 1%"]}
+    found = conditions(synthetic_run(tmp_path, profile=profile, table=table, answer=growing(0.1, 0.4)))["V7"]
+
+    assert (found.state, found.value) == ("ok", "no phase loads evenly, and often enough, for 1 m: not judged")
+
+
+@pytest.mark.parametrize("noise", [0.0005, 0.05])
+def test_noise_is_no_drift(tmp_path: Path, noise: float) -> None:
+    times = np.random.default_rng(1).normal(0.2, noise, 2000).clip(0.001)
+
+    def answer(place: int, kind: str, sched: float) -> Answer:
+        return Answer(EXPECTED[kind].outcome, EXPECTED[kind].status, float(times[place]))
+
+    assert conditions(synthetic_run(tmp_path, profile="ci", table=TWO_MINUTES, answer=answer))["V7"].state == "ok"
+
+
+def monitored(run: Run, **values: Any) -> Run:
+    """The run with a monitor that saw these values, a function of the second each."""
+    seconds = range(round(run.scenario.seconds))
+    lines = [
+        {"at": BEGAN + second * 10**9, **{name.replace("__", "."): value(second) for name, value in values.items()}}
+        for second in seconds
+    ]
+    run.write_text("monitor.jsonl", "\n".join(json.dumps(line) for line in lines) + "\n")
+    return run
+
+
+@pytest.mark.parametrize(
+    ("values", "state", "said"),
+    [
+        ({"machine__canary": lambda s: 0.001}, "ok", "at p95 the same loop took 1 times as long"),
+        ({"machine__canary": lambda s: 0.0012 if s % 5 == 0 else 0.001}, "ok", "took 1.2 times"),
+        ({"machine__canary": lambda s: 0.00121 if s % 5 == 0 else 0.001}, "warning", "took 1.21 times"),
+        ({"machine__steal": lambda s: 0.02}, "ok", "other guests took 2 %"),
+        ({"machine__steal": lambda s: 0.021}, "warning", "other guests took 2.1 %"),
+        ({"machine__pressure": lambda s: 0.9}, "ok", "something waited for a core 90 % of the time"),
+        ({"target__cpu": lambda s: 1}, "ok", "nobody watched the machine: not judged"),
+    ],
+)
+def test_a_machine_that_others_use_too_is_warned_of(
+    tmp_path: Path, values: dict[str, Any], state: str, said: str
+) -> None:
+    found = conditions(monitored(synthetic_run(tmp_path), **values))["V9"]
+
+    assert (found.state, said in found.value) == (state, True), found.value
+
+
+def test_what_the_monitor_saw_before_and_after_the_load_does_not_count(tmp_path: Path) -> None:
+    run = monitored(synthetic_run(tmp_path), machine__steal=lambda s: 0.0)
+    path = run.folder / "monitor.jsonl"
+    path.write_text(f'{{"at": {BEGAN - 10**9}, "machine.steal": 1}}\n' + path.read_text())
+
+    assert conditions(run)["V9"].state == "ok"
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ({"ours": True, "url": "http://10.0.0.1"}, "they do"),
+        ({"ours": False, "url": "http://127.0.0.1:80"}, "they do"),
+        ({"ours": False, "url": "http://[::1]:80/x"}, "they do"),
+        ({"ours": False, "url": "https://example.org"}, "the target is elsewhere"),
+    ],
+)
+def test_whether_generator_and_target_share_a_machine_is_declared(
+    tmp_path: Path, target: dict[str, Any], said: str
+) -> None:
+    found = conditions(synthetic_run(tmp_path, facts={"target": target}))["V10"]
+
+    assert (found.state, found.value.startswith(said)) == ("ok", True)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (b'"scenario": "sustained"', b'"scenario": "sustainer"', "put on messages sustainer, not messages sustained"),
+        (b'"system": "messages"', b'"system": "massages"', "put on massages sustained"),
+        (b'"arrivals": 180', b'"arrivals": 181', "the load processes had 181 arrivals, the plan has 180"),
+    ],
+)
+def test_a_load_of_another_plan_is_not_that_of_this_one(tmp_path: Path, old: bytes, new: bytes, said: str) -> None:
+    run = synthetic_run(tmp_path)
+    path = run.folder / "journal-0.bin"
+    path.write_bytes(path.read_bytes().replace(old, new, 1))
+
+    found = conditions(run)["V11"]
+    assert (found.state, said in found.value) == ("broken", True), found.value
+
+
+def test_files_that_differ_from_the_commit_are_told(tmp_path: Path) -> None:
+    run = synthetic_run(tmp_path, facts={"git": {"commit": "0123456789abcdef", "dirty": True}})
+
+    assert conditions(run)["V11"].value == "it was, by commit 0123456789ab, with files that differ from it"
+
+
+def test_a_load_that_a_rule_ended_is_judged_by_what_was_until_then(tmp_path: Path) -> None:
+    run = synthetic_run(
+        tmp_path,
+        dropped=150,
+        load={"finished": False, "ended_by": "SIGINT"},
+        facts={"aborted": {"rule": "ratio(errors) < 1%", "at": 2.5, "said": "…"}},
+    )
+    path = run.folder / "health-0.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:4]))
+    found = conditions(run)
+
+    assert {one.state for one in found.values()} == {"ok"}
+    assert found["V1"].value == "30 of 30 planned arrivals were begun (100 %)"
+    assert "a rule ended the load after 2.5 s" in found["V12"].value
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_broken"),
+    [
+        ({"dropped": 1}, False),  # 99.4 % were begun
+        ({"lags_us": [10_000] * 50}, False),
+        ({"lags_us": [100] * 199 + [250_000]}, False),
+        ({"answer": lambda p, k, s: EXPECTED[k] if p < 98 else Answer(Outcome.UNKNOWN, 503)}, False),
+    ],
+)
+def test_exactly_the_limit_is_valid(tmp_path: Path, asked: dict[str, Any], is_broken: bool) -> None:
+    assert bool(broken(synthetic_run(tmp_path, **asked))) is is_broken
+
+
+def test_arrivals_that_the_target_held_up_are_not_the_generators_fault(tmp_path: Path) -> None:
+    held_up = conditions(synthetic_run(tmp_path / "target", dropped=90, lag_s=2.0, waited_s=1.9))
+    ours = conditions(synthetic_run(tmp_path / "ours", dropped=90, lag_s=0.2, waited_s=0.1))
+
+    assert held_up["V1"].state == "ok"
+    assert "the target held all users up" in held_up["V1"].value
+    assert ours["V1"].state == "broken"
+
+
+def test_a_phase_or_a_kind_without_data_is_named(tmp_path: Path) -> None:
+    stages = [{"rate": 12, "for": "15s"}, {"rate": 10, "for": "1s", "phase": "last"}]
+    run = synthetic_run(
+        tmp_path, table={"arrivals": {"smoke": stages}}, dropped=10, kinds=["process", "b", "c", "d", "e"]
+    )
+
+    value = conditions(run)["V12"].value
+    assert (
+        value
+        == "nothing of phase 'last', operation 'repeat', operation 'conflict', operation 'stranger', operation 'race'"
+    )
+
+
+def test_a_rule_without_data_is_named(tmp_path: Path) -> None:
+    run = synthetic_run(tmp_path, table={"rules": ["count(backlog) == 0"]}, with_effects=False)
+
+    assert conditions(run)["V12"].value == "nothing of rule count(backlog) == 0"
+
+
+def test_health_that_stops_is_no_health(tmp_path: Path) -> None:
+    run = synthetic_run(tmp_path)
+    path = run.folder / "health-0.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:9]))
+
+    assert conditions(run)["V2"].value == "load process 0 said nothing of its health for 7.5 s"
+
+
+def test_the_last_line_of_health_may_be_torn(tmp_path: Path) -> None:
+    run = synthetic_run(tmp_path)
+    path = run.folder / "health-0.jsonl"
+    path.write_text(path.read_text()[:-20])
+
+    assert broken(run) == []
+
+
+def test_any_other_torn_line_is_damage(tmp_path: Path) -> None:
+    run = synthetic_run(tmp_path)
+    path = run.folder / "health-0.jsonl"
+    path.write_text("{\n" + path.read_text())
+
+    with pytest.raises(RunError, match=r"health-0\.jsonl:1: not JSON"):
+        gather(run.folder)
+
+
+def test_the_slowest_loop_of_several_processes_counts(tmp_path: Path) -> None:
+    run = synthetic_run(tmp_path)
+    header = {**journal.read(run.folder / "journal-0.bin").header, "worker": 1, "arrivals": 0, "began": BEGAN}
+    journal.Journal(run.folder / "journal-1.bin", header).close()
+    lines = [json.loads(line) for line in (run.folder / "health-0.jsonl").read_text().splitlines()]
+    slow = [{**line, "lags_us": [30_000] * 50, "flying": [0] * 50} for line in lines]
+    (run.folder / "health-1.jsonl").write_text("\n".join(map(json.dumps, slow)) + "\n")
+
+    assert broken(run) == ["V2"]
+
+
+def test_a_journal_of_another_run_is_refused(tmp_path: Path) -> None:
+    run, other = synthetic_run(tmp_path / "one"), synthetic_run(tmp_path / "other")
+    (other.folder / "journal-0.bin").replace(run.folder / "journal-0.bin")
+
+    with pytest.raises(JournalError, match=r"expected run .* as in run\.json"):
+        gather(run.folder)
+
+
+STAGES = [
+    {"rate": 10, "for": "10s", "phase": "one"},
+    {"pause": "1s"},
+    {"pause": "2s", "workers": 4},
+    {"rate": 40, "for": "5s", "phase": "four"},
+]
+TABLE = {"arrivals": {"smoke": STAGES}, "delivery": {"workers": 1}, "rules": ["ratio(errors) < 1%"]}
+
+
+@pytest.mark.parametrize(
+    ("facts", "value"),
+    [
+        ({"scaling": [{"workers": 4, "planned": 11.0, "done": 13.0}]}, None),
+        ({"scaling": [{"workers": 4, "planned": 11.2, "done": 12.0}]}, None),
+        (
+            {"scaling": [{"workers": 4, "planned": 11.0, "done": 13.5}]},
+            "4 workers were reached 500 ms after their load",
+        ),
+        ({"scaling": [{"workers": 4, "planned": 11.0, "done": None}]}, "4 workers were never reached"),
+        ({"scaling": [{"workers": 3, "planned": 11.0, "done": 12.0}]}, "4 workers were never reached"),
+        ({"scaling": []}, "4 workers were never reached"),
+        ({}, "4 workers were never reached"),
+        (
+            {"scaling": [{"workers": 4, "planned": 11.0, "done": 12.0}], "scaling_failed": "no such command"},
+            "scaling failed: no such command",
+        ),
+    ],
+)
+def test_workers_must_be_there_before_their_load(tmp_path: Path, facts: dict[str, Any], value: str | None) -> None:
+    run = synthetic_run(tmp_path, table=TABLE, facts=facts)
+
+    found = conditions(run)["SCALED"]
+
+    assert found.state == ("ok" if value is None else "broken")
+    assert value is None or value in found.value
+
+
+def test_nothing_is_scaled_where_the_plan_does_not_ask_for_it(tmp_path: Path) -> None:
+    assert "SCALED" not in conditions(synthetic_run(tmp_path))

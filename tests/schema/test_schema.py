@@ -1,0 +1,145 @@
+"""The tables of a system are made once, and what is there is never altered."""
+
+import os
+import subprocess
+import sys
+
+import psycopg2
+import pytest
+
+from harness.errors import DatabaseError, PlanError
+from schema.migrate import migrate
+from tests.support.target_process import ROOT, query
+
+A_USER = (
+    "INSERT INTO users (id, first_name, last_name, email, timezone, birthday_date, location_city, location_country) "
+    "VALUES ('00000000-0000-4000-8000-000000000001', 'A', 'B', 'a@test.com', 'Asia/Tokyo', '1990-01-01', 'C', 'D')"
+)
+A_MESSAGE = (
+    "INSERT INTO message_logs (user_id, message_type, message_content, scheduled_send_time, idempotency_key) "
+    "VALUES ('00000000-0000-4000-8000-000000000001', 'BIRTHDAY', 'text', now(), %s)"
+)
+
+
+def _command(database: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "schema", *arguments],
+        cwd=ROOT,
+        env=os.environ | {"DATABASE_URL": database},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_an_empty_database_gets_the_tables_and_a_record_of_their_version(database: str) -> None:
+    said = migrate("messages", database)
+
+    assert said == "created the tables of messages, version 1: users, message_logs"
+    assert query(database, "SELECT * FROM proofload_schema") == [("messages", 1)]
+
+
+def test_a_second_time_changes_nothing(database: str) -> None:
+    migrate("messages", database)
+    query(database, A_USER)
+
+    assert migrate("messages", database) == "the tables of messages are already there, version 1"
+    assert query(database, "SELECT count(*) FROM users") == [(1,)]
+
+
+def test_a_message_begins_as_scheduled_with_an_id_and_a_moment_of_its_own(database: str) -> None:
+    migrate("messages", database)
+    query(database, A_USER)
+    query(database, A_MESSAGE, "key")
+
+    found = query(
+        database, "SELECT id IS NOT NULL, status, retry_count, created_at <= now(), sent_at FROM message_logs"
+    )
+    assert found == [(True, "SCHEDULED", 0, True, None)]
+
+
+def test_the_database_itself_keeps_keys_unique_users_existing_and_states_known(database: str) -> None:
+    migrate("messages", database)
+    with pytest.raises(psycopg2.errors.ForeignKeyViolation):
+        query(database, A_MESSAGE, "key")
+    query(database, A_USER)
+    query(database, A_MESSAGE, "key")
+
+    with pytest.raises(psycopg2.errors.UniqueViolation):
+        query(database, A_MESSAGE, "key")
+    with pytest.raises(psycopg2.errors.CheckViolation):
+        query(database, "UPDATE message_logs SET status = 'LOST'")
+
+
+def test_another_version_is_refused_with_both_numbers_and_the_mend(database: str) -> None:
+    migrate("messages", database)
+    query(database, "UPDATE proofload_schema SET version = 7")
+
+    with pytest.raises(
+        DatabaseError, match=r"version 7, expected version 1\. To mend: .*DROP TABLE users, message_logs"
+    ):
+        migrate("messages", database)
+
+
+def test_tables_of_somebody_else_will_do_if_they_have_all_columns(database: str) -> None:
+    migrate("messages", database)
+    query(database, "DROP TABLE proofload_schema")
+    query(database, "ALTER TABLE users ADD COLUMN shoe_size integer")
+
+    assert "not ours" in migrate("messages", database)
+    assert query(database, "SELECT to_regclass('proofload_schema')") == [(None,)]
+
+
+def test_all_columns_that_somebody_else_lacks_are_named_and_nothing_is_touched(database: str) -> None:
+    query(database, "CREATE TABLE users (id uuid, first_name text)")
+
+    with pytest.raises(DatabaseError) as error:
+        migrate("messages", database)
+    for column in ("users.email", "users.timezone", "message_logs.id", "message_logs.idempotency_key"):
+        assert column in str(error.value)
+    assert "users.first_name" not in str(error.value)
+    assert query(database, "SELECT to_regclass('message_logs')") == [(None,)]
+
+
+@pytest.mark.parametrize(
+    ("constraint", "named"),
+    [
+        ("message_logs_idempotency_key_key", "unique constraint on message_logs.idempotency_key"),
+        ("message_logs_user_id_fkey", "foreign key on message_logs.user_id"),
+    ],
+)
+def test_a_constraint_that_a_faulty_target_dropped_is_missed(database: str, constraint: str, named: str) -> None:
+    migrate("messages", database)
+    query(database, f"ALTER TABLE message_logs DROP CONSTRAINT {constraint}")
+
+    with pytest.raises(DatabaseError, match=named):
+        migrate("messages", database)
+
+
+def test_an_unknown_system_is_refused_with_the_nearest_one(database: str) -> None:
+    with pytest.raises(PlanError, match="did you mean 'messages'"):
+        migrate("mesages", database)
+    with pytest.raises(PlanError):
+        migrate("migrate", database)
+
+
+def test_the_command_says_what_it_did(database: str) -> None:
+    done = _command(database, "messages")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "created the tables of messages, version 1: users, message_logs\n"
+
+
+def test_the_command_tells_a_mistake_in_one_line_and_exits_with_2(database: str) -> None:
+    done = _command(database, "mesages")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: no system 'mesages': did you mean 'messages'? known: authorizations, messages\n"
+
+
+def test_the_command_leaves_a_database_elsewhere_alone() -> None:
+    done = _command("postgresql://u:secret@db.example.com:5432/shop", "messages")
+
+    assert done.returncode == 2
+    assert "PERF_ALLOW_DATABASES=db.example.com/shop" in done.stderr
+    assert "secret" not in done.stderr

@@ -1,0 +1,176 @@
+"""The pipeline as people run it: a process with a command line, a home and a runs folder of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from harness.settings import ROOT
+from tests.support.target_process import eventually
+
+PLAN = """\
+system = "messages"
+title = "Message processing"
+
+# Limits that only a broken run can miss: no test is about speed.
+[scenario.short]
+purpose = "three seconds for the tests"
+users = { MessageSender = 1 }
+max_users = 60
+delivery = { workers = 1, time = "0ms" }
+drain = "8s"
+timeout = "8s"
+arrivals.smoke = [{ rate = 80, for = "3s" }]
+arrivals.full = [{ rate = 40, for = "10m" }]
+validity = { loop_lag = "30s", loop_gap = "1m", min_successes = 50, sent = "50%" }
+rules = [
+    "p95(response_time) < 30s",
+    "ratio(errors) < 1%",
+    "rate(goodput) >= 20% of offered",
+]
+
+[scenario.short-tail]
+purpose = "the same with a limit on the tail"
+users = { MessageSender = 1 }
+max_users = 60
+delivery = { workers = 1, time = "0ms" }
+drain = "8s"
+timeout = "8s"
+arrivals.smoke = [{ rate = 80, for = "3s" }]
+validity = { loop_lag = "30s", loop_gap = "1m", min_successes = 50, sent = "50%" }
+rules = ["p99(response_time) < 900ms", "ratio(errors) < 1%"]
+
+[scenario.few-users]
+purpose = "so few users that a target that stands still keeps all of them waiting"
+users = { MessageSender = 1 }
+max_users = 5
+delivery = { workers = 1, time = "0ms" }
+drain = "8s"
+timeout = "8s"
+arrivals.smoke = [{ rate = 40, for = "6s" }]
+validity = { loop_lag = "30s", loop_gap = "1m", min_successes = 50, sent = "10%" }
+rules = ["p95(response_time) < 30s", "ratio(errors) < 1%"]
+
+[scenario.closed]
+purpose = "users at their own pace"
+users = { MessageSender = 1 }
+delivery = { workers = 1, time = "0ms" }
+drain = "8s"
+timeout = "8s"
+think = "100ms"
+stages.smoke = [{ users = 5, for = "2s" }, { users = 20, for = "2s", phase = "more" }]
+validity = { loop_lag = "30s", loop_gap = "1m", min_successes = 50 }
+rules = ["p95(response_time) < 30s", "ratio(errors) < 1%", "rate(goodput{phase=more}) > 1/s"]
+
+[scenario.short-scaling]
+purpose = "one delivery worker, then two"
+users = { MessageSender = 1 }
+max_users = 60
+delivery = { workers = 1, time = "20ms" }
+drain = "8s"
+timeout = "8s"
+arrivals.smoke = [
+    { rate = 60, for = "2s", phase = "one" },
+    { pause = "6s", workers = 2 },
+    { rate = 120, for = "1s", phase = "two" },
+    { pause = "1s" },
+]
+validity = { loop_lag = "30s", loop_gap = "1m", min_successes = 50, sent = "50%" }
+rules = [
+    "rate(delivered{phase=two}) >= 1% of linear",
+    "p95(end_to_end) < 30s",
+    "count(backlog{phase=one}) == 0",
+]
+"""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a pipeline that has ended left behind."""
+
+    code: int
+    out: str
+    err: str
+    runs: Path
+
+    @property
+    def folder(self) -> Path:
+        """The run folder; the first, if there were several."""
+        (folder,) = sorted(path for path in self.runs.glob("*/*") if path.name != "latest")[:1]
+        return folder
+
+    def json(self, name: str) -> dict[str, Any]:
+        value: dict[str, Any] = json.loads((self.folder / name).read_text())
+        return value
+
+    def checks(self, state: str) -> set[str]:
+        """The ids of the checks in that state."""
+        return {check["id"] for check in self.json("integrity.json")["checks"] if check["state"] == state}
+
+
+@dataclass
+class Pipeline:
+    """Starts pipelines that share a home, as runs of one checkout do."""
+
+    home: Path
+    runs: Path
+    text: str = PLAN
+
+    def environment(self, **more: str) -> dict[str, str]:
+        return {**os.environ, "PERF_HOME": str(self.home), "PERF_RUNS": str(self.runs), "COLUMNS": "100", **more}
+
+    def plan(self, text: str = "") -> Path:
+        path = self.runs / "plan.toml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text or self.text)
+        return path
+
+    def start(self, scenario: str = "short", *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "harness", "run", scenario, "--plan", str(self.plan()), "--profile", "smoke"]
+        return subprocess.Popen(
+            [*command, *arguments],
+            cwd=ROOT,
+            env=self.environment(**environment),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def finish(self, running: subprocess.Popen[str]) -> Result:
+        out, err = running.communicate(timeout=150)
+        return Result(running.returncode, out, err, self.runs)
+
+    def run(self, scenario: str = "short", *arguments: str, **environment: str) -> Result:
+        return self.finish(self.start(scenario, *arguments, **environment))
+
+    def journal(self, running: subprocess.Popen[str], operations: int) -> Path:
+        """The journal of a load that goes on, as soon as `operations` have been begun."""
+        from harness.errors import JournalError
+        from harness.journal import read
+
+        def begun() -> Path | None:
+            for path in self.runs.glob("*/*/journal-0.bin"):
+                try:
+                    if len(read(path).records) >= operations:
+                        return path.resolve()
+                except JournalError:
+                    pass  # just being made
+            return None
+
+        path: Path = eventually(begun, running)  # type: ignore[arg-type]
+        return path
+
+
+def descendants(running: subprocess.Popen[str]) -> list[psutil.Process]:
+    """Every process below it."""
+    return psutil.Process(running.pid).children(recursive=True)
+
+
+def all_gone(processes: list[psutil.Process]) -> bool:
+    """Whether none of them runs any more (waits for the kernel, which may need a moment)."""
+    return not psutil.wait_procs(processes, timeout=30)[1]

@@ -1,0 +1,99 @@
+"""Somebody else's implementation is seeded, loaded and judged under its own names; and what that can't see is said."""
+
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from harness.stack.process import free_port
+from schema.migrate import migrate
+from tests.support.other_authorizations import PLAN
+from tests.support.pipeline_process import Pipeline
+from tests.support.target_process import ROOT, eventually
+
+KEY = "a key that both sides know, long enough"
+
+
+@pytest.fixture
+def pipeline(home: Path, tmp_path: Path) -> Pipeline:
+    return Pipeline(home, tmp_path)
+
+
+@contextmanager
+def serving(database: str, *words: str) -> Iterator[str]:
+    """The other implementation, up, at this URL."""
+    port = free_port()
+    running = subprocess.Popen(
+        [sys.executable, "-m", "tests.support.other_authorizations", str(port), *words],
+        cwd=ROOT,
+        env=os.environ | {"DATABASE_URL": database, "PERF_JWT_KEY": KEY},
+    )
+    url = f"http://127.0.0.1:{port}"
+
+    def up() -> bool:
+        try:
+            with urllib.request.urlopen(f"{url}/alive", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    try:
+        eventually(up, running)
+        yield url
+    finally:
+        running.terminate()
+        running.wait(30)
+
+
+def _run(pipeline: Pipeline, database: str, *words: str) -> object:
+    from harness.plan import reading
+
+    path = pipeline.runs / "other.toml"
+    path.write_text(PLAN)
+    migrate("authorizations", database, reading.find("other", "smoke", path).database)
+    with serving(database, *words) as url:
+        running = subprocess.Popen(
+            [sys.executable, "-m", "harness", "run", "other", "--plan", str(path), "--profile", "smoke"],
+            cwd=ROOT,
+            env=pipeline.environment(TARGET_URL=url, DATABASE_URL=database, PERF_JWT_KEY=KEY),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        return pipeline.finish(running)
+
+
+def test_it_is_judged_under_its_own_names(pipeline: Pipeline, database: str) -> None:
+    result = _run(pipeline, database)
+
+    assert result.code == 0, result.out + result.err
+    assert {"A1", "A3", "A6", "A7", "A8", "X7", "TOKEN", "POOL"} <= result.checks("HOLDS")
+    assert not result.checks("VIOLATED")
+    weakened = " ".join(result.json("integrity.json")["weakened"])
+    assert "movements" in weakened
+
+
+def test_what_is_wrong_with_it_is_found_without_movements(pipeline: Pipeline, database: str) -> None:
+    result = _run(pipeline, database, "careless")
+
+    assert result.code == 1, result.out + result.err
+    assert "A1" in result.checks("VIOLATED")
+
+
+def test_a_target_of_theirs_needs_the_key_that_it_knows_tokens_by(pipeline: Pipeline, database: str) -> None:
+    path = pipeline.runs / "other.toml"
+    path.write_text(PLAN)
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", "run", "other", "--plan", str(path), "--profile", "smoke"],
+        cwd=ROOT,
+        env=pipeline.environment(TARGET_URL="http://127.0.0.1:1", DATABASE_URL=database),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert "PERF_JWT_KEY is not set" in done.stderr

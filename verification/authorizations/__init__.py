@@ -1,0 +1,226 @@
+"""Units are moved once for each key that was acknowledged, for none that was refused, and never more than there are."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import pandas as pd
+
+from harness.check import Finding
+from harness.plan.scenario import Scenario
+from harness.run import Run
+from verification import checks, constraints, rows
+from verification.authorizations import (
+    answers,
+    intervals,
+    movements,
+    overbooking,
+    replay,
+    rewritten,
+    round_limits,
+    standing,
+    tenants,
+)
+from verification.authorizations.accounts import Authorizations, Units
+from verification.authorizations.moves import content
+from verification.checks import Check
+from verification.ledger import Ledger
+from verification.ledger_checks import invariants
+from verification.quiescence import require_own_rows, still
+from verification.reading import quoted, reader
+
+NOTHING_PENDING = "SELECT 0"
+"""A move is made when it is answered: nothing goes on afterwards."""
+
+
+def observe(url: str, run: Run, ledger: Ledger) -> Authorizations:
+    """Wait until nobody writes, then read all that the checks need, in one snapshot."""
+    scenario, plain = run.scenario, run.scenario.database
+    names = {name: quoted(word) if word else "" for name, word in plain.items()}
+    table, key = names["movements"], names["movement_key"]
+    written = [names[thing] for thing in ("authorizations", "movements") if names[thing]]
+    # The latest moment at which this load can have caused anything: another load may have come since.
+    until = ledger.ended + round(scenario.timeout_seconds * 1e9)
+    with reader(url) as session:
+        if table:
+            require_own_rows(session, ledger, url, table, key)
+        offset = session.clock_offset()
+        early = movements.early(session, ledger.run, names) if table else None
+        with still(session, ledger, scenario, NOTHING_PENDING, written) as stillness:
+            own = others = movements.none()
+            unique = None
+            if table:
+                own, others = movements.read(session, ledger.run, names)
+                unique = constraints.unique_key(session, plain["movements"], plain["movement_key"], ledger.run, own)
+            overbooked, queried = standing.overbooked(session, names)
+            seen = Authorizations(
+                source=rows.Source(table, key, "created_at", "", {}),
+                settings=session.settings(),
+                taken=pd.Timestamp(session.row("SELECT now()")[0]),
+                clock_offset=offset,
+                drained_seconds=stillness.drained_seconds,
+                disturbance=stillness.disturbance,
+                rows=own,
+                foreign=_meanwhile(others, ledger.began + offset, until + offset),
+                others=others,
+                scenario=scenario,
+                names=names,
+                standing=standing.authorizations(session, names),
+                people=standing.people(session, names),
+                overbooked=overbooked,
+                queried=queried,
+                early=early,
+                keys=unique,
+            )
+    return seen
+
+
+def _meanwhile(others: pd.DataFrame, began: int, ended: int) -> pd.DataFrame:
+    """Those of `others` that were stored between two moments (ns by the database's clock)."""
+    return others[others["created_at"].between(pd.Timestamp(began), pd.Timestamp(ended))]
+
+
+def case(ledger: Ledger, seen: Authorizations) -> Units:
+    """The moves that were asked for beside those that stand."""
+    return Units(ledger, seen, content)
+
+
+def judge(case: Units) -> list[Finding]:
+    """What each of the checks of its plan says of it."""
+    return checks.judge(checks_of(case.seen.scenario), case)
+
+
+def weakened(case: Units) -> list[str]:
+    """What the target doesn't have, and what therefore can't be seen."""
+    said = []
+    if not case.movements:
+        width = intervals.intervals(case).width
+        said.append(
+            "There is no table of movements: an unknown outcome can't be resolved by its key, and an acknowledged move "
+            "that is lost shows only where the counters leave the interval that the answers allow. It is open by "
+            f"{int(width.sum()):,} units at {int((width > 0).sum()):,} of {len(width):,} authorizations, by "
+            f"{width.max():,} at most."
+        )
+        said.append(
+            f"Without movements there is nothing to hold each single move against ({', '.join(CHECKS_OF_MOVEMENTS)} "
+            "are left out), nor is it known whether this is still the database that the run left."
+        )
+    if not case.versions:
+        said.append("There is no version in the database: a change that another one undid shows only in the units.")
+    if not case.seen.scenario.contract["version"]:
+        said.append("The answers tell no version: in which order moves were made is not known (A8 is left out).")
+    if not case.replays_told:
+        said.append(
+            "The answers don't tell a replay from a first answer: both halves of a race may say that they did it, and "
+            "one that is lost doesn't show by that."
+        )
+    return said
+
+
+def checks_of(scenario: Scenario) -> Sequence[Check]:
+    """The checks of a plan: none about movements, versions, rounds or kinds of operations that it doesn't have."""
+    ledgers = invariants("move", scenario.expected, races="race" in scenario.expected, answered="")
+    return [check for check in (*OVERBOOKED, *ledgers, *CHECKS) if APPLIES.get(check.id, _always)(scenario)]
+
+
+def _always(_scenario: Scenario) -> bool:
+    return True
+
+
+def _with_movements(scenario: Scenario) -> bool:
+    return bool(scenario.database["movements"])
+
+
+OVERBOOKED = (
+    Check(
+        "A1",
+        "No authorization has more units used and scheduled than it has, as it stands and as answers said.",
+        "authorizations and answers",
+        overbooking.counted,
+    ),
+    Check(
+        "A1M",
+        "No authorization's movements ever promised more units than it has.",
+        "movements, by authorization",
+        overbooking.moved,
+    ),
+    Check(
+        "DOC",
+        "The document's query for overbooked authorizations returns 0 rows.",
+        "authorizations",
+        overbooking.queried,
+    ),
+    Check(
+        "A2",
+        "The counters of every authorization are what was seeded and moved since.",
+        "authorizations against movements",
+        intervals.equal,
+    ),
+)
+"""What nobody may ever find: named first, whatever else is wrong."""
+
+CHECKS = (
+    Check(
+        "X6", "A move is whole: its counters, its version and its movement.", "authorizations moved", intervals.whole
+    ),
+    Check(
+        "X7",
+        "Nobody moved or was shown another organization's units.",
+        "operations of strangers, answers and movements",
+        tenants.kept_apart,
+    ),
+    Check(
+        "A3",
+        "Available, scheduled and used units are the seeded total together.",
+        "answers and authorizations",
+        answers.balanced,
+    ),
+    Check(
+        "A4",
+        "Every release and consume was done once, and of units that were reserved.",
+        "releases and consumes",
+        intervals.once,
+    ),
+    Check(
+        "A5",
+        "A key stands for one move, whoever sends it again with other units.",
+        "keys of movements, and keys sent again with other units",
+        answers.used_once,
+    ),
+    Check(
+        "A6",
+        "Every authorization's version and counters are what the answers allow.",
+        "authorizations against answers",
+        intervals.within,
+    ),
+    Check("A7", "No move was refused while there were units enough.", "moves that were answered", overbooking.refused),
+    Check(
+        "A8",
+        "One after the other, in the order of their versions, the moves make every state that was answered.",
+        "answers",
+        replay.ordered,
+    ),
+    Check("A10", "No movement was changed after it was written.", "movements", rewritten.unchanged),
+    Check(
+        "A11",
+        "Contention never surfaced as an error of the server.",
+        "operations that were answered",
+        answers.no_errors,
+    ),
+    Check("TOKEN", "Nothing was moved with a forged token.", "operations with a forged token", tenants.forged),
+    Check("ROUND", "In every round exactly as many were served as there was room for.", "rounds", round_limits.served),
+    Check(
+        "POOL",
+        "The pool is as it was seeded, but for what was moved.",
+        "authorizations, organizations, practitioners and patients",
+        tenants.kept,
+    ),
+)
+
+CHECKS_OF_MOVEMENTS = ("X1", "X2", "X3", "X4", "X5", "X6", "A1M", "A2", "A10")
+APPLIES: Mapping[str, Callable[[Scenario], bool]] = {
+    **dict.fromkeys(CHECKS_OF_MOVEMENTS, _with_movements),
+    "A5": lambda scenario: _with_movements(scenario) or "reuse" in scenario.expected,
+    "A8": lambda scenario: bool(scenario.contract["version"]),
+    "TOKEN": lambda scenario: "forged" in scenario.expected,
+    "ROUND": lambda scenario: scenario.rounds,
+}
+"""Of which plans a check can be made, if not of all."""

@@ -1,0 +1,257 @@
+"""Authorizations by every account: as seeded, as asked for, as answered, as moved, and as they stand."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness.outcomes import Outcome
+from harness.plan.scenario import Scenario
+from systems import ids
+from systems.authorizations import MOVES
+from verification.authorizations import movements
+from verification.authorizations.moments import NEVER, Moments
+from verification.authorizations.movements import Early
+from verification.authorizations.moves import NOWHERE, Moves, Said, Seeded, about, said, seeded
+from verification.authorizations.standing import Names
+from verification.authorizations.turns import Turns, in_turn
+from verification.case import Case, Found, Observation
+from verification.constraints import UniqueKey
+from verification.ledger import DONE, Array, Mask
+from verification.quiescence import UNANSWERED
+
+
+@dataclass(frozen=True, kw_only=True)
+class Authorizations(Observation):
+    """What was read of authorizations and movements."""
+
+    scenario: Scenario
+    names: Names
+    standing: pd.DataFrame
+    """The authorizations: number, organization, patient, total, used, scheduled, version (0 if there is none), writer
+    (xmin)."""
+    people: dict[str, pd.DataFrame]
+    """Organizations, practitioners and patients: number and, but for the first, organization."""
+    overbooked: pd.DataFrame
+    """What the document's own query returned: id, total, used, scheduled."""
+    queried: int
+    """How many rows it looked at."""
+    others: pd.DataFrame
+    """The movements of the pool under other keys, whenever they were stored; those of meanwhile are `foreign`."""
+    early: Early | None
+    keys: UniqueKey | None
+
+
+@dataclass(frozen=True)
+class Units(Case):
+    """The moves that were asked for beside those that stand; without movements these are not known."""
+
+    @property
+    def movements(self) -> bool:
+        """Whether there is a table of movements."""
+        return bool(self.seen.names["movements"])
+
+    @property
+    def versions(self) -> bool:
+        """Whether authorizations have a version in the database."""
+        return bool(self.seen.names["version"])
+
+    @property
+    def replays_told(self) -> bool:
+        """Whether an answer says that its key was used before."""
+        return bool(self.seen.scenario.contract["replayed"])
+
+    @cached_property
+    def pool(self) -> Seeded:
+        """The authorizations as they were seeded."""
+        return seeded(self.seen.scenario.pool)
+
+    def places(self, numbers: Array) -> Array:
+        """The place of each of these authorizations; NOWHERE for those that are not in the pool."""
+        numbered = np.full(int(self.pool.number.max()) + 2, NOWHERE)
+        numbered[self.pool.number] = np.arange(len(self.pool.number))
+        # The last number is nobody's, and neither is 0.
+        places: Array = numbered[numbers.clip(0, len(numbered) - 1)]
+        return places
+
+    @cached_property
+    def sent(self) -> Moves:
+        """What each operation asked for."""
+        return self._moves(about(self.ledger.ops["subject"].to_numpy()))
+
+    @cached_property
+    def asked(self) -> Moves:
+        """What each key was first sent for."""
+        return self._moves(about(self.ledger.keys["subject"].to_numpy()))
+
+    @cached_property
+    def moved(self) -> Moves:
+        """The movements: first those of the run, as in `rows`, then those under other keys."""
+        return self._moves({name: self.moved_rows[name].to_numpy() for name in movements.NUMBERS})
+
+    @cached_property
+    def moved_rows(self) -> pd.DataFrame:
+        """The same as they were read."""
+        others: pd.DataFrame = self.seen.others
+        return pd.concat([self.rows, others], ignore_index=True) if len(others) else self.rows
+
+    def _moves(self, lines: Mapping[str, Array]) -> Moves:
+        return Moves(self.places(lines["authorization"]), lines["practitioner"], lines["units"], lines["move"])
+
+    @cached_property
+    def moved_key(self) -> Array:
+        """For each of `moved`, the line of its key; −1 if no operation sent that key."""
+        return np.concatenate([self.row_key, np.full(len(self.seen.others), -1)])
+
+    @cached_property
+    def answers(self) -> Said:
+        """What each operation was answered."""
+        return said(self.ledger.ops["answer"].to_numpy())
+
+    @cached_property
+    def standing(self) -> pd.DataFrame:
+        """The authorizations as they stand, by place; those that are not there have the number 0."""
+        found: pd.DataFrame = self.seen.standing
+        place = self.places(found["number"].to_numpy())
+        by_place = found.set_index(place)[~pd.Index(place).duplicated()]
+        return by_place.reindex(np.arange(len(self.pool.number)), fill_value=0)
+
+    @cached_property
+    def stands(self) -> Mask:
+        """The keys that had their effect: their movement stands; without movements, they were acknowledged."""
+        return self.copies > 0 if self.movements else self.ledger.keys["lower"].to_numpy() == 1
+
+    @cached_property
+    def may_stand(self) -> Mask:
+        """The keys that may have had their effect, as far as is known. What was acknowledged may be lost since."""
+        limit = "lower" if self.movements else "upper"
+        may: Mask = self.stands | (self.ledger.keys[limit].to_numpy() == 1)
+        return may
+
+    @cached_property
+    def begun(self) -> Array:
+        """For each key, when it was first sent (ns): no effect of it was before."""
+        start = np.full(len(self.ledger.keys), NEVER)
+        np.minimum.at(start, self.ledger.key_place, self.ledger.ops["start"].to_numpy())
+        return start
+
+    @cached_property
+    def done(self) -> Array:
+        """For each key, when its effect was known to have happened, if it had any (ns); the end of time if never."""
+        ops = self.ledger.ops
+        # A target that answered 500 itself is done with it, and what it did stands or doesn't.
+        resolved = self.ledger.unknown & ~ops["status"].isin(UNANSWERED).to_numpy() & self.movements
+        closed = (self.ledger.outcome(*DONE) | resolved) & (ops["end"].to_numpy() > 0)
+        end = np.full(len(self.ledger.keys), NEVER)
+        np.minimum.at(end, self.ledger.key_place[closed], ops["end"].to_numpy()[closed])
+        return end
+
+    @cached_property
+    def version(self) -> Array:
+        """For each key that stands, the version that its move was answered with; 0 if no answer tells."""
+        ledger, said = self.ledger, self.answers
+        acked = ledger.outcome(Outcome.ACK) & ~said.another & (said.version > 0) & (self.sent.place >= 0)
+        version = np.full(len(ledger.keys), NEVER)
+        # Acknowledged again, a key was answered with a later state.
+        np.minimum.at(version, ledger.key_place[acked], said.version[acked])
+        version[(version == NEVER) | ~self.stands] = 0
+        if self.movements:
+            keys = np.flatnonzero(version)
+            version[keys[self.moved.place[self.key_row[keys]] != self.asked.place[keys]]] = 0
+        if not self.replays_told:
+            # Of a race of which one half was not answered, nobody knows which one moved.
+            version[ledger.key_place[ledger.unknown & ledger.kind("race")]] = 0
+        return version
+
+    @cached_property
+    def disturbed(self) -> Array:
+        """The places at which somebody else moved units: nobody knows when."""
+        return np.unique(self.moved.place[self.moved_key < 0])
+
+    @cached_property
+    def moved_version(self) -> Array:
+        """For each of `moved`, its version, if an answer tells it; else 0. Only one row of a key can have it."""
+        version = np.zeros(len(self.moved_key), np.int64)
+        told = (self.version > 0) & (self.copies > 0)
+        version[self.key_row[told]] = self.version[told]
+        return version
+
+    @cached_property
+    def in_turn(self) -> Turns:
+        """The counters after each movement, where the order is known."""
+        return in_turn(self.moved, self.moved_version, self.pool)
+
+    @cached_property
+    def moments(self) -> Moments:
+        """What is certain of the units, and when."""
+        return Moments(self.asked, self.begun, self.done, self.may_stand, self.stands)
+
+    def named(self, attempts: Array) -> Mask:
+        """Answers name no row; but what was done anew twice, says the target, must stand twice."""
+        key = self.ledger.key_place[attempts]
+        acks = self.ledger.keys["acks"].to_numpy()[key]
+        return self.copies[key] >= (acks if self.replays_told else acks.clip(max=1))
+
+    def resolved(self) -> dict[str, Any]:
+        """As of every case; without movements nothing is known of the unknown ones."""
+        found = super().resolved()
+        return found if self.movements else {**found, "committed": None, "absent": None}
+
+    def said(self, answer: int) -> Any:
+        """The state that was answered."""
+        if not answer:
+            return None
+        found = said(np.array([answer]))
+        return {name: np.asarray(value)[0].item() for name, value in vars(found).items()}
+
+    def shown(self, frame: pd.DataFrame) -> list[dict[str, Any]]:
+        """With ids and words for numbers; None is something that is not ours."""
+        words = frame.copy()
+        for name in {"authorization", "practitioner"} & set(words):
+            words[name] = [ids.uuid_of(n) if n >= 0 else None for n in words[name].tolist()]
+        words["move"] = [MOVES[n] if n >= 0 else None for n in words["move"].tolist()]
+        return super().shown(words)
+
+    def sql_of(self, key: int) -> str:
+        """The movements of the key; without movements, the authorization that it was about."""
+        return super().sql_of(key) if self.movements else self.sql_at(int(self.asked.place[key]))
+
+    def sql_at(self, place: int) -> str:
+        """The query that shows an authorization beside the sums of its movements."""
+        names, uuid = self.seen.names, ids.uuid_of(int(self.pool.number[place]))
+        if not self.movements:
+            return f"SELECT * FROM {names['authorizations']} WHERE {names['authorization_id']} = '{uuid}';"
+        counters = ", ".join(f"a.{names[name]}" for name in ("total", "used", "scheduled", "version") if names[name])
+        kind, units = f"m.{names['movement_kind']}", f"m.{names['movement_units']}"
+        return (
+            f"SELECT {counters}, {kind}, count({units}), sum({units}) FROM {names['authorizations']} a "
+            f"LEFT JOIN {names['movements']} m ON m.{names['movement_authorization']} = a.{names['authorization_id']} "
+            f"WHERE a.{names['authorization_id']} = '{uuid}' GROUP BY a.{names['authorization_id']}, {kind};"
+        )
+
+    def broken_at(self, compared: int, places: Array, detail: str, off: Array | None = None) -> Found:
+        """What is found if the authorizations at `places` break the invariant: the first, and the one most `off`."""
+        if not len(places):
+            return Found(compared)
+        worst = {} if off is None else self.account(int(places[np.abs(off).argmax()]))
+        first = self.account(int(places[0]))
+        return Found(compared, len(places), detail, first, worst, self.sql_at(int(places[0])))
+
+    def account(self, place: int) -> dict[str, Any]:
+        """All that is known of one authorization."""
+        standing = self.standing.iloc[place]
+        asked = self.asked.sums(len(self.pool.number), self.may_stand & (self.asked.place == place))[place]
+        account: dict[str, Any] = {
+            "authorization": ids.uuid_of(int(self.pool.number[place])),
+            "seeded": {name: int(getattr(self.pool, name)[place]) for name in ("total", "used", "scheduled")},
+            "stands": {name: int(standing[name]) for name in ("total", "used", "scheduled", "version")},
+            "asked": dict(zip(MOVES, asked.tolist(), strict=True)),
+        }
+        if self.movements:
+            mine = self.moved.place == place
+            moved = self.moved.sums(len(self.pool.number), mine)[place]
+            account |= {"movements": int(mine.sum()), "moved": dict(zip(MOVES, moved.tolist(), strict=True))}
+        return account

@@ -1,0 +1,115 @@
+"""Never more units than there are, and never a refusal while there are enough."""
+
+import numpy as np
+
+from harness.outcomes import Outcome
+from systems.authorizations import MOVES
+from verification.authorizations import standing
+from verification.authorizations.accounts import Units
+from verification.authorizations.moves import CONSUME, RELEASE, RESERVE, TO_SCHEDULED, TO_USED
+from verification.case import Found, shown
+from verification.ledger import DONE, Array
+
+
+def counted(case: Units) -> Found:
+    """A1. As the counters stand, and as each answer said."""
+    total, used, scheduled = case.pool.total, case.standing["used"].to_numpy(), case.standing["scheduled"].to_numpy()
+    beyond = outside(used, scheduled, total).clip(min=0)
+    said, place = case.answers, case.sent.place
+    answered = np.flatnonzero(case.ledger.outcome(*DONE) & ~said.another & (place >= 0))
+    over = (said.used + said.scheduled)[answered] - total[place[answered]]
+    stand, answers = int((beyond > 0).sum()), int((over > 0).sum())
+    np.maximum.at(beyond, place[answered], over)
+    places = np.flatnonzero(beyond)
+    return case.broken_at(
+        int((case.standing["number"] > 0).sum()) + len(answered),
+        places,
+        f"{stand:,} authorizations stand with more units promised than they have, or with less than none; "
+        f"{answers:,} answers said so of {len(places):,}",
+        beyond[places],
+    )
+
+
+def queried(case: Units) -> Found:
+    """DOC. The document's own query, as it stands there."""
+    rows = case.seen.overbooked
+    lines = shown(rows)
+    worst = int((rows["used"] + rows["scheduled"] - rows["total"]).argmax()) if lines else 0
+    return Found(
+        case.seen.queried,
+        len(rows),
+        f"{len(rows):,} rows, expected none" if lines else "0 rows",
+        lines[0] if lines else {},
+        lines[worst] if lines else {},
+        f"SELECT * {standing.overbooked_sql(case.seen.names)};",
+    )
+
+
+def moved(case: Units) -> Found:
+    """A1M. As the movements say: all together; one after the other, where answers tell their order; and at each moment,
+    by what had happened for sure.
+    """
+    pool, every = case.pool, np.ones(len(case.moved.place), bool)
+    sums = case.moved.sums(len(pool.number), every)
+    beyond = outside(pool.used + sums @ TO_USED, pool.scheduled + sums @ TO_SCHEDULED, pool.total)
+    together = np.flatnonzero(beyond > 0)
+    turns = case.in_turn
+    in_turn = np.unique(turns.place[outside(turns.used, turns.scheduled, pool.total[turns.place]) > 0])
+    at_once = np.union1d(overdrawn(case, RESERVE), np.union1d(overdrawn(case, RELEASE), overdrawn(case, CONSUME)))
+    places = np.union1d(np.union1d(together, in_turn), at_once)
+    return case.broken_at(
+        int((case.moved.place >= 0).sum()),
+        places,
+        f"{len(places):,} authorizations have movements that promise more units than there are, or give back more than "
+        f"was promised: {len(together):,} by all of them together, {len(in_turn):,} in the order of their versions, "
+        f"{len(at_once):,} at some moment",
+        beyond[places],
+    )
+
+
+def overdrawn(case: Units, move: int) -> Array:
+    """The places where `move` certainly took more, by some moment, than can have been there by then."""
+    pool, moments = case.pool, case.moments
+    place, at = moments.certainly(move)
+    if move == RESERVE:
+        level, gives, takes = pool.total - pool.used - pool.scheduled, [RELEASE], [RESERVE]
+    else:
+        level, gives, takes = pool.scheduled, [RESERVE], [RELEASE, CONSUME]
+    most = level[place] + moments.possible(place, at, gives) - moments.certain(place, at, takes)
+    return np.setdiff1d(place[most < 0], case.disturbed)
+
+
+def refused(case: Units) -> Found:
+    """A7. It is right if at some moment of the operation there can have been too few: whatever was begun by its end and
+    takes units may have taken them, and only what was done before it began had certainly given some back.
+    """
+    ledger, sent, pool, moments = case.ledger, case.sent, case.pool, case.moments
+    conflict = (ledger.ops["status"] == case.seen.scenario.contract["conflict"]).to_numpy()
+    asked = np.any([ledger.kind(move) for move in MOVES], axis=0)
+    attempts = np.flatnonzero(asked & conflict & ledger.outcome(Outcome.REJECT) & (sent.place >= 0))
+    place, units = sent.place[attempts], sent.units[attempts]
+    begun = moments.floor(ledger.ops["start"].to_numpy()[attempts])
+    ended = moments.ceiling(ledger.ops["end"].to_numpy()[attempts])
+    free = (pool.total - pool.used - pool.scheduled)[place]
+    free += moments.certain(place, begun, (RELEASE,)) - moments.possible(place, ended, (RESERVE,))
+    scheduled = pool.scheduled[place]
+    scheduled += moments.certain(place, begun, (RESERVE,)) - moments.possible(place, ended, (RELEASE, CONSUME))
+    least = np.where(sent.move[attempts] == RESERVE, free, scheduled)
+    wrong = np.flatnonzero((least >= units) & ~np.isin(place, case.disturbed))
+    answered = int((asked & ledger.outcome(*DONE, Outcome.REJECT)).sum())
+    if not len(wrong):
+        return Found(answered, detail=f"{len(attempts):,} of them were refused")
+    first = wrong[0]
+    return case.broken(
+        answered,
+        np.unique(ledger.key_place[attempts[wrong]]),
+        f"of {len(attempts):,} that were refused for want of units, {len(wrong):,} were so though there were enough "
+        f"all the while: operation {ledger.ops['op'].iloc[attempts[first]]} asked for {units[first]:,}, and at least "
+        f"{least[first]:,} were there",
+    )
+
+
+def outside(used: Array, scheduled: Array, total: Array) -> Array:
+    """By how many units the counters are outside of what they may be; 0 or less if they are not."""
+    beyond: Array = np.maximum(np.maximum(used + scheduled - total, -used), -scheduled)
+    return beyond

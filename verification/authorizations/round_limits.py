@@ -1,0 +1,91 @@
+"""Rounds: of all who reserve the same units at one instant, exactly as many are served as there is room for."""
+
+import numpy as np
+
+from harness.outcomes import Outcome
+from systems import ids
+from verification.authorizations.accounts import Units
+from verification.authorizations.moves import CONSUME, RELEASE, RESERVE
+from verification.case import Found
+from verification.ledger import Array, Mask
+
+
+def served(case: Units) -> Found:
+    """ROUND. By the answers and by what stands; who was turned away before anybody looked (SHED), never asked, or is
+    unknown and left nothing, was not there. A round is compared if all that had happened to its authorization before is
+    known, and nothing else was under way.
+    """
+    ledger, members = case.ledger, complete(case)
+    place, units = case.sent.place[members[:, 0]], case.sent.units[members]
+    free, known = _before(case, members, place)
+    known &= (units == units[:, :1]).all(axis=1)
+    stand = case.stands[ledger.key_place[members]]
+    acked, rejected = ledger.outcome(Outcome.ACK)[members], ledger.outcome(Outcome.REJECT)[members]
+    stored, answered = stand.sum(axis=1), (acked | stand & ledger.unknown[members]).sum(axis=1)
+    expected = np.minimum((stand | acked | rejected).sum(axis=1), free // units[:, 0])
+    off = (np.abs(stored - expected) + np.abs(answered - expected)) * known
+    wrong = np.flatnonzero(off)
+    if not len(wrong):
+        return Found(int(known.sum()), detail=_left_out(known))
+
+    def account(which: int) -> dict[str, object]:
+        return {
+            "authorization": ids.uuid_of(int(case.pool.number[place[which]])),
+            "operations": ledger.ops["op"].to_numpy()[members[which]].tolist(),
+            "available": int(free[which]),
+            "units": int(units[which, 0]),
+            "expected": int(expected[which]),
+            "stored": int(stored[which]),
+            "acknowledged": int(acked[which].sum()),
+        }
+
+    first = account(int(wrong[0]))
+    return Found(
+        int(known.sum()),
+        len(wrong),
+        f"{len(wrong):,} rounds did not end as they must; of the first, {first['acknowledged']} were acknowledged and "
+        f"{first['stored']} stand, expected {first['expected']}: {first['units']} units for each of "
+        f"{first['available']} that were available. {_left_out(known)}".rstrip(),
+        first,
+        account(int(wrong[off[wrong].argmax()])),
+        case.sql_at(int(place[wrong[0]])),
+    )
+
+
+def complete(case: Units) -> Array:
+    """The lines of ops of each round, one after the other: as many reserves of one authorization, and of one moment, as
+    there are users, all of them ended.
+    """
+    ops, place, users = case.ledger.ops, case.sent.place, case.seen.scenario.max_users
+    lines = np.flatnonzero(case.ledger.kind("reserve") & (place >= 0))
+    moment = ops["sched"].to_numpy()
+    lines = lines[np.lexsort((place[lines], moment[lines]))]
+    begins = np.ones(len(lines), bool)
+    begins[1:] = (moment[lines[1:]] != moment[lines[:-1]]) | (place[lines[1:]] != place[lines[:-1]])
+    group = np.cumsum(begins) - 1
+    ended = np.bincount(group, ops["end"].to_numpy()[lines] > 0)
+    whole = (np.bincount(group) == users) & (ended == users)
+    members: Array = lines[whole[group]].reshape(-1, users)
+    return members
+
+
+def _before(case: Units, members: Array, place: Array) -> tuple[Array, Mask]:
+    """How many units were available when each round began, and whether that is known.
+
+    Every move has units: if as many were moved for sure before the round as can have been by its end, without those of
+    the round itself, then it is the same moves.
+    """
+    ops, pool, moments = case.ledger.ops, case.pool, case.moments
+    begun = moments.floor(ops["start"].to_numpy()[members].min(axis=1))
+    ended = moments.ceiling(ops["end"].to_numpy()[members].max(axis=1))
+    own = (case.sent.units * case.may_stand[case.ledger.key_place])[members].sum(axis=1)
+    every = (RESERVE, RELEASE, CONSUME)
+    known = moments.possible(place, ended, every) - own == moments.certain(place, begun, every)
+    taken = moments.certain(place, begun, (RESERVE,)) - moments.certain(place, begun, (RELEASE,))
+    free = (pool.total - pool.used - pool.scheduled)[place] - taken
+    return free, known & ~np.isin(place, case.disturbed)
+
+
+def _left_out(known: Mask) -> str:
+    left_out = len(known) - int(known.sum())
+    return f"{left_out:,} rounds more could not be compared" if left_out else ""

@@ -1,0 +1,105 @@
+"""Nobody moves what is another organization's, or without a signed token; and what was seeded stays as it is."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from systems import ids
+from systems.authorizations import PATIENTS, PRACTITIONERS
+from verification.authorizations.accounts import Units
+from verification.case import Found
+from verification.ledger import DONE, Array
+
+
+def kept_apart(case: Units) -> Found:
+    """X7. By who asked, by whom the answers were about, and by who stands in the movements."""
+    ledger, key, sent = case.ledger, case.ledger.key_place, case.sent
+    answered = ledger.outcome(*DONE)
+    strangers = (sent.place >= 0) & (_employer(sent.practitioner) != case.pool.organization[sent.place])
+    let_in = strangers & (answered | case.stands[key])
+    shown = answered & case.answers.another
+    employer, owner = _organizations(case)
+    joined = (employer > 0) & (owner > 0)
+    mixed = np.flatnonzero(joined & (employer != owner))
+    known = mixed[case.moved_key[mixed] >= 0]
+    compared = int(strangers.sum() + answered.sum() + joined.sum())
+    detail = (
+        f"{int(let_in.sum()):,} operations on another organization's authorization were acknowledged or stand, "
+        f"{len(mixed):,} movements are of a practitioner of another organization, and {int(shown.sum()):,} answers "
+        "were about another authorization"
+    )
+    found = case.broken(compared, np.unique(np.concatenate([key[let_in | shown], case.moved_key[known]])), detail)
+    if found.witnesses or not len(mixed):
+        return found
+    movement = case.moved_rows.iloc[mixed[:1]]
+    sql = case.sql(movement["stray"].iloc[0])
+    return Found(compared, len(mixed), detail, case.shown(movement.drop(columns="op"))[0], sql=sql)
+
+
+def forged(case: Units) -> Found:
+    """TOKEN. Nothing came of what was asked with a token that nobody signed."""
+    ledger = case.ledger
+    attempts = ledger.kind("forged")
+    believed = attempts & (ledger.outcome(*DONE) | case.stands[ledger.key_place])
+    return case.broken(
+        int(attempts.sum()),
+        np.unique(ledger.key_place[believed]),
+        f"{int(believed.sum()):,} operations with a forged token were acknowledged or stand",
+    )
+
+
+def kept(case: Units) -> Found:
+    """POOL. By number, owner and size; the counters are the matter of other checks."""
+    compared, wrong = 0, pd.DataFrame()
+    for thing, expected, found in _seeded(case):
+        compared += len(expected)
+        both = expected.merge(found, "outer", on="number", suffixes=("", " found"), indicator="in")
+        same = both["in"] == "both"
+        for column in expected.columns.drop("number"):
+            same &= both[column] == both[f"{column} found"]
+        wrong = pd.concat([wrong, both[~same].assign(thing=thing)])
+    if wrong.empty:
+        return Found(compared)
+    first = wrong.iloc[0].dropna()
+    names, thing = case.seen.names, str(first["thing"])
+    told = {str(name): value.item() if hasattr(value, "item") else str(value) for name, value in first.items()}
+    uuid = ids.uuid_of(int(first["number"])) if first["number"] > 0 else None
+    return Found(
+        compared,
+        len(wrong),
+        f"{len(wrong):,} of the pool are missing, too many, or not as they were seeded; the first is one of {thing}",
+        told,
+        sql=f"SELECT * FROM {names[thing]}" + (f" WHERE {names[f'{thing[:-1]}_id']} = '{uuid}';" if uuid else ";"),
+    )
+
+
+def _seeded(case: Units) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
+    """Each table of the pool: what was seeded, and what is there."""
+    pool, seen = case.pool, case.seen
+    columns = {"number": pool.number, "organization": pool.organization, "patient": pool.patient, "total": pool.total}
+    yield "authorizations", pd.DataFrame(columns), seen.standing[list(columns)]
+    organizations = np.arange(1, len(PRACTITIONERS) + 1)
+    yield "organizations", pd.DataFrame({"number": organizations}), seen.people["organizations"]
+    for thing, counts in (("practitioners", PRACTITIONERS), ("patients", PATIENTS)):
+        owners = np.repeat(organizations, counts)
+        expected = pd.DataFrame({"number": np.arange(1, len(owners) + 1), "organization": owners})
+        yield thing, expected, seen.people[thing]
+
+
+def _employer(practitioner: Array) -> Array:
+    """The organization of each practitioner, as seeded; 0 if there is no such one."""
+    employers = np.concatenate([[0], np.repeat(np.arange(1, len(PRACTITIONERS) + 1), PRACTITIONERS), [0]])
+    employer: Array = employers[np.where(practitioner < 0, 0, practitioner).clip(max=len(employers) - 1)]
+    return employer
+
+
+def _organizations(case: Units) -> tuple[Array, Array]:
+    """For each movement, the organization of its practitioner and of its authorization, as they stand; 0: not known."""
+    staff, moved = case.seen.people["practitioners"], case.moved
+    numbers = staff["number"].to_numpy().clip(min=0)
+    employers = np.zeros(int(numbers.max(initial=0)) + 2, np.int64)
+    employers[numbers] = staff["organization"].to_numpy().clip(min=0)
+    practitioner = np.where(moved.practitioner < 0, len(employers) - 1, moved.practitioner).clip(max=len(employers) - 1)
+    owner = case.standing["organization"].to_numpy().clip(min=0)[moved.place]
+    return employers[practitioner], np.where(moved.place >= 0, owner, 0)
