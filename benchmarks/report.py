@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from harness.check import Finding
 from harness.journal import HEADER_BYTES, MAGIC, RECORD
 from harness.outcomes import Outcome
 from harness.plan import reading
+from harness.plan.scenario import Stage
 from harness.run import Run
 from harness.verdict import CheckState
 
@@ -27,7 +29,7 @@ FACTS = {
     "command": ["python", "-m", "benchmarks.report"],
     "seed": 1,
     "interrupted": None,
-    "target": {"url": "http://127.0.0.1:8000", "ours": True, "processes": 1, "fault": None, "died": False},
+    "target": {"url": "http://127.0.0.1:8000", "ours": True, "services": {}, "fault": None, "died": []},
     "database": {"url": "postgresql://***@127.0.0.1/x", "server_version": "18", "settings": {}},
     "versions": {},
     "host": {"cores": 2},
@@ -41,10 +43,8 @@ def synthetic(folder: Path, operations: int) -> Run:
     """A run of `operations` in SECONDS, whose times are like those of a busy server."""
     draw = np.random.default_rng(1)
     found = reading.find("sustained", "smoke")
-    source = {**found.source}
     rate = operations / SECONDS
-    source["scenario"] = {**source["scenario"], "arrivals": {"smoke": [{"rate": rate, "for": f"{SECONDS}s"}]}}
-    run = Run.create(folder, reading.load(source, "smoke"), **FACTS)
+    run = Run.create(folder, replace(found, stages=(Stage("steady", SECONDS, rate, rate),)), **FACTS)
     sched = BEGAN + (np.arange(operations) * (SECONDS * 1e9 / operations)).astype(np.int64)
     records = np.zeros(operations, RECORD)
     records["sched"], records["start"] = sched, sched + 100_000

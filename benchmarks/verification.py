@@ -26,6 +26,7 @@ from harness import effects, journal
 from harness.journal import HEADER_BYTES, MAGIC, PARTNER, RECORD
 from harness.outcomes import Outcome
 from harness.plan import reading
+from harness.plan.overrides import Overrides
 from harness.run import FORMAT, Run
 from harness.settings import ROOT
 from harness.stack import postgres
@@ -95,7 +96,7 @@ def drawn(mix: Mapping[str, int], again: tuple[str, ...], count: int, draw: np.r
 
 def moves(scenario: reading.Scenario, count: int, draw: np.random.Generator) -> Made:
     """Moves of the spread pool; and of the hot ones, where nothing is available, reserves that are refused."""
-    pool, kinds = seeded(scenario.pool), list(authorizations.MIX)
+    pool, kinds = seeded(authorizations.Pool(**scenario.pool)), list(authorizations.MIX)
     records = drawn(authorizations.MIX, ("repeat", "reuse"), count, draw)
     kind, number = records["kind"].astype(np.int64), np.arange(count)
     new = kind < len(MOVES)
@@ -193,11 +194,9 @@ MAKE = {"authorizations": moves, "messages": sent}
 def prepare(system: str, url: str, folder: Path, count: int) -> Run:
     """A run of `count` operations, with its journal in `folder` and its rows in the database at `url`."""
     name, changes = PLANS[system]
-    source = json.loads(json.dumps(dict(reading.find(name, "smoke").source)))
-    source["scenario"] |= changes
+    scenario = reading.find(name, "smoke", changes=Overrides(changes))
     run = Run(folder, {})
-    run.record(format=FORMAT, run=ID, plan=source, profile="smoke", seeding={})
-    scenario = run.scenario
+    run.record(format=FORMAT, run=ID, plan=scenario.as_json(), profile="smoke", seeding={})
     migrate(system, url, scenario.database)
     importlib.import_module(f"seeding.{system}").seed(url, 1, scenario, folder / "fixtures.json")
     made = MAKE[system](scenario, count, np.random.default_rng(1))

@@ -14,13 +14,15 @@ from pathlib import Path
 
 from harness import ab, database, doctor, guard, pipeline, suite
 from harness.errors import PlanError, RunError, command, nearest
-from harness.plan import reading
+from harness.plan import overrides, reading
 from harness.plan.text import describe
 from harness.progress import Progress
 from harness.run import MOST_PAIRS, Run
 from harness.settings import Settings
 from harness.stack import postgres, stack
-from harness.stack.target import Variant
+from harness.stack.variant import Variant
+
+SET = "a key of the plan with another value, e.g. max_users=20 or pool.users=1000; once for each key"
 
 
 def main() -> int:
@@ -33,18 +35,19 @@ def main() -> int:
     ):
         scenario = verbs.add_parser(verb, help=text)
         scenario.add_argument("scenario", help="its name, e.g. peak")
-        scenario.add_argument("--profile", default="ci", help="smoke, ci (default) or full")
+        scenario.add_argument("--profile", default="ci", help="smoke, ci (default), full, or what the plan has")
+        scenario.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=SET)
         scenario.add_argument("--plan", type=Path, help="a plan (TOML) of your own instead of those in systems/")
         if verb == "run":
             scenario.add_argument("--ui", action="store_true", help="with Locust's web UI, until Ctrl-C")
             _add_variant(scenario)
     every = verbs.add_parser("suite", help="run all scenarios of a system, and make one page about them")
     every.add_argument("system", help="e.g. authorizations")
-    every.add_argument("--profile", default="ci", help="smoke, ci (default) or full")
+    every.add_argument("--profile", default="ci", help="smoke, ci (default), full, or what the plan has")
     _add_variant(every)
     pair = verbs.add_parser("ab", help="compare the target of a commit with this checkout's, in pairs of runs")
     pair.add_argument("scenario", help="its name, e.g. peak")
-    pair.add_argument("--profile", default="ci", help="smoke, ci (default) or full")
+    pair.add_argument("--profile", default="ci", help="smoke, ci (default), full, or what the plan has")
     pair.add_argument("--plan", type=Path, help="a plan (TOML) of your own instead of those in systems/")
     pair.add_argument("--base", required=True, help="the commit, e.g. main")
     pair.add_argument("--pairs", type=int, default=6, help="how many (default 6; fewer can prove nothing)")
@@ -64,7 +67,8 @@ def main() -> int:
     words = ["python", "-m", "harness", *sys.argv[1:]]
     if options.verb == "run":
         variant = Variant(options.fault, options.strategy)
-        return pipeline.run(options.scenario, options.profile, options.plan, variant, options.ui, words)[1]
+        sets = overrides.parsed(options.set)
+        return pipeline.run(options.scenario, options.profile, options.plan, variant, options.ui, words, sets)[1]
     if options.verb == "suite":
         return suite.run(_system(options.system), options.profile, Variant(options.fault, options.strategy))
     if options.verb == "ab":
@@ -74,7 +78,9 @@ def main() -> int:
         base = Variant(options.base_fault, options.strategy)
         return ab.run(options.scenario, options.profile, options.plan, options.base, options.pairs, base, head, words)
     if options.verb == "plan":
-        print(describe(reading.find(options.scenario, options.profile, options.plan), Settings()))
+        settings = Settings()
+        changes = overrides.of(settings, overrides.parsed(options.set))
+        print(describe(reading.find(options.scenario, options.profile, options.plan, changes), settings))
         return 0
     if options.verb == "seed":
         return _seed(_system(options.system))
@@ -95,9 +101,8 @@ def _add_variant(parser: argparse.ArgumentParser) -> None:
 
 
 def _system(name: str) -> str:
-    systems = [path.stem for path in reading.files()]
-    if name not in systems:
-        raise PlanError(f"unknown system {name!r}; {nearest(name, systems)}")
+    if name not in reading.systems():
+        raise PlanError(f"unknown system {name!r}; {nearest(name, reading.systems())}")
     return name
 
 

@@ -18,7 +18,7 @@ from harness import pipeline
 from harness.errors import PlanError, RunError
 from harness.run import PAIRS, PAIRS_SCHEMA, Run, point
 from harness.settings import ROOT, Settings
-from harness.stack.target import Variant
+from harness.stack.variant import Variant
 
 
 def run(

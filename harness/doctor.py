@@ -12,7 +12,7 @@ from pathlib import Path
 from harness import database, guard
 from harness.errors import ProofloadError
 from harness.settings import ROOT, Settings
-from harness.stack import postgres, process, target
+from harness.stack import health, postgres, process
 
 FREE_BYTES = 1_000_000_000
 OPEN_FILES = 1024
@@ -73,7 +73,7 @@ def _database(settings: Settings) -> None:
 def _target(settings: Settings) -> None:
     if settings.target_url:
         guard.may_load(settings.target_url, settings)
-        target.healthy(settings.target_url, "GET /health", None, None)
+        health.require(settings.target_url, None)
 
 
 def _required() -> list[str]:

@@ -13,6 +13,7 @@ Each message names the file, host or value, what was expected, and the command t
 """
 
 import difflib
+import os
 import sys
 from collections.abc import Callable, Iterable
 
@@ -53,7 +54,7 @@ class RunError(ProofloadError):
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """`known` as the end of a message about `word`: the nearest one first, then all; never empty."""
-    names = sorted(known)
+    names = sorted(set(known))
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
     hint = f"did you mean {close[0]!r}? " if close else ""
     return f"{hint}known: {', '.join(names) or 'none'}"
@@ -66,4 +67,8 @@ def command(main: Callable[[], int]) -> None:
     except ProofloadError as error:
         print(f"error: {error}", file=sys.stderr)
         code = EXIT_USAGE
+    except BrokenPipeError:
+        # Who read our output has read enough, e.g. `| head`. Python would complain again when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
     sys.exit(code)

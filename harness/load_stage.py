@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from harness import journal
@@ -87,7 +88,7 @@ _WORKER = ["--master-host", "127.0.0.1", "--master-port"]
 
 def _generator(run: Run, scenario: Scenario, stack: Stack) -> list[str]:
     """What every load process has on its command line."""
-    files = f"{scenario.locustfile},harness/load/shape.py"
+    files = f"{scenario.locustfile},{Path(__file__).parent / 'load' / 'shape.py'}"
     return [sys.executable, "-m", "locust", "-f", files, "--run-folder", str(run.folder), "--host", stack.target_url]
 
 
@@ -112,28 +113,28 @@ def _watch(
     progress: Progress,
     ui: bool,
 ) -> str | None:
-    """Follow the load to its end, scaling the delivery workers as planned; why it was ended before, if it was.
+    """Follow the load to its end, scaling services as planned; why it was ended before, if it was.
 
     The first of `children` ends the others, and itself when all is done.
     """
     child, *others = children
     steps = _steps(scenario)
-    scaling: list[dict[str, float]] = []
+    scaling: list[dict[str, Any]] = []
     began: int | None = None
     why: str | None = None
     give_up = time.monotonic() + scenario.seconds + scenario.timeout_seconds + OVERTIME_S
     while child.poll() is None:
         began = began or _began(run)
         progress.now(load_line(run.folder, scenario.seconds, began))
-        before, why = why, why or signalled() or ("the target died" if stack.died() else None)
+        before, why = why, why or signalled() or (_dead(stack.died()))
         if why is None and any(each.poll() is not None for each in others) and not _finished(run):
             why = "a load process was lost"
         if why is None and began and steps and time.monotonic_ns() >= began + steps[0][0] * 1e9:
-            planned, workers = steps.pop(0)
+            planned, service, processes = steps.pop(0)
             try:
-                stack.scale(workers)
+                stack.scale(service, processes)
                 done = (time.monotonic_ns() - began) / 1e9
-                scaling.append({"workers": workers, "planned": planned, "done": done})
+                scaling.append({"service": service, "processes": processes, "planned": planned, "done": done})
             except StackError as error:
                 why = "scaling failed"
                 run.record(scaling_failed=str(error))
@@ -150,12 +151,15 @@ def _watch(
     return why
 
 
-def _steps(scenario: Scenario) -> list[tuple[float, int]]:
-    """When the number of delivery workers changes, in seconds from the beginning, and to what."""
+def _dead(services: list[str]) -> str | None:
+    return f"a process of service {' and '.join(services)} died" if services else None
+
+
+def _steps(scenario: Scenario) -> list[tuple[float, str, int]]:
+    """When the number of processes of a service changes, in seconds from the beginning; of which, and to what."""
     steps, at = [], 0.0
     for stage in scenario.stages:
-        if stage.workers is not None:
-            steps.append((at, stage.workers))
+        steps += [(at, service, processes) for service, processes in stage.scale.items()]
         at += stage.seconds
     return steps
 

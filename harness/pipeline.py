@@ -8,22 +8,24 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
+from types import FrameType, MappingProxyType
+from typing import Any
 
 from harness import check, database, fingerprint, guard
 from harness.check import Finding
 from harness.errors import PlanError
 from harness.load_stage import put_load
-from harness.plan import reading
+from harness.plan import overrides, reading
 from harness.plan.scenario import Scenario
 from harness.progress import Progress
 from harness.run import Run
 from harness.settings import ROOT, Settings
 from harness.stack import process, stack
-from harness.stack.target import KEY, Variant
+from harness.stack.services import KEY
+from harness.stack.variant import Variant
 from harness.verdict import EXIT_CODES, CheckState, Verdict
 
 
@@ -45,15 +47,23 @@ class _Interrupt:
 
 
 def run(
-    name: str, profile: str, file: Path | None, variant: Variant, ui: bool, command: list[str]
+    name: str,
+    profile: str,
+    file: Path | None,
+    variant: Variant,
+    ui: bool,
+    command: list[str],
+    sets: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[Path | None, int]:
     """Run a scenario from an empty machine to a verdict; its folder, None if it came to no end, and its exit code.
+
+    `sets` are keys of the plan with other values.
 
     ProofloadError if it can't begin: then nothing was sent. Ctrl-C or SIGTERM end it in order at any
     stage, a second one at once; no process of ours stays behind.
     """
     settings = Settings()
-    scenario = reading.find(name, profile, file)
+    scenario = reading.find(name, profile, file, overrides.of(settings, sets))
     _refuse(scenario, settings, variant)
     # Tokens are good for this stack only, unless somebody else signs or looks at them.
     os.environ.setdefault(KEY, secrets.token_hex(32))
@@ -109,7 +119,8 @@ def _measure(
 @contextmanager
 def _watched(run: Run, settings: Settings, standing: stack.Stack) -> Iterator[None]:
     """Meanwhile the monitor looks on."""
-    metrics = settings.metrics_url or (f"{standing.target_url}/metrics" if standing.server else "")
+    ours = f"{standing.target_url}/metrics" if standing.services and standing.target_url else ""
+    metrics = settings.metrics_url or ours
     command = [sys.executable, "-m", "harness.monitor", str(run.folder), *(["--metrics", metrics] if metrics else [])]
     environment = {**os.environ, "DATABASE_URL": standing.database_url}
     monitor = process.start(command, run.folder / "monitor.log", environment)
@@ -159,6 +170,9 @@ def _refuse(scenario: Scenario, settings: Settings, variant: Variant) -> None:
             f"{' '.join(variant.arguments())} with TARGET_URL or DATABASE_URL: expected the reference target and "
             "database; unset them"
         )
+    for option, value in (("fault", variant.fault), ("strategy", variant.strategy)):
+        if value and not any(f"{{{option}}}" in service.start for service in scenario.services.values()):
+            raise PlanError(f"--{option} {value}: no service of {scenario.system} has {{{option}}} in its start")
     if scenario.rounds and settings.processes > 1:
         raise PlanError(
             f"PERF_PROCESSES={settings.processes}: all users of {scenario.name} meet, for which they must be in one "
@@ -175,10 +189,11 @@ def _refuse(scenario: Scenario, settings: Settings, variant: Variant) -> None:
             raise PlanError(
                 "TARGET_URL without DATABASE_URL: expected the database of that target, to prove its answers against"
             )
-        if scenario.scales and "{workers}" not in settings.scale_command:
+        if scenario.scales and "{processes}" not in settings.scale_command:
             raise PlanError(
-                f"{scenario.name} changes the number of delivery workers of a target that is not ours: expected "
-                "PERF_SCALE_CMD, a command with {workers} in it, e.g. 'kubectl scale deploy/w --replicas={workers}'"
+                f"{scenario.name} changes the number of processes of a target that is not ours: expected "
+                "PERF_SCALE_CMD, a command with {service} and {processes} in it, e.g. "
+                "'kubectl scale deploy/{service} --replicas={processes}'"
             )
     if settings.database_url:
         guard.may_write(settings.database_url, settings)

@@ -5,14 +5,14 @@ import os
 import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
 from harness.errors import RunError
-from harness.plan.reading import load
-from harness.plan.scenario import Scenario
+from harness.plan.scenario import Scenario, resolved
 
-FORMAT = 1
+FORMAT = 2
 """The version of run.json; a reader refuses any other."""
 
 SUITE, SUITE_SCHEMA = "suite.json", 1
@@ -56,7 +56,7 @@ class Run:
             run=f"{moment}{secrets.token_hex(3)}",
             scenario=scenario.name,
             profile=scenario.profile,
-            plan=scenario.source,
+            plan=scenario.as_json(),
             **facts,
         )
         return run
@@ -75,7 +75,8 @@ class Run:
             raise RunError(f"{path}: not JSON: {error}") from None
         if facts.get("format") != FORMAT:
             raise RunError(
-                f"{path}: format {facts.get('format')!r}, expected {FORMAT}: it is of another version; run again"
+                f"{path}: format {facts.get('format')!r}, expected {FORMAT}: made by Proofload {_made_by(facts)}, "
+                "which can report it; run again to use this version"
             )
         return cls(folder.resolve(), facts)
 
@@ -84,10 +85,13 @@ class Run:
         """The run's id: its moment of birth and some chance, e.g. 20261120T235501a1b2c3. Letters and digits only."""
         return str(self.facts["run"])
 
-    @property
+    @cached_property
     def scenario(self) -> Scenario:
-        """The plan that it followed."""
-        return load(self.facts["plan"], self.facts["profile"])
+        """The plan that it followed, as it was resolved then; RunError if run.json holds none."""
+        try:
+            return resolved(self.facts["plan"])
+        except (KeyError, ValueError) as error:
+            raise RunError(f"{self.folder / 'run.json'}: no plan of this version: {error}; run again") from None
 
     def record(self, **facts: Any) -> None:
         """Add facts to run.json."""
@@ -115,6 +119,12 @@ class Run:
         except ValueError as error:
             raise RunError(f"{path}: not JSON: {error}. Repeat the stage that writes it, or the run") from None
         return value
+
+
+def _made_by(facts: Mapping[str, Any]) -> str:
+    """The version that made a run; of old ones the commit."""
+    versions, git = facts.get("versions") or {}, facts.get("git") or {}
+    return str(versions.get("proofload") or f"at commit {git.get('commit') or 'unknown'}"[:22])
 
 
 def point(link: Path, target: str) -> None:

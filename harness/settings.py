@@ -54,5 +54,7 @@ class Settings:
     seed: int = field(default_factory=_seed)
     home: Path = field(default_factory=_home)
     runs: Path = field(default_factory=lambda: Path(os.environ.get("PERF_RUNS", "") or ROOT / "reports" / "runs"))
+    duration: str = field(default_factory=lambda: os.environ.get("PERF_DURATION", ""))
+    vus: str = field(default_factory=lambda: os.environ.get("PERF_VUS", ""))
     target_port: int = field(default_factory=lambda: _port("PERF_TARGET_PORT", 0))
     ui_port: int = field(default_factory=lambda: _port("PERF_UI_PORT", 8089))

@@ -12,7 +12,7 @@ from harness.errors import ProofloadError, RunError
 from harness.plan import reading
 from harness.run import SUITE, SUITE_SCHEMA, Run, point
 from harness.settings import ROOT, Settings
-from harness.stack.target import Variant
+from harness.stack.variant import Variant
 
 
 def run(system: str, profile: str, variant: Variant) -> int:

@@ -23,7 +23,7 @@ class MessageSender(LoadUser):
     @task(messages.MIX["process"])
     def process(self) -> None:
         """A new message to a user of the pool."""
-        user = self.random.randint(1, messages.USERS)
+        user = self.random.randint(1, self.pool["users"])
         number, outcome = self._send("process", user)
         if outcome is Outcome.ACK:
             self.session.acknowledged.append((number, user))
@@ -43,12 +43,12 @@ class MessageSender(LoadUser):
     @task(messages.MIX["stranger"])
     def stranger(self) -> None:
         """A message to a user that does not exist."""
-        self._send("stranger", messages.USERS + self.random.randint(1, messages.STRANGERS))
+        self._send("stranger", self.pool["users"] + self.random.randint(1, self.pool["strangers"]))
 
     @task(messages.MIX["race"])
     def race(self) -> None:
         """A new message twice at the same instant, with one key, on two connections."""
-        user = self.random.randint(1, messages.USERS)
+        user = self.random.randint(1, self.pool["users"])
         partners: list[gevent.Greenlet] = []
 
         def body(number: int) -> bytes:

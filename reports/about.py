@@ -27,8 +27,8 @@ FACTS = (
 )
 """What verdict.json repeats of run.json."""
 
-OF_THE_LOAD = ("users", "max_users", "delivery", "drain", "timeout", "pattern", "think", "mix", "rounds")
-"""What of a scenario's table decides the load, besides the stages of its profile."""
+NOT_OF_THE_LOAD = ("title", "purpose", "rules", "locustfile", "validity", "overridden", "profile")
+"""What of a scenario may change, and runs still be comparable."""
 
 
 def about(run: Run) -> dict[str, Any]:
@@ -43,6 +43,7 @@ def about(run: Run) -> dict[str, Any]:
         "purpose": scenario.purpose,
         "seconds": scenario.seconds,
         "plan": plan_digest(run),
+        "overridden": dict(scenario.overridden),
         "folder": run.folder.name,
         "created": datetime.strptime(run.id[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC).isoformat(),
         **{name: run.facts.get(name) for name in FACTS},
@@ -51,9 +52,5 @@ def about(run: Run) -> dict[str, Any]:
 
 def plan_digest(run: Run) -> str:
     """Stands for the load that the plan asks for: a rule or a purpose may change, and runs still be comparable."""
-    source, profile = run.facts["plan"], run.facts["profile"]
-    table = source["scenario"]
-    stages = [table[way][profile] for way in ("arrivals", "stages") if way in table]
-    load = {name: table.get(name) for name in OF_THE_LOAD}
-    said = [source["system"], source["name"], source["contract"], source.get("database"), load, stages]
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+    load = {name: value for name, value in run.facts["plan"].items() if name not in NOT_OF_THE_LOAD}
+    return hashlib.sha256(json.dumps(load, sort_keys=True).encode()).hexdigest()[:16]

@@ -107,7 +107,9 @@ def _died(target: Mapping[str, Any]) -> list[Cause]:
     if not (target.get("ours") and target.get("died")):
         return []
     fault = f" (it ran with the fault {target['fault']} on purpose)" if target.get("fault") else ""
-    return [Cause(Verdict.NO_GO, "target", f"A process of the target died during the run{fault}; see target.log.")]
+    services = " and ".join(target["died"])
+    logs = ", ".join(f"{name}.log" for name in target["died"])
+    return [Cause(Verdict.NO_GO, "target", f"A process of service {services} died during the run{fault}; see {logs}.")]
 
 
 def _broken(validity: Sequence[ValidityResult]) -> list[Cause]:

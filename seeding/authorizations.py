@@ -124,9 +124,8 @@ def check(url: str, scenario: Scenario | None) -> None:
 
 def _wanted(scenario: Scenario | None) -> tuple[Names, Pool]:
     if scenario is None:
-        return reading.reference(SYSTEM, "database"), facts.pool(BARE_OPERATIONS, rounds=False)
-    pool: Pool = scenario.pool
-    return scenario.database, pool
+        return reading.reference(SYSTEM, "database"), Pool(**facts.pool({}, BARE_OPERATIONS, rounds=False))
+    return scenario.database, Pool(**scenario.pool)
 
 
 def _clean_movements(cursor: Cursor, names: Names) -> int:

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import time
+from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,12 @@ from faker import Faker
 
 from harness import database
 from harness.errors import PoolError
+from harness.plan import reading
 from harness.plan.scenario import Scenario
 from schema.messages import POOL_COUNT_SQL, POOL_DIGEST_SQL
 from seeding.connection import LOCK, connected, one
 from systems import ids
-from systems.messages import TIMEZONES, USERS
+from systems.messages import TIMEZONES
 
 COLUMNS = (
     "id, first_name, last_name, email, timezone, birthday_date, anniversary_date, "
@@ -33,10 +35,10 @@ _CLEAN_USERS = f"DELETE FROM users WHERE id {_POOL_IDS}"
 def seed(url: str, seed: int, scenario: Scenario | None = None, fixtures: Path | None = None) -> dict[str, Any]:
     """Leave exactly the pool of `seed` and no message of an earlier run; what was found and done, for run.json.
 
-    The pool is the same for every scenario, and users need nothing but its numbers: there are no fixtures.
+    Users need nothing but the numbers of the pool: there are no fixtures.
     """
     began = time.perf_counter()
-    lines = rows(seed)
+    lines = rows(seed, size(scenario))
     expected = hashlib.md5(lines.encode(), usedforsecurity=False).hexdigest()
     with connected(url, "messages") as driver:
         with driver, driver.cursor() as cursor:
@@ -71,20 +73,27 @@ def check(url: str, scenario: Scenario | None = None) -> None:
     """PoolError unless the pool is there, in its full number and with nobody beside it."""
     with connected(url, "messages") as driver, driver.cursor() as cursor:
         users = one(cursor, POOL_COUNT_SQL)
-    if users != USERS:
+    expected = size(scenario)
+    if users != expected:
         raise PoolError(
-            f"the pool in {database.redacted(url)} has {users:,} users, expected {USERS:,}: "
+            f"the pool in {database.redacted(url)} has {users:,} users, expected {expected:,}: "
             "`make seed-messages` mends it"
         )
 
 
-def rows(seed: int) -> str:
+def size(scenario: Scenario | None) -> int:
+    """How many users the pool has."""
+    pool: Mapping[str, int] = scenario.pool if scenario else reading.reference("messages", "pool")
+    return pool["users"]
+
+
+def rows(seed: int, users: int) -> str:
     """The pool of `seed` as the lines that COPY loads, in the order of the ids."""
     places = _places(seed)
     born = _days(1980, 2005)
     wed = _days(2010, 2023)
     lines = []
-    for n in range(1, USERS + 1):
+    for n in range(1, users + 1):
         # One draw a user, from (seed, n) alone: a user stays the same whatever the size of the pool.
         draw = int.from_bytes(hashlib.blake2b(f"{seed} {n}".encode(), digest_size=8).digest(), "big")
         timezone = TIMEZONES[(n - 1) % len(TIMEZONES)]

@@ -6,11 +6,12 @@ are in `systems/authorizations.toml` ([contract], [database]) where another impl
 
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
 from systems import ids
+from systems.effect import Effect
 
 PATIENTS = (10, 5, 5)
 """How many patients each organization has; patients are numbered through from 1, organization by organization."""
@@ -85,6 +86,24 @@ EXPECTED = {
 }
 """The outcomes that an operation of each kind may have; any other is an error of the target."""
 
+EFFECTS = {
+    "reserve": {"ACK": Effect()},
+    "release": {"ACK": Effect()},
+    "consume": {"ACK": Effect()},
+    "repeat": {},
+    "reuse": {},
+    "stranger": {},
+    "forged": {},
+    "race": {"ACK": Effect()},
+}
+"""What an outcome of each kind leaves: one movement, stored when it is acknowledged. A replay leaves nothing new."""
+
+POINTS = ("stored",)
+"""What the database tells of a movement: when it was stored."""
+
+ITEMS = "movements"
+"""What the effects are called."""
+
 CLAIM_ORGANIZATION = "organizationId"
 """The claim of a practitioner's token that names the organization; `sub` names the practitioner. HS256."""
 
@@ -158,8 +177,8 @@ class Pool:
         )
 
 
-def pool(operations: float, rounds: bool) -> Pool:
-    """The pool that feeds `operations`, each of which may reserve; ValueError, for people, if none of ours does.
+def pool(_sizes: Mapping[str, int], operations: float, rounds: bool) -> dict[str, int]:
+    """The arguments of the Pool that feeds `operations`, each of which may reserve; ValueError if none of ours does.
 
     In `rounds` the hot ones begin untouched: what is reserved there is released again.
     """
@@ -173,7 +192,12 @@ def pool(operations: float, rounds: bool) -> Pool:
             f"most {SPREAD_MOST:,}; fewer users, a longer think time or a shorter load"
         )
     scheduled = 0 if rounds else hot_scheduled(round(operations))
-    return Pool(max(spread, SPREAD_LEAST), 0 if rounds else BLOCKS[0][0] - scheduled, scheduled)
+    return Pool(max(spread, SPREAD_LEAST), 0 if rounds else BLOCKS[0][0] - scheduled, scheduled).as_json()
+
+
+def describe_pool(pool: Mapping[str, int]) -> tuple[str, ...]:
+    """Lines for a plan."""
+    return Pool(**pool).describe()
 
 
 @cache

@@ -1,19 +1,15 @@
 """Messages: a pool of users that exist, and messages to them that are stored once and delivered once.
 
-What seeding, users, target and verification must agree on. The wire format is in
-`systems/messages.toml` ([contract]) where another implementation may differ.
+What seeding, users, target and verification must agree on. The wire format and the size of the pool are in
+`systems/messages.toml` ([contract], [pool]): user 1 … user `users` exist, each with the id `ids.uuid_of(n)`, and the
+`strangers` after them do not, and never will: a message to one must be refused.
 """
 
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
 from systems import ids
-
-USERS = 10_000
-"""The size of the pool: user 1 … user USERS, each with the id `ids.uuid_of(n)`."""
-
-STRANGERS = 1_000
-"""Users USERS+1 … USERS+STRANGERS do not exist and never will: a message to one must be refused."""
+from systems.effect import Effect
 
 TIMEZONES = (
     "America/New_York",
@@ -58,6 +54,21 @@ EXPECTED = {
     "race": ("ACK", "REPLAY"),
 }
 """The outcomes that an operation of each kind may have; any other is an error of the target."""
+
+EFFECTS = {
+    "process": {"ACK": Effect()},
+    "repeat": {},
+    "conflict": {},
+    "stranger": {},
+    "race": {"ACK": Effect()},
+}
+"""What an outcome of each kind leaves: one message, stored when it is acknowledged. A replay leaves nothing new."""
+
+POINTS = ("stored", "sent")
+"""What the database tells of a message: when it was stored, and when it was sent."""
+
+ITEMS = "messages"
+"""What the effects are called."""
 
 
 def message_type(op: int) -> str:

@@ -25,6 +25,7 @@ def main() -> int:
     api = roles.add_parser("serve", help="the API")
     api.add_argument("--port", type=int, required=True)
     api.add_argument("--processes", type=int, required=True)
+    api.add_argument("--pool", type=int, required=True, help="how many connections to the database each process has")
     api.add_argument("--strategy", help="how it keeps concurrent requests apart, where there is a choice")
     worker = roles.add_parser("deliver", help="one delivery worker")
     worker.add_argument("--number", type=int, required=True, help="which one it is")
@@ -33,8 +34,9 @@ def main() -> int:
         role.add_argument("--fault", default=faults.CLEAN.name, help="a defect to have")
     arguments = parser.parse_args()
     fault = {faults.CLEAN.name: faults.CLEAN, **faults.of(arguments.system)}.get(arguments.fault)
-    if arguments.role == "serve" and arguments.processes < 1:
-        parser.error(f"--processes {arguments.processes}: expected 1 or more")
+    for name in ("processes", "pool"):
+        if arguments.role == "serve" and getattr(arguments, name) < 1:
+            parser.error(f"--{name} {getattr(arguments, name)}: expected 1 or more")
     if fault is None:
         parser.error(f"no fault {arguments.fault!r} of {arguments.system}: {', '.join(faults.of(arguments.system))}")
     url = os.environ.get("DATABASE_URL", "")
@@ -49,7 +51,7 @@ def main() -> int:
     for name, what in getattr(module, "ENVIRONMENT", {}).items():
         if not os.environ.get(name):
             parser.error(f"{name} is not set: expected {what}")
-    application = functools.partial(module.serve, url, fault)
+    application = functools.partial(module.serve, url, arguments.pool, fault)
     if arguments.strategy is not None:
         strategies = getattr(module, "STRATEGIES", {})
         if arguments.strategy not in strategies:

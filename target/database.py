@@ -5,8 +5,7 @@ from typing import Any
 
 import asyncpg
 
-CONNECTIONS = 8
-"""As many statements are under way at once: the more there are, the more of them contend."""
+from target.pool_use import CountedPool
 
 HEALTH_TIMEOUT_S = 2
 
@@ -37,16 +36,20 @@ class Pooled:
 
     pool: Any
 
-    async def open(self, url: str, **more: str) -> None:
-        """Connect, all at once: no request waits for a connection to be made. `more` are settings of its sessions."""
-        self.pool = await asyncpg.create_pool(
+    async def open(self, url: str, connections: int, **more: str) -> None:
+        """Make all `connections`, at once: no request waits for one to be made. `more` are settings of its sessions."""
+        self.pool = await CountedPool(
             url,
-            min_size=CONNECTIONS,
-            max_size=CONNECTIONS,
+            min_size=connections,
+            max_size=connections,
+            max_queries=50_000,
             max_inactive_connection_lifetime=0,
+            loop=None,
             connection_class=NoReset,
+            record_class=asyncpg.Record,
             server_settings=settings("proofload-target") | more,
         )
+        self.pool.opened()
 
     async def close(self) -> None:
         """Wait for what is under way, and disconnect."""

@@ -5,11 +5,14 @@ from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
 import msgspec
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
+
+from target.pool_use import PoolMetrics
 
 MAX_BODY = 1 << 20
 
@@ -69,15 +72,23 @@ def application(
     routes: Sequence[BaseRoute],
     answers: Callable[[], Awaitable[bool]],
     lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]],
+    registry: CollectorRegistry | None = None,
 ) -> Starlette:
-    """The routes of `system` and GET /health, which is UP only while its database `answers`."""
+    """The routes of `system`; GET /health, which is UP only while its database `answers`; and GET /metrics, with what
+    `registry` has and how the connections are used.
+    """
+    registry = registry or CollectorRegistry()
+    registry.register(PoolMetrics())
 
     async def health(_request: Request) -> Response:
         up = await answers()
         return answer(200 if up else 503, Health("UP" if up else "DOWN", system))
 
+    async def metrics(_request: Request) -> Response:
+        return Response(generate_latest(registry), headers={"content-type": CONTENT_TYPE_LATEST})
+
     return Starlette(
-        routes=[*routes, Route("/health", health)],
+        routes=[*routes, Route("/health", health), Route("/metrics", metrics)],
         lifespan=lifespan,
         exception_handlers={HTTPException: _refused, BodyError: _unreadable, Exception: _broken},
     )

@@ -12,6 +12,8 @@ import uvicorn
 import uvloop
 from starlette.applications import Starlette
 
+from target import pool_use
+
 HOST = "127.0.0.1"
 BACKLOG = 2048
 KEEP_ALIVE_S = 75
@@ -45,10 +47,11 @@ def serve(application: Callable[[], Starlette], port: int, processes: int) -> in
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     parent = os.getpid()
-    for mine in sockets:
+    for number, mine in enumerate(sockets):
         pid = os.fork()
         if pid == 0:
             children.clear()
+            pool_use.belongs_to(number)
             _die_with(parent)
             for other in sockets:
                 if other is not mine:

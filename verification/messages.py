@@ -51,6 +51,8 @@ class Messages(Observation):
     users: constraints.Reference
     pool: int
     """How many users the pool has."""
+    expected_pool: int
+    """How many the plan asks for."""
     pool_digest: str
     seeded_digest: str | None
     """What seeding said of the pool; None if nothing was recorded."""
@@ -80,6 +82,7 @@ def observe(url: str, run: Run, ledger: Ledger) -> Messages:
                 keys=constraints.unique_key(session, table, key, ledger.run, own),
                 users=constraints.reference(session, table, "user_id", USERS.name),
                 pool=session.row(POOL_COUNT_SQL)[0],
+                expected_pool=run.scenario.pool["users"],
                 pool_digest=session.row(POOL_DIGEST_SQL)[0],
                 seeded_digest=run.facts.get("seeding", {}).get("digest"),
             )
@@ -196,7 +199,7 @@ def conflicting(case: Case) -> Found:
 def pool(case: Case) -> Found:
     """POOL. By number and, if seeding left one, by digest."""
     seen: Messages = case.seen
-    missing, changed = abs(seen.pool - messages.USERS), seen.seeded_digest not in (None, seen.pool_digest)
+    missing, changed = abs(seen.pool - seen.expected_pool), seen.seeded_digest not in (None, seen.pool_digest)
     if not missing and not changed:
         return Found(
             seen.pool, detail="" if seen.seeded_digest else "only counted: seeding left no digest to compare with"
@@ -204,7 +207,7 @@ def pool(case: Case) -> Found:
     return Found(
         seen.pool,
         max(missing, 1),
-        f"the pool has {seen.pool:,} users, expected {messages.USERS:,}"
+        f"the pool has {seen.pool:,} users, expected {seen.expected_pool:,}"
         if missing
         else f"the pool has all its {seen.pool:,} users, but they are not as they were seeded",
         {"users": seen.pool, "digest": seen.pool_digest, "seeded_digest": seen.seeded_digest},

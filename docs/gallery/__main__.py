@@ -116,7 +116,10 @@ STATEMENTS_OF_MESSAGES = [
     )
 ]
 
-SCALED = [{"workers": 5, "planned": 80.0, "done": 80.6}, {"workers": 10, "planned": 118.0, "done": 118.9}]
+SCALED = [
+    {"service": "deliver", "processes": 5, "planned": 80.0, "done": 80.6},
+    {"service": "deliver", "processes": 10, "planned": 118.0, "done": 118.9},
+]
 
 GALLERY: dict[str, Entry] = {
     "verdict-go": Entry("GO", "GO: every rule and every check holds", {"profile": "ci"}, watched=0.01),
@@ -173,11 +176,11 @@ GALLERY: dict[str, Entry] = {
                         {"rate": 10, "for": "60s", "phase": "1-worker"},
                         {"rate": 15, "for": "15s", "phase": "1-worker-beyond"},
                         {"pause": "5s"},
-                        {"pause": "3s", "workers": 5},
+                        {"pause": "3s", "scale": {"deliver": 5}},
                         {"rate": 50, "for": "20s", "phase": "5-workers"},
                         {"rate": 75, "for": "10s", "phase": "5-workers-beyond"},
                         {"pause": "5s"},
-                        {"pause": "3s", "workers": 10},
+                        {"pause": "3s", "scale": {"deliver": 10}},
                         {"rate": 100, "for": "20s", "phase": "10-workers"},
                         {"rate": 150, "for": "10s", "phase": "10-workers-beyond"},
                         {"pause": "5s"},

@@ -55,6 +55,8 @@ class LoadUser(User):
     """… and those others: as long as nothing is acknowledged, `first` is done and they are owed."""
     contract: Mapping[str, Any] = {}
     """How the target speaks: the plan's, or that of the reference target."""
+    pool: Mapping[str, Any] = {}
+    """What seeding made, in the words of [pool]."""
     wait_time = constant(1)
     """Only for a bare `locust -f …`: with a plan, the arrivals decide."""
 
@@ -73,8 +75,11 @@ class LoadUser(User):
         scenario = self.session.scenario
         if scenario is not None:
             self.contract = scenario.contract
-        elif not self.contract:
-            self.contract = reference(self.system.__name__.rpartition(".")[2], "contract")
+            self.pool = scenario.pool
+        else:
+            name = self.system.__name__.rpartition(".")[2]
+            self.contract = self.contract or reference(name, "contract")
+            self.pool = reference(name, "pool")
         self.number = self.session.users
         self.session.users += 1
         # A stream of its own: no two users, of this process or another, draw the same.

@@ -1,31 +1,36 @@
-"""The plan of a scenario: what load, against which limits. Whatever it does not know is refused before any traffic."""
+"""From the TOML of a plan to a scenario that is resolved and checked; what it does not know is refused.
+
+The only place that reads plans, facts and locustfiles: what comes later reads run.json.
+"""
 
 import ast
 import importlib
-import json
+import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from harness.errors import PlanError, nearest
-from harness.plan import rule_checks
-from harness.plan.scenario import Scenario, Stage, Validity
+from harness.plan import overrides, rule_checks, services, stages
+from harness.plan.overrides import NONE, Overrides
+from harness.plan.scenario import Scenario, Validity
 from harness.plan.toml_table import Table, Where
 from harness.settings import ROOT
+from systems.effect import Effect
 
-PROFILES = ("smoke", "ci", "full")
-
-TABLES = ("system", "title", "contract", "database", "scenario")
+TABLES = ("system", "title", "contract", "database", "pool", "service", "scenario")
 """What a plan has at its top."""
 
-NO_FACTS = SimpleNamespace(MIX={}, EXPECTED={})
+PROFILE = re.compile(r"[a-z0-9][a-z0-9-]*")
+"""A profile is a part of a folder's name."""
+
+NO_FACTS = SimpleNamespace(MIX={}, EXPECTED={}, EFFECTS={})
 """What is known of the service behind somebody else's locustfile."""
 
-SPAWN_RATE = 100
-"""Users started a second in a closed load, unless its plan says otherwise: not all connections at one instant."""
+Tables = Mapping[str, Any]
 
 
 def files() -> list[Path]:
@@ -33,109 +38,186 @@ def files() -> list[Path]:
     return sorted((ROOT / "systems").glob("*.toml"))
 
 
+def systems() -> list[str]:
+    """The names of all systems."""
+    return [path.stem for path in files()]
+
+
 def scenarios(system: str) -> list[str]:
     """The names of the scenarios of `system`, in the order of its plan."""
-    return list(_read(ROOT / "systems" / f"{system}.toml")[0]["scenario"])
+    return list(read(_plan_of(system))[0]["scenario"])
 
 
-def find(name: str, profile: str, file: Path | None = None) -> Scenario:
+def find(name: str, profile: str, file: Path | None = None, changes: Overrides = NONE) -> Scenario:
     """The scenario `name` in `profile`, from `file` or from the plans of all systems; PlanError if there is none."""
-    plans = [file] if file else files()
     known: list[str] = []
-    for path in plans:
-        tables, text = _read(path)
-        scenarios = tables.get("scenario", {})
-        known += scenarios
-        if name in scenarios:
-            theirs = isinstance(scenarios[name], dict) and "locustfile" in scenarios[name]
-            if theirs:
-                scenarios[name]["locustfile"] = str((path.parent / str(scenarios[name]["locustfile"])).resolve())
-            source = {
-                "system": tables.get("system", "" if theirs else path.stem),
-                "title": tables.get("title", ""),
-                "contract": tables.get("contract", {}),
-                "database": tables.get("database", {}),
-                "name": name,
-                "scenario": scenarios[name],
-            }
+    for path in [file] if file else files():
+        tables, text = read(path)
+        known += tables.get("scenario", {})
+        if name in tables.get("scenario", {}):
             where = Where(path, text, name)
-            for word in sorted(set(tables) - set(TABLES)):
-                where.fail(word, f"unknown key {word!r}; {nearest(word, TABLES)}")
-            return _scenario(source, profile, where)
+            try:
+                return _changed(resolve(overrides.apply(tables, name, changes.sets), name, profile, where), changes)
+            except PlanError as error:
+                if not changes.sets:
+                    raise
+                raise PlanError(f"{error} (with {', '.join(Overrides(changes.sets).said())})") from None
     raise PlanError(f"unknown scenario {name!r}; {nearest(name, known)}. See `make` for what can be run")
 
 
-def load(source: Mapping[str, Any], profile: str) -> Scenario:
-    """The scenario that an earlier `find` read, from its `source` as a run folder keeps it."""
-    return _scenario(source, profile, Where(Path("run.json"), json.dumps(source, indent=1), source["name"]))
+def _changed(scenario: Scenario, changes: Overrides) -> Scenario:
+    """The scenario with PERF_DURATION and PERF_VUS in force."""
+    found = scenario
+    if changes.duration:
+        found = replace(found, stages=overrides.lasting(found.stages, changes.duration))
+    if changes.vus and found.open:
+        found = replace(found, max_users=overrides.number(changes.vus))
+    elif changes.vus:
+        crowded = overrides.crowded(found.stages, changes.vus)
+        found = replace(found, stages=crowded, max_users=max(stage.users for stage in crowded))
+    if found != scenario:
+        # More operations may need a larger pool.
+        found = replace(found, pool=_pool(_facts(found.system) if found.system else NO_FACTS, found.pool, found))
+    return replace(found, overridden=changes.said())
 
 
 def reference(system: str, part: str) -> dict[str, Any]:
-    """How the reference target of `system` speaks (`part` contract), and what its tables are called (database)."""
-    names: dict[str, Any] = _read(ROOT / "systems" / f"{system}.toml")[0].get(part, {})
-    return names
+    """What the plan of `system` states at its top: its [contract], [database], [pool], [service]."""
+    stated: dict[str, Any] = read(_plan_of(system))[0].get(part, {})
+    return stated
 
 
-def _read(path: Path) -> tuple[dict[str, Any], str]:
+def read(path: Path) -> tuple[dict[str, Any], str]:
+    """The tables of a plan, and its text; PlanError if there is none."""
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         return tomllib.loads(text), text
     except OSError as error:
         raise PlanError(f"{path}: {error.strerror}: expected a plan (TOML)") from None
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise PlanError(f"{path}: not TOML: {error}") from None
 
 
-def _scenario(source: Mapping[str, Any], profile: str, where: Where) -> Scenario:
-    if profile not in PROFILES:
-        raise PlanError(f"unknown profile {profile!r}; {nearest(profile, PROFILES)}")
-    system = source["system"]
-    table = Table(where, "scenario", source["scenario"])
-    locustfile = table.take("locustfile", None)
-    facts = NO_FACTS if locustfile else _facts(system, where)
-    stages = tuple(_load(where, table, profile))
+def _plan_of(system: str) -> Path:
+    for path in files():
+        if path.stem == system:
+            return path
+    raise PlanError(f"unknown system {system!r}; {nearest(system, systems())}")
+
+
+def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
+    """The scenario `name` of a plan's `tables` in `profile`; PlanError for what is unknown or missing."""
+    for word in sorted(set(tables) - set(TABLES)):
+        where.fail(word, f"unknown key {word!r}; {nearest(word, TABLES)}")
+    table = Table(where, "scenario", tables["scenario"][name])
+    if not PROFILE.fullmatch(profile):
+        raise PlanError(f"profile {profile!r}: expected a name of lower-case letters, digits and hyphens")
+    theirs = table.take("locustfile", None)
+    system = tables.get("system", "" if theirs else where.path.stem)
+    if system and system not in systems():
+        where.fail(system, f"unknown system {system!r}; {nearest(system, systems())}")
+    facts = _facts(system) if system and not theirs else NO_FACTS
+    locustfile = (where.path.parent / str(theirs)).resolve() if theirs else ROOT / "locustfiles" / f"{system}.py"
+    running = {} if theirs else services.read(where, _over(system, "service", tables, where), table.take("service", {}))
+    stated = stages.read(where, table, profile, running)
     mix = _mix(where, table.take("mix", None), facts.MIX)
-    delivery = Table(where, "delivery", table.take("delivery", {}))
     scenario = Scenario(
-        system=system,
-        title=source["title"],
-        name=source["name"],
+        system="" if theirs else system,
+        title=tables.get("title", ""),
+        name=name,
         profile=profile,
         purpose=table.take("purpose", ""),
-        locustfile=locustfile or f"locustfiles/{system}.py",
-        contract={} if locustfile else _names(system, "contract", source["contract"], where),
-        database={} if locustfile else _names(system, "database", source.get("database", {}), where),
-        users=_users(Path(locustfile or f"{ROOT}/locustfiles/{system}.py"), table.take("users", {}), where),
-        max_users=max(stage.users for stage in stages) or table.number("max_users", whole=True),
-        stages=stages,
+        locustfile=str(locustfile),
+        contract={} if theirs else _names(system, "contract", tables, where),
+        database={} if theirs else _names(system, "database", tables, where),
+        users=_users(locustfile, table.take("users", {}), where),
+        max_users=max(stage.users for stage in stated) or table.number("max_users", whole=True),
+        stages=stated,
         rules=tuple(rule_checks.read(where, table.take("rules", []))),
         mix=mix,
-        expected={kind: facts.EXPECTED[kind] for kind in mix},
+        expected={kind: tuple(facts.EXPECTED[kind]) for kind in mix},
+        effects={kind: dict(facts.EFFECTS[kind]) for kind in mix},
+        points=tuple(getattr(facts, "POINTS", ("stored",))),
+        items=getattr(facts, "ITEMS", "effects"),
         rounds=table.flag("rounds"),
-        pool=None,
-        delivery_workers=delivery.number("workers", 0, whole=True, above=False) or None,
-        delivery_seconds=delivery.seconds("time", "0ms", zero=True),
+        pool={},
+        services=running,
         poisson=_pattern(where, table.take("pattern", "even")) == "poisson",
         think_seconds=table.seconds("think", "0s", zero=True),
         drain_seconds=table.seconds("drain", "10s"),
         timeout_seconds=table.seconds("timeout", "10s"),
         validity=_validity(where, table.take("validity", {})),
-        source=source,
     )
-    delivery.done()
+    sizes = {} if theirs else _sizes(where, profile, _over(system, "pool", tables, where), table.take("pool", {}))
     table.done()
-    if not any(stage.end_rate or stage.users for stage in stages):
-        where.fail("arrivals", "arrivals offer no load at all")
-    if locustfile and scenario.open:
+    if theirs and scenario.open:
         where.fail("arrivals", "arrivals need users of ours; expected stages.… (so many users)")
     rule_checks.check(where, scenario)
-    if scenario.rounds and (scenario.open or len({stage.users for stage in stages}) > 1):
-        where.fail("rounds", "rounds need users who all meet; expected stages.… with one number of users")
+    if scenario.rounds and (scenario.open or scenario.requests or len({stage.users for stage in stated}) > 1):
+        where.fail("rounds", "rounds need users who all meet; expected stages.… with a time and one number of users")
     try:
-        pool = facts.pool(scenario.operations, scenario.rounds) if hasattr(facts, "pool") else None
+        return replace(scenario, pool=_pool(facts, sizes, scenario))
     except ValueError as error:
         where.fail("stages", f"the pool can't feed this plan: {error}")
-    return replace(scenario, pool=pool)
+
+
+def _facts(system: str) -> Any:
+    """The facts of `system`; PlanError if they lack what every system must say."""
+    facts = importlib.import_module(f"systems.{system}")
+    for name in ("MIX", "EXPECTED", "EFFECTS"):
+        if not isinstance(getattr(facts, name, None), Mapping):
+            raise PlanError(f"{facts.__file__}: no {name}: expected a table of kinds; see docs/adding-a-system.md")
+    for kind in facts.MIX:
+        for name in ("EXPECTED", "EFFECTS"):
+            if kind not in getattr(facts, name):
+                raise PlanError(f"{facts.__file__}: {name} has nothing of {kind!r}, which MIX has")
+        for outcome, effect in facts.EFFECTS[kind].items():
+            if outcome not in ("ACK", "REJECT", "SHED") or not isinstance(effect, Effect) or effect.items < 0:
+                raise PlanError(
+                    f"{facts.__file__}: EFFECTS of {kind!r}: {outcome!r}: {effect!r}: expected ACK, REJECT or SHED "
+                    "with an Effect of 0 items or more"
+                )
+    return facts
+
+
+def _pool(facts: Any, sizes: Mapping[str, Any], scenario: Scenario) -> dict[str, Any]:
+    """What seeding is to make: the plan's sizes, and what the facts compute; ValueError says what is impossible."""
+    if not hasattr(facts, "pool"):
+        return dict(sizes)
+    pool: dict[str, Any] = facts.pool(sizes, scenario.operations, scenario.rounds)
+    return pool
+
+
+def _sizes(where: Where, profile: str, stated: Mapping[str, Any], own: object) -> dict[str, int]:
+    """The [pool] of a plan with the scenario's own over it: numbers, or a table of profiles with one each."""
+    changes = Table(where, "pool", own)
+    for name in changes.rest:
+        if name not in stated:
+            changes.unknown("size", name, stated)
+    table = Table(where, "pool", {**stated, **changes.rest})
+    sizes = {}
+    for name, value in list(table.rest.items()):
+        if isinstance(value, dict):
+            of_profile = Table(where, f"pool.{name}", value)
+            if profile not in value:
+                of_profile.unknown("profile", profile, value)
+            sizes[name] = of_profile.number(profile, whole=True)
+        else:
+            sizes[name] = table.number(name, whole=True)
+    return sizes
+
+
+def _over(system: str, part: str, tables: Tables, where: Where) -> dict[str, Any]:
+    """What the system's own plan states in a `part`, with what this plan states over it, table by table."""
+    stated = reference(system, part)
+    own = Table(where, part, tables.get(part, {})).rest
+    return {
+        **stated,
+        **{
+            name: {**stated[name], **value} if isinstance(value, dict) and isinstance(stated.get(name), dict) else value
+            for name, value in own.items()
+        },
+    }
 
 
 def _mix(where: Where, own: object, facts: Mapping[str, int]) -> Mapping[str, int]:
@@ -151,16 +233,9 @@ def _mix(where: Where, own: object, facts: Mapping[str, int]) -> Mapping[str, in
     return mix
 
 
-def _facts(system: str, where: Where) -> Any:
-    names = [path.stem for path in (ROOT / "systems").glob("*.toml")]
-    if system not in names:
-        where.fail(system, f"unknown system {system!r}; {nearest(system, names)}")
-    return importlib.import_module(f"systems.{system}")
-
-
-def _names(system: str, part: str, own: Mapping[str, Any], where: Where) -> dict[str, Any]:
-    """The system's contract, or the names in its database, with what `own` states instead."""
-    names = reference(system, part)
+def _names(system: str, part: str, tables: Tables, where: Where) -> dict[str, Any]:
+    """The system's contract, or the names in its database, with what the plan states instead."""
+    names, own = reference(system, part), Table(where, part, tables.get(part, {})).rest
     for key, value in own.items():
         if key not in names:
             where.fail(key, f"{part}: unknown key {key!r}; {nearest(key, names)}")
@@ -169,86 +244,28 @@ def _names(system: str, part: str, own: Mapping[str, Any], where: Where) -> dict
     return {**names, **own}
 
 
-def _users(path: Path, users: Mapping[str, Any], where: Where) -> dict[str, int]:
+def _users(path: Path, users: object, where: Where) -> dict[str, int]:
     """User classes and weights; their names are read from the locustfile, which only Locust may import."""
     try:
         body = ast.parse(path.read_text()).body
     except (OSError, SyntaxError) as error:
         where.fail(path.name, f"locustfile {path}: {error}")
     classes = [node.name for node in body if isinstance(node, ast.ClassDef)]
-    if not users:
+    weights = Table(where, "users", users).rest
+    if not weights:
         where.fail("users", f"no users; {nearest('', classes)}")
-    for name, weight in users.items():
+    for name, weight in weights.items():
         if name not in classes:
             where.fail(name, f"unknown user class {name!r} in {path.name}; {nearest(name, classes)}")
         if not isinstance(weight, int) or isinstance(weight, bool) or weight < 1:
             where.fail(name, f"users: {name} = {weight!r}: expected a whole number above 0")
-    return dict(users)
-
-
-def _load(where: Where, table: Table, profile: str) -> Iterable[Stage]:
-    """The stages of `profile`: of an open load (arrivals) or a closed one (stages)."""
-    ways = [way for way in ("arrivals", "stages") if way in table.rest]
-    if len(ways) != 1:
-        where.fail("scenario", "expected one of arrivals.… (so many a second) and stages.… (so many users)")
-    profiles = table.take(ways[0])
-    table.known += ["arrivals", "stages"]
-    if profile not in profiles:
-        where.fail(ways[0], f"no {ways[0]} for profile {profile!r}; {nearest(profile, profiles)}")
-    for name in profiles:
-        if name not in PROFILES:
-            where.fail(name, f"{ways[0]} for an unknown profile {name!r}; {nearest(name, PROFILES)}")
-    return (_arrivals if ways == ["arrivals"] else _users_stages)(where, profiles[profile])
+    return weights
 
 
 def _pattern(where: Where, pattern: object) -> str:
     if pattern not in ("even", "poisson"):
         where.fail(pattern, f"pattern = {pattern!r}: expected 'even' or 'poisson'", "pattern")
     return str(pattern)
-
-
-def _users_stages(where: Where, tables: Iterable[object]) -> Iterable[Stage]:
-    before = 0
-    for entry in tables:
-        table = Table(where, "stages", entry)
-        users = table.number("users", whole=True)
-        seconds = table.seconds("for")
-        spawn = float(table.number("spawn", SPAWN_RATE))
-        phase = table.take("phase", "steady")
-        table.done()
-        if abs(users - before) > spawn * seconds:
-            where.fail(
-                users,
-                f"stages: from {before} to {users} users at {spawn:g} a second can't be done in {seconds:g} s",
-                "users",
-            )
-        yield Stage(str(phase), seconds, 0.0, 0.0, None, users, spawn)
-        before = users
-
-
-def _arrivals(where: Where, tables: Iterable[object]) -> Iterable[Stage]:
-    rate = 0.0
-    for entry in tables:
-        table = Table(where, "arrivals", entry)
-        ways = [way for way in ("rate", "to", "pause") if way in table.rest]
-        if len(ways) != 1:
-            where.fail(
-                "arrivals",
-                f"stage {entry!r}: expected one of rate = …, to = … (a ramp from the rate before), pause = …",
-            )
-        workers = table.number("workers", whole=True) if "workers" in table.rest else None
-        if ways == ["pause"]:
-            seconds, start, rate = table.seconds("pause"), 0.0, 0.0
-        else:
-            end = float(table.number(ways[0]))
-            seconds, start, rate = table.seconds("for"), end if ways == ["rate"] else rate, end
-        default = {"rate": "steady", "to": "ramp", "pause": "pause"}[ways[0]]
-        phase = table.take("phase", default)
-        if not isinstance(phase, str) or not phase:
-            table.fail("phase", phase, "a name")
-        table.known += ["rate", "to", "pause", "for"]
-        table.done()
-        yield Stage(phase, seconds, start, rate, workers)
 
 
 def _validity(where: Where, entry: object) -> Validity:

@@ -1,27 +1,51 @@
-"""The plan of a scenario, checked: what load, against which limits; all that load, verification and report need."""
+"""A scenario, resolved and checked: all that load, verification and report need of a plan, as plain data.
+
+run.json holds it, so that what a run was does not depend on today's plans, facts or locustfiles.
+"""
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from harness.plan.rules import Rule
+from systems.effect import Effect
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A stretch of load in one phase: from `start_rate` to `end_rate` arrivals a second, or so many `users`."""
+    """A part of the load in one phase: from `start_rate` to `end_rate` arrivals a second, or a number of `users`."""
 
     phase: str
     seconds: float
+    """How long it lasts; at most, if it is bounded by `requests`."""
     start_rate: float
     end_rate: float
-    workers: int | None
-    """Delivery workers from the beginning of this stage on; None leaves them as they are."""
+    scale: Mapping[str, int] = field(default_factory=dict)
+    """Services whose number of processes changes at its beginning, and to what."""
     users: int = 0
     """In a closed load: how many users go at their own pace."""
     spawn: float = 0.0
     """In a closed load: how many users a second are started (or ended) at its beginning."""
+    requests: int = 0
+    """It ends when this many operations have ended; 0: when its time is up."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """A part of the target that we start: a process, or several alike."""
+
+    start: str
+    """Its command line, with {python}, {port}, {number}, {processes}, {pool}, {fault}, {strategy} and its settings."""
+    ready: str
+    """What says that it is up: a method and a path that answer 2xx, or `file`: it creates the file named in READY."""
+    processes: int
+    pool: int
+    """How many connections to the database each process has."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What else `start` names."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +65,7 @@ class Validity:
 
 @dataclass(frozen=True)
 class Scenario:
-    """A named workload in one profile, checked: everything that load, verification and report need of the plan."""
+    """A named workload in one profile."""
 
     system: str
     """Empty for somebody else's locustfile, of whose service nothing is known and no data can be proved."""
@@ -50,7 +74,7 @@ class Scenario:
     profile: str
     purpose: str
     locustfile: str
-    """Where its user classes are; somebody else's, if there is no system."""
+    """Where its user classes are."""
     contract: Mapping[str, Any]
     database: Mapping[str, str]
     """What tables and columns are called; empty for a system whose names are not to be chosen."""
@@ -59,15 +83,21 @@ class Scenario:
     stages: tuple[Stage, ...]
     rules: tuple[Rule, ...]
     mix: Mapping[str, int]
-    """Of every so many operations, how many are of which kind."""
+    """Of how many operations (the sum) how many are of which kind."""
     expected: Mapping[str, tuple[str, ...]]
     """The same kinds, in the same order, with the outcomes that each may have."""
+    effects: Mapping[str, Mapping[str, Effect]]
+    """The same kinds, with what each outcome leaves in the database; an outcome that is not there leaves nothing."""
+    points: tuple[str, ...]
+    """The moments that the database holds of an effect, in their order: stored, sent. The last completes it."""
+    items: str
+    """What effects are called, for people and in rules: effects, events."""
     rounds: bool
     """In a closed load: whether all users meet before each operation, and begin it at one instant."""
-    pool: Any
-    """What seeding is to make, as the system's facts computed it from this plan; None: it is always the same."""
-    delivery_workers: int | None
-    delivery_seconds: float
+    pool: Mapping[str, Any]
+    """What seeding is to make: numbers that the system's facts and its seeding understand."""
+    services: Mapping[str, Service]
+    """What the target consists of, if it is ours."""
     poisson: bool
     """Whether arrivals come by chance, as independent clients make them; else evenly spaced."""
     think_seconds: float
@@ -75,22 +105,29 @@ class Scenario:
     drain_seconds: float
     timeout_seconds: float
     validity: Validity
-    source: Mapping[str, Any]
-    """The tables it was read from: `load` makes the same scenario of them."""
+    overridden: Mapping[str, str] = field(default_factory=dict)
+    """What of the plan was set otherwise for this run, by variable or option."""
 
     @property
     def seconds(self) -> float:
-        """How long the load lasts."""
+        """How long the load lasts; at most, if it is bounded by a number of requests."""
         return sum(stage.seconds for stage in self.stages)
 
     @property
+    def requests(self) -> int:
+        """How many operations end the load; 0: its time does. Only its last stage can be bounded so."""
+        return self.stages[-1].requests
+
+    @property
     def operations(self) -> float:
-        """How many operations there can be at most; infinite if users never pause."""
+        """How many operations there can be at most; infinite if users never pause and no number bounds them."""
         if self.open:
             return sum((stage.start_rate + stage.end_rate) / 2 * stage.seconds for stage in self.stages)
-        if not self.think_seconds:
-            return math.inf
-        return sum(stage.users * (stage.seconds / self.think_seconds + 1) for stage in self.stages)
+        return sum(stage.requests or self._paced(stage) for stage in self.stages)
+
+    def _paced(self, stage: Stage) -> float:
+        """How many operations the users of a stage can do in its time."""
+        return stage.users * (stage.seconds / self.think_seconds + 1) if self.think_seconds else math.inf
 
     @property
     def foreign(self) -> bool:
@@ -104,5 +141,20 @@ class Scenario:
 
     @property
     def scales(self) -> bool:
-        """Whether the number of delivery workers changes during the load."""
-        return any(stage.workers is not None for stage in self.stages)
+        """Whether the number of processes of a service changes during the load."""
+        return any(stage.scale for stage in self.stages)
+
+    @property
+    def eventual(self) -> float:
+        """How many seconds after its answer an operation may still have its effect."""
+        return max((effect.within for kind in self.effects.values() for effect in kind.values()), default=0.0)
+
+    def as_json(self) -> dict[str, Any]:
+        """As run.json holds it."""
+        plain: dict[str, Any] = msgspec.to_builtins(self)
+        return plain
+
+
+def resolved(plain: Mapping[str, Any]) -> Scenario:
+    """The scenario that `as_json` stored; ValueError if it is not one."""
+    return msgspec.convert(plain, Scenario)

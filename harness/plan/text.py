@@ -1,6 +1,8 @@
 """The dry run: what a scenario would send, to where, for how long. Nothing is started, nothing is sent."""
 
-from collections.abc import Iterator
+import importlib
+import math
+from collections.abc import Iterator, Mapping
 
 from harness import database, quantities
 from harness.plan import arrivals, rule_checks
@@ -21,7 +23,9 @@ def describe(scenario: Scenario, settings: Settings) -> str:
         f"system    {scenario.system}: {scenario.title}",
         f"target    {settings.target_url or 'the reference target, started for the run on a free port of 127.0.0.1'}",
         f"database  {_database(settings)}",
-        *([f"pool      {line}" for line in scenario.pool.describe()] if scenario.pool else []),
+        *(f"pool      {line}" for line in _pool(scenario)),
+        *_services(scenario, settings),
+        *(f"override  {name} = {value}" for name, value in scenario.overridden.items()),
         *(_open_load(scenario, settings) if scenario.open else _closed_load(scenario)),
         f"seed      {settings.seed}",
         "",
@@ -55,9 +59,28 @@ def _open_load(scenario: Scenario, settings: Settings) -> Iterator[str]:
         yield f"          {share['race']:,} more as second halves of the races"
     within = quantities.duration(scenario.timeout_seconds)
     yield f"users     at most {scenario.max_users} at a time; answers within {within}"
-    if scenario.delivery_workers:
-        took = quantities.duration(scenario.delivery_seconds)
-        yield f"delivery  {scenario.delivery_workers} workers, {took} a delivery"
+
+
+def _pool(scenario: Scenario) -> Iterator[str]:
+    """What seeding makes, in the words of the system's facts."""
+    if scenario.pool:
+        facts = importlib.import_module(f"systems.{scenario.system}")
+        described = getattr(facts, "describe_pool", None)
+        yield from described(scenario.pool) if described else [_listed(scenario.pool)]
+
+
+def _services(scenario: Scenario, settings: Settings) -> Iterator[str]:
+    """What is started; nothing if the target is not ours."""
+    for name, service in ({} if settings.target_url else scenario.services).items():
+        said = [f"{service.processes} process{'es' * (service.processes > 1)}"]
+        said += [f"{service.pool} connection{'s' * (service.pool > 1)} each", _listed(service.settings)]
+        yield f"service   {name}: {', '.join(filter(None, said))}"
+
+
+def _listed(values: Mapping[str, object]) -> str:
+    return ", ".join(
+        f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}" for name, value in values.items()
+    )
 
 
 def _closed_load(scenario: Scenario) -> Iterator[str]:
@@ -66,7 +89,8 @@ def _closed_load(scenario: Scenario) -> Iterator[str]:
         pace = f"they meet, begin at one instant, and meet again {pause} later"
     else:
         pace = f"each {pause} after its last answer" if scenario.think_seconds else "each as soon as it is answered"
-    most = f"at most {scenario.operations:,.0f} operations" if scenario.think_seconds else "no bound to operations"
+    bounded = scenario.operations < math.inf
+    most = f"at most {scenario.operations:,.0f} operations" if bounded else "no bound to operations"
     yield f"load      {most} in {quantities.duration(scenario.seconds)} (closed: users go at their own pace)"
     whole = sum(scenario.mix.values())
     if whole:
@@ -108,17 +132,18 @@ def _users(scenario: Scenario, at: float) -> float:
 
 
 def _stages(scenario: Scenario) -> Iterator[str]:
-    yield "phase                 from       for       arrivals/s       workers"
-    at, workers = 0.0, scenario.delivery_workers
+    yield "phase                 from       for       arrivals/s       processes"
+    at = 0.0
+    processes = {name: scenario.services[name].processes for stage in scenario.stages for name in stage.scale}
     for stage in scenario.stages:
-        workers = stage.workers or workers
+        processes |= stage.scale
         rate = (
             f"{stage.start_rate:g}"
             if stage.start_rate == stage.end_rate
             else f"{stage.start_rate:g} → {stage.end_rate:g}"
         )
         begin, length = quantities.duration(at), quantities.duration(stage.seconds)
-        yield f"{stage.phase:20}  {begin:>9}  {length:>9}  {rate:<15}  {workers or ''}".rstrip()
+        yield f"{stage.phase:20}  {begin:>9}  {length:>9}  {rate:<15}  {_listed(processes)}".rstrip()
         at += stage.seconds
 
 
@@ -127,5 +152,6 @@ def _user_stages(scenario: Scenario) -> Iterator[str]:
     at, before = 0.0, 0
     for stage in scenario.stages:
         users = f"{stage.users}" if stage.users == before else f"{before} → {stage.users}, {stage.spawn:g} a second"
+        users += f", {stage.requests:,} requests" if stage.requests else ""
         yield f"{stage.phase:20}  {quantities.duration(at):>9}  {quantities.duration(stage.seconds):>9}  {users}"
         at, before = at + stage.seconds, stage.users

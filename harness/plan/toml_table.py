@@ -1,6 +1,7 @@
 """Reading a table of a plan: each key once, with its type; whatever nobody asked for is an unknown key."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -46,6 +47,15 @@ class Table:
         self.known.append(key)
         return self.rest.pop(key, default)
 
+    def text(self, key: str, default: str | None = None) -> str:
+        """A text that is not empty."""
+        value = self.take(key, default)
+        if value is None:
+            self._lacks(key)
+        if not isinstance(value, str) or not value:
+            self.fail(key, value, "a text")
+        return str(value)
+
     def number(self, key: str, default: Any = None, whole: bool = False, least: float = 0, above: bool = True) -> Any:
         """A number above `least` (or at least that, if not `above`)."""
         value = self.take(key, default)
@@ -87,6 +97,10 @@ class Table:
     def fail(self, key: str, value: object, expected: str) -> NoReturn:
         """PlanError about the value of `key`."""
         self.where.fail(value, f"{self.name}: {key} = {value!r}: expected {expected}", key)
+
+    def unknown(self, what: str, word: str, known: Iterable[str]) -> NoReturn:
+        """PlanError about a `word` that is none of `known`."""
+        self.where.fail(word, f"{self.name}: unknown {what} {word!r}; {nearest(word, known)}")
 
     def _lacks(self, key: str) -> NoReturn:
         first = f"[scenario.{self.where.scenario}]" if self.name == "scenario" else next(iter(self.rest), self.name)

@@ -1,4 +1,4 @@
-"""Everything that stands under a run: a seeded database of its own, the target, the delivery workers."""
+"""Everything under a run: a seeded database of its own, and the services of the target."""
 
 import json
 import os
@@ -15,12 +15,14 @@ from sqlalchemy import text
 from harness import database, fingerprint
 from harness.errors import ProofloadError, StackError
 from harness.plan.scenario import Scenario
+from harness.plan.services import with_port
 from harness.progress import Progress
 from harness.run import Run
 from harness.settings import ROOT, Settings
-from harness.stack import postgres, process, target
+from harness.stack import health, postgres, process
 from harness.stack.postgres import Postgres
-from harness.stack.target import Variant
+from harness.stack.services import Services
+from harness.stack.variant import Variant
 
 KEEP_DATABASES = 5
 """How many runs' databases the embedded PostgreSQL keeps, so that findings can be looked up by hand."""
@@ -30,20 +32,20 @@ SCALE_TIMEOUT_S = 60.0
 
 @dataclass
 class Stack:
-    """What stands, and can be scaled. The target and its workers are None if they are not ours."""
+    """What is up, and can be scaled. `services` is None if the target is not ours."""
 
     target_url: str
+    """Where requests go; "" if the system has no address of its own."""
     database_url: str
-    server: subprocess.Popen[bytes] | None
-    deliveries: target.Deliveries | None
+    services: Services | None
     scale_command: str
 
-    def scale(self, workers: int) -> None:
-        """Have `workers` delivery workers; StackError if that fails."""
-        if self.deliveries is not None:
-            self.deliveries.scale(workers)
+    def scale(self, service: str, processes: int) -> None:
+        """Have so many `processes` of a service; StackError if that fails."""
+        if self.services is not None:
+            self.services.scale(service, processes)
         elif self.scale_command:
-            command = self.scale_command.replace("{workers}", str(workers))
+            command = self.scale_command.replace("{service}", service).replace("{processes}", str(processes))
             try:
                 done = subprocess.run(
                     shlex.split(command),
@@ -57,11 +59,9 @@ class Stack:
             if done.returncode:
                 raise StackError(f"PERF_SCALE_CMD: {command}: code {done.returncode}: {done.stderr.strip()}")
 
-    def died(self) -> bool:
-        """Whether a process of our target ended by itself."""
-        return (self.server is not None and self.server.poll() is not None) or (
-            self.deliveries is not None and self.deliveries.died()
-        )
+    def died(self) -> list[str]:
+        """The services of our target of which a process ended by itself."""
+        return self.services.died() if self.services is not None else []
 
 
 @contextmanager
@@ -102,9 +102,9 @@ def outside(run: Run, settings: Settings) -> Iterator[Stack]:
     run.record(
         seeding=None,
         database={"url": "none", "name": "", "ours": False, "server_version": "", "settings": {}},
-        target={"url": settings.target_url, "ours": False, "processes": None, "fault": None, "died": False},
+        target={"url": settings.target_url, "ours": False, "services": {}, "fault": None, "died": []},
     )
-    yield Stack(settings.target_url, "", None, None, "")
+    yield Stack(settings.target_url, "", None, "")
 
 
 def pool(server: Postgres, system: str) -> str:
@@ -148,33 +148,30 @@ def _prune(server: Postgres, system: str) -> None:
 
 
 def _target(run: Run, scenario: Scenario, settings: Settings, url: str, variant: Variant, undo: ExitStack) -> Stack:
-    health = scenario.contract["health"]
+    """The target of a run, up: the services of its plan, or what TARGET_URL names."""
     if settings.target_url:
-        stack = Stack(settings.target_url, url, None, None, settings.scale_command)
-        target.healthy(settings.target_url, health, None, None)
+        health.require(settings.target_url, scenario.contract.get("health"))
+        stack = Stack(settings.target_url, url, None, settings.scale_command)
+        for name in {name: None for stage in scenario.stages for name in stage.scale}:
+            stack.scale(name, scenario.services[name].processes)
     else:
-        port, log = settings.target_port or process.free_port(), run.folder / "target.log"
-        server = target.start(scenario.system, url, port, log, variant)
-        undo.callback(process.stop, server)
-        stack = Stack(f"http://127.0.0.1:{port}", url, server, None, "")
-        if scenario.delivery_workers is not None:
-            deliveries = target.Deliveries(
-                scenario.system, url, scenario.delivery_seconds, run.folder / "delivery.log", variant
-            )
-            undo.callback(deliveries.stop)
-            stack.deliveries = deliveries
-        target.healthy(stack.target_url, health, server, log)
-    if scenario.delivery_workers is not None and (stack.deliveries or scenario.scales):
-        stack.scale(scenario.delivery_workers)
+        port = settings.target_port or process.free_port()
+        listens = next(with_port(scenario.services), None)
+        if listens:
+            process.require_free(port, "PERF_TARGET_PORT")
+        services = Services(scenario.services, run, url, port, variant)
+        undo.callback(services.stop)
+        services.start()
+        stack = Stack(services.target_url if listens else "", url, services, "")
     run.record(
         target={
             "url": stack.target_url,
-            "ours": stack.server is not None,
-            "processes": 1,
+            "ours": stack.services is not None,
+            "services": {name: each.processes for name, each in scenario.services.items()},
             "fault": variant.fault,
             "strategy": variant.strategy,
             "commit": variant.checkout.name if variant.checkout else None,
-            "died": False,
+            "died": [],
         }
     )
     return stack

@@ -18,6 +18,8 @@ FILE = "baseline.json"
 def baseline(run: Run) -> Baseline:
     """The baseline of the scenario of `run`; its figures only if it ran on the same thing and means something."""
     path = run.folder.parent / FILE
+    if run.scenario.overridden:
+        return Baseline(why_not=f"this run's plan was overridden ({', '.join(run.scenario.overridden)})")
     if not path.exists():
         return Baseline()
     try:

@@ -69,7 +69,7 @@ def linear(rule: Rule, samples: Samples, stages: Mask) -> tuple[str, float, floa
 def _offer(stretches: tuple[Stretch, ...], phase: str) -> tuple[int, float] | None:
     """The workers of a phase, and the arrivals a second for each of them."""
     own = [stretch for stretch in stretches if stretch.phase == phase and stretch.loads]
-    workers = {stretch.workers for stretch in own}
+    workers = {sum(stretch.processes.values()) for stretch in own}
     count = workers.pop() if len(workers) == 1 else None
     if not count:
         return None

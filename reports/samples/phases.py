@@ -1,6 +1,6 @@
 """Each stage of the plan has its seconds, its share of the arrivals, and the delivery workers that stood behind it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -16,8 +16,8 @@ class Stretch:
     end: float
     start_rate: float
     end_rate: float
-    workers: int | None
-    """The delivery workers in force, if the scenario says how many."""
+    processes: Mapping[str, int]
+    """How many processes each service has, of those whose number changes during the load."""
     deadline: float
     """When the next phase that offers load begins, or else the plan ends: by then its effects are to be completed."""
 
@@ -52,13 +52,15 @@ def stretches(scenario: Scenario, until: float | None = None) -> tuple[Stretch, 
         begins.append(at)
         at = round(at + stage.seconds, 9)
     found: list[Stretch] = []
-    workers = scenario.delivery_workers
+    processes = {name: scenario.services[name].processes for stage in scenario.stages for name in stage.scale}
     for place, (stage, begin) in enumerate(zip(scenario.stages, begins, strict=True)):
-        workers = stage.workers or workers
+        processes = {**processes, **stage.scale}
         later = zip(scenario.stages[place + 1 :], begins[place + 1 :], strict=True)
         deadline = next((b for s, b in later if s.phase != stage.phase and s.start_rate + s.end_rate + s.users > 0), at)
         end = round(begin + stage.seconds, 9)
-        found.append(Stretch(stage.phase, begin, end, stage.start_rate, stage.end_rate, workers, deadline, stage.users))
+        found.append(
+            Stretch(stage.phase, begin, end, stage.start_rate, stage.end_rate, processes, deadline, stage.users)
+        )
     return tuple(found if until is None else _before(found, until))
 
 

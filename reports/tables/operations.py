@@ -60,7 +60,7 @@ def _phase(name: str, samples: Samples, stage: Any, completed: Any) -> Row:
         "phase": name,
         "begin": own[0].begin,
         "seconds": seconds(samples, stages),
-        "workers": sorted({stretch.workers for stretch in own if stretch.workers}),
+        "workers": sorted({sum(stretch.processes.values()) for stretch in own if stretch.processes}),
         "offered": round(planned(samples, stages)),
         "begun": len(arrived),
         "dropped": dropped(samples, stages),

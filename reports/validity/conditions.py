@@ -229,22 +229,24 @@ def _undisturbed(evidence: Evidence) -> ValidityResult:
 def _scaled(evidence: Evidence) -> ValidityResult:
     facts, stretches = evidence.run.facts, evidence.samples.stretches
     changes = [
-        (stretch.begin, stage.workers)
+        (stretch.begin, service, processes)
         # Of a load that a rule ended, those that it came to.
         for stretch, stage in zip(stretches, evidence.samples.scenario.stages, strict=False)
-        if stage.workers
+        for service, processes in stage.scale.items()
     ]
     wrong = [f"scaling failed: {facts['scaling_failed']}"] if facts.get("scaling_failed") else []
-    for begin, workers in changes:
-        done = _scaled_at(facts.get("scaling") or [], begin, workers)
+    for begin, service, processes in changes:
+        done = _scaled_at(facts.get("scaling") or [], begin, service, processes)
         deadline = next((s.begin for s in stretches if s.loads and s.begin >= begin), stretches[-1].end)
         if done is None:
-            wrong.append(f"{workers} workers were never reached")
+            wrong.append(f"{processes} processes of {service} were never reached")
         elif done > deadline:
-            wrong.append(f"{workers} workers were reached {duration(done - deadline)} after their load began")
+            wrong.append(
+                f"{processes} processes of {service} were reached {duration(done - deadline)} after their load began"
+            )
     return ValidityResult(
         "SCALED",
-        "The delivery workers were there before their load began",
+        "The processes of every service were up before their load began",
         BROKEN if wrong else OK,
         "; ".join(wrong) or f"all of {len(changes)} changes were in time",
         "before the next phase",
@@ -252,9 +254,9 @@ def _scaled(evidence: Evidence) -> ValidityResult:
     )
 
 
-def _scaled_at(scaling: Sequence[dict[str, Any]], planned: float, workers: int) -> float | None:
-    """When the change to `workers` that was planned for a second was done, if it was."""
+def _scaled_at(scaling: Sequence[dict[str, Any]], planned: float, service: str, processes: int) -> float | None:
+    """When the change of a service to so many `processes` that was planned for a second was done, if it was."""
     for one in scaling:
-        if one["workers"] == workers and abs(one["planned"] - planned) < SAME_MOMENT_S:
+        if (one["service"], one["processes"]) == (service, processes) and abs(one["planned"] - planned) < SAME_MOMENT_S:
             return one.get("done")
     return None

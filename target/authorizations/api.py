@@ -141,8 +141,8 @@ def refusal(status: int, error: str, message: str) -> Response:
     return answered
 
 
-def serve(url: str, fault: Fault = CLEAN, strategy: type[Strategy] = SerializableUpdate) -> Starlette:
-    """The API on the database at `url`, with a part of `fault` in the place of each clean one.
+def serve(url: str, connections: int, fault: Fault = CLEAN, strategy: type[Strategy] = SerializableUpdate) -> Starlette:
+    """The API on the database at `url`, with so many `connections`, a part of `fault` in the place of each clean one.
 
     A fault that is a strategy stands in the place of every strategy.
     """
@@ -153,12 +153,11 @@ def serve(url: str, fault: Fault = CLEAN, strategy: type[Strategy] = Serializabl
 
     @asynccontextmanager
     async def lifespan(_application: Starlette) -> AsyncIterator[None]:
-        await store.open(url)
+        await store.open(url, connections)
         try:
             yield
         finally:
             await store.close()
 
     moves = [Route(f"{PATH}/{kind}", partial(api.move, kind), methods=["POST"]) for kind in MOVES]
-    routes = [*moves, Route(PATH, api.read), Route("/metrics", metrics.expose)]
-    return application("authorizations", routes, store.answers, lifespan)
+    return application("authorizations", [*moves, Route(PATH, api.read)], store.answers, lifespan, metrics.registry)

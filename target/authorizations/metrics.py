@@ -1,8 +1,6 @@
 """What happened, counted, in the text format of Prometheus."""
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, disable_created_metrics, generate_latest
-from starlette.requests import Request
-from starlette.responses import Response
+from prometheus_client import CollectorRegistry, Counter, disable_created_metrics
 
 from systems.authorizations import MOVES
 
@@ -35,7 +33,3 @@ class Metrics:
     def counter(self, name: str, what: str, *labels: str) -> Counter:
         """A new counter; Prometheus appends _total to its name."""
         return Counter(name, what, labels, registry=self.registry)
-
-    async def expose(self, _request: Request) -> Response:
-        """GET /metrics."""
-        return Response(generate_latest(self.registry), headers={"content-type": CONTENT_TYPE_LATEST})

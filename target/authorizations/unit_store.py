@@ -27,9 +27,9 @@ class Store(Pooled):
     def __init__(self, strategy: type[Strategy]) -> None:
         self.chosen_strategy = strategy
 
-    async def open(self, url: str, **more: str) -> None:
+    async def open(self, url: str, connections: int, **more: str) -> None:
         """Connect, at the isolation that the strategy needs."""
-        await super().open(url, default_transaction_isolation=self.chosen_strategy.isolation, **more)
+        await super().open(url, connections, default_transaction_isolation=self.chosen_strategy.isolation, **more)
         self.strategy = self.chosen_strategy(self.pool)
         await self.strategy.prepare()
 

@@ -127,14 +127,14 @@ class Process:
                 return refuse(404, "user_not_found", f"there is no user {message.user_id}")
 
 
-def serve(url: str, fault: Fault = CLEAN) -> Starlette:
-    """The API on the database at `url`, with a part of `fault` in the place of each clean one."""
+def serve(url: str, connections: int, fault: Fault = CLEAN) -> Starlette:
+    """The API with so many `connections` to the database at `url`, and a part of `fault` for each clean one."""
     store = fault.part(Store)()
     process = fault.part(Process)(store)
 
     @asynccontextmanager
     async def lifespan(_application: Starlette) -> AsyncIterator[None]:
-        await store.open(url)
+        await store.open(url, connections)
         try:
             yield
         finally:

@@ -11,6 +11,7 @@ import asyncpg
 from systems.messages import FAILED, MAX_RETRIES, NOTIFY_CHANNEL, SCHEDULED, SENT
 from target.database import settings
 from target.faults import CLEAN, Fault
+from target.ready import ready
 
 # The row lock is the claim: it ends with the transaction, so a worker that dies gives its message back.
 CLAIM = f"""
@@ -50,6 +51,7 @@ class Delivery:
         """Deliver what there is, and wait for more, until stopped or the connection is lost."""
         self.connection = connection
         await connection.add_listener(NOTIFY_CHANNEL, lambda *_: self.woken.set())
+        ready()
         while not self.stopping:
             # Cleared before looking: what is scheduled while we look wakes us again.
             self.woken.clear()

@@ -69,8 +69,8 @@ class SwallowedError(Store):
 class WithoutUniqueKey(Store):
     """Nothing in the database keeps keys unique; by itself not a fault but the ground for three."""
 
-    async def open(self, url: str, **more: str) -> None:
-        await super().open(url, **more)
+    async def open(self, url: str, connections: int, **more: str) -> None:
+        await super().open(url, connections, **more)
         await self.pool.execute(NO_UNIQUE_KEY)
 
     async def insert_anyway(self, message: Message, executor: Any) -> Outcome:
@@ -113,8 +113,8 @@ class Orphaned(Store):
 
     chosen = every(20)
 
-    async def open(self, url: str, **more: str) -> None:
-        await super().open(url, **more)
+    async def open(self, url: str, connections: int, **more: str) -> None:
+        await super().open(url, connections, **more)
         await self.pool.execute(NO_FOREIGN_KEY)
 
     async def accept(self, message: Message) -> Outcome:

@@ -16,7 +16,7 @@ system = "messages"
 purpose = "a second for the tests"
 users = { MessageSender = 1 }
 max_users = 60
-delivery = { workers = 1, time = "0ms" }
+service.deliver = { processes = 1 }
 arrivals.smoke = [{ rate = 120, for = "1500ms" }]
 validity = { loop_lag = "30s", loop_gap = "1m", min_successes = 50, sent = "50%" }
 rules = ["p95(response_time) < 30s", "ratio(errors) < 1%"]

@@ -282,7 +282,7 @@ def test_delivery_workers_are_scaled_during_the_load(pipeline: Pipeline) -> None
     result = pipeline.run("short-scaling")
 
     assert result.code == 0, result.out + result.err
-    assert [step["workers"] for step in result.json("run.json")["scaling"]] == [2]
+    assert [step["processes"] for step in result.json("run.json")["scaling"]] == [2]
     assert {rule["state"] for rule in result.json("verdict.json")["rules"]} == {"PASS"}
 
 
@@ -310,12 +310,14 @@ def test_a_target_that_is_not_ours_is_scaled_by_its_own_command(
     served: str, database: str, pipeline: Pipeline, tmp_path: Path
 ) -> None:
     said = tmp_path / "scaled"
-    command = f"sh -c 'echo {{workers}} >> {said}'"
+    command = f"sh -c 'echo {{processes}} >> {said}'"
     result = pipeline.run("short-scaling", TARGET_URL=served, DATABASE_URL=database, PERF_SCALE_CMD=command)
-    failing = pipeline.run("short-scaling", TARGET_URL=served, DATABASE_URL=database, PERF_SCALE_CMD="false {workers}")
+    failing = pipeline.run(
+        "short-scaling", TARGET_URL=served, DATABASE_URL=database, PERF_SCALE_CMD="false {processes}"
+    )
 
     assert said.read_text().split() == ["1", "2"]
-    assert [step["workers"] for step in result.json("run.json")["scaling"]] == [2]
+    assert [step["processes"] for step in result.json("run.json")["scaling"]] == [2]
     assert failing.code == 2
     assert "PERF_SCALE_CMD: false 1: code 1" in failing.err
 

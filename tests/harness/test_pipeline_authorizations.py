@@ -103,5 +103,5 @@ def test_tokens_are_in_the_run_folder_for_nobody_else(pipeline: Pipeline) -> Non
 
     assert path.stat().st_mode & 0o077 == 0
     tokens = json.loads(path.read_text())["practitionerTokens"]
-    for name in ("verdict.json", "run.json", "report.html", "load.log", "target.log"):
+    for name in ("verdict.json", "run.json", "report.html", "load.log", "api.log"):
         assert tokens[0] not in (result.folder / name).read_text(), name

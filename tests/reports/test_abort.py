@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from harness.journal import Journal
 from harness.outcomes import Failure, Outcome
-from harness.plan import reading
 from harness.plan.grammar import parse
 from harness.run import Run
 from harness.settings import ROOT
@@ -22,6 +21,7 @@ from reports.abort import ENOUGH, Watch
 from reports.rules.evaluate import evaluate
 from reports.samples.evidence import gather
 from tests.support.pipeline_process import PLAN, Pipeline, all_gone, descendants
+from tests.support.plans import varied
 from tests.support.synthetic_run import BEGAN, EXPECTED, Answer, Answering, synthetic_run
 
 SECOND = 10**9
@@ -32,10 +32,9 @@ class Growing:
     """A run whose load goes on: its journals grow as the test says."""
 
     def __init__(self, runs: Path, rule: str, stages: Any = None, workers: int = 1) -> None:
-        source = dict(reading.find("sustained", "smoke").source)
         stages = stages or [{"rate": 100, "for": "60s"}]
-        source["scenario"] = {**source["scenario"], "arrivals": {"smoke": stages}, "rules": [rule]}
-        self.run = Run.create(runs, reading.load(source, "smoke"), seed=1)
+        table = {"arrivals": {"smoke": stages}, "rules": [rule]}
+        self.run = Run.create(runs, varied("sustained", "smoke", table), seed=1)
         self.journals = []
         for worker in range(workers):
             header = {"run": self.run.id, "system": "messages", "scenario": "sustained", "worker": worker}

@@ -12,9 +12,9 @@ from reports.decide import Decision, decide
 from reports.rules.result import RuleResult
 from reports.validity.result import ValidityResult
 
-OURS = {"ours": True, "died": False, "fault": None}
-DIED = {**OURS, "died": True}
-THEIRS = {"ours": False, "died": True}
+OURS = {"ours": True, "died": [], "fault": None}
+DIED = {**OURS, "died": ["api"]}
+THEIRS = {"ours": False, "died": ["api"]}
 
 
 def result(
@@ -233,10 +233,10 @@ def test_all_causes_are_listed_the_worst_first() -> None:
         ({"findings": [CRASHED]}, "Check X5 “Time flies” could not be run: no such table."),
         ({"findings": [UNDECIDED]}, "Check X4 “A race is won once” is undecided: there was no race."),
         ({"validity": [BROKEN]}, "Not valid, V2: the loop was 90 ms late at p99; needed: 10 ms."),
-        ({"target": DIED}, "A process of the target died during the run; see target.log."),
+        ({"target": DIED}, "A process of service api died during the run; see api.log."),
         (
             {"target": {**DIED, "fault": "dies"}},
-            "A process of the target died during the run (it ran with the fault dies on purpose); see target.log.",
+            "A process of service api died during the run (it ran with the fault dies on purpose); see api.log.",
         ),
     ],
 )

@@ -47,7 +47,7 @@ VERDICTS: dict[str, tuple[dict[str, Any], str]] = {
     "conditional": ({"answer": taking(0.6)}, "CONDITIONAL"),
     "too slow": ({"answer": taking(2.0)}, "NO-GO"),
     "violated": ({"findings": [*HOLDING, VIOLATED]}, "NO-GO"),
-    "dead target": ({"facts": {"target": {**TARGET, "died": True}}}, "NO-GO"),
+    "dead target": ({"facts": {"target": {**TARGET, "died": ["api"]}}}, "NO-GO"),
     "undecided": ({"findings": [*HOLDING, UNDECIDED]}, "INVALID"),
     "not verified": ({"findings": None, "with_effects": False}, "INVALID"),
     "interrupted": ({"facts": {"interrupted": "SIGINT during load"}, "load": None}, "INVALID"),

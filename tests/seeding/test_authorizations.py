@@ -20,6 +20,7 @@ from schema.migrate import migrate
 from seeding.authorizations import KEY, check, seed, sentence
 from systems import authorizations as facts
 from systems import ids
+from systems.authorizations import Pool
 from tests.support.target_process import ROOT, query
 
 CAMEL = {
@@ -64,7 +65,7 @@ def test_every_authorization_of_the_pool_is_there_as_the_facts_have_it(seeded: s
             one.scheduled,
             0,
         )
-        for one in scenario.pool
+        for one in Pool(**scenario.pool)
     ]
 
 
@@ -116,7 +117,7 @@ def test_another_plan_gets_a_pool_of_another_size(seeded: str, tmp_path: Path) -
     larger = reading.find("high-throughput", "full")
     done = seed(seeded, 1, larger, tmp_path / "larger.json")
 
-    assert done["authorizations"] == 55 + larger.pool.spread
+    assert done["authorizations"] == 55 + larger.pool["spread"]
     assert query(seeded, "SELECT count(*)::int FROM authorizations") == [(done["authorizations"],)]
     check(seeded, larger)
 
@@ -133,7 +134,7 @@ def test_tables_and_columns_are_called_as_the_plan_says(database: str, scenario:
 
     assert "unit_movements" not in said
     found = query(database, 'SELECT "totalUnits", "scheduledUnits" FROM "Authorization" WHERE id = %s', ids.uuid_of(1))
-    assert found == [(50, scenario.pool.hot_scheduled)]
+    assert found == [(50, scenario.pool["hot_scheduled"])]
     check(database, other)
 
 
@@ -173,7 +174,7 @@ def test_the_command_seeds_for_a_run_and_says_what_it_did(database: str, scenari
             check=True,
         )
     said, facts_line = done.stdout.splitlines()
-    assert f"seeded {55 + scenario.pool.spread} authorizations for 10 practitioners" in said
+    assert f"seeded {55 + scenario.pool['spread']} authorizations for 10 practitioners" in said
     assert f"{KEY} is not set" in said
-    assert json.loads(facts_line)["pool"] == scenario.pool.as_json()
+    assert json.loads(facts_line)["pool"] == scenario.pool
     assert fixtures.fixtures_of(run.folder).exists()

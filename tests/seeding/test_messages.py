@@ -14,7 +14,8 @@ from schema.messages import POOL_DIGEST_SQL
 from schema.migrate import migrate
 from seeding.messages import check, rows, seed
 from systems import ids
-from systems.messages import STRANGERS, TIMEZONES, USERS
+from systems.messages import TIMEZONES
+from tests.support.plans import STRANGERS, USERS
 from tests.support.target_process import ROOT, query
 
 MESSAGE = (
@@ -68,8 +69,8 @@ def test_every_column_is_as_the_contract_has_it(seeded: str) -> None:
 
 
 def test_the_same_seed_makes_the_same_pool_and_another_seed_another() -> None:
-    assert rows(1) == rows(1)
-    assert rows(1) != rows(2)
+    assert rows(1, 100) == rows(1, 100)
+    assert rows(1, 100) != rows(2, 100)
 
 
 def test_the_digest_is_that_of_the_lines_that_were_loaded(seeded: str) -> None:

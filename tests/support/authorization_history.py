@@ -45,8 +45,8 @@ HOURS = 3_600 * 10**9
 def scenario(rounds: bool = False) -> Scenario:
     """The plan of a history."""
     if rounds:
-        return replace(reading.find("high-contention", "smoke"), pool=Pool(3, 0, 0), max_users=USERS)
-    return replace(reading.find("mixed", "smoke"), pool=POOL)
+        return replace(reading.find("high-contention", "smoke"), pool=Pool(3, 0, 0).as_json(), max_users=USERS)
+    return replace(reading.find("mixed", "smoke"), pool=POOL.as_json())
 
 
 @dataclass
@@ -70,7 +70,7 @@ class History:
     """What each key was answered at first, or would have been."""
 
     def __post_init__(self) -> None:
-        for one in self.scenario.pool:
+        for one in Pool(**self.scenario.pool):
             self.standing[one.number] = {
                 "number": one.number,
                 "organization": one.organization,

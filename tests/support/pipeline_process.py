@@ -22,7 +22,7 @@ title = "Message processing"
 purpose = "three seconds for the tests"
 users = { MessageSender = 1 }
 max_users = 60
-delivery = { workers = 1, time = "0ms" }
+service.deliver = { processes = 1 }
 drain = "8s"
 timeout = "8s"
 arrivals.smoke = [{ rate = 80, for = "3s" }]
@@ -38,7 +38,7 @@ rules = [
 purpose = "the same with a limit on the tail"
 users = { MessageSender = 1 }
 max_users = 60
-delivery = { workers = 1, time = "0ms" }
+service.deliver = { processes = 1 }
 drain = "8s"
 timeout = "8s"
 arrivals.smoke = [{ rate = 80, for = "3s" }]
@@ -49,7 +49,7 @@ rules = ["p99(response_time) < 900ms", "ratio(errors) < 1%"]
 purpose = "so few users that a target that stands still keeps all of them waiting"
 users = { MessageSender = 1 }
 max_users = 5
-delivery = { workers = 1, time = "0ms" }
+service.deliver = { processes = 1 }
 drain = "8s"
 timeout = "8s"
 arrivals.smoke = [{ rate = 40, for = "6s" }]
@@ -59,7 +59,7 @@ rules = ["p95(response_time) < 30s", "ratio(errors) < 1%"]
 [scenario.closed]
 purpose = "users at their own pace"
 users = { MessageSender = 1 }
-delivery = { workers = 1, time = "0ms" }
+service.deliver = { processes = 1 }
 drain = "8s"
 timeout = "8s"
 think = "100ms"
@@ -71,12 +71,12 @@ rules = ["p95(response_time) < 30s", "ratio(errors) < 1%", "rate(goodput{phase=m
 purpose = "one delivery worker, then two"
 users = { MessageSender = 1 }
 max_users = 60
-delivery = { workers = 1, time = "20ms" }
+service.deliver = { processes = 1, delivery_ms = 20 }
 drain = "8s"
 timeout = "8s"
 arrivals.smoke = [
     { rate = 60, for = "2s", phase = "one" },
-    { pause = "6s", workers = 2 },
+    { pause = "6s", scale = { deliver = 2 } },
     { rate = 120, for = "1s", phase = "two" },
     { pause = "1s" },
 ]

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,10 @@ from harness import check, effects
 from harness.check import Finding
 from harness.journal import PARTNER, Journal
 from harness.outcomes import Failure, Outcome
-from harness.plan import arrivals, reading
+from harness.plan import arrivals
 from harness.run import Run
 from harness.verdict import CheckState
+from tests.support.plans import varied
 
 BEGAN = 5_000_000_000_000
 """Second 0 of the plan on the journal's clock, ns."""
@@ -44,7 +44,7 @@ HOLDING = (
     Finding("X1", "Each acknowledged message is stored.", CheckState.HOLDS, 171, "acknowledged messages"),
     Finding("X4", "No message is stored that nobody sent.", CheckState.HOLDS, 180, "stored messages"),
 )
-TARGET = {"url": "http://127.0.0.1:8000", "ours": True, "processes": 2, "fault": None, "died": False}
+TARGET = {"url": "http://127.0.0.1:8000", "ours": True, "services": {"api": 2}, "fault": None, "died": []}
 FACTS: dict[str, Any] = {
     "command": ["python", "-m", "harness", "run", "sustained"],
     "seed": 1,
@@ -118,10 +118,7 @@ def synthetic_run(
     second, kind and user. `run_id` is the run's id, by default one of now and chance.
     `findings`, `load`: None leaves the file out; `load` and `facts` replace keys of load.json and run.json.
     """
-    found = reading.find(scenario, profile)
-    source = deepcopy(dict(found.source))
-    source["scenario"] = {k: v for k, v in {**source["scenario"], **(table or {})}.items() if v is not None}
-    found = reading.load(source, profile)
+    found = varied(scenario, profile, table)
     run = Run.create(runs, found, **{**FACTS, **(facts or {})})
     if run_id is not None:
         run.record(run=run_id)

@@ -21,6 +21,9 @@ from schema.migrate import migrate
 from systems import ids
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+CONNECTIONS = 8
+"""How many connections to the database each process of the API has."""
+
 DEADLINE_S = 60
 """For whatever must come to pass: generous, as no test is about speed."""
 
@@ -144,7 +147,8 @@ def serving(
 ) -> Iterator[Target]:
     """The API on a free port, up."""
     port = free_port()
-    arguments = ["--port", str(port), "--processes", str(processes), "--fault", fault, *options]
+    arguments = ["--port", str(port), "--processes", str(processes), "--pool", str(CONNECTIONS), "--fault", fault]
+    arguments += options
     with process(database, "serve", *arguments, system=system, **environment) as running:
         target = Target(running, port)
         eventually(target.is_up, running)

@@ -41,7 +41,7 @@ def test_every_authorization_is_seeded_within_its_units_for_a_patient_of_its_org
 
 @pytest.mark.parametrize("operations", [1, 1_000, 60_000, 240_000])
 def test_a_pool_has_twice_the_units_that_can_be_reserved(operations: int) -> None:
-    pool = facts.pool(operations, rounds=False)
+    pool = facts.Pool(**facts.pool({}, operations, rounds=False))
     free = sum(one.total - one.used - one.scheduled for one in pool if one.number >= SPREAD_FIRST)
 
     assert free >= 2 * operations * UNITS["reserve"]
@@ -51,11 +51,11 @@ def test_a_pool_has_twice_the_units_that_can_be_reserved(operations: int) -> Non
 @pytest.mark.parametrize("operations", [math.inf, 1e9])
 def test_what_no_pool_can_feed_is_refused(operations: float) -> None:
     with pytest.raises(ValueError, match="expected"):
-        facts.pool(operations, rounds=False)
+        facts.Pool(**facts.pool({}, operations, rounds=False))
 
 
 def test_rounds_begin_with_all_units_free() -> None:
-    pool = facts.pool(10_000, rounds=True)
+    pool = facts.Pool(**facts.pool({}, 10_000, rounds=True))
     assert (pool.hot_used, pool.hot_scheduled) == (0, 0)
 
 
@@ -63,7 +63,7 @@ def test_rounds_begin_with_all_units_free() -> None:
 @pytest.mark.parametrize("pace", [0.8, 1.0])
 def test_a_correct_target_conflicts_in_10_to_20_percent(operations: int, pace: float) -> None:
     """Played through by other code than that which chose the units, with users that choose at random."""
-    pool = facts.pool(operations, rounds=False)
+    pool = facts.Pool(**facts.pool({}, operations, rounds=False))
     free = {n: BLOCKS[0][0] - pool.hot_used - pool.hot_scheduled for n in HOT}
     scheduled = dict.fromkeys(HOT, pool.hot_scheduled)
     draw, conflicts, done = random.Random(7), 0, round(operations * pace)

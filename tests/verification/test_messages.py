@@ -18,6 +18,7 @@ from harness.journal import HEADER_BYTES, RECORD, Journal, read_all
 from harness.outcomes import Failure, Outcome
 from harness.verdict import CheckState
 from systems import ids, messages
+from tests.support.plans import USERS
 from verification import constraints
 from verification import messages as judged
 from verification.case import Case
@@ -123,7 +124,8 @@ class History:
             "users": constraints.Reference(
                 "message_logs", "user_id", "users", len(rows), _frame([], ["id", "value"]), {"fkey": ""}
             ),
-            "pool": messages.USERS,
+            "pool": USERS,
+            "expected_pool": USERS,
             "pool_digest": "d1",
             "seeded_digest": "d1",
         }
@@ -193,7 +195,7 @@ def test_each_check_says_how_much_it_compared() -> None:
         "MP4": 2,
         "MP5": 1,
         "MP6": 1,
-        "POOL": messages.USERS,
+        "POOL": USERS,
     }
 
 
@@ -246,7 +248,7 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     "neither half of a race was acknowledged": (lambda h: _answered(h, 8, Outcome.REPLAY), {"MP6"}),
     "one half of a race was refused": (lambda h: _answered(h, 9, Outcome.REJECT), {"MP6"}),
     "a race was stored twice": (lambda h: _stored_twice(h, 8), {"X4", "MP6"}),
-    "the pool lacks a user": (lambda h: h.seen.update(pool=messages.USERS - 1), {"POOL"}),
+    "the pool lacks a user": (lambda h: h.seen.update(pool=USERS - 1), {"POOL"}),
     "a user of the pool was changed": (lambda h: h.seen.update(pool_digest="d2"), {"POOL"}),
     # The harness's own faults, and what must not fire.
     "a journal of several was lost": (lambda h: _forget(h, 2, 6), {"X2"}),

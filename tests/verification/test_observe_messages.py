@@ -20,11 +20,11 @@ from harness.check import Finding
 from harness.errors import DatabaseError, JournalError
 from harness.journal import PARTNER, Journal, read_all
 from harness.outcomes import Failure, Outcome
-from harness.plan import reading as plans
 from harness.run import FORMAT, Run
 from harness.verdict import CheckState
 from schema.messages import POOL_DIGEST_SQL
 from systems import ids, messages
+from tests.support.plans import USERS, varied
 from tests.support.target_process import ROOT, query, with_users
 from verification import quiescence, reading
 from verification.__main__ import verify
@@ -90,15 +90,14 @@ class Scene:
 def scene(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
     """A clean run: every kind of operation once or twice, and the database as a clean target leaves it."""
     monkeypatch.setattr(quiescence, "sleep", lambda _seconds: None)
-    return put(with_users(database, messages.USERS), tmp_path)
+    return put(with_users(database, USERS), tmp_path)
 
 
 def put(url: str, folder: Path, wall_offset: int = 0) -> Scene:
     (digest,) = query(url, POOL_DIGEST_SQL)[0]
-    source = copy.deepcopy(dict(plans.find("sustained", "smoke").source))
-    source["scenario"] |= {"drain": "200ms", "timeout": "100ms"}
+    plan = varied("sustained", "smoke", {"drain": "200ms", "timeout": "100ms"}).as_json()
     run = Run(folder, {})
-    run.record(format=FORMAT, run=ID, plan=source, profile="smoke", seeding={"digest": digest})
+    run.record(format=FORMAT, run=ID, plan=plan, profile="smoke", seeding={"digest": digest})
     now = {"wall_ns": time.time_ns() + wall_offset, "mono_ns": time.monotonic_ns()}
     with Journal(folder / "journal-0.bin", {"run": ID, "worker": 0, "kinds": list(messages.MIX), **now}) as journal:
         for number, (kind, outcome, user, key_of) in enumerate(
@@ -395,7 +394,7 @@ def test_the_clocks_of_load_and_database_may_differ(
     monkeypatch.setattr(quiescence, "sleep", lambda _seconds: None)
     monkeypatch.setattr(reading, "time_ns", lambda: time.time_ns() - HOUR_NS)
     before = time.monotonic_ns()
-    scene = put(with_users(database, messages.USERS), tmp_path, wall_offset=-HOUR_NS)
+    scene = put(with_users(database, USERS), tmp_path, wall_offset=-HOUR_NS)
     after = time.monotonic_ns()
     scene.sql(copy_of_1("'somebody'"))
     seen = observe(scene.url, scene.run, scene.sent)

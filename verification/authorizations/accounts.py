@@ -11,7 +11,7 @@ import pandas as pd
 from harness.outcomes import Outcome
 from harness.plan.scenario import Scenario
 from systems import ids
-from systems.authorizations import MOVES
+from systems.authorizations import MOVES, Pool
 from verification.authorizations import movements
 from verification.authorizations.moments import NEVER, Moments
 from verification.authorizations.movements import Early
@@ -67,7 +67,7 @@ class Units(Case):
     @cached_property
     def pool(self) -> Seeded:
         """The authorizations as they were seeded."""
-        return seeded(self.seen.scenario.pool)
+        return seeded(Pool(**self.seen.scenario.pool))
 
     def places(self, numbers: Array) -> Array:
         """The place of each of these authorizations; NOWHERE for those that are not in the pool."""

@@ -31,7 +31,6 @@ STAGES = st.lists(
         seconds=st.floats(0.1, 20),
         start_rate=st.floats(0, 100),
         end_rate=st.floats(0, 100),
-        workers=st.none(),
     ),
     max_size=6,
 )

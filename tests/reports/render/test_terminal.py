@@ -14,7 +14,10 @@ from reports.render import terminal
 from reports.render.terminal import COLUMNS, LINES
 from tests.support.synthetic_run import synthetic_run, taking
 
-SCALING = [{"workers": 5, "planned": 6.0, "done": 7.0}, {"workers": 10, "planned": 12.5, "done": 13.5}]
+SCALING = [
+    {"service": "deliver", "processes": 5, "planned": 6.0, "done": 7.0},
+    {"service": "deliver", "processes": 10, "planned": 12.5, "done": 13.5},
+]
 
 
 def checks(held: int, violated: int = 0) -> list[Finding]:

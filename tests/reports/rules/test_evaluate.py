@@ -30,7 +30,7 @@ def found(runs: Path, text: str, **asked: Any) -> RuleResult:
 def steady(*phases: tuple[str, int, str, int | None]) -> dict[str, Any]:
     """A plan of (phase, rate, for, workers)."""
     stages = [
-        {"rate": rate, "for": seconds, "phase": phase, **({"workers": workers} if workers else {})}
+        {"rate": rate, "for": seconds, "phase": phase, **({"scale": {"deliver": workers}} if workers else {})}
         for phase, rate, seconds, workers in phases
     ]
     return {"arrivals": {"smoke": stages}}
@@ -279,11 +279,11 @@ def test_the_backlog_is_what_is_not_completed_when_the_next_phase_begins(tmp_pat
 def scaling(rates: tuple[int, int]) -> dict[str, Any]:
     stages = [
         {"rate": rates[0], "for": "5s", "phase": "one"},
-        {"pause": "1s", "workers": 4},
+        {"pause": "1s", "scale": {"deliver": 4}},
         {"rate": rates[1], "for": "5s", "phase": "four"},
         {"pause": "1s"},
     ]
-    return {"arrivals": {"smoke": stages}, "delivery": {"workers": 1, "time": "0ms"}}
+    return {"arrivals": {"smoke": stages}, "service": {"deliver": {"processes": 1}}}
 
 
 @pytest.mark.parametrize(("completed", "state"), [(40, PASS), (36, PASS), (34, CONDITIONAL), (20, NO_GO)])

@@ -214,8 +214,8 @@ def scaling(runs: Path, text: str, completed: int) -> RuleResult:
     def completing(stored: float) -> float | None:
         return stored if stored < 5006 or (stored - 5006) % 1 < completed / 40 else None
 
-    table = stages(("one", 10, 5), ("pause", 0, 1), ("four", 40, 5), delivery={"workers": 1, "time": "0ms"})
-    table["arrivals"]["smoke"][1]["workers"] = 4
+    table = stages(("one", 10, 5), ("pause", 0, 1), ("four", 40, 5), service={"deliver": {"processes": 1}})
+    table["arrivals"]["smoke"][1]["scale"] = {"deliver": 4}
     return found(runs, text, table=table, completing=completing, answer=taking(0))
 
 

@@ -10,31 +10,26 @@ from harness import effects
 from harness.errors import JournalError
 from harness.journal import RECORD, Journaled
 from harness.outcomes import Outcome
-from harness.plan import reading
+from harness.plan.scenario import Scenario
 from reports.samples.evidence import gather
 from reports.samples.phases import arrivals_until, bands, stretches
 from reports.samples.samples import Samples, samples
 from systems import ids
+from tests.support.plans import varied
 from tests.support.synthetic_run import Answer, synthetic_run, taking
 
 STAGES = [
     {"rate": 10, "for": "2s", "phase": "a"},
-    {"pause": "1s", "workers": 3},
+    {"pause": "1s", "scale": {"deliver": 3}},
     {"to": 10, "for": "2s", "phase": "b"},
     {"rate": 10, "for": "1s", "phase": "b"},
     {"pause": "500ms"},
 ]
 
 
-def scenario() -> reading.Scenario:
-    source: dict[str, Any] = dict(reading.find("sustained", "smoke").source)
-    source["scenario"] = {
-        **source["scenario"],
-        "arrivals": {"smoke": STAGES},
-        "delivery": {"workers": 2},
-        "rules": ["count(errors) == 0"],
-    }
-    return reading.load(source, "smoke")
+def scenario() -> Scenario:
+    table = {"arrivals": {"smoke": STAGES}, "service": {"deliver": {"processes": 2}}, "rules": ["count(errors) == 0"]}
+    return varied("sustained", "smoke", table)
 
 
 def journaled(rows: list[tuple[float, float, float, int, Outcome]], worker: int = 0, **header: Any) -> Journaled:
@@ -55,12 +50,13 @@ def of(*journals: Journaled, effects: Any = None) -> Samples:
 def test_stages_have_their_seconds_their_arrivals_and_their_workers() -> None:
     found = stretches(scenario())
 
-    assert [(s.phase, s.begin, s.end, s.workers, s.arrivals) for s in found] == [
-        ("a", 0, 2, 2, 20),
-        ("pause", 2, 3, 3, 0),
-        ("b", 3, 5, 3, 10),
-        ("b", 5, 6, 3, 10),
-        ("pause", 6, 6.5, 3, 0),
+    three = {"deliver": 3}
+    assert [(s.phase, s.begin, s.end, s.processes, s.arrivals) for s in found] == [
+        ("a", 0, 2, {"deliver": 2}, 20),
+        ("pause", 2, 3, three, 0),
+        ("b", 3, 5, three, 10),
+        ("b", 5, 6, three, 10),
+        ("pause", 6, 6.5, three, 0),
     ]
     assert [s.deadline for s in found] == [3, 3, 6.5, 6.5, 6.5]
     assert bands(found) == [("a", 0, 2), ("pause", 2, 3), ("b", 3, 6), ("pause", 6, 6.5)]

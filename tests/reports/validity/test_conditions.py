@@ -430,27 +430,36 @@ def test_a_journal_of_another_run_is_refused(tmp_path: Path) -> None:
 STAGES = [
     {"rate": 10, "for": "10s", "phase": "one"},
     {"pause": "1s"},
-    {"pause": "2s", "workers": 4},
+    {"pause": "2s", "scale": {"deliver": 4}},
     {"rate": 40, "for": "5s", "phase": "four"},
 ]
-TABLE = {"arrivals": {"smoke": STAGES}, "delivery": {"workers": 1}, "rules": ["ratio(errors) < 1%"]}
+TABLE = {"arrivals": {"smoke": STAGES}, "service": {"deliver": {"processes": 1}}, "rules": ["ratio(errors) < 1%"]}
 
 
 @pytest.mark.parametrize(
     ("facts", "value"),
     [
-        ({"scaling": [{"workers": 4, "planned": 11.0, "done": 13.0}]}, None),
-        ({"scaling": [{"workers": 4, "planned": 11.2, "done": 12.0}]}, None),
+        ({"scaling": [{"service": "deliver", "processes": 4, "planned": 11.0, "done": 13.0}]}, None),
+        ({"scaling": [{"service": "deliver", "processes": 4, "planned": 11.2, "done": 12.0}]}, None),
         (
-            {"scaling": [{"workers": 4, "planned": 11.0, "done": 13.5}]},
-            "4 workers were reached 500 ms after their load",
+            {"scaling": [{"service": "deliver", "processes": 4, "planned": 11.0, "done": 13.5}]},
+            "4 processes of deliver were reached 500 ms after their load",
         ),
-        ({"scaling": [{"workers": 4, "planned": 11.0, "done": None}]}, "4 workers were never reached"),
-        ({"scaling": [{"workers": 3, "planned": 11.0, "done": 12.0}]}, "4 workers were never reached"),
-        ({"scaling": []}, "4 workers were never reached"),
-        ({}, "4 workers were never reached"),
         (
-            {"scaling": [{"workers": 4, "planned": 11.0, "done": 12.0}], "scaling_failed": "no such command"},
+            {"scaling": [{"service": "deliver", "processes": 4, "planned": 11.0, "done": None}]},
+            "4 processes of deliver were never reached",
+        ),
+        (
+            {"scaling": [{"service": "deliver", "processes": 3, "planned": 11.0, "done": 12.0}]},
+            "4 processes of deliver were never reached",
+        ),
+        ({"scaling": []}, "4 processes of deliver were never reached"),
+        ({}, "4 processes of deliver were never reached"),
+        (
+            {
+                "scaling": [{"service": "deliver", "processes": 4, "planned": 11.0, "done": 12.0}],
+                "scaling_failed": "no such command",
+            },
             "scaling failed: no such command",
         ),
     ],

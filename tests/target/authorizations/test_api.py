@@ -14,7 +14,6 @@ from systems import ids
 from systems.authorizations import CLAIM_ORGANIZATION, MOVES
 from target.authorizations import tokens
 from target.authorizations.strategies import STRATEGIES
-from target.database import CONNECTIONS
 from tests.support.authorization_target import (
     FOREIGN,
     HOT,
@@ -29,7 +28,7 @@ from tests.support.authorization_target import (
     token,
     with_authorizations,
 )
-from tests.support.target_process import ROOT, free_port, query
+from tests.support.target_process import CONNECTIONS, ROOT, free_port, query
 
 
 @pytest.fixture
@@ -215,7 +214,7 @@ def test_health_says_who_answers(units: Units) -> None:
 
 
 def test_a_mistake_on_the_command_line_is_told_with_what_is_known() -> None:
-    serve = ("serve", "--port", str(free_port()), "--processes", "1")
+    serve = ("serve", "--port", str(free_port()), "--processes", "1", "--pool", "8")
     mistakes = {
         ("authorizations", *serve): "PERF_JWT_KEY is not set: expected the key",
         (

@@ -14,7 +14,6 @@ from target.authorizations import retries
 from target.authorizations.strategies import STRATEGIES, SerializableUpdate
 from target.authorizations.unit_store import Store
 from target.authorizations.units import Move, Refused
-from target.database import CONNECTIONS
 from tests.support.authorization_target import (
     HOT,
     SPREAD,
@@ -25,7 +24,7 @@ from tests.support.authorization_target import (
     sums_differ,
     with_authorizations,
 )
-from tests.support.target_process import eventually, query
+from tests.support.target_process import CONNECTIONS, eventually, query
 
 RIGHT = [name for name in STRATEGIES if name != "none_rc"]
 

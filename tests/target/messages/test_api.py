@@ -284,13 +284,13 @@ def test_no_process_outlives_a_parent_that_was_killed(tables: str) -> None:
 
 
 def test_a_taken_port_is_not_shared(target: Target, tables: str) -> None:
-    with process(tables, "serve", "--port", str(target.port), "--processes", "1") as second:
+    with process(tables, "serve", "--port", str(target.port), "--processes", "1", "--pool", "8") as second:
         assert second.wait(60) == 2
     assert target.is_up()
 
 
 def test_a_mistake_on_the_command_line_is_told_with_what_is_known() -> None:
-    serve = ["serve", "--port", str(free_port()), "--processes"]
+    serve = ["serve", "--port", str(free_port()), "--pool", "8", "--processes"]
     mistakes = {
         ("mesages", *serve, "1"): "messages",
         ("messages", *serve, "0"): "expected 1 or more",

@@ -1,6 +1,5 @@
 """Authorizations in a real database are seen as they stand, whatever tables are called: each damage is found."""
 
-import copy
 import json
 import time
 from collections.abc import Callable
@@ -23,8 +22,9 @@ from harness.run import FORMAT, Run
 from harness.verdict import CheckState
 from schema.migrate import migrate
 from systems import ids
-from systems.authorizations import MOVES
+from systems.authorizations import MOVES, Pool
 from tests.support.authorization_history import HOT, RUN, SPREAD, History, clean, meet
+from tests.support.plans import varied
 from tests.support.target_process import query
 from verification import quiescence
 from verification.__main__ import verify
@@ -100,12 +100,10 @@ def put(
     **changes: dict[str, Any],
 ) -> Scene:
     """A run of scenario `name` with `changes` in its plan, of which `make` makes the history."""
-    source = copy.deepcopy(dict(reading.find(name, "smoke").source))
-    source["scenario"] |= {"drain": "200ms", "timeout": "100ms"}
-    for part, otherwise in changes.items():
-        source[part] = {**source[part], **otherwise}
+    stated = {part: {**reading.reference("authorizations", part), **otherwise} for part, otherwise in changes.items()}
+    scenario = varied(name, "smoke", {"drain": "200ms", "timeout": "100ms"}, **stated)
     run = Run(folder, {})
-    run.record(format=FORMAT, run=RUN, plan=source, profile="smoke")
+    run.record(format=FORMAT, run=RUN, plan=scenario.as_json(), profile="smoke")
     history = make(run.scenario)
     names = {name: quoted(word) if word else "" for name, word in run.scenario.database.items()}
     migrate("authorizations", url, run.scenario.database)
@@ -147,7 +145,7 @@ def seed(cursor: Any, names: dict[str, str], history: History) -> None:
             "(%s, %s, %s, %s, %s, %s, %s, '2024-01-01', '2034-01-01')",
             (a.id, ids.uuid_of(a.organization), ids.uuid_of(a.patient), a.auth_number, a.total, a.used, a.scheduled),
         ).decode()
-        for a in history.scenario.pool
+        for a in Pool(**history.scenario.pool)
     ]
     into = ", ".join(names[column] for column in columns)
     cursor.execute(f"INSERT INTO {names['authorizations']} ({into}) VALUES {', '.join(lines)}")

@@ -1,0 +1,152 @@
+"""The services of the reference target: started, up, scaled and ended; each process says by itself that it is up."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.errors import StackError
+from harness.plan.scenario import Service
+from harness.plan.services import FILE
+from harness.run import Run
+from harness.settings import ROOT
+from harness.stack import health, process
+from harness.stack.variant import Variant
+
+PIDS = "services.json"
+"""The processes of each service, in the run folder: for the monitor, which samples them by name."""
+
+START_TIMEOUT_S = 30.0
+
+KEY = "PERF_JWT_KEY"
+"""The variable with the key that tokens are signed with: of our settings the only one that is the target's, too."""
+
+
+@dataclass
+class Running:
+    """A service with its processes, in the order in which they were started."""
+
+    service: Service
+    log: Path
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def alone(self) -> bool:
+        """Whether one process starts all the others itself."""
+        return "{processes}" in self.service.start
+
+
+class Services:
+    """All services of a target on the database at `url`."""
+
+    def __init__(self, services: Mapping[str, Service], run: Run, url: str, port: int, variant: Variant) -> None:
+        """`port` is where the target listens; nothing is started yet."""
+        self._run, self._url, self._port, self._variant = run, url, port, variant
+        self._running = {name: Running(each, run.folder / f"{name}.log") for name, each in services.items()}
+        self._ready = tempfile.TemporaryDirectory(prefix="proofload-ready-")
+        self._started = 0
+
+    def start(self) -> None:
+        """Start each with the number of processes that its plan says, and wait until all are up."""
+        for name, running in self._running.items():
+            self.scale(name, running.service.processes)
+
+    def scale(self, name: str, number: int) -> None:
+        """Have `number` processes of service `name`, all of them up; StackError if one does not come up."""
+        running = self._running[name]
+        starts = 1 if running.alone else number
+        while len(running.processes) > starts:
+            process.stop(running.processes.pop())
+        fresh = []
+        while len(running.processes) < starts:
+            fresh.append(self._start(running, number))
+        self._run.write(PIDS, {each: [one.pid for one in its.processes] for each, its in self._running.items()})
+        for each, mark in fresh:
+            self._await(name, running, each, mark)
+
+    def _start(self, running: Running, number: int) -> tuple[subprocess.Popen[bytes], Path]:
+        """A process of the service, and the file that it is to create when it is up."""
+        self._started += 1
+        mark = Path(self._ready.name) / f"{self._started}"
+        words = command(running.service, len(running.processes) + 1, number, self._port, self._variant)
+        environment = {**_environment(self._url, self._variant.checkout), "READY": str(mark)}
+        started = process.start(words, running.log, environment)
+        running.processes.append(started)
+        return started, mark
+
+    def _await(self, name: str, running: Running, one: subprocess.Popen[bytes], mark: Path) -> None:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        ready = running.service.ready
+        while True:
+            if ready == FILE:
+                missing = None if mark.exists() else f"it did not create the file that READY names ({mark})"
+            else:
+                method, path = ready.split(" ", 1)
+                missing = health.ask(method, f"{self.target_url}{path}")
+                if missing:
+                    missing = f"{ready}: {missing}"
+            if one.poll() is not None:
+                raise StackError(
+                    f"service {name} ended with code {one.returncode} before it was up\n{process.tail(running.log)}"
+                )
+            if missing is None:
+                return
+            if time.monotonic() > deadline:
+                raise StackError(
+                    f"service {name} is not up after {START_TIMEOUT_S:g} s: {missing}\n{process.tail(running.log)}"
+                )
+            time.sleep(0.02)
+
+    @property
+    def target_url(self) -> str:
+        """Where requests go."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def died(self) -> list[str]:
+        """The names of services of which a process ended by itself."""
+        return [name for name, its in self._running.items() if any(one.poll() is not None for one in its.processes)]
+
+    def stop(self) -> None:
+        """End all of them."""
+        processes = [one for its in self._running.values() for one in its.processes]
+        for one in processes:
+            if one.poll() is None:
+                one.terminate()
+        for one in processes:
+            process.stop(one)
+        self._ready.cleanup()
+
+
+def command(service: Service, number: int, processes: int, port: int, variant: Variant) -> list[str]:
+    """The words of a service's command line for its process `number`, from 1."""
+    options = {
+        "{fault}": ["--fault", variant.fault] if variant.fault else [],
+        "{strategy}": ["--strategy", variant.strategy] if variant.strategy else [],
+    }
+    values = {"python": sys.executable, "port": port, "number": number, "processes": processes, "pool": service.pool}
+    words: list[str] = []
+    for word in shlex.split(service.start):
+        words += options[word] if word in options else [word.format_map({**service.settings, **values})]
+    return words
+
+
+def pids(folder: Path) -> dict[str, list[int]]:
+    """The processes of each service of the run in `folder`; empty if none is ours."""
+    try:
+        found: dict[str, list[int]] = json.loads((folder / PIDS).read_text())
+    except (OSError, ValueError):
+        return {}
+    return found
+
+
+def _environment(url: str, checkout: Path | None) -> dict[str, str]:
+    ours = ("PERF_", "LOCUST_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours) or name == KEY}
+    # Safe: else the folder that we are in would come before that of the checkout.
+    return {**kept, "DATABASE_URL": url, "PYTHONPATH": str(checkout or ROOT), "PYTHONSAFEPATH": "1"}

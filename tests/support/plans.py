@@ -1,0 +1,26 @@
+"""Scenarios for tests: one of the shipped plans with other keys in its table."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any
+
+from harness.plan import reading
+from harness.plan.scenario import Scenario
+from harness.plan.toml_table import Where
+
+USERS, STRANGERS = (reading.reference("messages", "pool")[name] for name in ("users", "strangers"))
+"""The pool of the messages."""
+
+
+def varied(name: str, profile: str = "smoke", table: Mapping[str, Any] | None = None, **top: Any) -> Scenario:
+    """Scenario `name` of the shipped plans, with the keys of `table` in its own (None: taken out), and other `top`
+    tables (contract, database, pool, service).
+    """
+    for path in reading.files():
+        tables, text = reading.read(path)
+        if name in tables["scenario"]:
+            changed = {**deepcopy(tables), **top}
+            own = {**changed["scenario"][name], **(table or {})}
+            changed["scenario"][name] = {key: value for key, value in own.items() if value is not None}
+            return reading.resolve(changed, name, profile, Where(path, text, name))
+    raise KeyError(name)
