@@ -15,9 +15,10 @@ from benchmarks import echo
 from harness.journal import read
 from harness.load import health
 from harness.load.http import Answer
+from harness.load.http_user import HttpUser
 from harness.load.plugin import session_of
 from harness.load.schedule import Schedule
-from harness.load.user import LoadUser, Meaning
+from harness.load.transport import Meaning
 from harness.outcomes import Failure, Outcome
 from harness.plan import arrivals
 from harness.plan.scenario import Stage
@@ -58,7 +59,7 @@ class Paced:
         self.due += 1.0
 
 
-class Ours(LoadUser):
+class Ours(HttpUser):
     """What the pipeline runs: journal, outcome, statistics, health."""
 
     abstract = OPTIONS["kind"] != "ours" or bool(OPTIONS.get("paced"))
@@ -69,7 +70,7 @@ class Ours(LoadUser):
     @task
     def post(self) -> None:
         """One request."""
-        self.perform("post", "POST /", 1, lambda number: BODY, judge)
+        self.send("post", "POST /", 1, lambda number: BODY, judge)
 
 
 class OursPaced(Paced, Ours):
@@ -84,7 +85,7 @@ class OursPaced(Paced, Ours):
         self.done()
 
 
-class Without(LoadUser):
+class Without(HttpUser):
     """The same run loop and client, without journal, outcome and health."""
 
     abstract = OPTIONS["kind"] != "without"

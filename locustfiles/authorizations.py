@@ -13,8 +13,9 @@ from locust.user.task import LOCUST_STATE_WAITING
 from harness import fixtures
 from harness.journal import PARTNER
 from harness.load.http import Answer
+from harness.load.http_user import HttpUser
 from harness.load.session import Session
-from harness.load.user import LoadUser, Meaning
+from harness.load.transport import Meaning
 from harness.outcomes import Failure, Outcome
 from harness.settings import Settings
 from systems import authorizations, ids
@@ -43,7 +44,7 @@ PICKS = 50
 """How often an acknowledged operation is drawn until one of the wanted move is found; then any will do."""
 
 
-class Practitioner(LoadUser):
+class Practitioner(HttpUser):
     """Works at authorizations of the spread pool, which are so many that nobody meets anybody."""
 
     abstract = False
@@ -164,7 +165,7 @@ class Practitioner(LoadUser):
             said = self.contract["token"].replace("{token}", token)
             return f"{self.contract['token_header']}: {said}\r\n{self.contract['key_header']}: {key}\r\n".encode()
 
-        return self.perform(
+        return self.send(
             kind,
             self.contract[move].replace("{id}", ids.uuid_of(number)),
             subject,

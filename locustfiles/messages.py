@@ -8,12 +8,13 @@ from locust import task
 
 from harness.journal import PARTNER
 from harness.load.http import Answer
-from harness.load.user import LoadUser, Meaning
+from harness.load.http_user import HttpUser
+from harness.load.transport import Meaning
 from harness.outcomes import Failure, Outcome
 from systems import ids, messages
 
 
-class MessageSender(LoadUser):
+class MessageSender(HttpUser):
     """Sends messages; systems/messages.py says how often which kind, and what each must end as."""
 
     abstract = False
@@ -58,7 +59,7 @@ class MessageSender(LoadUser):
             return self._body(number, user, number)
 
         try:
-            self.perform("race", self.contract["process"], user, body, self._judge_again)
+            self.send("race", self.contract["process"], user, body, self._judge_again)
         finally:
             # The second half ends with its user, too: a killed user must not leave one behind.
             gevent.joinall(partners)
@@ -66,7 +67,7 @@ class MessageSender(LoadUser):
     def _send(
         self, kind: str, user: int, key_of: int | None = None, body_of: int | None = None, partner: bool = False
     ) -> tuple[int, Outcome]:
-        return self.perform(
+        return self.send(
             kind,
             self.contract["process"],
             user,

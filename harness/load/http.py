@@ -16,6 +16,7 @@ import httptools
 
 from harness.errors import PlanError
 from harness.load.channel import OURS, Broken, Channel, Deadlines, TlsChannel
+from harness.load.transport import NoAnswer, NotSent
 from harness.outcomes import Failure
 
 CONNECT_TIMEOUT_S = 2.0
@@ -34,22 +35,6 @@ class Answer(NamedTuple):
 
     status: int
     body: bytes
-
-
-class NotSent(Exception):
-    """No byte of the request was handed to the network: it can have had no effect."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.name)
-        self.failure = failure
-
-
-class NoAnswer(Exception):
-    """The request was sent, in part or whole, and no whole answer came: nobody knows what became of it."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.name)
-        self.failure = failure
 
 
 class _Reading:

@@ -68,7 +68,12 @@ def _init(environment: Environment, **_: Any) -> None:
     runner = environment.runner
 
     def begin(environment: Environment, msg: Message) -> None:
-        session_of(environment).begin(msg.data["began"])
+        session_of(environment).begin(msg.data["began"], msg.data["shift"], msg.data["doubt"])
+
+    def ended(environment: Environment, msg: Message) -> None:
+        load = load_of(environment)
+        assert isinstance(load, Coordinator)
+        load.ended.add(msg.node_id)
 
     def done(environment: Environment, msg: Message) -> None:
         load = load_of(environment)
@@ -92,6 +97,7 @@ def _init(environment: Environment, **_: Any) -> None:
         runner.register_message(workers.BEGIN, begin)
     elif isinstance(runner, MasterRunner):
         runner.register_message(workers.DONE, done)
+        runner.register_message(workers.ENDED, ended)
     # Not by decorator: this event does not say whose it is.
     environment.events.spawning_complete.add_listener(spawned)
 
@@ -147,16 +153,20 @@ def _load(environment: Environment, folder: str) -> Session | Coordinator:
         log.warning("No --run-folder: nothing will be verified or reported. `make ui-peak` does all of it.")
         session.start.set()
     environment.proofload = session  # type: ignore[attr-defined]
-    session.watchers = [gevent.spawn(_count, session)]
+    session.watchers = [gevent.spawn(_count, session, environment.runner)]
     if folder:
         session.watchers += health.watch(session, Path(folder) / f"health-{session.worker}.jsonl")
     return session
 
 
-def _count(session: Session) -> NoReturn:
+def _count(session: Session, runner: Any) -> NoReturn:
+    told = False
     while True:
         gevent.sleep(FLUSH_S)
         session.tally.count()
+        if session.quota and not told and isinstance(runner, WorkerRunner) and session.over():
+            told = True
+            runner.send_message(workers.ENDED)
 
 
 def _require_pool(system: ModuleType, folder: str) -> None:

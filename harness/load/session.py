@@ -13,7 +13,6 @@ from gevent.event import Event
 from locust.env import Environment
 
 from harness.journal import PARTNER, Journal
-from harness.load.http import Origin
 from harness.load.meeting import Rounds
 from harness.load.schedule import Schedule
 from harness.load.tally import Tally
@@ -21,7 +20,6 @@ from harness.outcomes import Outcome
 from harness.plan import arrivals
 from harness.plan.scenario import Scenario
 from harness.run import Run
-from harness.settings import Settings
 
 HEAD_START_NS = 200_000_000
 """Between the last user's start and second 0 of the plan, so that no user is late for the first arrivals."""
@@ -66,7 +64,8 @@ class Session:
         """The latest acknowledged operations that can be sent again: (number, subject)."""
         self.owed: deque[str] = deque()
         """Kinds whose turn came before they could be done: for a later arrival."""
-        self._origins: dict[str, Origin] = {}
+        self.shared: dict[str, Any] = {}
+        """What the users of a transport share, by a name of theirs."""
         self.schedule: Schedule | None = None
         """None in a closed load, whose users go at their own pace."""
         if self.scenario and self.scenario.open:
@@ -79,6 +78,11 @@ class Session:
         """In a closed load: the kinds of its operations, in the same even blocks as those of arrivals."""
         if self.scenario and not self.scenario.open:
             self.draws = _draws(self.scenario.mix, self.seed * workers + worker)
+        requests = self.scenario.requests if self.scenario else 0
+        self.quota = requests // workers + (worker < requests % workers)
+        """In a closed load that is bounded by a number: how many operations of its last stage are of this process."""
+        self._taken = self._bounded = 0
+        """How many of them have been begun; how many operations the journal had before them, at most."""
         self.rounds: Rounds | None = None
         """In a closed load in which all users meet before each operation: where."""
         if self.scenario and self.scenario.rounds:
@@ -99,25 +103,22 @@ class Session:
         self.expected = outcomes
         self.tally = Tally(environment, self.journal, kinds, outcomes)
 
-    def origin(self, url: str, timeout: float) -> Origin:
-        """The origin at `url`, the same for all users."""
-        if url not in self._origins:
-            self._origins[url] = Origin(url, timeout, Settings().ca_file)
-        return self._origins[url]
-
     @property
     def planned(self) -> int:
-        """How many arrivals this process has."""
-        return len(self.schedule.times) if self.schedule else 0
+        """How many operations the plan has for this process; 0 if users go on until their time is up."""
+        return len(self.schedule.times) if self.schedule else self.quota
 
-    def begin(self, at: int | None = None) -> None:
-        """All users are there: second 0 of the plan is `at` (ns), or nearly now."""
+    def begin(self, at: int | None = None, shift: int = 0, doubt: int = 0) -> None:
+        """All users are there: second 0 of the plan is `at` (ns of this process's clock), or nearly now.
+
+        The master's clock is ahead of ours by `shift` ± `doubt` ns.
+        """
         if self.began is None:
             # What is there now stays to the end: it need not be looked through again and again.
             gc.collect()
             gc.freeze()
             self.began = at or time.monotonic_ns() + HEAD_START_NS
-            self.journal.amend(began=self.began)
+            self.journal.amend(began=self.began, shift=shift, doubt=doubt)
             if self.schedule is not None:
                 self.schedule.began = self.began
             self.start.set()
@@ -130,7 +131,23 @@ class Session:
             return False
         if self.schedule is not None:
             return self.schedule.over()
+        if self.quota and self._taken == self.quota and self.journal.count >= self._bounded + self.quota:
+            return not self.flying
         return time.monotonic_ns() > self.began + self.scenario.seconds * 1e9
+
+    def take(self) -> bool:
+        """Whether a user at its own pace may begin another operation: then it is one of those that the plan bounds."""
+        if self.over():
+            return False
+        if not self.quota or self.scenario is None or self.began is None:
+            return True
+        if time.monotonic_ns() < self.began + (self.scenario.seconds - self.scenario.stages[-1].seconds) * 1e9:
+            self._bounded = self.journal.count + 1
+            return True
+        if self._taken == self.quota:
+            return False
+        self._taken += 1
+        return True
 
     def end(self, why: str) -> None:
         """End the load before its time: nothing new is begun."""
@@ -141,7 +158,8 @@ class Session:
     def close(self, requests: dict[str, tuple[int, int]]) -> dict[str, Any]:
         """End the journal; what this process counted. `requests`: Locust's own count by name, and failures."""
         partners = int((self.journal.records(0)["flags"] & PARTNER > 0).sum())
-        planned, arrived = self.planned, self.journal.count - partners
+        planned = self.planned
+        arrived = self._taken if self.quota else self.journal.count - partners
         self.journal.close()
         self.closed = True
         return {
@@ -150,7 +168,7 @@ class Session:
             "names": requests,
             "planned": planned,
             "taken": arrived,
-            "dropped": planned - arrived if self.schedule else 0,
+            "dropped": planned - arrived if planned else 0,
             "exceptions": self.exceptions,
             "finished": self.ended_by == "plan",
             "ended_by": self.ended_by,

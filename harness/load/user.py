@@ -1,15 +1,15 @@
 """A simulated user: takes an arrival when it is free, does the operation that is due, and records it on both sides.
 
-A system's users (locustfiles/) subclass LoadUser: one @task a kind of operation, named like the kind.
+A system's users (locustfiles/) subclass one with a transport, e.g. HttpUser: one @task a kind of operation, named like
+the kind. A transport gives `perform` a call; the frame around it is the same for all.
 """
 
-import contextlib
 import logging
 import random
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import gevent.event
 from gevent import GreenletExit
@@ -17,15 +17,13 @@ from locust import User, constant
 from locust.exception import StopTest, StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
-from harness import guard
 from harness.errors import JournalError, ProofloadError
-from harness.load.http import Answer, Connection, NoAnswer, NotSent
 from harness.load.plugin import end_load, session_of
 from harness.load.session import Session
 from harness.load.tally import failure_text
+from harness.load.transport import Meaning, NoAnswer, NotSent
 from harness.outcomes import Failure, Outcome
 from harness.plan.reading import reference
-from harness.settings import Settings
 
 BARE_TIMEOUT_S = 10.0
 """How long an answer may take when there is no plan to say so."""
@@ -33,9 +31,7 @@ BARE_TIMEOUT_S = 10.0
 REFUSED_S = 0.01
 """The pause of a user that reached nobody: it waited for nothing, and would keep all others from their turn."""
 
-Meaning = tuple[Outcome, Failure, int]
-"""What an answer means by the contract: the outcome, what is wrong with the answer if anything, and the number that
-stands for what it said (0 = nothing)."""
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -57,39 +53,38 @@ class LoadUser(User):
     """How the target speaks: the plan's, or that of the reference target."""
     pool: Mapping[str, Any] = {}
     """What seeding made, in the words of [pool]."""
+    method = "CALL"
+    """How Locust's statistics name what it does, unless a transport tells it of each operation."""
     wait_time = constant(1)
     """Only for a bare `locust -f …`: with a plan, the arrivals decide."""
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
-        url = self.host or environment.host or ""
+        self.session = session_of(environment)
+        scenario = self.session.scenario
+        self.timeout = scenario.timeout_seconds if scenario else BARE_TIMEOUT_S
+        """How many seconds an answer may take."""
         try:
-            # The host can be changed in the web UI, so that each user has to ask again.
-            guard.may_load(url, Settings())
-            self.prepare(session_of(environment))
+            self.prepare(self.session)
+            self.connect(environment)
         except ProofloadError as error:
             log.error("%s", error)
             environment.process_exit_code = 2
             raise StopTest(str(error)) from None
-        self.session = session_of(environment)
-        scenario = self.session.scenario
         if scenario is not None:
             self.contract = scenario.contract
             self.pool = scenario.pool
-        else:
+        elif not self.contract:
             name = self.system.__name__.rpartition(".")[2]
-            self.contract = self.contract or reference(name, "contract")
-            self.pool = reference(name, "pool")
+            self.contract, self.pool = reference(name, "contract"), reference(name, "pool")
+        if self.session.users == 0:
+            self.session.tally.routes = [f"{self.method} "] * len(self.session.kinds)
         self.number = self.session.users
         self.session.users += 1
         # A stream of its own: no two users, of this process or another, draw the same.
         self.random = random.Random(f"{self.session.seed}/{self.session.worker}/{self.number}")
-        timeout = scenario.timeout_seconds if scenario else BARE_TIMEOUT_S
-        origin = self.session.origin(url, timeout)
-        self.connection = Connection(origin)
-        self.second_connection = Connection(origin)
-        """For an operation that is done twice at the same instant."""
-        self._kinds = {kind: index for index, kind in enumerate(self.session.kinds)}
+        self.kinds = {kind: index for index, kind in enumerate(self.session.kinds)}
+        """The place of each kind in the journal's list of them."""
         tasks: list[Any] = self.tasks
         self._tasks = {task.__name__: task for task in tasks}
         self._draw: list[str] = [task.__name__ for task in tasks]
@@ -100,14 +95,25 @@ class LoadUser(User):
     def prepare(self, session: Session) -> None:
         """What a system's user needs before it can begin; ProofloadError if it isn't there."""
 
+    def connect(self, environment: Any) -> None:
+        """What the transport needs before the load; ProofloadError if it isn't there."""
+
+    def open(self) -> None:
+        """Make the connections, right before the load."""
+
+    def close(self) -> None:
+        """Give back what `connect` and `open` took."""
+
+    def status_of(self, answer: Any) -> int:
+        """The HTTP status of an answer; 0 where there is no such thing."""
+        return 0
+
     # Locust's own loop begins with a task and waits after it; an arrival has to be waited for before.
     def run(self) -> None:  # type: ignore[misc]
         """The life of a user, in a greenlet of its own."""
         self._state = LOCUST_STATE_WAITING
         try:
-            # Before the load: the first arrivals are not to pay for all the connections.
-            with contextlib.suppress(NotSent):
-                self.connection.open()
+            self.open()
             self.session.start.wait()
             self.on_start()
             while True:
@@ -115,8 +121,7 @@ class LoadUser(User):
         except (GreenletExit, StopUser, StopTest):
             self.on_stop()
         finally:
-            self.connection.close()
-            self.second_connection.close()
+            self.close()
 
     def _next(self) -> str:
         """Wait until the next operation of this user is due; its kind. While it waits, a user can be ended at once."""
@@ -130,7 +135,7 @@ class LoadUser(User):
         else:
             self._pause()
             if session.draws is not None:
-                if not session.over():
+                if session.take():
                     return session.kinds[next(session.draws)]
             else:
                 return self._draw[int(self.random.random() * len(self._draw))]
@@ -174,35 +179,28 @@ class LoadUser(User):
     def perform(
         self,
         kind: str,
-        route: str,
         subject: int,
-        body: Callable[[int], bytes],
-        judge: Callable[[Answer], Meaning],
+        call: Callable[[int], T],
+        judge: Callable[[T], Meaning],
         key_of: int | None = None,
         flags: int = 0,
-        connection: Connection | None = None,
-        headers: Callable[[int], bytes] | None = None,
     ) -> tuple[int, Outcome]:
-        """Do one operation: its intent is recorded, then it is sent, then its outcome is recorded, whatever happens.
+        """Do one operation: its intent is recorded, then it is called, then its outcome is recorded, whatever happens.
 
-        `route` is a method and a path, as the contract has it; `subject`, `key_of` and `flags` go into the journal;
-        `body` and `headers` (each ended by CRLF) make the request of the operation's number, and `judge` says what the
-        answer means. Gives number and outcome. JournalError, with nothing sent, if the intent can't be recorded.
+        `subject`, `key_of` and `flags` go into the journal. `call` gets the operation's number, and gives an answer or
+        raises NotSent or NoAnswer; `judge` says what the answer means. Gives number and outcome. JournalError, with
+        nothing called, if the intent can't be recorded.
         """
         session, journal = self.session, self.session.journal
-        connection = connection or self.connection
-        index = self._kinds[kind]
+        index = self.kinds[kind]
         start = time.monotonic_ns()
         number = journal.begin(index, self._sched or start, start, self.number, self._waited_us, subject, key_of, flags)
         session.flying += 1
         outcome, status, failure, said = Outcome.UNKNOWN, 0, Failure.KILLED, 0
         try:
-            more = headers(number) if headers else b""
-            answer = connection.exchange(connection.origin.request(route, body(number), more))
-            status = answer.status
+            answer = call(number)
+            status = self.status_of(answer)
             outcome, failure, said = judge(answer)
-            session.tally.bytes[index] += len(answer.body)
-            session.tally.routes[index] = route
         except NotSent as error:
             outcome, failure = Outcome.NOT_SENT, error.failure
         except NoAnswer as error:
@@ -214,7 +212,7 @@ class LoadUser(User):
             if not session.tally.alone:
                 expected = outcome in session.expected[index]
                 why = None if expected else UnexpectedOutcome(failure_text(outcome, failure, status))
-                self._fire(kind, route, (end - start) / 1e6, why)
+                self._fire(kind, session.tally.routes[index], (end - start) / 1e6, why)
         if outcome is Outcome.NOT_SENT:
             gevent.sleep(REFUSED_S)
         return number, outcome

@@ -27,7 +27,7 @@ HEAD_START_NS = 1_000_000_000
 JOIN_TIMEOUT_S = 30.0
 DONE_TIMEOUT_S = 30.0
 
-BEGIN, DONE = "proofload_begin", "proofload_done"
+BEGIN, ENDED, DONE = "proofload_begin", "proofload_ended", "proofload_done"
 
 
 def share() -> tuple[int, int]:
@@ -46,6 +46,8 @@ class Coordinator:
         self.count = share()[1]
         self.began: int | None = None
         self.ended_by = "plan"
+        self.ended: set[str] = set()
+        """The workers that have done all that a plan bounded by a number has for them."""
         self.done: dict[str, dict[str, Any]] = {}
         self.closed = False
         self._environment = environment
@@ -71,11 +73,15 @@ class Coordinator:
         """Say when second 0 of the plan is."""
         if self.began is None:
             self.began = time.monotonic_ns() + HEAD_START_NS
-            self._runner().send_message(BEGIN, {"began": self.began})
+            for client in list(self._runner().clients):
+                # To each in its own clock. They all are on this machine, and have its clock.
+                shift, doubt = 0, 0
+                said = {"began": self.began - shift, "shift": shift, "doubt": doubt}
+                self._runner().send_message(BEGIN, said, client)
 
     def over(self) -> bool:
         """Whether the load is done: the plan's time is up, with a second for arrivals that are late."""
-        if self.ended_by != "plan":
+        if self.ended_by != "plan" or len(self.ended) == self.count:
             return True
         return self.began is not None and time.monotonic_ns() > self.began + self.scenario.seconds * 1e9 + 1e9
 

@@ -70,9 +70,10 @@ def gather(folder: Path) -> Evidence:
         for one in journals
     )
     aborted = run.facts.get("aborted")
+    until = aborted["at"] if aborted else None
     return Evidence(
         run=run,
-        samples=samples(run.scenario, journals, effects.read(run.folder), aborted["at"] if aborted else None),
+        samples=samples(run.scenario, journals, effects.read(run.folder), until),
         processes=processes,
         load=run.read("load.json") if (run.folder / "load.json").exists() else None,
         findings=_findings(run),

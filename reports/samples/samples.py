@@ -66,7 +66,10 @@ def samples(
     moments = _effects(ops, effects, _began(journals[0]))
     del effects
     sched, start, end = (_elapsed(journals, name) for name in ("sched", "start", "end"))
-    if until is not None:
+    if until is None and scenario.requests:
+        # The number of requests ended the load, and not the time that it might have taken.
+        until = max(float(end.max(initial=0)), 1.0) / 1e9
+    elif until is not None:
         # What was begun until all load processes had heard of it belongs to the load, too.
         until = max(until, float(sched.max(initial=0)) / 1e9)
     stages = stretches(scenario, until)

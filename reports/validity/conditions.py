@@ -44,11 +44,13 @@ def validity(evidence: Evidence, rules: Sequence[RuleResult], evens: Sequence[St
 
 
 def _sent(evidence: Evidence) -> ValidityResult | None:
-    """None in a closed load, which plans no arrivals."""
-    if not evidence.samples.scenario.open:
+    """None in a closed load whose time bounds it: it plans no number of operations."""
+    if not evidence.samples.scenario.open and not evidence.samples.scenario.requests:
         return None
     samples, least = evidence.samples, evidence.samples.scenario.validity.sent
     begun, planned = samples.arrivals, samples.planned
+    if samples.scenario.requests:
+        begun = int(((samples.frame["stage"] == len(samples.stretches) - 1) & ~samples.frame["partner"]).sum())
     if _aborted(evidence):
         planned = min(planned, int(phases.arrivals_until(samples.stretches, samples.seconds)))
     value = f"{begun:,} of {planned:,} planned arrivals were begun ({share(begun / planned if planned else 0.0)})"

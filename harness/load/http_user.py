@@ -1,0 +1,76 @@
+"""A user of a service that speaks HTTP: it owns its connections."""
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+from harness import guard
+from harness.load.http import Answer, Connection, Origin
+from harness.load.transport import Meaning, NotSent
+from harness.load.user import LoadUser
+from harness.outcomes import Outcome
+from harness.settings import Settings
+
+Judge = Callable[[Answer], Meaning]
+
+
+class HttpUser(LoadUser):
+    """Sends requests to the host that Locust was given, each exactly once."""
+
+    abstract = True
+
+    def connect(self, environment: Any) -> None:
+        """The connections of this user, opened when first needed; GuardError for a host that may not be loaded."""
+        # The host can be changed in the web UI, so that each user has to ask again.
+        url = self.host or environment.host or ""
+        settings = Settings()
+        guard.may_load(url, settings)
+        session = self.session
+        if url not in session.shared:
+            session.shared[url] = Origin(url, self.timeout, settings.ca_file)
+            session.journal.amend(http=True)
+        origin = session.shared[url]
+        self.connection = Connection(origin)
+        self.second_connection = Connection(origin)
+        """For an operation that is done twice at the same instant."""
+
+    def open(self) -> None:
+        """Connect before the load: the first arrivals are not to pay for all the connections."""
+        with contextlib.suppress(NotSent):
+            self.connection.open()
+
+    def close(self) -> None:
+        """Drop the connections."""
+        self.connection.close()
+        self.second_connection.close()
+
+    def status_of(self, answer: Answer) -> int:
+        """The HTTP status."""
+        return answer.status
+
+    def send(
+        self,
+        kind: str,
+        route: str,
+        subject: int,
+        body: Callable[[int], bytes],
+        judge: Judge,
+        key_of: int | None = None,
+        flags: int = 0,
+        connection: Connection | None = None,
+        headers: Callable[[int], bytes] | None = None,
+    ) -> tuple[int, Outcome]:
+        """Do one operation: `route` is a method and a path, as the contract has it; `body` and `headers` (each ended by
+        CRLF) make the request of the operation's number. The rest is as in `perform`.
+        """
+        through = connection or self.connection
+        tally, index = self.session.tally, self.kinds[kind]
+
+        def call(number: int) -> Answer:
+            more = headers(number) if headers else b""
+            answer = through.exchange(through.origin.request(route, body(number), more))
+            tally.bytes[index] += len(answer.body)
+            tally.routes[index] = route
+            return answer
+
+        return self.perform(kind, subject, call, judge, key_of, flags)
