@@ -33,7 +33,7 @@ def main() -> int:
     parent = os.getppid()
     url = database.from_environment() if os.environ.get("DATABASE_URL") else ""
     postgres = DatabaseSampler(url)
-    samplers: list[Sampler] = [Machine(), Processes(parent), postgres]
+    samplers: list[Sampler] = [Machine(), Processes(parent, arguments.folder), postgres]
     if arguments.metrics:
         samplers.append(Prometheus(arguments.metrics))
     before = postgres.statements()

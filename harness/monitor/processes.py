@@ -1,29 +1,34 @@
-"""The processes of a stack, by what they are: their share of the cores, their memory, threads and files."""
+"""The processes of a run, by what they are: their share of the cores, their memory, threads and files."""
 
 import itertools
+from pathlib import Path
 
 import psutil
 
+from harness.stack.services import pids
+
 WHAT = (
-    ("target", ("-m", "target")),
     ("generator", ("-m", "locust")),
     ("monitor", ("-m", "harness.monitor")),
 )
-"""What a process is, by neighbouring words of its command line."""
+"""What a process of ours is, by neighbouring words of its command line."""
 
 
 class Processes:
-    """For target, postgres, generator and monitor: <what>.cpu (cores), .rss (bytes), .threads, .fds, .processes."""
+    """For each service.<name>, all of them together as target, and postgres, generator and monitor: <what>.cpu (cores),
+    .rss (bytes), .threads, .fds, .processes.
+    """
 
-    def __init__(self, parent: int) -> None:
-        self._parent = psutil.Process(parent)
-        self._seen: dict[int, tuple[psutil.Process, str]] = {}
+    def __init__(self, parent: int, folder: Path) -> None:
+        """`folder` is that of the run, where the stack says which processes are a service's."""
+        self._parent, self._folder = psutil.Process(parent), folder
+        self._seen: dict[int, tuple[psutil.Process, tuple[str, ...]]] = {}
 
     def sample(self) -> dict[str, float]:
         """The sums over the processes below the parent, as they are now; those that end meanwhile are left out."""
         line: dict[str, float] = {}
         shared: dict[str, int] = {}
-        for process, what in self._below():
+        for process, whats in self._below():
             try:
                 with process.oneshot():
                     memory = process.memory_info()
@@ -37,31 +42,48 @@ class Processes:
                     }
             except psutil.Error:
                 continue
-            shared[what] = max(shared.get(what, 0), common)
-            for name, value in values.items():
-                line[f"{what}.{name}"] = line.get(f"{what}.{name}", 0) + value
+            for what in whats:
+                shared[what] = max(shared.get(what, 0), common)
+                for name, value in values.items():
+                    line[f"{what}.{name}"] = line.get(f"{what}.{name}", 0) + value
         for what, size in shared.items():
             # What the processes of a group share, each counts as its own: it is there once.
             line[f"{what}.rss"] += size
         return line
 
-    def _below(self) -> list[tuple[psutil.Process, str]]:
+    def _below(self) -> list[tuple[psutil.Process, tuple[str, ...]]]:
         """The processes that we know what they are, the same objects each time: their CPU is counted in between."""
-        seen: dict[int, tuple[psutil.Process, str]] = {}
+        seen: dict[int, tuple[psutil.Process, tuple[str, ...]]] = {}
         try:
             found = self._parent.children(recursive=True)
         except psutil.Error:
             return []
+        services = self._services()
         for process in found:
             known = self._seen.get(process.pid)
             if known and known[0] == process:
                 seen[process.pid] = known
                 continue
+            service = services.get(process.pid)
             what = _what(process)
-            if what:
-                seen[process.pid] = (process, what)
+            if service:
+                seen[process.pid] = (process, (f"service.{service}", "target"))
+            elif what:
+                seen[process.pid] = (process, (what,))
         self._seen = seen
         return list(seen.values())
+
+    def _services(self) -> dict[int, str]:
+        """The service of each process that belongs to one, those that it has started itself too."""
+        found: dict[int, str] = {}
+        for name, numbers in pids(self._folder).items():
+            for number in numbers:
+                try:
+                    process = psutil.Process(number)
+                    found |= {each.pid: name for each in (process, *process.children(recursive=True))}
+                except psutil.Error:
+                    continue
+        return found
 
 
 def _what(process: psutil.Process) -> str:

@@ -41,6 +41,12 @@ def _connections(line: Line, _: int) -> float | None:
     return line["db.connections"] / limit if limit and "db.connections" in line else None
 
 
+def _pool(line: Line, _: int) -> float | None:
+    """Of the connections that the target's own pool has, those in use."""
+    size = line.get("metrics.pool_connections")
+    return line["metrics.pool_in_use"] / size if size and "metrics.pool_in_use" in line else None
+
+
 def _waiting(line: Line, _: int) -> float | None:
     """Of the backends at work, those that wait for another's lock; fewer than four at work tell nothing."""
     active = line.get("db.active", 0)
@@ -52,6 +58,7 @@ RESOURCES = (
     Resource("the machine's cores", lambda line, cores: _ratio(line.get("machine.cpu"), cores), "of all cores"),
     Resource("the target's cores", _cores("target", each=True), "of a core a process"),
     Resource("PostgreSQL's cores", _cores("postgres", each=False), "of all cores"),
+    Resource("the target's pool of connections", _pool, "of its connections in use"),
     Resource("the database's connections", _connections, "of max_connections"),
     Resource("locks in the database", _waiting, "of the backends at work waited for one"),
 )

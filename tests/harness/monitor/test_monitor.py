@@ -16,10 +16,11 @@ import pytest
 
 from harness.monitor import FILE, STATEMENTS
 from harness.monitor.machine import Machine
-from harness.monitor.postgres import Postgres
+from harness.monitor.postgres import DatabaseSampler
 from harness.monitor.prometheus import MOST, Prometheus
 from harness.stack.postgres import Postgres as Cluster
-from tests.support.target_process import ROOT, eventually, query, serving, with_users
+from harness.stack.services import PIDS
+from tests.support.target_process import CONNECTIONS, ROOT, eventually, query, serving, with_users
 
 
 @contextmanager
@@ -67,22 +68,31 @@ def endpoint(body: str) -> Iterator[str]:
 def test_a_line_a_second_tells_of_target_database_and_machine(tmp_path: Path, database: str) -> None:
     with_users(database, 3)
     query(database, "CREATE EXTENSION pg_stat_statements")
-    with serving(database), monitoring(tmp_path, database) as monitor:
-        eventually(lambda: len(lines(tmp_path)) >= 2, monitor)
-        query(database, "SELECT count(*) FROM users")
-        seen = len(lines(tmp_path))
-        eventually(lambda: len(lines(tmp_path)) > seen, monitor)
+    with serving(database) as target:
+        (tmp_path / PIDS).write_text(json.dumps({"api": [target.process.pid]}))
+        monitored(tmp_path, database, target.url)
     last = lines(tmp_path)[-1]
 
-    assert last["target.processes"] >= 1
-    for name in ("target.cpu", "target.rss", "target.threads", "target.fds", "monitor.rss", "machine.cpu"):
+    assert last["target.processes"] == last["service.api.processes"] == 1
+    for name in ("service.api.cpu", "target.cpu", "target.threads", "target.fds", "monitor.rss", "machine.cpu"):
         assert last[name] >= 0, name
-    assert last["target.rss"] > 1_000_000
+    assert last["target.rss"] == last["service.api.rss"] > 1_000_000
+    assert last["metrics.pool_connections"] == CONNECTIONS
+    assert last["metrics.pool_in_use"] == last["metrics.pool_waiting"] == 0
     assert last["db.connections"] >= 8
     assert last["db.limit"] == 200
     assert last["db.commits"] >= 0
     statements = json.loads((tmp_path / STATEMENTS).read_text())
     assert any(one["query"] == "SELECT count(*) FROM users" and one["calls"] == 1 for one in statements)
+
+
+def monitored(folder: Path, database: str, url: str) -> None:
+    """Some lines of the monitor, during which one statement was run."""
+    with monitoring(folder, database, "--metrics", f"{url}/metrics") as monitor:
+        eventually(lambda: len(lines(folder)) >= 2, monitor)
+        query(database, "SELECT count(*) FROM users")
+        seen = len(lines(folder))
+        eventually(lambda: len(lines(folder)) > seen, monitor)
 
 
 def test_without_a_database_there_is_the_rest(tmp_path: Path) -> None:
@@ -96,7 +106,7 @@ def test_without_a_database_there_is_the_rest(tmp_path: Path) -> None:
 
 def test_a_database_that_goes_away_leaves_a_gap_and_no_crash(cluster: Cluster) -> None:
     cluster.create("monitored")
-    sampler = Postgres(cluster.url("monitored"))
+    sampler = DatabaseSampler(cluster.url("monitored"))
     assert "db.connections" in sampler.sample()
 
     cluster.drop("monitored")
@@ -115,7 +125,7 @@ def test_who_waits_for_a_lock_is_seen(database: str) -> None:
         holder.cursor().execute("UPDATE t SET n = 2")
         thread = Thread(target=lambda: waiter.cursor().execute("UPDATE t SET n = 3"))
         thread.start()
-        sampler = Postgres(database)
+        sampler = DatabaseSampler(database)
         line = eventually(lambda: (found := sampler.sample()).get("db.waiting.lock") and found)
         assert line["db.active"] == 1
         assert line["db.idle_in_transaction"] == 1

@@ -32,6 +32,7 @@ def names(**values: Any) -> dict[str, Any]:
         (names(machine__cpu=3.9), "First the machine's cores ran"),
         (names(postgres__cpu=3.8), "First PostgreSQL's cores ran"),
         (names(db__connections=95, db__limit=100), "First the database's connections ran"),
+        (names(metrics__pool_connections=8, metrics__pool_in_use=8), "First the target's pool of connections ran"),
         (names(db__active=8, db__waiting__lock=8), "First locks in the database ran"),
     ],
 )
