@@ -148,7 +148,10 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
         timeout_seconds=table.seconds("timeout", "10s"),
         validity=_validity(where, table.take("validity", {})),
     )
-    sizes = {} if theirs else _sizes(where, profile, _over(system, "pool", tables, where), table.take("pool", {}))
+    sizes = {}
+    if not theirs:
+        pools = (reference(system, "pool"), _over(system, "pool", tables, where), table.take("pool", {}))
+        sizes = _sizes(where, profile, *pools)
     table.done()
     if theirs and scenario.open:
         where.fail("arrivals", "arrivals need users of ours; expected stages.… (so many users)")
@@ -188,12 +191,15 @@ def _pool(facts: Any, sizes: Mapping[str, Any], scenario: Scenario) -> dict[str,
     return pool
 
 
-def _sizes(where: Where, profile: str, stated: Mapping[str, Any], own: object) -> dict[str, int]:
-    """The [pool] of a plan with the scenario's own over it: numbers, or a table of profiles with one each."""
+def _sizes(where: Where, profile: str, known: Mapping[str, Any], stated: Tables, own: object) -> dict[str, int]:
+    """The [pool] of a plan with the scenario's own over it: numbers, or a table of profiles with one each.
+
+    `known` is the [pool] of the system.
+    """
     changes = Table(where, "pool", own)
-    for name in changes.rest:
-        if name not in stated:
-            changes.unknown("size", name, stated)
+    for name in (*stated, *changes.rest):
+        if name not in known:
+            changes.unknown("size", name, known)
     table = Table(where, "pool", {**stated, **changes.rest})
     sizes = {}
     for name, value in list(table.rest.items()):

@@ -33,6 +33,8 @@ def read(where: Where, table: Table, profile: str, services: Mapping[str, Servic
         for name in stage.scale:
             if name not in services:
                 table.unknown("service", name, services)
+            if "{processes}" in services[name].start:
+                where.fail(name, f"scale: {name} starts all its processes itself: their number can't change", "scale")
     if not any(stage.end_rate or stage.start_rate or stage.users for stage in stages):
         where.fail(way, f"{way} offer no load at all")
     if any(stage.requests for stage in stages[:-1]):
