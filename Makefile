@@ -4,6 +4,7 @@ PYTHON ?= python3
 export PERF_PROCESSES ?= $(PROCESSES)
 PY := .venv/bin/python
 READY := .venv/.ready
+CHANGES = $(foreach change,$(SET),--set '$(change)')
 VARIANT = $(if $(FAULT),--fault $(FAULT)) $(if $(STRATEGY),--strategy $(STRATEGY))
 
 # Scenarios and systems are read from the plans: a new one needs no change here.
@@ -16,7 +17,7 @@ SYSTEMS := $(basename $(notdir $(wildcard systems/*.toml)))
 	$(SYSTEMS:%=perf-%) $(SYSTEMS:%=seed-%) $(SYSTEMS:%=verify-%)
 
 help:  ## print this
-	@echo "make TARGET [PROFILE=smoke|ci|full] [FAULT=name] [STRATEGY=name] [PROCESSES=n] [TARGET_URL=…] [DATABASE_URL=…]"
+	@echo "make TARGET [PROFILE=smoke|ci|full] [SET="KEY=VALUE …"] [FAULT=name] [STRATEGY=name] [PROCESSES=n] [TARGET_URL=…] [DATABASE_URL=…]"
 	@echo
 	@awk '/^\[scenario\./ {name = substr($$0, 11, length($$0) - 11)} \
 		/^purpose = / {sub(/^purpose = "/, ""); sub(/"$$/, ""); \
@@ -37,16 +38,16 @@ $(READY): requirements.txt
 	@touch $@
 
 $(SCENARIOS:%=perf-%): perf-%: $(READY)
-	@$(PY) -m harness run $* --profile $(PROFILE) $(VARIANT)
+	@$(PY) -m harness run $* --profile $(PROFILE) $(CHANGES) $(VARIANT)
 
 $(SYSTEMS:%=perf-%): perf-%: $(READY)
 	@$(PY) -m harness suite $* --profile $(PROFILE) $(VARIANT)
 
 $(SCENARIOS:%=ui-%): ui-%: $(READY)
-	@$(PY) -m harness run $* --profile $(PROFILE) --ui $(VARIANT)
+	@$(PY) -m harness run $* --profile $(PROFILE) --ui $(CHANGES) $(VARIANT)
 
 $(SCENARIOS:%=plan-%): plan-%: $(READY)
-	@$(PY) -m harness plan $* --profile $(PROFILE)
+	@$(PY) -m harness plan $* --profile $(PROFILE) $(CHANGES)
 
 $(SYSTEMS:%=seed-%): seed-%: $(READY)
 	@$(PY) -m harness seed $*

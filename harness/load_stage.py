@@ -125,7 +125,7 @@ def _watch(
     give_up = time.monotonic() + scenario.seconds + scenario.timeout_seconds + OVERTIME_S
     while child.poll() is None:
         began = began or _began(run)
-        progress.now(load_line(run.folder, scenario.seconds, began))
+        progress.now(load_line(run.folder, scenario, began))
         before, why = why, why or signalled() or (_dead(stack.died()))
         if why is None and any(each.poll() is not None for each in others) and not _finished(run):
             why = "a load process was lost"

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.status import Status
 
 from harness import quantities
+from harness.plan.scenario import Scenario
 
 LINE_EVERY_S = 5.0
 """How often there is a line where there is no terminal to keep one up to date."""
@@ -47,16 +48,16 @@ class Progress:
             self.say(f"  {text}")
 
 
-def load_line(folder: Path, seconds: float, began: int | None) -> str:
+def load_line(folder: Path, scenario: Scenario, began: int | None) -> str:
     """How the load is doing, from the last line of its health: rate, errors, time left."""
     if began is None:
         return "users are starting"
     elapsed = (time.monotonic_ns() - began) / 1e9
-    left = (
-        f"{quantities.duration(max(round(seconds - elapsed), 0))} left"
-        if elapsed < seconds
-        else "waiting for the last answers"
-    )
+    left = f"{quantities.duration(max(round(scenario.seconds - elapsed), 0))} left"
+    if elapsed >= scenario.seconds:
+        left = "waiting for the last answers"
+    elif scenario.requests:
+        left = f"until {scenario.requests:,} have ended"
     ended = errors = in_flight = 0
     rate = 0.0
     for path in folder.glob("health-*.jsonl"):

@@ -164,7 +164,7 @@ def _count(session: Session, runner: Any) -> NoReturn:
     while True:
         gevent.sleep(FLUSH_S)
         session.tally.count()
-        if session.quota and not told and isinstance(runner, WorkerRunner) and session.over():
+        if session.quota.size and not told and isinstance(runner, WorkerRunner) and session.over():
             told = True
             runner.send_message(workers.ENDED)
 

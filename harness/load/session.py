@@ -14,6 +14,7 @@ from locust.env import Environment
 
 from harness.journal import PARTNER, Journal
 from harness.load.meeting import Rounds
+from harness.load.quota import Quota
 from harness.load.schedule import Schedule
 from harness.load.tally import Tally
 from harness.outcomes import Outcome
@@ -66,47 +67,38 @@ class Session:
         """Kinds whose turn came before they could be done: for a later arrival."""
         self.shared: dict[str, Any] = {}
         """What the users of a transport share, by a name of theirs."""
-        self.schedule: Schedule | None = None
+        closed = self.scenario is not None and not self.scenario.open
+        self.schedule = _schedule(self.scenario, self.seed, slice(worker, None, workers))
         """None in a closed load, whose users go at their own pace."""
-        if self.scenario and self.scenario.open:
-            times = arrivals.times(self.scenario.stages, self.seed if self.scenario.poisson else None)
-            drawn = arrivals.kinds(self.scenario.mix, len(times), self.seed)
-            length = round(self.scenario.seconds * 1e9)
-            mine = slice(worker, None, workers)
-            self.schedule = Schedule((times[mine] * 1e9).astype(int).tolist(), drawn[mine].tolist(), length)
-        self.draws: Iterator[int] | None = None
+        self.draws = _draws(self.scenario.mix, self.seed * workers + worker) if self.scenario and closed else None
         """In a closed load: the kinds of its operations, in the same even blocks as those of arrivals."""
-        if self.scenario and not self.scenario.open:
-            self.draws = _draws(self.scenario.mix, self.seed * workers + worker)
-        requests = self.scenario.requests if self.scenario else 0
-        self.quota = requests // workers + (worker < requests % workers)
-        """In a closed load that is bounded by a number: how many operations of its last stage are of this process."""
-        self._taken = self._bounded = 0
-        """How many of them have been begun; how many operations the journal had before them, at most."""
-        self.rounds: Rounds | None = None
+        self.quota = Quota(self.scenario, worker, workers)
+        rounds = self.scenario is not None and self.scenario.rounds
+        self.rounds = Rounds(self.scenario.max_users, self.over) if self.scenario and rounds else None
         """In a closed load in which all users meet before each operation: where."""
-        if self.scenario and self.scenario.rounds:
-            self.rounds = Rounds(self.scenario.max_users, self.over)
         self._folder = None if run else tempfile.TemporaryDirectory(prefix="proofload-")
         folder = run.folder if run else Path(self._folder.name if self._folder else "")
-        header = {
+        self.journal = Journal(folder / f"journal-{worker}.bin", self._header(system))
+        self.expected = outcomes
+        self.tally = Tally(environment, self.journal, kinds, outcomes)
+
+    def _header(self, system: str) -> dict[str, Any]:
+        """What the journal says of itself."""
+        return {
             "run": self.id,
             "system": system,
             "scenario": self.scenario.name if self.scenario else None,
-            "worker": worker,
-            "kinds": kinds,
+            "worker": self.worker,
+            "kinds": self.kinds,
             "arrivals": self.planned,
             "wall_ns": time.time_ns(),
             "mono_ns": time.monotonic_ns(),
         }
-        self.journal = Journal(folder / f"journal-{worker}.bin", header)
-        self.expected = outcomes
-        self.tally = Tally(environment, self.journal, kinds, outcomes)
 
     @property
     def planned(self) -> int:
         """How many operations the plan has for this process; 0 if users go on until their time is up."""
-        return len(self.schedule.times) if self.schedule else self.quota
+        return len(self.schedule.times) if self.schedule else self.quota.size
 
     def begin(self, at: int | None = None, shift: int = 0, doubt: int = 0) -> None:
         """All users are there: second 0 of the plan is `at` (ns of this process's clock), or nearly now.
@@ -131,23 +123,13 @@ class Session:
             return False
         if self.schedule is not None:
             return self.schedule.over()
-        if self.quota and self._taken == self.quota and self.journal.count >= self._bounded + self.quota:
-            return not self.flying
+        if self.quota.done(self.journal.count, self.flying):
+            return True
         return time.monotonic_ns() > self.began + self.scenario.seconds * 1e9
 
     def take(self) -> bool:
         """Whether a user at its own pace may begin another operation: then it is one of those that the plan bounds."""
-        if self.over():
-            return False
-        if not self.quota or self.scenario is None or self.began is None:
-            return True
-        if time.monotonic_ns() < self.began + (self.scenario.seconds - self.scenario.stages[-1].seconds) * 1e9:
-            self._bounded = self.journal.count + 1
-            return True
-        if self._taken == self.quota:
-            return False
-        self._taken += 1
-        return True
+        return not self.over() and self.quota.take(self.began or 0, self.journal.count)
 
     def end(self, why: str) -> None:
         """End the load before its time: nothing new is begun."""
@@ -159,7 +141,7 @@ class Session:
         """End the journal; what this process counted. `requests`: Locust's own count by name, and failures."""
         partners = int((self.journal.records(0)["flags"] & PARTNER > 0).sum())
         planned = self.planned
-        arrived = self._taken if self.quota else self.journal.count - partners
+        arrived = self.quota.taken if self.quota.size else self.journal.count - partners
         self.journal.close()
         self.closed = True
         return {
@@ -173,6 +155,15 @@ class Session:
             "finished": self.ended_by == "plan",
             "ended_by": self.ended_by,
         }
+
+
+def _schedule(scenario: Scenario | None, seed: int, mine: slice) -> Schedule | None:
+    """The arrivals of an open load that are of this process."""
+    if scenario is None or not scenario.open:
+        return None
+    times = arrivals.times(scenario.stages, seed if scenario.poisson else None)
+    drawn = arrivals.kinds(scenario.mix, len(times), seed)
+    return Schedule((times[mine] * 1e9).astype(int).tolist(), drawn[mine].tolist(), round(scenario.seconds * 1e9))
 
 
 def _draws(mix: Mapping[str, int], seed: int) -> Iterator[int]:

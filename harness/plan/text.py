@@ -91,6 +91,8 @@ def _closed_load(scenario: Scenario) -> Iterator[str]:
         pace = f"each {pause} after its last answer" if scenario.think_seconds else "each as soon as it is answered"
     bounded = scenario.operations < math.inf
     most = f"at most {scenario.operations:,.0f} operations" if bounded else "no bound to operations"
+    if scenario.requests:
+        most = f"until {scenario.requests:,} operations of the last stage have ended, at most"
     yield f"load      {most} in {quantities.duration(scenario.seconds)} (closed: users go at their own pace)"
     whole = sum(scenario.mix.values())
     if whole:
