@@ -74,7 +74,7 @@ perf-ab: $(READY)  ## compare targets in PAIRS=6 pairs of runs: SCENARIO=peak BA
 	@$(PY) -m harness ab $(or $(SCENARIO),$(error SCENARIO=… is missing: expected e.g. SCENARIO=peak)) --profile $(PROFILE) \
 		--base $(or $(BASE),$(error BASE=… is missing: expected a commit, e.g. BASE=main)) --pairs $(or $(PAIRS),6) $(VARIANT)
 
-doctor: $(READY)  ## say what is missing on this machine, and the command that mends it
+doctor: $(READY)  ## say what is missing on this machine, and the command that fixes it
 	@$(PY) -m harness doctor
 
 test: $(READY)  ## run all tests

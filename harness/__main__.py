@@ -61,7 +61,7 @@ def main() -> int:
     for verb, text in (("report", "report a run again"), ("psql", "open the database of a run in psql")):
         again = verbs.add_parser(verb, help=text)
         again.add_argument("folder", type=Path, help="the run folder, e.g. reports/runs/peak/latest")
-    verbs.add_parser("doctor", help="what is missing here, and how to mend it")
+    verbs.add_parser("doctor", help="what is missing here, and how to fix it")
     verbs.add_parser("clean", help="remove the embedded PostgreSQL and all run folders")
     options = parser.parse_args()
     words = ["python", "-m", "harness", *sys.argv[1:]]

@@ -34,7 +34,7 @@ def run(
     """Run `pairs` pairs of `scenario` and compare them; the exit code of what was found. `command` repeats it all.
 
     Each run has a fresh target and database. Both of a pair have the same seed; who goes first changes from pair to
-    pair, so that a machine that gets slower wrongs neither. PlanError if the commit `base` is not known.
+    pair, so that machine drift favours neither side. PlanError if the commit `base` is not known.
     """
     settings = Settings()
     if settings.target_url or settings.database_url:
@@ -79,7 +79,7 @@ def _said(variant: Variant) -> dict[str, str | None]:
 
 
 def _commit(ref: str) -> str:
-    # Never an option: a ref may come from whoever opened a pull request.
+    # Never an option: a ref may come from the author of a pull request.
     done = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
     if done.returncode:
         raise PlanError(f"BASE={ref!r} is no commit of {ROOT}: expected a branch, tag or hash, e.g. BASE=main")

@@ -61,5 +61,5 @@ def connect(url: str, name: str) -> Connection:
         first_line = (str(cause).strip() or type(cause).__name__).splitlines()[0]
         raise DatabaseError(
             f"no connection to {redacted(url)}: {first_line}. Expected a PostgreSQL that answers there; "
-            "mend DATABASE_URL, or unset it to use the embedded PostgreSQL"
+            "fix DATABASE_URL, or unset it to use the embedded PostgreSQL"
         ) from None

@@ -1,4 +1,4 @@
-"""What is missing on this machine, and the command that mends it."""
+"""What is missing on this machine, and the command that fixes it."""
 
 import importlib.metadata
 import os
@@ -21,13 +21,13 @@ OPEN_FILES = 1024
 def examine() -> int:
     """Print what was found, a line each; 0 if nothing is missing, else 2."""
     found = list(_findings())
-    for name, fault, mend in found:
-        print(f"{'ok' if fault is None else 'MISSING':8}{name}" + ("" if fault is None else f": {fault}. Mend: {mend}"))
+    for name, fault, fix in found:
+        print(f"{'ok' if fault is None else 'MISSING':8}{name}" + ("" if fault is None else f": {fault}. Fix: {fix}"))
     return 2 if any(fault for _, fault, _ in found) else 0
 
 
 def _findings() -> Iterator[tuple[str, str | None, str]]:
-    """(what, what is wrong with it or None, the command that mends it)"""
+    """(what, what is wrong with it or None, the command that fixes it)"""
     version = sys.version_info
     old = version < (3, 11)
     yield (

@@ -1,4 +1,4 @@
-"""What can be wrong with what we were given, and how it is told.
+"""What can be wrong with what we were given, and how it is reported.
 
     ProofloadError            printed without a traceback; exit code 2: nothing was sent, nothing was lost
     ├── PlanError             the plan (TOML) or a word on the command line
@@ -9,7 +9,7 @@
     ├── JournalError          a journal can't be written, or is not one of ours
     └── RunError              a run folder that isn't one, or lacks what a stage needs
 
-Each message names the file, host or value, what was expected, and the command that mends it.
+Each message names the file, host or value, what was expected, and the command that fixes it.
 """
 
 import difflib
@@ -21,7 +21,7 @@ from harness.verdict import EXIT_USAGE
 
 
 class ProofloadError(Exception):
-    """Something given to us is wrong; str() is the whole message for the person who can mend it."""
+    """Something given to us is wrong; str() is the whole message for the person who can fix it."""
 
 
 class PlanError(ProofloadError):

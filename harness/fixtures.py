@@ -16,7 +16,7 @@ def fixtures_of(folder: Path) -> Path:
 
 
 def write(path: Path, data: dict[str, Any]) -> None:
-    """Store `data` for nobody's eyes but ours: tokens are in it."""
+    """Store `data`, readable by us only: it holds tokens."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_suffix(".new")
     fresh.unlink(missing_ok=True)
@@ -31,5 +31,5 @@ def read(path: Path, system: str) -> dict[str, Any]:
         data: dict[str, Any] = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else error
-        raise PoolError(f"{path}: {why}: expected what seeding leaves there; `make seed-{system}` mends it") from None
+        raise PoolError(f"{path}: {why}: expected what seeding leaves there; `make seed-{system}` fixes it") from None
     return data

@@ -28,7 +28,7 @@ def may_load(url: str, settings: Settings) -> None:
         raise GuardError(f"target {url!r} is not a URL: expected http://host:port or https://host:port")
     if not is_loopback(host) and host not in settings.allow_hosts:
         raise GuardError(
-            f"refused to load {host}: it is not this machine and nobody allowed it. "
+            f"refused to load {host}: it is not this machine and was not allowed. "
             f"To allow exactly this host: PERF_ALLOW_HOSTS={host}"
         )
 
@@ -39,6 +39,6 @@ def may_write(url: str, settings: Settings) -> None:
     name = f"{parsed.host}/{parsed.database}"
     if not is_loopback(parsed.host or "") and name not in settings.allow_databases:
         raise GuardError(
-            f"refused to seed or clean the database {name}: it is not on this machine and nobody allowed it. "
+            f"refused to seed or clean the database {name}: it is not on this machine and was not allowed. "
             f"To allow exactly this database: PERF_ALLOW_DATABASES={name}"
         )

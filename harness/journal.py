@@ -133,11 +133,11 @@ class Journal:
         _END.pack_into(self._map, HEADER_BYTES + place * 64 + _END_OFFSET, outcome, status, failure, answer, end)
 
     def records(self, first: int) -> npt.NDArray[np.void]:
-        """The records from place `first` on, as they stand. Not to be kept: the journal can't be closed meanwhile."""
+        """The records from place `first` on, as they are. Not to be kept: the journal can't be closed meanwhile."""
         return np.frombuffer(self._map, RECORD, self.count - first, HEADER_BYTES + first * RECORD.itemsize)
 
     def close(self) -> None:
-        """Say that this process ended in order, after so many operations. A journal without this lost its process."""
+        """Record that this process ended in order, with its number of operations. Without it, the process was lost."""
         self.amend(closed=True, count=self.count)
         self._map.flush()
         self._map.close()

@@ -33,7 +33,7 @@ def put_load(
     """Put the planned load on until it is done, or until `signalled` names a signal; what happened goes into run.json.
 
     With `ui`, Locust's web UI stays until a signal. False if it was ended before the first operation;
-    StackError if there was none though nobody ended it.
+    StackError if there was none although no signal ended it.
     """
     scenario, log = run.scenario, run.folder / "load.log"
     environment = {**os.environ, "DATABASE_URL": stack.database_url, "PERF_RUN": run.id}
@@ -67,7 +67,7 @@ def put_load(
 
 
 def _watcher(run: Run, scenario: Scenario) -> subprocess.Popen[bytes] | None:
-    """Whoever looks on whether a rule ends the load, if one can; there before the load, so that nothing is missed."""
+    """The abort watcher, if a rule can end the load; started before the load, so that nothing is missed."""
     if not any(rule.aborts for rule in scenario.rules):
         return None
     command = [sys.executable, "-m", "reports.abort", str(run.folder)]
@@ -75,11 +75,11 @@ def _watcher(run: Run, scenario: Scenario) -> subprocess.Popen[bytes] | None:
 
 
 def _broken(run: Run, watcher: subprocess.Popen[bytes] | None) -> str | None:
-    """Why the rules end the load, if they do: one is broken, or nobody looks any more."""
+    """Why the load must end, if it must: a rule is broken, or the abort watcher exited."""
     if watcher is None:
         return None
     gone = watcher.poll() is not None
-    return A_RULE if (run.folder / ABORT).exists() else "whoever looks on the rules was lost" if gone else None
+    return A_RULE if (run.folder / ABORT).exists() else "the abort watcher exited unexpectedly" if gone else None
 
 
 _MASTER = ["--master-bind-host", "127.0.0.1", "--expect-workers-max-wait", "60", "--master-bind-port"]

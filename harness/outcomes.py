@@ -7,7 +7,7 @@ class Outcome(IntEnum):
     """The default is UNKNOWN: only an answer that the contract calls definite makes anything else.
 
     OPEN      begun, no outcome recorded: the process or the user was ended meanwhile; judged as UNKNOWN
-    ACK       done, says the target: exactly one effect
+    ACK       done, by the target's answer: its effect is stored
     REPLAY    had been done before under the same key: no new effect, but there is one
     REJECT    a definite, contractual no: no effect
     SHED      refused before any work, with the contract's own marker: no effect

@@ -65,7 +65,7 @@ def run(
     settings = Settings()
     scenario = reading.find(name, profile, file, overrides.of(settings, sets))
     _refuse(scenario, settings, variant)
-    # Tokens are good for this stack only, unless somebody else signs or looks at them.
+    # Tokens are good for this stack only, unless another system signs or checks them.
     os.environ.setdefault(KEY, secrets.token_hex(32))
     if ui:
         process.require_free(settings.ui_port, "PERF_UI_PORT")
@@ -94,14 +94,14 @@ def _measure(
     run = Run.create(settings.runs, scenario, seed=settings.seed, command=command, interrupted=None)
     run.record(host=fingerprint.host(), versions=fingerprint.versions(), git=fingerprint.git())
     up = stack.outside(run, settings) if scenario.foreign else stack.up(run, scenario, settings, variant, progress)
-    with up as standing:
+    with up as running:
         if ui:
             progress.say(
                 f"  Locust's web UI: http://127.0.0.1:{settings.ui_port}; Ctrl-C here ends it, verifies and reports"
             )
         interrupt.patient = True
-        with _watched(run, settings, standing):
-            begun = put_load(run, settings, standing, lambda: interrupt.signal, progress, ui)
+        with _watched(run, settings, running):
+            begun = put_load(run, settings, running, lambda: interrupt.signal, progress, ui)
         if not begun:
             raise Interrupted
         if ui and not run.facts["interrupted"]:
@@ -110,19 +110,19 @@ def _measure(
         if scenario.foreign:
             _undecided(run)
         else:
-            stack.stage([sys.executable, "-m", "verification", str(run.folder)], standing.database_url)
-        run.record(target={**run.facts["target"], "died": standing.died()})
+            stack.stage([sys.executable, "-m", "verification", str(run.folder)], running.database_url)
+        run.record(target={**run.facts["target"], "died": running.died()})
         progress.now("ending the target and PostgreSQL")
     return run.folder
 
 
 @contextmanager
-def _watched(run: Run, settings: Settings, standing: stack.Stack) -> Iterator[None]:
-    """Meanwhile the monitor looks on."""
-    ours = f"{standing.target_url}/metrics" if standing.services and standing.target_url else ""
+def _watched(run: Run, settings: Settings, running: stack.Stack) -> Iterator[None]:
+    """Run the monitor meanwhile."""
+    ours = f"{running.target_url}/metrics" if running.services and running.target_url else ""
     metrics = settings.metrics_url or ours
     command = [sys.executable, "-m", "harness.monitor", str(run.folder), *(["--metrics", metrics] if metrics else [])]
-    environment = {**os.environ, "DATABASE_URL": standing.database_url}
+    environment = {**os.environ, "DATABASE_URL": running.database_url}
     monitor = process.start(command, run.folder / "monitor.log", environment)
     try:
         yield
@@ -131,7 +131,7 @@ def _watched(run: Run, settings: Settings, standing: stack.Stack) -> Iterator[No
 
 
 def _undecided(run: Run) -> None:
-    """Somebody else's locustfile: nothing is known of the service, so that no check can be made."""
+    """A foreign locustfile: nothing is known of the service, so no check can be made."""
     finding = Finding(
         "X1",
         "Every acknowledged effect is stored.",

@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on: the stage it is in, and how the load is doing."""
+"""What a person sees during a run: the current stage, and how the load is doing."""
 
 import json
 import sys
@@ -40,7 +40,7 @@ class Progress:
         self.console.print(text, markup=False, soft_wrap=True)
 
     def now(self, text: str) -> None:
-        """What is going on just now."""
+        """The current activity."""
         if self._status:
             self._status.update(text.replace("[", r"\["))
         elif time.monotonic() - self._said >= LINE_EVERY_S:

@@ -1,4 +1,4 @@
-"""What the environment says, read once, when asked. Empty means unset: CI passes unset inputs as empty strings."""
+"""The environment variables, read once, when asked. Empty means unset: CI passes unset inputs as empty strings."""
 
 import os
 from dataclasses import dataclass, field
@@ -41,7 +41,7 @@ def _home() -> Path:
 
 @dataclass(frozen=True)
 class Settings:
-    """The environment's say in a run; the docs list it (docs/settings.md)."""
+    """What the environment sets for a run; docs/settings.md lists it."""
 
     target_url: str = field(default_factory=lambda: os.environ.get("TARGET_URL", "").rstrip("/"))
     database_url: str = field(default_factory=lambda: os.environ.get("DATABASE_URL", ""))

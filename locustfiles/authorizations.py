@@ -45,7 +45,7 @@ PICKS = 50
 
 
 class Practitioner(HttpUser):
-    """Works at authorizations of the spread pool, which are so many that nobody meets anybody."""
+    """Works at authorizations of the spread pool, which are so many that users hardly ever meet."""
 
     abstract = False
     system = authorizations
@@ -95,7 +95,7 @@ class Practitioner(HttpUser):
 
     @task(MIX["stranger"])
     def stranger(self) -> None:
-        """A reserve by somebody of another organization."""
+        """A reserve by a member of another organization."""
         number = self._number(spread=True)
         others = [n for n in range(1, sum(PRACTITIONERS) + 1) if n not in practitioners(organization_of(number))]
         subject = authorizations.subject(number, self.random.choice(others), UNITS["reserve"], "reserve")
@@ -103,7 +103,7 @@ class Practitioner(HttpUser):
 
     @task(MIX["forged"])
     def forged(self) -> None:
-        """A reserve with a token that says who it is, and is not signed."""
+        """A reserve with a token that names a practitioner and is not signed."""
         subject = self._subject(self._number(spread=True), UNITS["reserve"], "reserve")
         self._send("forged", subject, partial(self._judge_refusal, "unauthorized"))
 
@@ -152,7 +152,7 @@ class Practitioner(HttpUser):
         partner: bool = False,
         before: Callable[[int], None] | None = None,
     ) -> tuple[int, Outcome]:
-        """Do what `subject` says; `before` is told the operation's number before its first byte."""
+        """Do what `subject` says; `before` gets the operation's number before its first byte is sent."""
         number, practitioner, units, move = about(subject)
         token = self.tokens[practitioner - 1]
         if kind == "forged":
@@ -214,7 +214,7 @@ class Practitioner(HttpUser):
         return not expected or _object(answer).get(self.contract["error"]) == expected
 
     def _said(self, number: int, said: dict[str, Any]) -> int | None:
-        """What is said of authorization `number`, as the journal has it; None if it is no whole answer."""
+        """The state of authorization `number` in an answer, as the journal has it; None if the answer is not whole."""
         contract = self.contract
         values = [said.get(contract[name]) for name in ("total", "used", "scheduled", "available")]
         version = said.get(contract["version"]) if contract["version"] else 0
@@ -260,7 +260,7 @@ class Contender(Practitioner):
         number, outcome = self._send("reserve", subject, self._judge_move)
         self._acknowledge(number, outcome, subject)
         self._sched = 0
-        # Nobody gives anything back before all are answered, else the round would have more to give.
+        # No units are released before all are answered, else the round would have more to serve.
         rounds.meet(to_begin=False)
         if outcome is Outcome.ACK:
             back = self._subject(hot, ROUND_UNITS, "release")

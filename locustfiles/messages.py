@@ -15,7 +15,7 @@ from systems import ids, messages
 
 
 class MessageSender(HttpUser):
-    """Sends messages; systems/messages.py says how often which kind, and what each must end as."""
+    """Sends messages; systems/messages.py defines how often each kind is sent, and its expected outcomes."""
 
     abstract = False
     system = messages

@@ -19,7 +19,7 @@ from sqlalchemy import (
 from systems.authorizations import MOVES
 
 VERSION = 1
-"""Raised by whoever changes the tables."""
+"""To be raised with every change of the tables."""
 
 UNITS_CHECK = "authorizations_units_check"
 """The constraint that keeps an authorization from being overbooked, whatever the application does."""

@@ -19,7 +19,7 @@ from systems import ids
 from systems.messages import FAILED, SCHEDULED, SENT
 
 VERSION = 1
-"""Raised by whoever changes TABLES."""
+"""To be raised with every change of TABLES."""
 
 TABLES = MetaData()
 
@@ -77,4 +77,4 @@ SELECT md5(coalesce(string_agg(line || chr(10), '' ORDER BY id), '')) FROM (
     FROM users WHERE {_IN_POOL}
 ) AS pool
 """
-"""The md5 of the pool's rows as they stand now: of the very text that COPY would have loaded to make them."""
+"""The md5 of the pool's current rows: of the very text that COPY would have loaded to make them."""

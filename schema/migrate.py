@@ -33,7 +33,7 @@ def migrate(system: str, url: str, names: Mapping[str, str] | None = None) -> st
 
 
 def _module(system: str) -> Any:
-    """A system is a module that stands both here and among the systems."""
+    """A system is a module that is both here and in systems/."""
     known = {m.name for m in pkgutil.iter_modules(schema.__path__)} & {
         m.name for m in pkgutil.iter_modules(systems.__path__)
     }
@@ -57,19 +57,17 @@ def _migrate(system: str, tables: MetaData, version: int, connection: Connection
         )
         connection.execute(text("INSERT INTO proofload_schema VALUES (:s, :v)"), {"s": system, "v": version})
         return f"created the tables of {system}, version {version}: {names}"
-    mend = (
-        f"To mend: an empty database in DATABASE_URL; or, if nothing in them is needed, DROP TABLE {names} "
+    fix = (
+        f"To fix it: an empty database in DATABASE_URL; or, if nothing in them is needed, DROP TABLE {names} "
         f"and DELETE FROM proofload_schema WHERE system = '{system}'"
     )
     if found is not None and found != version:
-        raise DatabaseError(f"the tables of {system} are version {found}, expected version {version}. {mend}")
+        raise DatabaseError(f"the tables of {system} are version {found}, expected version {version}. {fix}")
     missing = _missing_columns(tables, there, connection)
     if found is not None:
         missing += _missing_constraints(tables, there, connection)
     if missing:
-        raise DatabaseError(
-            f"the tables of {system} are there, but not all of them: no {', no '.join(missing)}. {mend}"
-        )
+        raise DatabaseError(f"the tables of {system} are there, but not all of them: no {', no '.join(missing)}. {fix}")
     if found is None:
         return f"the tables of {system} are not ours ({names}); they have all columns that are needed"
     return f"the tables of {system} are already there, version {version}"

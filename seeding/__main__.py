@@ -42,7 +42,7 @@ def main() -> int:
 
 
 def _module(system: str) -> Any:
-    """A system is a module that stands both here and among the systems."""
+    """A system is a module that is both here and in systems/."""
     known = {m.name for m in pkgutil.iter_modules(seeding.__path__)} & {
         m.name for m in pkgutil.iter_modules(systems.__path__)
     }

@@ -118,7 +118,7 @@ def check(url: str, scenario: Scenario | None) -> None:
     if found < least:
         raise PoolError(
             f"the pool in {database.redacted(url)} has {found:,} authorizations, expected {least:,}: "
-            f"`make seed-{SYSTEM}` mends it"
+            f"`make seed-{SYSTEM}` fixes it"
         )
 
 

@@ -24,7 +24,7 @@ def connected(url: str, system: str) -> Iterator[Driver]:
         try:
             yield driver
         except (psycopg2.errors.UndefinedTable, psycopg2.errors.UndefinedColumn) as error:
-            raise DatabaseError(f"{_cause(error, url)}: `python -m schema {system}` mends it") from None
+            raise DatabaseError(f"{_cause(error, url)}: `python -m schema {system}` fixes it") from None
         except psycopg2.Error as error:
             raise DatabaseError(_cause(error, url)) from None
 

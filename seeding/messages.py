@@ -77,7 +77,7 @@ def check(url: str, scenario: Scenario | None = None) -> None:
     if users != expected:
         raise PoolError(
             f"the pool in {database.redacted(url)} has {users:,} users, expected {expected:,}: "
-            "`make seed-messages` mends it"
+            "`make seed-messages` fixes it"
         )
 
 

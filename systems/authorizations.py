@@ -24,7 +24,7 @@ BLOCKS = (
     (200, (11, 5, 4)),
     (1000, (14, 7, 4)),
 )
-"""The authorizations of the document: so many units, and how many of that size each organization has.
+"""The authorizations of the document: a number of units, and how many of that size each organization has.
 
 Numbered through from 1 in this order: 1 … 10 have 50 units (the hot ones), 11 … 30 have 200, 31 … 55 have 1000.
 """
@@ -67,7 +67,7 @@ reserve, release, consume   a new operation; done, or refused for want of units
 repeat    an earlier, acknowledged operation again, same key and body; must be answered as a replay
 reuse     an earlier key with another number of units; must be refused
 stranger  a reserve of another organization's authorization; must be refused
-forged    a reserve with a token that nobody signed; must be refused
+forged    a reserve with an unsigned token; must be refused
 race      a reserve sent twice at the same instant with one key; done once
 
 The last five are there so that identity and rejection are exercised in every run: a check of
@@ -99,7 +99,7 @@ EFFECTS = {
 """What an outcome of each kind leaves: one movement, stored when it is acknowledged. A replay leaves nothing new."""
 
 POINTS = ("stored",)
-"""What the database tells of a movement: when it was stored."""
+"""The times that the database holds of a movement: when it was stored."""
 
 ITEMS = "movements"
 """What the effects are called."""

@@ -1,6 +1,6 @@
 """The id schemes: everything has a number, and its id is computed from that number.
 
-So a journal holds numbers only, and whoever reads it computes the ids again.
+So a journal holds numbers only, and its readers compute the ids again.
 """
 
 import hashlib

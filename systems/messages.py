@@ -31,7 +31,7 @@ MAX_RETRIES = 3
 """How often a delivery that failed is tried again before its message is FAILED."""
 
 NOTIFY_CHANNEL = "messages_scheduled"
-"""The PostgreSQL channel on which the API tells the delivery workers that there is work."""
+"""The PostgreSQL channel on which the API notifies the delivery workers of work."""
 
 MIX = {"process": 94, "repeat": 2, "conflict": 1, "stranger": 2, "race": 1}
 """Of every 100 operations, how many are of which kind.
@@ -65,7 +65,7 @@ EFFECTS = {
 """What an outcome of each kind leaves: one message, stored when it is acknowledged. A replay leaves nothing new."""
 
 POINTS = ("stored", "sent")
-"""What the database tells of a message: when it was stored, and when it was sent."""
+"""The times that the database holds of a message: when it was stored, and when it was sent."""
 
 ITEMS = "messages"
 """What the effects are called."""

@@ -14,7 +14,7 @@ from target.serve import serve
 
 
 def main() -> int:
-    """Run one role of a reference system until it is told to stop."""
+    """Run one role of a reference system until SIGTERM or SIGINT."""
     known = sorted(
         {m.name for m in pkgutil.iter_modules(target.__path__)}
         & {m.name for m in pkgutil.iter_modules(systems.__path__)}

@@ -20,7 +20,7 @@ class Fault:
     parts: tuple[type, ...] = ()
 
     def part(self, clean: type[T]) -> type[T]:
-        """What stands in the place of the class `clean`: itself, unless this fault has a subclass of it."""
+        """The class to use for `clean`: itself, unless this fault has a subclass of it."""
         return next((part for part in self.parts if issubclass(part, clean)), clean)
 
 

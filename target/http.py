@@ -28,7 +28,7 @@ class Refusal(msgspec.Struct):
 
 
 class Health(msgspec.Struct):
-    """The body of GET /health; `proofload` tells the reference target from yours."""
+    """The body of GET /health; `proofload` marks the reference target."""
 
     status: str
     system: str

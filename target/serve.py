@@ -89,7 +89,7 @@ def _listen(port: int, processes: int) -> list[socket.socket]:
 
 
 def _serve(application: Starlette, listening: socket.socket) -> None:
-    # uvicorn shuts down in order, and then raises the signal again for whoever was there before: us.
+    # uvicorn shuts down in order, and then raises the signal again for the handler that was there before: ours.
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: sys.exit(0))
     config = uvicorn.Config(

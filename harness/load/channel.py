@@ -2,7 +2,7 @@
 
 gevent's sockets start and stop a watcher and a timer for each wait, which costs more than the
 system calls. Here a watcher is started once a connection and stays; timeouts are kept in the order
-in which they end, and one timer for all looks at the first.
+in which they end, and one timer for all checks the first.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ Socket: type[socket.socket] = gevent.monkey.get_original("socket", "socket")
 """The standard library's, without gevent's waiting."""
 
 SEND_LOOK_S = 0.05
-"""How often a send that the peer holds up looks whether its time is up."""
+"""How often a send that the peer holds up checks whether its time is up."""
 
 READ_BYTES = 16 * 1024
 _READ = 1
@@ -42,7 +42,7 @@ class Broken(Exception):
 
 
 class Deadlines:
-    """Ends the exchanges of all channels that take longer than `seconds`; it looks twenty times in that."""
+    """Ends the exchanges of all channels that take longer than `seconds`; it checks twenty times in that."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -102,7 +102,7 @@ class Channel:
         """Called in the hub, again and again as long as there is something to read."""
         user = self._user
         if user is None:
-            # Nobody asked: the peer has closed, or says what belongs to no request. Either way it is done.
+            # No request is open: the peer has closed, or sent what belongs to none. Either way it is done.
             self.stale = True
             self._watcher.stop()
         else:

@@ -1,6 +1,6 @@
 """Other people's users: what Locust reports of their requests is journalled, after the fact and without intents.
 
-So rules and validity apply to them, but nothing can be proved of the data: nobody knows what a request
+So rules and validity apply to them, but nothing can be proved of the data: it is not known what a request
 that was lost in a crash would have been.
 """
 
@@ -11,7 +11,7 @@ from harness.load.session import Session
 from harness.outcomes import Failure, Outcome
 
 MAX_KINDS = 100
-"""Names of requests that are told apart; what comes after them is one kind, `OTHERS`."""
+"""The number of request names that are kept apart; all later ones are one kind, `OTHERS`."""
 OTHERS = "(other names)"
 
 EXPECTED = [frozenset({Outcome.ACK})] * (MAX_KINDS + 1)
@@ -27,7 +27,7 @@ class Recorder:
     def __call__(
         self, name: str, response_time: float | None, exception: object = None, response: Any = None, **_: Any
     ) -> None:
-        """One request that has ended just now. It is an ACK if whoever made it calls it no failure."""
+        """A request that has just ended. It is an ACK unless its user reports a failure."""
         session, end = self._session, time.monotonic_ns()
         start = end - round((response_time or 0.0) * 1e6)
         number = session.journal.begin(self._kind(name), start, start, 0, 0, 0, None, 0)

@@ -53,7 +53,7 @@ class _Reading:
         self.complete = self.keep_alive = self.extra = False
 
     def on_message_begin(self) -> None:
-        """An answer begins: one after the whole answer is one that nobody asked for."""
+        """An answer begins: one after the whole answer belongs to no request."""
         self.extra = self.complete
 
     def on_body(self, data: bytes) -> None:
@@ -139,7 +139,7 @@ class Connection:
         self._reading = _Reading()
 
     def open(self) -> Channel:
-        """Connect, unless that is done and still stands; NotSent if it can't be."""
+        """Connect, unless there is an open connection; NotSent if that fails."""
         channel = self._channel
         if channel is None or channel.stale:
             self.close()
@@ -189,7 +189,7 @@ class Connection:
         found = _STATUS.match(headers)
         if not found:
             raise NoAnswer(Failure.BAD_HTTP)
-        self._reading.keep_alive = False  # nobody knows where the next answer would begin
+        self._reading.keep_alive = False  # it is not known where the next answer would begin
         return Answer(int(found.group(1)), b"")
 
     def _answer(self, channel: Channel) -> Answer:

@@ -25,13 +25,13 @@ class Rounds:
     def meet(self, to_begin: bool = True) -> int:
         """Wait until all are here; the moment (ns of CLOCK_MONOTONIC) at which they go on, the same for all.
 
-        Nobody goes on `to_begin` a round once the load is over: then users wait until they are ended.
+        No user goes on `to_begin` a round once the load is over: then users wait until they are ended.
         """
         meeting = self._next
         meeting.here += 1
         try:
             if meeting.here == self.users and not (to_begin and self._over()):
-                # Whoever is quick comes to the next one before the slow have left this.
+                # A quick user may come to the next meeting before the slow ones have left this.
                 self._next = _Meeting()
                 self.held += 1
                 meeting.moment = time.monotonic_ns()

@@ -59,7 +59,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
         "--run-folder",
         default="",
         include_in_web_ui=False,
-        help="The run folder whose run.json says what load to put on, and which gets the journal. Set by the pipeline",
+        help="The run folder: its run.json defines the load, and the journal goes there. Set by the pipeline",
     )
 
 
@@ -108,7 +108,7 @@ def _introduce(data: dict[str, Any], **_: Any) -> None:
 
 
 JOINED: dict[str, tuple[str, int]] = {}
-"""As a master: who every worker says it is. Reports come from the first moment on, before there is a load."""
+"""As a master: how each worker identified itself. Reports arrive from the beginning, before there is a load."""
 
 
 @events.test_start.add_listener
@@ -170,7 +170,7 @@ def _count(session: Session, runner: Any) -> NoReturn:
 
 
 def _require_pool(system: ModuleType, folder: str) -> None:
-    """PoolError unless the pool that the users draw from is in the database, where we are told which one that is."""
+    """PoolError unless the pool that the users draw from is in the database, if DATABASE_URL names one."""
     if not os.environ.get("DATABASE_URL"):
         return
     # In a process of its own: psycopg2 would block this one, all its users included.

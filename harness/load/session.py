@@ -28,7 +28,7 @@ HEAD_START_NS = 200_000_000
 
 class Session:
     """What all users of this process share. Without a run (a bare `locust -f …`) there is no schedule, and the
-    journal is a temporary file: nobody will verify it.
+    journal is a temporary file that is never verified.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Session:
         """Operations that are begun and have not ended, at this moment."""
         self.closed = False
         self.watchers: list[Any] = []
-        """Greenlets that look on while it lasts."""
+        """Greenlets that watch the load while it lasts."""
         self.ended_by = "plan"
         self.acknowledged: deque[tuple[int, int]] = deque(maxlen=1000)
         """The latest acknowledged operations that can be sent again: (number, subject)."""

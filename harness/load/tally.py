@@ -1,8 +1,8 @@
 """What Locust's web UI and the progress line show, counted from the journal in batches.
 
 Locust's `request` event costs as much as the rest of an operation. So what has been closed in the
-journal since the last look is counted at once, and merged by the same `extend` with which a master
-merges the reports of its workers. Whoever else listens to the event still gets every operation.
+journal since the last count is counted at once, and merged by the same `extend` with which a master
+merges the reports of its workers. Other listeners to the event still get every operation.
 """
 
 import time
@@ -36,9 +36,9 @@ class Tally:
         self.routes = ["POST /"] * len(kinds)
         """Method and path of the latest operation of each kind."""
         self.bytes = [0] * len(kinds)
-        """What the answers to each kind weighed, since the last look."""
+        """Bytes of the answers to each kind, since the last count."""
         self.alone = len(environment.events.request._handlers) <= _LISTENERS_OF_LOCUST
-        """Whether nobody but Locust's own statistics wants to hear of each operation."""
+        """Whether Locust's own statistics are the only listener to the request event."""
         self._stats, self._journal, self._kinds = environment.stats, journal, kinds
         self.expect(expected)
         self._first = 0

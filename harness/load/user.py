@@ -29,7 +29,7 @@ BARE_TIMEOUT_S = 10.0
 """How long an answer may take when there is no plan to say so."""
 
 REFUSED_S = 0.01
-"""The pause of a user that reached nobody: it waited for nothing, and would keep all others from their turn."""
+"""The pause of a user that could not connect: it waited for nothing, and would keep the others from their turn."""
 
 T = TypeVar("T")
 

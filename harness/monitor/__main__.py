@@ -1,4 +1,4 @@
-"""`python -m harness.monitor RUN_FOLDER`: sample until SIGTERM, or until whoever started it is gone."""
+"""`python -m harness.monitor RUN_FOLDER`: sample until SIGTERM, or until its parent exits."""
 
 import argparse
 import json

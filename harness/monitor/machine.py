@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 
 CANARY_TURNS = 20_000
-"""So many turns of an empty loop: a part of a millisecond of one core; longer when its speed is shared."""
+"""Turns of an empty loop: a part of a millisecond of one core; longer when the core is shared."""
 
 CANARY_TRIES = 5
 

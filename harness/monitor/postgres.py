@@ -1,4 +1,4 @@
-"""The database under a run, as it tells of itself: who waits for what, what was committed, read and written."""
+"""The database of a run, by its own statistics: who waits for what, what was committed, read and written."""
 
 import time
 from typing import Any
@@ -33,7 +33,7 @@ Statements = dict[str, tuple[Any, ...]]
 
 
 class DatabaseSampler:
-    """db.connections, db.active, db.idle_in_transaction, db.waiting.<type> (backends just now); db.limit
+    """db.connections, db.active, db.idle_in_transaction, db.waiting.<type> (current backends); db.limit
     (max_connections); and a second: db.commits, db.rollbacks, db.deadlocks, db.conflicts, db.hits, db.reads,
     db.rows_written, db.temp_bytes, db.wal_bytes; db.cache (the share of blocks that were in memory).
     """

@@ -20,7 +20,7 @@ class Processes:
     """
 
     def __init__(self, parent: int, folder: Path) -> None:
-        """`folder` is that of the run, where the stack says which processes are a service's."""
+        """`folder` is that of the run, where the stack records which processes are a service's."""
         self._parent, self._folder = psutil.Process(parent), folder
         self._seen: dict[int, tuple[psutil.Process, tuple[str, ...]]] = {}
 

@@ -1,4 +1,4 @@
-"""What a target tells of itself at a Prometheus endpoint."""
+"""What a target reports at a Prometheus endpoint."""
 
 import urllib.error
 import urllib.request
@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 TIMEOUT_S = 0.5
 MOST = 200
-"""So many names are kept: one with a label for each user would fill the disk."""
+"""The number of names that are kept: one with a label for each user would fill the disk."""
 MOST_BYTES = 4 << 20
 
 
@@ -19,7 +19,7 @@ class Prometheus:
         self._open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
     def sample(self) -> dict[str, float]:
-        """What it says now; nothing if it doesn't answer in time, or not in that format."""
+        """Its current values; nothing if it doesn't answer in time, or not in that format."""
         line: dict[str, float] = {}
         try:
             with self._open(self._url, timeout=TIMEOUT_S) as answer:

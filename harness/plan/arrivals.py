@@ -1,6 +1,6 @@
 """The schedule of an open load: when each operation is due and of which kind it is, decided before the first is sent.
 
-The same plan and seed give the same schedule, whoever asks for it.
+The same plan and seed always give the same schedule.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ def times(stages: Sequence[Stage], poisson_seed: int | None = None) -> npt.NDArr
     # A little less than a half, so that an integral that ends on k + 1/2 keeps its last arrival.
     points = np.arange(max(int(np.ceil(total - 0.5 - 1e-9)), 0)) + 0.5
     if poisson_seed is not None:
-        # So many that they reach beyond the plan, but for a chance of one in 10^15.
+        # Enough to reach beyond the plan, except with a probability of 1e-15.
         enough = int(total + 8 * total**0.5 + 32)
         points = np.random.default_rng(poisson_seed).exponential(size=enough).cumsum()
     parts: list[npt.NDArray[np.float64]] = []

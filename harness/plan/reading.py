@@ -28,7 +28,7 @@ PROFILE = re.compile(r"[a-z0-9][a-z0-9-]*")
 """A profile is a part of a folder's name."""
 
 NO_FACTS = SimpleNamespace(MIX={}, EXPECTED={}, EFFECTS={})
-"""What is known of the service behind somebody else's locustfile."""
+"""What is known of the service behind a foreign locustfile: nothing."""
 
 Tables = Mapping[str, Any]
 
@@ -154,7 +154,7 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
         sizes = _sizes(where, profile, *pools)
     table.done()
     if theirs and scenario.open:
-        where.fail("arrivals", "arrivals need users of ours; expected stages.… (so many users)")
+        where.fail("arrivals", "arrivals need users of ours; expected stages.… (a number of users)")
     rule_checks.check(where, scenario)
     if scenario.rounds and (scenario.open or scenario.requests or len({stage.users for stage in stated}) > 1):
         where.fail("rounds", "rounds need users who all meet; expected stages.… with a time and one number of users")

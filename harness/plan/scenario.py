@@ -40,7 +40,7 @@ class Service:
     start: str
     """Its command line, with {python}, {port}, {number}, {processes}, {pool}, {fault}, {strategy} and its settings."""
     ready: str
-    """What says that it is up: a method and a path that answer 2xx, or `file`: it creates the file named in READY."""
+    """The probe that it is up: a method and a path that answer 2xx, or `file`: it creates the file named in READY."""
     processes: int
     pool: int
     """How many connections to the database each process has."""
@@ -68,7 +68,7 @@ class Scenario:
     """A named workload in one profile."""
 
     system: str
-    """Empty for somebody else's locustfile, of whose service nothing is known and no data can be proved."""
+    """Empty for a foreign locustfile: nothing is known of its service, and no data can be proved."""
     title: str
     name: str
     profile: str
@@ -131,7 +131,7 @@ class Scenario:
 
     @property
     def foreign(self) -> bool:
-        """Whether its users are somebody else's."""
+        """Whether its users are of a foreign locustfile."""
         return not self.system
 
     @property

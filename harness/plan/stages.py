@@ -19,7 +19,7 @@ def read(where: Where, table: Table, profile: str, services: Mapping[str, Servic
     """The stages of `profile`: of an open load (arrivals) or a closed one (stages)."""
     ways = [way for way in WAYS if way in table.rest]
     if len(ways) != 1:
-        where.fail("scenario", "expected one of arrivals.… (so many a second) and stages.… (so many users)")
+        where.fail("scenario", "expected one of arrivals.… (a rate) and stages.… (a number of users)")
     (way,) = ways
     profiles = Table(where, way, table.take(way))
     table.known += WAYS

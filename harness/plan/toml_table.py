@@ -1,4 +1,4 @@
-"""Reading a table of a plan: each key once, with its type; whatever nobody asked for is an unknown key."""
+"""Reading a table of a plan: each key once, with its type; a key that no reader takes is unknown."""
 
 import re
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from harness.errors import PlanError, nearest
 
 @dataclass(frozen=True)
 class Where:
-    """Where a plan's words stand, so that an error can say the file and the line."""
+    """The position of a plan's words, so that an error can name the file and the line."""
 
     path: Path
     text: str
@@ -108,6 +108,6 @@ class Table:
         self.where.fail(first, f"{self.name} lacks {key!r}; there is {have}")
 
     def done(self) -> None:
-        """PlanError if a key is left that nobody took."""
+        """PlanError if a key is left that was not taken."""
         for key in self.rest:
             self.where.fail(key, f"{self.name}: unknown key {key!r}; {nearest(key, self.known)}")

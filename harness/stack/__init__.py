@@ -1,1 +1,1 @@
-"""What stands under a run: embedded PostgreSQL, the reference target, its delivery workers."""
+"""What a run needs beneath it: embedded PostgreSQL, and the services of the reference target."""

@@ -1,4 +1,4 @@
-"""Whether somebody else's target is there: asked once, as its contract says."""
+"""Whether a target at TARGET_URL is up: asked once, as its contract says."""
 
 import http.client
 import socket

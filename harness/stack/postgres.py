@@ -68,12 +68,12 @@ class Postgres:
             return list(connection.scalars(text("SELECT datname FROM pg_database ORDER BY datname")))
 
     def create(self, name: str, template: str = "template1") -> str:
-        """A new database, a copy of `template`, to which nobody may be connected; its URL."""
+        """A new database, a copy of `template`, to which no client may be connected; its URL."""
         self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
         return self.url(name)
 
     def drop(self, name: str) -> None:
-        """Drop a database, whoever is connected to it."""
+        """Drop a database, even with clients connected to it."""
         self._execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
     def _execute(self, statement: str) -> None:
@@ -87,7 +87,7 @@ class Postgres:
 
 
 def start(home: Path) -> Postgres:
-    """The cluster of `home`, started; initialised first if it is new. StackError says what mends it."""
+    """The cluster of `home`, started; initialised first if it is new. StackError says how to fix it."""
     owner = _owner()
     base = folder(home)
     base.mkdir(parents=True, exist_ok=True)
@@ -206,7 +206,7 @@ def _initialise(binaries: Path, data: Path, owner: int | None) -> None:
 
 
 def _end_orphan(data: Path) -> None:
-    """End a server that an earlier, killed pipeline left on this cluster: we hold its lock, so it is nobody's."""
+    """End a server that an earlier, killed pipeline left on this cluster: we hold its lock, so no pipeline uses it."""
     pid_file = data / "postmaster.pid"
     try:
         orphan = psutil.Process(int(pid_file.read_text().split()[0]))

@@ -72,7 +72,7 @@ def stop(process: subprocess.Popen[bytes], number: signal.Signals = signal.SIGTE
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody uses just now."""
+    """A port of 127.0.0.1 that is free now."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]

@@ -1,4 +1,4 @@
-"""The services of the reference target: started, up, scaled and ended; each process says by itself that it is up."""
+"""The services of the reference target: started, up, scaled and ended; each process reports by itself that it is up."""
 
 import json
 import os

@@ -41,7 +41,7 @@ class Stack:
     scale_command: str
 
     def scale(self, service: str, processes: int) -> None:
-        """Have so many `processes` of a service; StackError if that fails."""
+        """Scale a service to `processes`; StackError if that fails."""
         if self.services is not None:
             self.services.scale(service, processes)
         elif self.scale_command:
@@ -98,7 +98,7 @@ def up(run: Run, scenario: Scenario, settings: Settings, variant: Variant, progr
 
 @contextmanager
 def outside(run: Run, settings: Settings) -> Iterator[Stack]:
-    """Nothing of ours: somebody else's target, and no database that we know anything of."""
+    """Nothing of ours: a foreign target, and no known database."""
     run.record(
         seeding=None,
         database={"url": "none", "name": "", "ours": False, "server_version": "", "settings": {}},
@@ -113,7 +113,7 @@ def pool(server: Postgres, system: str) -> str:
 
 
 def seed(system: str, url: str, progress: Progress, run: Run | None = None) -> dict[str, Any]:
-    """Migrate and seed the database at `url`, as `run` needs it; what seeding says of it."""
+    """Migrate and seed the database at `url`, as `run` needs it; what seeding reports."""
     arguments = [system, "--run-folder", str(run.folder)] if run else [system]
     progress.say("  " + stage([sys.executable, "-m", "schema", *arguments], url).strip())
     *lines, facts = stage([sys.executable, "-m", "seeding", *arguments, "--json"], url).splitlines()
@@ -124,7 +124,7 @@ def seed(system: str, url: str, progress: Progress, run: Run | None = None) -> d
 
 
 def stage(command: list[str], url: str) -> str:
-    """Run a stage that needs the database at `url`; what it printed. ProofloadError, as it says, if it refuses."""
+    """Run a stage that needs the database at `url`; what it printed. ProofloadError with its message if it refuses."""
     # A session of its own: Ctrl-C is for the pipeline to decide about.
     done = subprocess.run(
         command,

@@ -107,7 +107,7 @@ class Api:
         return self.say("read", Done(found) if isinstance(found, State) else found)
 
     async def counted(self, operation: str, answering: Awaitable[Response]) -> Response:
-        """The answer, counted whichever it is: also that nobody knows who asks, or what."""
+        """The answer, counted whatever it is, also when the caller or the request can't be recognised."""
         try:
             answered = await answering
         except BodyError as error:
@@ -144,7 +144,7 @@ def refusal(status: int, error: str, message: str) -> Response:
 def serve(url: str, connections: int, fault: Fault = CLEAN, strategy: type[Strategy] = SerializableUpdate) -> Starlette:
     """The API on the database at `url`, with so many `connections`, a part of `fault` in the place of each clean one.
 
-    A fault that is a strategy stands in the place of every strategy.
+    A fault that is a strategy replaces every strategy.
     """
     own = fault.part(Strategy)
     store = fault.part(Store)(strategy if own is Strategy else own)

@@ -3,7 +3,7 @@
 Those that need operations to meet each other are strategies, in target/authorizations/wrong_strategies.py.
 """
 
-# ruff: noqa: D102 (what a method is for, the clean one says)
+# ruff: noqa: D102 (the clean class documents each method)
 
 import contextlib
 from typing import Any
@@ -78,7 +78,7 @@ class AckBeforeCommit(Some):
 
 
 class SwallowedError(Some):
-    """For one move in ten a statement fails and nobody looks; COMMIT answers ROLLBACK, which is no error."""
+    """For one move in ten a statement fails unnoticed; COMMIT answers ROLLBACK, which is no error."""
 
     async def otherwise(self, move: Move) -> State | None:
         async with self.pool.acquire() as connection, connection.transaction():
@@ -161,7 +161,7 @@ class ReleaseNotKeyed(Store):
 
 
 class TenantIgnored(Store):
-    """Nobody looks whose authorization it is."""
+    """The organization of an authorization is not checked."""
 
     async def do(self, move: Move) -> State | None:
         owner = await self.pool.fetchval("SELECT organization_id FROM authorizations WHERE id = $1", move.authorization)
@@ -219,14 +219,14 @@ class DoubleConsume(Store):
 
 
 class TokenIgnored(Tokens):
-    """Whatever a token says is believed, whoever signed it."""
+    """Every token is believed, whoever signed it."""
 
     def decode(self, token: str) -> dict[str, Any]:
         return jwt.decode(token, algorithms=[ALGORITHM], options={"verify_signature": False})
 
 
 class Unbalanced(Api):
-    """One answer in ten says that one unit more is available than is."""
+    """One answer in ten reports one available unit too many."""
 
     chosen = every(10)
 
@@ -247,7 +247,7 @@ class FailAfterCommit(Api):
 
 
 def _fault(name: str, parts: tuple[type, ...], *caught_by: str) -> Fault:
-    """The fault that is made of `parts`, the last of which says what it does."""
+    """The fault that is made of `parts`, the last of which documents it."""
     return Fault(name, str(parts[-1].__doc__), caught_by, parts)
 
 

@@ -13,10 +13,10 @@ BASE_S, CAP_S = 0.005, 0.2
 """The pause before retry n is a random share of 5 ms × 2ⁿ⁻¹, and of no more than 200 ms: full jitter."""
 
 DEADLINE_S = 1.0
-"""When this has passed no attempt is begun. None is broken off: nobody would know whether it was committed."""
+"""When this has passed no attempt is begun. None is broken off: it would be unknown whether it was committed."""
 
 ABORTED = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
-"""40001 and 40P01: PostgreSQL rolled back, and says that the same may go through at another time."""
+"""40001 and 40P01: PostgreSQL rolled back; the same transaction may succeed later."""
 
 T = TypeVar("T")
 

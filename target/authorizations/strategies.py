@@ -2,9 +2,9 @@
 
 All make the same move: if the authorization is the organization's own and has units enough, its
 counters change, its version is raised by one and a row goes into unit_movements, in one transaction.
-What they do not do is look at the key first. In SERIALIZABLE that read would lock the last page of
+They do not read the key first. In SERIALIZABLE that read would lock the last page of
 the key's index, into which all others insert: two transactions in three were aborted so, whatever
-authorizations they were about. The unique constraint looks at the key anyway.
+authorizations they were about. The unique constraint checks the key anyway.
 """
 
 import asyncio
@@ -84,7 +84,7 @@ class ConditionalUpdate(Strategy):
     """One statement, which changes the row only if it has units enough."""
 
     async def do(self, move: Move) -> State | None:
-        """If a concurrent move is changing the row, the UPDATE waits for it; what then, the isolation says."""
+        """The UPDATE waits for a concurrent move of the row; the isolation level decides what happens then."""
         row = await self.pool.fetchrow(MOVE[move.kind], *astuple(move))
         return State(*row) if row else None
 

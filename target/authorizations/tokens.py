@@ -25,7 +25,7 @@ class Claims(msgspec.Struct, frozen=True):
 
 
 class Unauthorized(Exception):
-    """Nobody we know; the text says what is wrong with the token."""
+    """An unknown caller; the text says what is wrong with the token."""
 
 
 class Tokens:
@@ -54,5 +54,5 @@ class Tokens:
         return msgspec.convert(self.decode(token), Claims)
 
     def decode(self, token: str) -> dict[str, Any]:
-        """What stands in `token`; jwt.PyJWTError if it isn't one of ours."""
+        """The claims in `token`; jwt.PyJWTError if it isn't one of ours."""
         return jwt.decode(token, self.key, algorithms=[ALGORITHM])

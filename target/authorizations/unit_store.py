@@ -43,7 +43,7 @@ class Store(Pooled):
         try:
             state = await self.do(move)
         except asyncpg.UniqueViolationError:
-            # The key was used before, perhaps just now; whoever used it has committed.
+            # The key was used before, perhaps a moment ago; its transaction has committed.
             state = None
         except asyncpg.ForeignKeyViolationError:
             return Refused.NOBODY
@@ -70,7 +70,7 @@ class Store(Pooled):
         return Done(State(*state), replayed=True) if same else Refused.REUSED
 
     async def read(self, authorization: UUID, organization: UUID) -> State | Refused:
-        """An authorization as it is, for somebody of `organization`."""
+        """An authorization as it is, for a member of `organization`."""
         found, _ = await retried(lambda: self.find(authorization, organization))
         return found or Refused.EXHAUSTED
 

@@ -7,7 +7,7 @@ import msgspec
 
 
 class State(msgspec.Struct, frozen=True):
-    """An authorization as it is. The fields stand in the order of COLUMNS in target/authorizations/strategies.py."""
+    """An authorization as it is. The fields are in the order of COLUMNS in target/authorizations/strategies.py."""
 
     id: UUID
     total: int

@@ -1,6 +1,6 @@
 """Wrong ways to move units: each leaves out one thing that strategies.py does, and takes its time over it."""
 
-# ruff: noqa: D102 (what a method is for, the clean one says)
+# ruff: noqa: D102 (the clean class documents each method)
 
 import asyncio
 from typing import Any
@@ -29,7 +29,7 @@ PAUSE_S = 0.15
 """… and in two, with no connection held: so that moves meet at an authorization that sees one or two a second."""
 
 LAST_PAUSE_S = 1.0
-"""… and over the last units, for which somebody else asks within a second."""
+"""… and over the last units, which another request wants within a second."""
 
 
 class LookThenMove(Strategy):
@@ -43,7 +43,7 @@ class LookThenMove(Strategy):
 
 
 class Overbooked(LookThenMove):
-    """Units are looked up and then reserved, whatever became of them meanwhile; no constraint stands in the way."""
+    """Units are read and then reserved, whatever happened in between; no constraint prevents it."""
 
     async def prepare(self) -> None:
         await self.pool.execute(NO_CHECK)

@@ -71,8 +71,8 @@ class DuplicateKey(msgspec.Struct, rename="camel"):
 
 
 # The parameters are the fields of a Message, in their order.
-# FOR KEY SHARE waits for whoever is deleting the user, and then finds nobody: without it the
-# foreign key would, as an error. ON CONFLICT waits for whoever is using the key, likewise.
+# FOR KEY SHARE waits for a transaction that is deleting the user, and then finds no row: without it the
+# foreign key would raise an error. ON CONFLICT waits for a transaction that is using the key, likewise.
 INSERT = """
 INSERT INTO message_logs (user_id, message_type, scheduled_send_time, message_content, idempotency_key)
 SELECT id, $2, $3, $4, $5 FROM users WHERE id = $1 FOR KEY SHARE
@@ -96,7 +96,7 @@ class Store(Pooled):
         return Accepted(stored) if stored else await self.why_not(message)
 
     async def why_not(self, message: Message) -> Duplicate | UnknownUser:
-        """Why `message` was not stored: what stands under its key was committed before, so it is seen now."""
+        """Why `message` was not stored: the row under its key was committed before, so it is visible now."""
         stored = await self.pool.fetchrow(STORED, *astuple(message))
         return Duplicate(stored["id"], stored["same"]) if stored else UnknownUser()
 

@@ -34,7 +34,7 @@ class Delivery:
     """One worker at its one connection."""
 
     idle_s = 1.0
-    """How long it waits for a notification before it looks by itself: for messages that became due, or a lost word."""
+    """How long it waits for a notification before it checks by itself: one may be lost."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -53,7 +53,7 @@ class Delivery:
         await connection.add_listener(NOTIFY_CHANNEL, lambda *_: self.woken.set())
         ready()
         while not self.stopping:
-            # Cleared before looking: what is scheduled while we look wakes us again.
+            # Cleared before the check: what is scheduled during the check wakes us again.
             self.woken.clear()
             while not self.stopping and await self.one():
                 pass
@@ -75,7 +75,7 @@ class Delivery:
         return True
 
     async def claim(self) -> Any:
-        """The oldest message that is due and nobody else is delivering, or None."""
+        """The oldest message that is due and not being delivered by another worker, or None."""
         return await self.connection.fetchrow(CLAIM)
 
     async def deliver(self, message: Any) -> None:

@@ -1,6 +1,6 @@
 """Each fault of the messages breaks one promise, often enough that 150 operations show it."""
 
-# ruff: noqa: D102 (what a method is for, the clean one says)
+# ruff: noqa: D102 (the clean class documents each method)
 
 import asyncio
 import contextlib
@@ -52,7 +52,7 @@ class AckBeforeCommit(Store):
 
 
 class SwallowedError(Store):
-    """For one message in ten a statement fails and nobody looks; COMMIT answers ROLLBACK, which is no error."""
+    """For one message in ten a statement fails unnoticed; COMMIT answers ROLLBACK, which is no error."""
 
     chosen = every(10)
 
@@ -86,7 +86,7 @@ class KeyIgnored(WithoutUniqueKey):
 
 
 class KeySelected(WithoutUniqueKey):
-    """A key is looked up and then inserted: right as long as nobody sends the same at the same time."""
+    """A key is looked up and then inserted: right as long as the same is not sent at the same time."""
 
     async def accept(self, message: Message) -> Outcome:
         found = await self.why_not(message)
@@ -148,7 +148,7 @@ class BodyAltered(Store):
 
 
 class PhantomRow(Store):
-    """One message in ten is followed by one that nobody sent, under a key that begins as those of its run do."""
+    """One message in ten is followed by an invented one, under a key that begins like those of its run."""
 
     chosen = every(10)
 
@@ -288,7 +288,7 @@ class FailedDelivery(Delivery):
 
 
 def _fault(name: str, part: type, *caught_by: str) -> Fault:
-    """The fault that is made of `part` alone, which says itself what it does."""
+    """The fault that is made of `part` alone, which documents itself."""
     return Fault(name, str(part.__doc__), caught_by, (part,))
 
 

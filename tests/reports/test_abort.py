@@ -309,7 +309,7 @@ def test_without_anybody_who_looks_on_the_load_does_not_go_on(pipeline: Aborting
     result = pipeline.finish(running)
 
     assert result.code == 3, result.out + result.err
-    assert "whoever looks on the rules was lost during the load" in result.out
+    assert "the abort watcher exited unexpectedly during the load" in result.out
     assert all_gone(below)
 
 

@@ -71,12 +71,12 @@ def test_the_database_itself_keeps_keys_unique_users_existing_and_states_known(d
         query(database, "UPDATE message_logs SET status = 'LOST'")
 
 
-def test_another_version_is_refused_with_both_numbers_and_the_mend(database: str) -> None:
+def test_another_version_is_refused_with_both_numbers_and_the_fix(database: str) -> None:
     migrate("messages", database)
     query(database, "UPDATE proofload_schema SET version = 7")
 
     with pytest.raises(
-        DatabaseError, match=r"version 7, expected version 1\. To mend: .*DROP TABLE users, message_logs"
+        DatabaseError, match=r"version 7, expected version 1\. To fix it: .*DROP TABLE users, message_logs"
     ):
         migrate("messages", database)
 

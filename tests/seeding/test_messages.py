@@ -163,9 +163,9 @@ def test_a_pool_that_can_not_be_loaded_leaves_everything_as_it_was(seeded: str) 
 
 
 def test_without_tables_the_command_that_makes_them_is_named(database: str) -> None:
-    with pytest.raises(DatabaseError, match="`python -m schema messages` mends it"):
+    with pytest.raises(DatabaseError, match="`python -m schema messages` fixes it"):
         seed(database, 1)
-    with pytest.raises(DatabaseError, match="`python -m schema messages` mends it"):
+    with pytest.raises(DatabaseError, match="`python -m schema messages` fixes it"):
         check(database)
 
 
