@@ -1,0 +1,85 @@
+"""A load on a target with a fault, and what the checks find: without pipeline, monitor and report.
+
+PostgreSQL stays up over all of them; each has a copy of a seeded database, a target and a Locust process of its own.
+"""
+
+import importlib
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from harness.check import Finding
+from harness.fixtures import fixtures_of
+from harness.load_stage import put_load
+from harness.plan.scenario import Scenario
+from harness.progress import Progress
+from harness.run import Run
+from harness.settings import Settings
+from harness.stack.postgres import Postgres
+from harness.stack.process import free_port
+from harness.stack.services import Services
+from harness.stack.stack import Stack
+from harness.stack.variant import Variant
+from harness.verdict import CheckState
+from schema.migrate import migrate
+from tests.support.plans import varied
+from verification.__main__ import verify
+
+LOADS: dict[str, tuple[str, dict[str, Any]]] = {
+    "messages": ("sustained", {"arrivals": {"smoke": [{"rate": 80, "for": "3s"}]}, "max_users": 60}),
+    "authorizations": ("mixed", {"stages": {"smoke": [{"users": 40, "for": "2s"}]}, "think": "50ms"}),
+}
+"""For each system a scenario, and what makes it short: long enough for each of its faults to show."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A run whose load is over."""
+
+    run: Run
+    findings: list[Finding]
+
+    def checks(self, state: CheckState) -> set[str]:
+        """The ids of the checks in that state."""
+        return {finding.id for finding in self.findings if finding.state is state}
+
+
+def scenario_of(system: str) -> Scenario:
+    """The short load of `system`."""
+    name, table = LOADS[system]
+    return varied(name, "smoke", {"drain": "8s", "timeout": "8s", **table})
+
+
+@contextmanager
+def database_of(cluster: Postgres, scenario: Scenario) -> Iterator[str]:
+    """The URL of a copy of the seeded database of the system; the first to ask seeds it."""
+    template = f"pool_{scenario.system}"
+    if template not in cluster.databases():
+        url = cluster.create(template)
+        migrate(scenario.system, url, scenario.database)
+        with TemporaryDirectory() as folder:
+            importlib.import_module(f"seeding.{scenario.system}").seed(url, 1, scenario, Path(folder) / "data.json")
+    name = f"judged_{uuid.uuid4().hex[:12]}"
+    yield cluster.create(name, template)
+    cluster.drop(name)
+
+
+def judged(cluster: Postgres, folder: Path, scenario: Scenario, variant: Variant) -> Judged:
+    """What the checks find of the load of `scenario` on a target of that variant."""
+    system = scenario.system
+    with database_of(cluster, scenario) as url, Progress() as progress:
+        run = Run.create(folder / "runs", scenario, seed=1, command=[], interrupted=None, git={}, host={})
+        seeding = importlib.import_module(f"seeding.{system}")
+        run.record(seeding=seeding.seed(url, 1, scenario, fixtures_of(run.folder)), target={"ours": True})
+        services = Services(scenario.services, run, url, free_port(), variant)
+        try:
+            services.start()
+            stack = Stack(services.target_url, url, services, "")
+            assert put_load(run, Settings(), stack, lambda: None, progress, ui=False)
+            return Judged(run, verify(run, url))
+        finally:
+            services.stop()

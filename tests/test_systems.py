@@ -1,0 +1,55 @@
+"""Every system keeps what its checks promise: a clean target holds them all, and each fault is caught by its checks.
+
+A new system needs no test here: it is found among the plans, and its short load is stated in tests/support/judged.py.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from harness.plan import reading
+from harness.stack.postgres import Postgres
+from harness.stack.services import KEY
+from harness.stack.variant import Variant
+from harness.verdict import CheckState
+from target import faults
+from tests.support.judged import LOADS, judged, scenario_of
+
+SYSTEMS = reading.systems()
+CAUGHT = [
+    pytest.param(system, fault, id=f"{system}-{fault.name}")
+    for system in SYSTEMS
+    for fault in faults.of(system).values()
+    # What is caught otherwise says so: "rule:errors", "validity:statuses", "pairs".
+    if all(":" not in check and check != "pairs" for check in fault.caught_by)
+]
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seeding signs with it what the target then knows."""
+    monkeypatch.setenv(KEY, "5e3ded" * 11)
+
+
+def test_every_system_has_a_short_load() -> None:
+    assert set(LOADS) == set(SYSTEMS)
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_clean_target_holds_every_check(system: str, cluster: Postgres, tmp_path: Path) -> None:
+    found = judged(cluster, tmp_path, scenario_of(system), Variant())
+
+    assert found.checks(CheckState.VIOLATED) == found.checks(CheckState.UNDECIDED) == set()
+    assert len(found.checks(CheckState.HOLDS)) > 5
+
+
+@pytest.mark.parametrize(("system", "fault"), CAUGHT)
+def test_a_fault_is_caught_by_its_checks(system: str, fault: faults.Fault, cluster: Postgres, tmp_path: Path) -> None:
+    found = judged(cluster, tmp_path, scenario_of(system), Variant(fault.name))
+
+    assert found.checks(CheckState.VIOLATED) >= set(fault.caught_by)
+    for finding in found.findings:
+        if finding.state is CheckState.VIOLATED:
+            assert finding.witnesses > 0
+            assert finding.detail
+            assert finding.first or finding.id not in fault.caught_by or not finding.sql
