@@ -136,7 +136,7 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
         rules=tuple(rule_checks.read(where, table.take("rules", []))),
         mix=mix,
         expected={kind: tuple(facts.EXPECTED[kind]) for kind in mix},
-        effects={kind: dict(facts.EFFECTS[kind]) for kind in mix},
+        effects=_effects(facts.EFFECTS, mix, table.seconds("eventual", "0s", zero=True)),
         points=tuple(getattr(facts, "POINTS", ("stored",))),
         items=getattr(facts, "ITEMS", "effects"),
         rounds=table.flag("rounds"),
@@ -223,6 +223,18 @@ def _over(system: str, part: str, tables: Tables, where: Where) -> dict[str, Any
             name: {**stated[name], **value} if isinstance(value, dict) and isinstance(stated.get(name), dict) else value
             for name, value in own.items()
         },
+    }
+
+
+def _effects(
+    facts: Mapping[str, Mapping[str, Effect]], mix: Mapping[str, int], eventual: float
+) -> dict[str, dict[str, Effect]]:
+    """What each outcome of the kinds in `mix` leaves; all of it stored `eventual` s after the answer at the latest, or
+    later if the facts allow it.
+    """
+    return {
+        kind: {outcome: replace(one, within=max(one.within, eventual)) for outcome, one in facts[kind].items()}
+        for kind in mix
     }
 
 

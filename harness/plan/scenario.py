@@ -42,6 +42,7 @@ class Service:
     ready: str
     """The probe that it is up: a method and a path that answer 2xx, or `file`: it creates the file named in READY."""
     processes: int
+    """0: it is not started."""
     pool: int
     """How many connections to the database each process has."""
     settings: Mapping[str, Any] = field(default_factory=dict)

@@ -35,7 +35,7 @@ def _service(where: Where, name: str, stated: object, own: object) -> Service:
     ready = table.text("ready", FILE)
     if not READY.fullmatch(ready):
         table.fail("ready", ready, "a method and a path such as 'GET /health', or 'file'")
-    processes = table.number("processes", 1, whole=True)
+    processes = table.number("processes", 1, whole=True, above=False)
     pool = table.number("pool", 1, whole=True)
     if ready != FILE and "port" not in named:
         table.fail("ready", ready, "'file', as its start names no {port}")
@@ -53,4 +53,4 @@ def _known() -> str:
 
 def with_port(services: Mapping[str, Service]) -> Iterator[str]:
     """The names of those that listen at the port of the target: the first is what requests go to."""
-    return (name for name, service in services.items() if "{port}" in service.start)
+    return (name for name, service in services.items() if service.processes and "{port}" in service.start)

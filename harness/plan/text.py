@@ -71,7 +71,10 @@ def _pool(scenario: Scenario) -> Iterator[str]:
 
 def _services(scenario: Scenario, settings: Settings) -> Iterator[str]:
     """What is started; nothing if the target is not ours."""
-    for name, service in ({} if settings.target_url else scenario.services).items():
+    started = {} if settings.target_url else scenario.services
+    for name, service in started.items():
+        if not service.processes:
+            continue
         said = [f"{service.processes} process{'es' * (service.processes > 1)}"]
         said += [f"{service.pool} connection{'s' * (service.pool > 1)} each", _listed(service.settings)]
         yield f"service   {name}: {', '.join(filter(None, said))}"

@@ -60,7 +60,7 @@ class Services:
     def scale(self, name: str, number: int) -> None:
         """Have `number` processes of service `name`, all of them up; StackError if one does not come up."""
         running = self._running[name]
-        starts = 1 if running.alone else number
+        starts = min(number, 1) if running.alone else number
         while len(running.processes) > starts:
             process.stop(running.processes.pop())
         fresh = []

@@ -60,7 +60,7 @@ def test_what_can_not_be_is_refused(tmp_path: Path, text: str, said: str) -> Non
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("service.api = { processes = 0 }", "expected a whole number above 0"),
+        ("service.api = { processes = -1 }", "expected a whole number of at least 0"),
         ('service.api = { ready = "health" }', "a method and a path"),
         ('service.deliver = { ready = "GET /" }', "its start names no {port}"),
         ("service.api = { speed = 5 }", "unknown key 'speed'"),
@@ -75,6 +75,12 @@ def test_services_and_pool_are_checked(tmp_path: Path, text: str, said: str) -> 
     with pytest.raises(PlanError) as caught:
         found(tmp_path, f'max_users = 5\narrivals.smoke = [{{ rate = 5, for = "5s" }}]\n{text}\n')
     assert said in str(caught.value)
+
+
+def test_effects_may_come_later_than_the_facts_say(tmp_path: Path) -> None:
+    plan = 'max_users = 5\narrivals.smoke = [{ rate = 5, for = "5s" }]\n'
+    assert found(tmp_path, plan).eventual == 0
+    assert found(tmp_path, plan + 'eventual = "3s"\n').eventual == 3
 
 
 def test_a_pool_may_differ_by_profile(tmp_path: Path) -> None:
