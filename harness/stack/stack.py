@@ -3,16 +3,18 @@
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any, cast
 
 from sqlalchemy import text
 
-from harness import database, fingerprint
+from harness import database, fingerprint, steps
 from harness.errors import ProofloadError, StackError
 from harness.plan.scenario import Scenario
 from harness.plan.services import with_port
@@ -115,30 +117,47 @@ def pool(server: Postgres, system: str) -> str:
 def seed(system: str, url: str, progress: Progress, run: Run | None = None) -> dict[str, Any]:
     """Migrate and seed the database at `url`, as `run` needs it; what seeding reports."""
     arguments = [system, "--run-folder", str(run.folder)] if run else [system]
-    progress.say("  " + stage([sys.executable, "-m", "schema", *arguments], url).strip())
-    *lines, facts = stage([sys.executable, "-m", "seeding", *arguments, "--json"], url).splitlines()
-    for line in lines:
+    said = stage([sys.executable, "-m", "schema", *arguments], url, progress)
+    *lines, facts = stage([sys.executable, "-m", "seeding", *arguments, "--json"], url, progress).splitlines()
+    for line in (*said.splitlines(), *lines):
         progress.say(f"  {line}")
     seeded: dict[str, Any] = json.loads(facts)
     return seeded
 
 
-def stage(command: list[str], url: str) -> str:
-    """Run a stage that needs the database at `url`; what it printed. ProofloadError with its message if it refuses."""
+def stage(command: list[str], url: str, progress: Progress | None = None) -> str:
+    """Run a stage that needs the database at `url`; what it printed. ProofloadError with its message if it refuses.
+
+    `progress` shows its steps as they come.
+    """
     # A session of its own: Ctrl-C is for the pipeline to decide about.
-    done = subprocess.run(
+    with subprocess.Popen(
         command,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
         env={**os.environ, "DATABASE_URL": url},
         start_new_session=True,
-    )
-    if done.returncode:
-        raise ProofloadError(
-            done.stderr.strip().removeprefix("error: ") or f"{command[2]} ended with {done.returncode}"
-        )
-    return done.stdout
+        preexec_fn=process.die_with_parent(signal.SIGTERM),
+    ) as child:
+        printed, errors = cast(IO[str], child.stdout), cast(IO[str], child.stderr)
+        output: list[str] = []
+        # Beside the other pipe: a full one would stop the stage.
+        reader = threading.Thread(target=lambda: output.append(printed.read()))
+        reader.start()
+        try:
+            told = progress.now if progress else lambda _: None
+            said = "".join([line for line in errors if not steps.take(line, told)])
+            code = child.wait()
+        except BaseException:
+            child.kill()
+            raise
+        finally:
+            reader.join()
+    if code:
+        raise ProofloadError(said.strip().removeprefix("error: ") or f"{command[2]} ended with {code}")
+    return output[0]
 
 
 def _prune(server: Postgres, system: str) -> None:
