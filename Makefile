@@ -13,7 +13,7 @@ SYSTEMS := $(basename $(notdir $(wildcard systems/*.toml)))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv doctor test lint bench-ab bench-report bench-engine bench-verification baseline compare perf-ab clean lock report psql $(SCENARIOS:%=perf-%) $(SCENARIOS:%=ui-%) $(SCENARIOS:%=plan-%) \
+.PHONY: help venv doctor test lint bench-ab bench-report bench-engine bench-verification bench-seeding baseline compare perf-ab clean lock report psql $(SCENARIOS:%=perf-%) $(SCENARIOS:%=ui-%) $(SCENARIOS:%=plan-%) \
 	$(SYSTEMS:%=perf-%) $(SYSTEMS:%=seed-%) $(SYSTEMS:%=clean-%) $(SYSTEMS:%=verify-%)
 
 help:  ## print this
@@ -102,6 +102,9 @@ bench-report: $(READY)  ## measure the report of 1 M and of 10 M operations
 
 bench-verification: $(READY)  ## measure the verification of 1 M operations
 	@$(PY) -m benchmarks.verification
+
+bench-seeding: $(READY)  ## measure seeding, and a copy of a seeded database: FOLDER=/some/folder on the filesystem to measure
+	@$(PY) -m benchmarks.seeding $(if $(FOLDER),--folder $(FOLDER))
 
 bench-engine: $(READY)  ## measure the load engine beside FastHttpUser, hey and k6 (some minutes; nothing else should run)
 	@$(PY) -m benchmarks.engine

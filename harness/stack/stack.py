@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,13 +22,10 @@ from harness.plan.services import with_port
 from harness.progress import Progress
 from harness.run import Run
 from harness.settings import ROOT, Settings
-from harness.stack import health, postgres, process
+from harness.stack import copies, health, postgres, process
 from harness.stack.postgres import Postgres
 from harness.stack.services import Services
 from harness.stack.variant import Variant
-
-KEEP_DATABASES = 5
-"""How many runs' databases the embedded PostgreSQL keeps, so that findings can be looked up by hand."""
 
 SCALE_TIMEOUT_S = 60.0
 
@@ -78,8 +76,9 @@ def up(run: Run, scenario: Scenario, settings: Settings, variant: Variant, progr
             server = postgres.start(settings.home)
             undo.callback(server.stop)
             seeding = seed(scenario.system, pool(server, scenario.system), progress, run)
-            name = f"{scenario.system}_{run.id.lower()}"
-            _prune(server, scenario.system)
+            name = copies.name_of(scenario.system, run.id)
+            _prune(server, scenario.system, settings.keep_disk)
+            progress.now("copying the seeded database")
             # A copy of the seeded one: no run inherits another's rows, bloat or dropped index.
             url = server.create(name, scenario.system)
             with database.connect(url, "stack") as connection, connection.begin():
@@ -160,10 +159,18 @@ def stage(command: list[str], url: str, progress: Progress | None = None) -> str
     return output[0]
 
 
-def _prune(server: Postgres, system: str) -> None:
-    """Drop the databases of all but the latest runs; their names begin with the moment, so they sort by age."""
-    for name in [name for name in server.databases() if name.startswith(f"{system}_2")][: -(KEEP_DATABASES - 1)]:
+def _prune(server: Postgres, system: str, share: float) -> None:
+    """Drop databases of earlier runs before another copy of the pool is made; StackError if there is no room for it."""
+    sizes, folder = server.sizes(), server.log.parent
+    for name in copies.to_drop(sizes, system, sizes[system], shutil.disk_usage(folder).free, share):
         server.drop(name)
+    free = shutil.disk_usage(folder).free
+    if sizes[system] > free and not copies.clones(folder):
+        raise StackError(
+            f"{folder}: {free / 1e9:.1f} GB free, but a copy of the seeded database of {system} takes "
+            f"{sizes[system] / 1e9:.1f} GB: expected room for it: `make clean` frees what is there, or have PERF_HOME "
+            "(as root /var/tmp) on another disk"
+        )
 
 
 def _target(run: Run, scenario: Scenario, settings: Settings, url: str, variant: Variant, undo: ExitStack) -> Stack:
