@@ -13,8 +13,8 @@ SYSTEMS := $(basename $(notdir $(wildcard systems/*.toml)))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv doctor test lint bench-ab bench-report bench-engine bench-verification baseline compare perf-ab clean lock report psql $(SCENARIOS:%=perf-%) $(SCENARIOS:%=ui-%) $(SCENARIOS:%=plan-%) \
-	$(SYSTEMS:%=perf-%) $(SYSTEMS:%=seed-%) $(SYSTEMS:%=verify-%)
+.PHONY: help venv doctor test lint bench-ab bench-report bench-engine bench-verification bench-seeding baseline compare perf-ab clean lock report psql $(SCENARIOS:%=perf-%) $(SCENARIOS:%=ui-%) $(SCENARIOS:%=plan-%) \
+	$(SYSTEMS:%=perf-%) $(SYSTEMS:%=seed-%) $(SYSTEMS:%=clean-%) $(SYSTEMS:%=verify-%)
 
 help:  ## print this
 	@echo "make TARGET [PROFILE=smoke|ci|full] [SET="KEY=VALUE …"] [FAULT=name] [STRATEGY=name] [PROCESSES=n] [TARGET_URL=…] [DATABASE_URL=…]"
@@ -28,6 +28,7 @@ help:  ## print this
 	@for system in $(SYSTEMS); do \
 		printf '  %-24s %s\n' "perf-$$system" "run all its scenarios, and make one page about them"; \
 		printf '  %-24s %s\n' "seed-$$system" "migrate and seed its database"; \
+		printf '  %-24s %s\n' "clean-$$system" "delete what was seeded and stored for it in DATABASE_URL (YES=1 beyond this machine)"; \
 		printf '  %-24s %s\n' "verify-$$system" "verify its latest run again, or RUN=…"; done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-24s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -51,6 +52,9 @@ $(SCENARIOS:%=plan-%): plan-%: $(READY)
 
 $(SYSTEMS:%=seed-%): seed-%: $(READY)
 	@$(PY) -m harness seed $*
+
+$(SYSTEMS:%=clean-%): clean-%: $(READY)
+	@$(PY) -m harness clean $* $(RUN) $(if $(YES),--yes)
 
 $(SYSTEMS:%=verify-%): verify-%: $(READY)
 	@$(PY) -m harness verify $* $(RUN)
@@ -98,6 +102,9 @@ bench-report: $(READY)  ## measure the report of 1 M and of 10 M operations
 
 bench-verification: $(READY)  ## measure the verification of 1 M operations
 	@$(PY) -m benchmarks.verification
+
+bench-seeding: $(READY)  ## measure seeding, and a copy of a seeded database: FOLDER=/some/folder on the filesystem to measure
+	@$(PY) -m benchmarks.seeding $(if $(FOLDER),--folder $(FOLDER))
 
 bench-engine: $(READY)  ## measure the load engine beside FastHttpUser, hey and k6 (some minutes; nothing else should run)
 	@$(PY) -m benchmarks.engine

@@ -13,12 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness import ab, database, doctor, guard, pipeline, suite
-from harness.errors import PlanError, RunError, command, nearest
+from harness.errors import DatabaseError, PlanError, RunError, command, nearest
 from harness.plan import overrides, reading
 from harness.plan.text import describe
 from harness.progress import Progress
 from harness.run import MOST_PAIRS, Run
-from harness.settings import Settings
+from harness.settings import ROOT, Settings
 from harness.stack import postgres, stack
 from harness.stack.variant import Variant
 
@@ -62,7 +62,15 @@ def main() -> int:
         again = verbs.add_parser(verb, help=text)
         again.add_argument("folder", type=Path, help="the run folder, e.g. reports/runs/peak/latest")
     verbs.add_parser("doctor", help="what is missing here, and how to fix it")
-    verbs.add_parser("clean", help="remove the embedded PostgreSQL and all run folders")
+    clean = verbs.add_parser(
+        "clean",
+        help="remove the embedded PostgreSQL and all run folders; or what the suite left in a database of yours",
+    )
+    clean.add_argument(
+        "system", nargs="?", help="delete what was seeded and stored for it in DATABASE_URL, e.g. messages"
+    )
+    clean.add_argument("folder", type=Path, nargs="?", help="a run folder whose plan names the tables otherwise")
+    clean.add_argument("--yes", action="store_true", help="also from a database that is not on this machine")
     options = parser.parse_args()
     words = ["python", "-m", "harness", *sys.argv[1:]]
     if options.verb == "run":
@@ -92,7 +100,7 @@ def main() -> int:
         return _psql(Run.open(options.folder))
     if options.verb == "doctor":
         return doctor.examine()
-    return _clean()
+    return _clean_system(_system(options.system), options.folder, options.yes) if options.system else _clean()
 
 
 def _add_variant(parser: argparse.ArgumentParser) -> None:
@@ -155,8 +163,7 @@ def _database_of(run: Run) -> Iterator[str]:
     try:
         if facts["name"] not in server.databases():
             raise RunError(
-                f"{run.folder}: its database {facts['name']} is not kept any more (those of the last "
-                f"{stack.KEEP_DATABASES} runs are): run it again"
+                f"{run.folder}: its database {facts['name']} is not kept any more (see PERF_KEEP_DISK): run it again"
             )
         yield server.url(facts["name"])
     finally:
@@ -179,6 +186,19 @@ def _psql(run: Run) -> int:
             str(parsed.database),
         ]
         return subprocess.run([psql, *words], env=environment).returncode
+
+
+def _clean_system(system: str, folder: Path | None, confirmed: bool) -> int:
+    url = Settings().database_url
+    if not url:
+        raise DatabaseError(
+            "DATABASE_URL is not set: expected the database to clean, postgresql://user@host:port/name. "
+            "The embedded PostgreSQL goes as a whole: `make clean`"
+        )
+    guard.may_write(url, Settings())
+    words = [*(["--run-folder", str(folder.resolve())] if folder else []), *(["--yes"] if confirmed else [])]
+    # Its output is ours: the counts are to be seen before anything is deleted.
+    return subprocess.run([sys.executable, "-m", "seeding", system, "--clean", *words], cwd=ROOT).returncode
 
 
 def _clean() -> int:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from harness import database, guard
+from harness import guard
 from harness.errors import ProofloadError
 from harness.settings import ROOT, Settings
 from harness.stack import health, postgres, process
@@ -65,7 +65,7 @@ def _trial(try_it: Callable[[], object]) -> tuple[str | None, str]:
 def _database(settings: Settings) -> None:
     if settings.database_url:
         guard.may_write(settings.database_url, settings)
-        database.connect(settings.database_url, "doctor").close()
+        guard.must_answer(settings.database_url)
     else:
         postgres.start(settings.home).stop()
 

@@ -1,10 +1,11 @@
 """Nothing but loopback, or a host that was allowed by name, is ever loaded, seeded or cleaned."""
 
 import ipaddress
+import os
 from urllib.parse import urlsplit
 
 from harness import database
-from harness.errors import GuardError
+from harness.errors import DatabaseError, GuardError
 from harness.settings import Settings
 
 
@@ -33,12 +34,37 @@ def may_load(url: str, settings: Settings) -> None:
         )
 
 
+def on_loopback(url: str) -> bool:
+    """Whether the database at `url` is on this machine, by host and by address if that is given too."""
+    parsed = database.parse(url)
+    # libpq connects to hostaddr, whatever the host is called.
+    address = parsed.query.get("hostaddr") or os.environ.get("PGHOSTADDR") or "127.0.0.1"
+    return is_loopback(parsed.host or "") and all(map(is_loopback, str(address).split(",")))
+
+
 def may_write(url: str, settings: Settings) -> None:
     """GuardError unless the database at `url` may be written: loopback, or its host/name in PERF_ALLOW_DATABASES."""
     parsed = database.parse(url)
     name = f"{parsed.host}/{parsed.database}"
-    if not is_loopback(parsed.host or "") and name not in settings.allow_databases:
+    if not on_loopback(url) and name not in settings.allow_databases:
         raise GuardError(
             f"refused to seed or clean the database {name}: it is not on this machine and was not allowed. "
             f"To allow exactly this database: PERF_ALLOW_DATABASES={name}"
         )
+
+
+def may_create(url: str) -> None:
+    """DatabaseError, with the command that creates it, unless the missing database at `url` is on this machine."""
+    if not on_loopback(url):
+        raise DatabaseError(
+            f"the server answers, but has no database {database.redacted(url)}, and one that is not on this machine "
+            f"is not created: `{database.createdb(url)}`"
+        )
+
+
+def must_answer(url: str) -> None:
+    """DatabaseError unless the database at `url` can be connected to, or will be created where it is missing."""
+    if database.missing(url):
+        may_create(url)
+    else:
+        database.connect(url, "stack").close()

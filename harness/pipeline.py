@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType, MappingProxyType
 from typing import Any
 
-from harness import check, database, fingerprint, guard
+from harness import check, fingerprint, guard
 from harness.check import Finding
 from harness.errors import PlanError
 from harness.load_stage import put_load
@@ -197,7 +197,7 @@ def _refuse(scenario: Scenario, settings: Settings, variant: Variant) -> None:
             )
     if settings.database_url:
         guard.may_write(settings.database_url, settings)
-        database.connect(settings.database_url, "stack").close()
+        guard.must_answer(settings.database_url)
     if settings.target_port and not settings.target_url:
         process.require_free(settings.target_port, "PERF_TARGET_PORT")
 

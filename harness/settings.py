@@ -1,6 +1,7 @@
 """The environment variables, read once, when asked. Empty means unset: CI passes unset inputs as empty strings."""
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,6 +36,14 @@ def _processes() -> int:
     return int(text)
 
 
+def _share(name: str, default: str) -> float:
+    text = os.environ.get(name, "") or default
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?%", text)
+    if not match or float(match[1]) > 100:
+        raise PlanError(f"{name}={text!r}: expected a share, 0% to 100%")
+    return float(match[1]) / 100
+
+
 def _home() -> Path:
     return Path(os.environ.get("PERF_HOME", "") or ROOT / ".proofload")
 
@@ -56,5 +65,6 @@ class Settings:
     runs: Path = field(default_factory=lambda: Path(os.environ.get("PERF_RUNS", "") or ROOT / "reports" / "runs"))
     duration: str = field(default_factory=lambda: os.environ.get("PERF_DURATION", ""))
     vus: str = field(default_factory=lambda: os.environ.get("PERF_VUS", ""))
+    keep_disk: float = field(default_factory=lambda: _share("PERF_KEEP_DISK", "20%"))
     target_port: int = field(default_factory=lambda: _port("PERF_TARGET_PORT", 0))
     ui_port: int = field(default_factory=lambda: _port("PERF_UI_PORT", 8089))

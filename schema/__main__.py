@@ -18,6 +18,10 @@ def main() -> int:
     run = Run.open(arguments.run_folder) if arguments.run_folder else None
     url = database.from_environment()
     guard.may_write(url, Settings())
+    if database.missing(url):
+        guard.may_create(url)
+        database.create(url)
+        print(f"created the database {database.redacted(url)}")
     print(migrate(arguments.system, url, run.scenario.database if run else None))
     return 0
 

@@ -63,7 +63,7 @@ Index(
 )
 
 # Strangers begin like the pool too: one that came to exist is a change of the pool.
-_IN_POOL = f"id BETWEEN '{ids.UUID_PREFIX}000000000000' AND '{ids.UUID_PREFIX}ffffffffffff'"
+_IN_POOL = f"id {ids.POOL_SQL}"
 
 POOL_COUNT_SQL = f"SELECT count(*) FROM users WHERE {_IN_POOL}"
 """How many users of the pool there are now."""

@@ -10,18 +10,23 @@ from typing import Any
 import seeding
 import systems
 from harness import database, errors, guard
+from harness.errors import GuardError
 from harness.fixtures import fixtures_of
 from harness.run import Run
 from harness.settings import Settings
+from seeding import clean
+from seeding.pool import Ours
 
 
 def main() -> int:
-    """Seed a pool, or look at it."""
+    """Seed a pool, check that it is there, or clean."""
     parser = argparse.ArgumentParser(prog="python -m seeding", description=__doc__)
     parser.add_argument("system", help="e.g. messages")
     parser.add_argument("--check", action="store_true", help="only see whether the pool is there; change nothing")
+    parser.add_argument("--clean", action="store_true", help="delete what the suite seeded and stored; tables stay")
+    parser.add_argument("--yes", action="store_true", help="with --clean: also from a database that is not on loopback")
     parser.add_argument("--json", action="store_true", help="print what was done as JSON too, on the last line")
-    parser.add_argument("--run-folder", type=Path, help="the run to seed for: its plan says how large the pool is")
+    parser.add_argument("--run-folder", type=Path, help="the run to seed for, or to clean after: as its plan says")
     arguments = parser.parse_args()
     module = _module(arguments.system)
     run = Run.open(arguments.run_folder) if arguments.run_folder else None
@@ -33,11 +38,35 @@ def main() -> int:
         print(f"the pool of {arguments.system} is there")
         return 0
     guard.may_write(url, settings)
+    if arguments.clean:
+        return _clean(url, arguments.system, module.ours(scenario), arguments.yes)
     fixtures = fixtures_of(run.folder if run else settings.home / arguments.system)
     facts = module.seed(url, settings.seed, scenario, fixtures)
     print(module.sentence(facts))
     if arguments.json:
         print(json.dumps(facts))
+    return 0
+
+
+def _clean(url: str, system: str, parts: list[Ours], confirmed: bool) -> int:
+    """Count, print the counts, delete if that is confirmed."""
+    counted = clean.counts(url, system, parts)
+    if not any(count for _, count in counted):
+        print(f"nothing to clean: no row of the suite for {system} in {database.redacted(url)}")
+        return 0
+    print(f"of the suite for {system} in {database.redacted(url)}:")
+    for ours, count in counted:
+        print(f"  {count:>12,} rows in {ours.table}", flush=True)
+    if not (confirmed or guard.on_loopback(url)):
+        raise GuardError(
+            f"nothing was deleted: the database is not on this machine. To delete these rows: make clean-{system} YES=1"
+        )
+    deleted = 0
+    for ours, gone, kept in clean.clean(url, system, parts):
+        deleted += gone
+        if kept:
+            print(f"  {kept:,} rows in {ours.table} stay: rows that are not the suite's refer to them")
+    print(f"deleted {deleted:,} rows; the tables stay")
     return 0
 
 

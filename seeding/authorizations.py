@@ -1,25 +1,24 @@
 """The pool is as the plan needs it: who works where, and so many units, used, scheduled and free."""
 
-import io
 import os
 import secrets
-import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from hashlib import md5
 from pathlib import Path
 from typing import Any
 
 import jwt
 from faker import Faker
-from psycopg2.extensions import cursor as Cursor
-from psycopg2.extensions import quote_ident
 
 from harness import database, fixtures
 from harness.errors import PoolError
 from harness.plan import reading
 from harness.plan.scenario import Scenario
-from seeding.connection import LOCK, connected, one
+from seeding import pool
+from seeding.connection import connected
+from seeding.pool import Ours, Rows, quoted
 from systems import authorizations as facts
 from systems import ids
 from systems.authorizations import CLAIM_ORGANIZATION, DOCUMENTED, HOT, PATIENTS, PRACTITIONERS, SPREAD_FIRST, Pool
@@ -64,38 +63,30 @@ def seed(url: str, seed: int, scenario: Scenario | None, path: Path) -> dict[str
 
     Ids and tokens go to the file at `path`. The names of people come from `seed`.
     """
-    began = time.perf_counter()
-    names, pool = _wanted(scenario)
-    with connected(url, SYSTEM) as driver:
-        with driver, driver.cursor() as cursor:
-            # Dates are compared as texts.
-            cursor.execute("SET LOCAL DateStyle = ISO")
-            cursor.execute(LOCK)
-            cleaned = _clean_movements(cursor, names)
-            wanted = {table: "".join(_lines(table, names, pool, seed)) for table in COLUMNS}
-            digests = {table: _md5(lines) for table, lines in wanted.items()}
-            same = all(_digest(cursor, table, names) == digest for table, digest in digests.items())
-            if not same:
-                for table in reversed(COLUMNS):
-                    cursor.execute(f"DELETE FROM {_quoted(cursor, names[table])} WHERE {_ours(cursor, table, names)}")
-                for table, lines in wanted.items():
-                    into = f"{_quoted(cursor, names[table])} ({_columns(cursor, table, names)})"
-                    cursor.copy_expert(f"COPY {into} FROM STDIN", io.StringIO(lines))
-        driver.autocommit = True
-        with driver.cursor() as cursor:
-            written = [names[table] for table in (*COLUMNS, "movements") if names[table]]
-            cursor.execute(f"VACUUM (ANALYZE) {', '.join(_quoted(cursor, table) for table in written)}")
-    fixtures.write(path, _fixtures(pool))
+    names, wanted = _wanted(scenario)
+    counts = (len(PRACTITIONERS), sum(PRACTITIONERS), sum(PATIENTS), DOCUMENTED + wanted.spread)
+    tables = [
+        Rows(
+            _pooled(table, names),
+            tuple(names[column] for column in COLUMNS[table] if names[column]),
+            count,
+            partial(_lines, table, names, wanted, seed),
+        )
+        for table, count in zip(COLUMNS, counts, strict=True)
+    ]
+    about = f"{quoted(names['movement_authorization'])} {ids.POOL_SQL}"
+    done = pool.seed(url, SYSTEM, tables, [Ours(names["movements"], about)] if names["movements"] else [])
+    fixtures.write(path, _fixtures(wanted))
     return {
-        "authorizations": DOCUMENTED + pool.spread,
+        "authorizations": DOCUMENTED + wanted.spread,
         "practitioners": sum(PRACTITIONERS),
         "patients": sum(PATIENTS),
-        "pool": pool.as_json(),
-        "digest": _md5("".join(digests.values())),
-        "skipped": same,
-        "cleaned": cleaned,
+        "pool": wanted.as_json(),
+        "digest": md5("".join(done.digests).encode(), usedforsecurity=False).hexdigest(),
+        "skipped": done.skipped,
+        "cleaned": done.cleaned,
         "own_key": not os.environ.get(KEY),
-        "seconds": round(time.perf_counter() - began, 3),
+        "seconds": done.seconds,
     }
 
 
@@ -110,16 +101,22 @@ def sentence(facts: dict[str, Any]) -> str:
 
 def check(url: str, scenario: Scenario | None) -> None:
     """PoolError unless all authorizations that `scenario` needs are there."""
-    names, pool = _wanted(scenario)
+    names, wanted = _wanted(scenario)
     with connected(url, SYSTEM) as driver, driver.cursor() as cursor:
-        table = "authorizations"
-        count = f"SELECT count(*) FROM {_quoted(cursor, names[table])} WHERE {_ours(cursor, table, names)}"
-        found, least = one(cursor, count), DOCUMENTED + (pool.spread if scenario else facts.SPREAD_LEAST)
+        found = pool.count(cursor, _pooled("authorizations", names))
+    least = DOCUMENTED + (wanted.spread if scenario else facts.SPREAD_LEAST)
     if found < least:
         raise PoolError(
             f"the pool in {database.redacted(url)} has {found:,} authorizations, expected {least:,}: "
             f"`make seed-{SYSTEM}` fixes it"
         )
+
+
+def ours(scenario: Scenario | None) -> list[Ours]:
+    """What seeding and runs leave in a database, in the order in which it can be deleted."""
+    names, _ = _wanted(scenario)
+    moved = [Ours(names["movements"], f"{quoted(names['movement_key'])} {ids.KEY_SQL}")] if names["movements"] else []
+    return [*moved, *(_pooled(table, names) for table in reversed(COLUMNS))]
 
 
 def _wanted(scenario: Scenario | None) -> tuple[Names, Pool]:
@@ -128,12 +125,8 @@ def _wanted(scenario: Scenario | None) -> tuple[Names, Pool]:
     return scenario.database, Pool(**scenario.pool)
 
 
-def _clean_movements(cursor: Cursor, names: Names) -> int:
-    if not names["movements"]:
-        return 0
-    about = _quoted(cursor, names["movement_authorization"])
-    cursor.execute(f"DELETE FROM {_quoted(cursor, names['movements'])} WHERE {about} {_RANGE}")
-    return cursor.rowcount
+def _pooled(table: str, names: Names) -> Ours:
+    return Ours(names[table], f"{quoted(names[COLUMNS[table][0]])} {ids.POOL_SQL}")
 
 
 def _lines(table: str, names: Names, pool: Pool, seed: int) -> Iterator[str]:
@@ -154,33 +147,6 @@ def _lines(table: str, names: Names, pool: Pool, seed: int) -> Iterator[str]:
     owners = [n for n, count in enumerate(PATIENTS if table == "patients" else PRACTITIONERS, 1) for _ in range(count)]
     for number, organization in enumerate(owners, 1):
         yield f"{ids.uuid_of(number)}\t{ids.uuid_of(organization)}\t{fake.name()}\n"
-
-
-def _digest(cursor: Cursor, table: str, names: Names) -> str:
-    """The md5 of the rows as they stand: of the very text that COPY would have loaded to make them."""
-    key = _quoted(cursor, names[COLUMNS[table][0]])
-    line = f"concat_ws(chr(9), {_columns(cursor, table, names)}) || chr(10)"
-    rows = f"SELECT md5(coalesce(string_agg({line}, '' ORDER BY {key}), '')) FROM {_quoted(cursor, names[table])}"
-    return str(one(cursor, f"{rows} WHERE {_ours(cursor, table, names)}"))
-
-
-def _md5(lines: str) -> str:
-    return md5(lines.encode(), usedforsecurity=False).hexdigest()
-
-
-_RANGE = f"BETWEEN '{ids.UUID_PREFIX}000000000000' AND '{ids.UUID_PREFIX}ffffffffffff'"
-
-
-def _ours(cursor: Cursor, table: str, names: Names) -> str:
-    return f"{_quoted(cursor, names[COLUMNS[table][0]])} {_RANGE}"
-
-
-def _columns(cursor: Cursor, table: str, names: Names) -> str:
-    return ", ".join(_quoted(cursor, names[column]) for column in COLUMNS[table] if names[column])
-
-
-def _quoted(cursor: Cursor, name: str) -> str:
-    return str(quote_ident(name, cursor))
 
 
 def _fixtures(pool: Pool) -> dict[str, Any]:

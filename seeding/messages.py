@@ -1,10 +1,9 @@
 """The pool is the same users, column for column, for the same seed; and nothing of an earlier run is left."""
 
 import hashlib
-import io
-import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +13,32 @@ from harness import database
 from harness.errors import PoolError
 from harness.plan import reading
 from harness.plan.scenario import Scenario
-from schema.messages import POOL_COUNT_SQL, POOL_DIGEST_SQL
-from seeding.connection import LOCK, connected, one
+from seeding import pool
+from seeding.connection import connected
+from seeding.pool import Ours, Rows
 from systems import ids
 from systems.messages import TIMEZONES
 
 COLUMNS = (
-    "id, first_name, last_name, email, timezone, birthday_date, anniversary_date, "
-    "location_city, location_country, created_at"
+    "id",
+    "first_name",
+    "last_name",
+    "email",
+    "timezone",
+    "birthday_date",
+    "anniversary_date",
+    "location_city",
+    "location_country",
+    "created_at",
 )
 CREATED_AT = "2024-01-01 00:00:00+00"
 DRAWS = 2_000
 """So many places are drawn that each time zone gets some: Faker knows 5 of 971 in Australia/Sydney's."""
 
-_POOL_IDS = f"BETWEEN '{ids.UUID_PREFIX}000000000000' AND '{ids.UUID_PREFIX}ffffffffffff'"
-_CLEAN_MESSAGES = f"DELETE FROM message_logs WHERE user_id {_POOL_IDS}"
-_CLEAN_USERS = f"DELETE FROM users WHERE id {_POOL_IDS}"
+# Strangers begin like the pool too: one that came to exist is a change of the pool.
+POOL = Ours("users", f"id {ids.POOL_SQL}")
+TO_THE_POOL = Ours("message_logs", f"user_id {ids.POOL_SQL}")
+STORED = Ours("message_logs", f"idempotency_key {ids.KEY_SQL}")
 
 
 def seed(url: str, seed: int, scenario: Scenario | None = None, fixtures: Path | None = None) -> dict[str, Any]:
@@ -37,27 +46,15 @@ def seed(url: str, seed: int, scenario: Scenario | None = None, fixtures: Path |
 
     Users need nothing but the numbers of the pool: there are no fixtures.
     """
-    began = time.perf_counter()
-    lines = rows(seed, size(scenario))
-    expected = hashlib.md5(lines.encode(), usedforsecurity=False).hexdigest()
-    with connected(url, "messages") as driver:
-        with driver, driver.cursor() as cursor:
-            cursor.execute(LOCK)
-            cursor.execute(_CLEAN_MESSAGES)
-            cleaned = cursor.rowcount
-            digest = one(cursor, POOL_DIGEST_SQL)
-            same = digest == expected
-            if not same:
-                cursor.execute(_CLEAN_USERS)
-                cursor.copy_expert(f"COPY users ({COLUMNS}) FROM STDIN", io.StringIO(lines))
-                digest = one(cursor, POOL_DIGEST_SQL)
-            users = one(cursor, POOL_COUNT_SQL)
-        driver.autocommit = True
-        with driver.cursor() as cursor:
-            # Not ANALYZE alone: the dead rows of the last run would slow the claims of the next.
-            cursor.execute("VACUUM (ANALYZE) users, message_logs")
-    seconds = round(time.perf_counter() - began, 3)
-    return {"users": users, "digest": digest, "skipped": same, "cleaned": cleaned, "seconds": seconds}
+    users = size(scenario)
+    done = pool.seed(url, "messages", [Rows(POOL, COLUMNS, users, partial(rows, seed, users))], [TO_THE_POOL])
+    return {
+        "users": users,
+        "digest": done.digests[0],
+        "skipped": done.skipped,
+        "cleaned": done.cleaned,
+        "seconds": done.seconds,
+    }
 
 
 def sentence(facts: dict[str, Any]) -> str:
@@ -72,7 +69,7 @@ def sentence(facts: dict[str, Any]) -> str:
 def check(url: str, scenario: Scenario | None = None) -> None:
     """PoolError unless the pool is there, in its full number and with nobody beside it."""
     with connected(url, "messages") as driver, driver.cursor() as cursor:
-        users = one(cursor, POOL_COUNT_SQL)
+        users = pool.count(cursor, POOL)
     expected = size(scenario)
     if users != expected:
         raise PoolError(
@@ -81,29 +78,32 @@ def check(url: str, scenario: Scenario | None = None) -> None:
         )
 
 
+def ours(scenario: Scenario | None = None) -> list[Ours]:
+    """What seeding and runs leave in a database, in the order in which it can be deleted."""
+    return [STORED, POOL]
+
+
 def size(scenario: Scenario | None) -> int:
     """How many users the pool has."""
-    pool: Mapping[str, int] = scenario.pool if scenario else reading.reference("messages", "pool")
-    return pool["users"]
+    sizes: Mapping[str, int] = scenario.pool if scenario else reading.reference("messages", "pool")
+    return sizes["users"]
 
 
-def rows(seed: int, users: int) -> str:
+def rows(seed: int, users: int) -> Iterator[str]:
     """The pool of `seed` as the lines that COPY loads, in the order of the ids."""
     places = _places(seed)
     born = _days(1980, 2005)
     wed = _days(2010, 2023)
-    lines = []
     for n in range(1, users + 1):
         # One draw a user, from (seed, n) alone: a user stays the same whatever the size of the pool.
         draw = int.from_bytes(hashlib.blake2b(f"{seed} {n}".encode(), digest_size=8).digest(), "big")
         timezone = TIMEZONES[(n - 1) % len(TIMEZONES)]
         here = places[timezone]
         anniversary = wed[(draw >> 16) % len(wed)] if n % 2 else r"\N"
-        lines.append(
+        yield (
             f"{ids.uuid_of(n)}\tPerfUser\t{n}\tperf.user.{n}@test.com\t{timezone}\t{born[draw % len(born)]}\t"
             f"{anniversary}\t{here[(draw >> 32) % len(here)]}\t{CREATED_AT}\n"
         )
-    return "".join(lines)
 
 
 def _days(first_year: int, last_year: int) -> list[str]:

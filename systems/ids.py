@@ -13,6 +13,13 @@ UUID_PREFIX = "00000000-0000-4000-8000-"
 """What every seeded UUID begins with; the number follows in twelve decimal digits."""
 
 
+POOL_SQL = f"BETWEEN '{UUID_PREFIX}000000000000' AND '{UUID_PREFIX}ffffffffffff'"
+"""What is true of each seeded UUID, and of none that a target makes; in SQL, to follow a column."""
+
+KEY_SQL = "~ '^[0-9]{8}T[0-9]{6}[0-9a-f]{6}-[0-9a-f]{16}$'"
+"""What is true of each key that `key` makes, whatever the run; likewise."""
+
+
 def uuid_of(n: int) -> str:
     """The UUID of the seeded thing number `n` (1 ≤ n < 10**12), e.g. 1 → …-000000000001."""
     return f"{UUID_PREFIX}{n:012d}"

@@ -3,29 +3,29 @@
 import json
 import os
 import shlex
+import shutil
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any, cast
 
 from sqlalchemy import text
 
-from harness import database, fingerprint
+from harness import database, fingerprint, steps
 from harness.errors import ProofloadError, StackError
 from harness.plan.scenario import Scenario
 from harness.plan.services import with_port
 from harness.progress import Progress
 from harness.run import Run
 from harness.settings import ROOT, Settings
-from harness.stack import health, postgres, process
+from harness.stack import copies, health, postgres, process
 from harness.stack.postgres import Postgres
 from harness.stack.services import Services
 from harness.stack.variant import Variant
-
-KEEP_DATABASES = 5
-"""How many runs' databases the embedded PostgreSQL keeps, so that findings can be looked up by hand."""
 
 SCALE_TIMEOUT_S = 60.0
 
@@ -76,8 +76,9 @@ def up(run: Run, scenario: Scenario, settings: Settings, variant: Variant, progr
             server = postgres.start(settings.home)
             undo.callback(server.stop)
             seeding = seed(scenario.system, pool(server, scenario.system), progress, run)
-            name = f"{scenario.system}_{run.id.lower()}"
-            _prune(server, scenario.system)
+            name = copies.name_of(scenario.system, run.id)
+            _prune(server, scenario.system, settings.keep_disk)
+            progress.now("copying the seeded database")
             # A copy of the seeded one: no run inherits another's rows, bloat or dropped index.
             url = server.create(name, scenario.system)
             with database.connect(url, "stack") as connection, connection.begin():
@@ -115,36 +116,61 @@ def pool(server: Postgres, system: str) -> str:
 def seed(system: str, url: str, progress: Progress, run: Run | None = None) -> dict[str, Any]:
     """Migrate and seed the database at `url`, as `run` needs it; what seeding reports."""
     arguments = [system, "--run-folder", str(run.folder)] if run else [system]
-    progress.say("  " + stage([sys.executable, "-m", "schema", *arguments], url).strip())
-    *lines, facts = stage([sys.executable, "-m", "seeding", *arguments, "--json"], url).splitlines()
-    for line in lines:
+    said = stage([sys.executable, "-m", "schema", *arguments], url, progress)
+    *lines, facts = stage([sys.executable, "-m", "seeding", *arguments, "--json"], url, progress).splitlines()
+    for line in (*said.splitlines(), *lines):
         progress.say(f"  {line}")
     seeded: dict[str, Any] = json.loads(facts)
     return seeded
 
 
-def stage(command: list[str], url: str) -> str:
-    """Run a stage that needs the database at `url`; what it printed. ProofloadError with its message if it refuses."""
+def stage(command: list[str], url: str, progress: Progress | None = None) -> str:
+    """Run a stage that needs the database at `url`; what it printed. ProofloadError with its message if it refuses.
+
+    `progress` shows its steps as they come.
+    """
     # A session of its own: Ctrl-C is for the pipeline to decide about.
-    done = subprocess.run(
+    with subprocess.Popen(
         command,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
         env={**os.environ, "DATABASE_URL": url},
         start_new_session=True,
-    )
-    if done.returncode:
-        raise ProofloadError(
-            done.stderr.strip().removeprefix("error: ") or f"{command[2]} ended with {done.returncode}"
-        )
-    return done.stdout
+        preexec_fn=process.die_with_parent(signal.SIGTERM),
+    ) as child:
+        printed, errors = cast(IO[str], child.stdout), cast(IO[str], child.stderr)
+        output: list[str] = []
+        # Beside the other pipe: a full one would stop the stage.
+        reader = threading.Thread(target=lambda: output.append(printed.read()))
+        reader.start()
+        try:
+            told = progress.now if progress else lambda _: None
+            said = "".join([line for line in errors if not steps.take(line, told)])
+            code = child.wait()
+        except BaseException:
+            child.kill()
+            raise
+        finally:
+            reader.join()
+    if code:
+        raise ProofloadError(said.strip().removeprefix("error: ") or f"{command[2]} ended with {code}")
+    return output[0]
 
 
-def _prune(server: Postgres, system: str) -> None:
-    """Drop the databases of all but the latest runs; their names begin with the moment, so they sort by age."""
-    for name in [name for name in server.databases() if name.startswith(f"{system}_2")][: -(KEEP_DATABASES - 1)]:
+def _prune(server: Postgres, system: str, share: float) -> None:
+    """Drop databases of earlier runs before another copy of the pool is made; StackError if there is no room for it."""
+    sizes, folder = server.sizes(), server.log.parent
+    for name in copies.to_drop(sizes, system, sizes[system], shutil.disk_usage(folder).free, share):
         server.drop(name)
+    free = shutil.disk_usage(folder).free
+    if sizes[system] > free and not copies.clones(folder):
+        raise StackError(
+            f"{folder}: {free / 1e9:.1f} GB free, but a copy of the seeded database of {system} takes "
+            f"{sizes[system] / 1e9:.1f} GB: expected room for it: `make clean` frees what is there, or have PERF_HOME "
+            "(as root /var/tmp) on another disk"
+        )
 
 
 def _target(run: Run, scenario: Scenario, settings: Settings, url: str, variant: Variant, undo: ExitStack) -> Stack:

@@ -31,6 +31,25 @@ def test_another_host_is_refused_with_the_setting_that_allows_exactly_it(
         guard.may_write(f"postgresql://u:secret@{host}:5432/production", Settings())
 
 
+@pytest.mark.parametrize("variable", [None, "PGHOSTADDR"])
+def test_the_address_that_is_connected_to_counts_too(variable: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    query = ""
+    if variable:
+        monkeypatch.setenv(variable, "10.0.0.1")
+    else:
+        query = "?hostaddr=10.0.0.1"
+
+    assert not guard.on_loopback(f"postgresql://u@localhost/shop{query}")
+    with pytest.raises(GuardError, match=r"PERF_ALLOW_DATABASES=localhost/shop$"):
+        guard.may_write(f"postgresql://u@localhost/shop{query}", Settings())
+
+
+@pytest.mark.parametrize("word", ["host", "dbname"])
+def test_a_query_that_leads_elsewhere_than_the_url_says_is_refused(word: str) -> None:
+    with pytest.raises(DatabaseError, match=f"{word} in its query"):
+        guard.may_write(f"postgresql://u@localhost/shop?{word}=other", Settings())
+
+
 @pytest.mark.parametrize("url", ["", "127.0.0.1:80", "ftp://127.0.0.1", "http://"])
 def test_what_is_no_url_of_a_target_is_refused(url: str) -> None:
     with pytest.raises(GuardError, match="expected http://host:port"):
@@ -74,7 +93,16 @@ def test_a_database_that_does_not_answer_is_named_without_its_password() -> None
     assert "hunter2" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("name", "value"), [("PERF_UI_PORT", "http"), ("PERF_UI_PORT", "70000"), ("PERF_SEED", "-1")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PERF_UI_PORT", "http"),
+        ("PERF_UI_PORT", "70000"),
+        ("PERF_SEED", "-1"),
+        ("PERF_KEEP_DISK", "0.2"),
+        ("PERF_KEEP_DISK", "101%"),
+    ],
+)
 def test_a_setting_that_makes_no_sense_is_refused(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, value)
 

@@ -3,11 +3,16 @@
 import os
 import subprocess
 import sys
+import uuid
+from collections.abc import Iterator
+from urllib.parse import quote
 
 import psycopg2
 import pytest
 
+from harness import database, guard
 from harness.errors import DatabaseError, PlanError
+from harness.stack.postgres import Postgres
 from schema.migrate import migrate
 from tests.support.target_process import ROOT, query
 
@@ -143,3 +148,59 @@ def test_the_command_leaves_a_database_elsewhere_alone() -> None:
     assert done.returncode == 2
     assert "PERF_ALLOW_DATABASES=db.example.com/shop" in done.stderr
     assert "secret" not in done.stderr
+
+
+@pytest.fixture
+def missing(cluster: Postgres) -> Iterator[str]:
+    """The name of a database that is not there."""
+    name = f"missing-{uuid.uuid4().hex[:12]}:%x"
+    yield name
+    cluster.drop(name)
+
+
+def _url(cluster: Postgres, name: str, host: str = "127.0.0.1") -> str:
+    return f"postgresql://postgres@{host}:{cluster.port}/{quote(name)}"
+
+
+def test_a_database_that_is_missing_on_this_machine_is_created(cluster: Postgres, missing: str) -> None:
+    url = _url(cluster, missing)
+    first, second = _command(url, "messages"), _command(url, "messages")
+
+    assert (first.returncode, first.stderr) == (0, "")
+    assert first.stdout.startswith("created the database postgresql://postgres@127.0.0.1:")
+    assert "created the tables of messages" in first.stdout
+    assert second.stdout == "the tables of messages are already there, version 1\n"
+
+
+def test_a_database_that_is_missing_elsewhere_is_not_created_and_the_command_is_printed(
+    cluster: Postgres, missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # This machine, under a name that doesn't say so.
+    url = _url(cluster, missing, "db.example.com") + "?hostaddr=127.0.0.1"
+    monkeypatch.setenv("PERF_ALLOW_DATABASES", f"db.example.com/{missing}")
+
+    done = _command(url, "messages")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"`createdb -h db.example.com -p {cluster.port} -U postgres {missing}`" in done.stderr
+    assert missing not in cluster.databases()
+    with pytest.raises(DatabaseError, match="createdb"):
+        guard.must_answer(url)
+
+
+def test_a_user_who_may_not_create_databases_is_told_so(cluster: Postgres, missing: str) -> None:
+    query(cluster.url("postgres"), "CREATE ROLE small LOGIN")
+    try:
+        done = _command(_url(cluster, missing).replace("postgres@", "small@"), "messages")
+    finally:
+        query(cluster.url("postgres"), "DROP ROLE small")
+
+    assert done.returncode == 2
+    assert "permission denied to create database" in done.stderr
+    assert "createdb -h 127.0.0.1" in done.stderr
+
+
+def test_a_server_that_is_silent_has_no_missing_database() -> None:
+    assert not database.missing("postgresql://u:secret@127.0.0.1:1/shop")
+    with pytest.raises(DatabaseError, match="no connection to postgresql://u:"):
+        guard.must_answer("postgresql://u:secret@127.0.0.1:1/shop")

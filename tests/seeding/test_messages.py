@@ -69,8 +69,8 @@ def test_every_column_is_as_the_contract_has_it(seeded: str) -> None:
 
 
 def test_the_same_seed_makes_the_same_pool_and_another_seed_another() -> None:
-    assert rows(1, 100) == rows(1, 100)
-    assert rows(1, 100) != rows(2, 100)
+    assert list(rows(1, 100)) == list(rows(1, 100))
+    assert list(rows(1, 100)) != list(rows(2, 100))
 
 
 def test_the_digest_is_that_of_the_lines_that_were_loaded(seeded: str) -> None:

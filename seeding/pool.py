@@ -1,0 +1,140 @@
+"""What seeding leaves in each table, and that exactly this stands there, whatever else the tables hold."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from psycopg2.extensions import cursor as Cursor
+
+from harness import steps
+from harness.errors import PoolError
+from seeding import copy
+from seeding.connection import LOCK, connected, one
+
+TELL_EVERY_S = 0.5
+
+
+@dataclass(frozen=True)
+class Ours:
+    """The rows of a table that are the suite's."""
+
+    table: str
+    """Its name, not quoted."""
+    where: str
+    """SQL: what is true of them, and of no other row."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What seeding leaves in a table."""
+
+    ours: Ours
+    columns: tuple[str, ...]
+    """Their names, not quoted; the primary key first."""
+    count: int
+    lines: Callable[[], Iterator[str]]
+    """A row each, as COPY reads and PostgreSQL writes it, in the order of the primary key."""
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """What was found and done."""
+
+    digests: tuple[str, ...]
+    """The md5 of the rows of each table, as they stand now."""
+    skipped: bool
+    """Whether they stood there already."""
+    cleaned: int
+    """How many rows of earlier runs were deleted."""
+    seconds: float
+
+
+def seed(url: str, system: str, tables: Sequence[Rows], earlier: Sequence[Ours]) -> Seeded:
+    """Leave exactly the rows of `tables`, each of which refers to those before it only, and none of `earlier`.
+
+    All or nothing; DatabaseError or PoolError if nothing.
+    """
+    began = time.perf_counter()
+    with connected(url, system) as driver:
+        with driver, driver.cursor() as cursor:
+            cursor.execute(copy.AS_TEXT)
+            cursor.execute(LOCK)
+            steps.step("deleting what earlier runs stored")
+            cleaned = sum(_delete(cursor, ours) for ours in earlier)
+            digests = _standing(cursor, tables)
+            skipped = digests is not None
+            if digests is None:
+                steps.step("making room for the pool")
+                for rows in reversed(tables):
+                    _delete(cursor, rows.ours)
+                digests = tuple(_load(cursor, rows) for rows in tables)
+        driver.autocommit = True
+        with driver.cursor() as cursor:
+            names = [quoted(ours.table) for ours in (*(rows.ours for rows in tables), *earlier)]
+            steps.step(f"vacuuming {', '.join(names)}")
+            # Not ANALYZE alone: the dead rows of the last run would slow the next.
+            cursor.execute(f"VACUUM (ANALYZE) {', '.join(names)}")
+    return Seeded(digests, skipped, cleaned, round(time.perf_counter() - began, 3))
+
+
+def count(cursor: Cursor, ours: Ours) -> int:
+    """How many rows there are."""
+    return int(one(cursor, f"SELECT count(*) FROM {quoted(ours.table)} WHERE {ours.where}"))
+
+
+def quoted(name: str) -> str:
+    """`name` as SQL has it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _standing(cursor: Cursor, tables: Sequence[Rows]) -> tuple[str, ...] | None:
+    """The digests of `tables` if all their rows are there and no other, as they should be; else None."""
+    # Counting is cheap, and an empty table needs no comparison.
+    if any(count(cursor, rows.ours) != rows.count for rows in tables):
+        return None
+    digests = []
+    for rows in tables:
+        expected = copy.digest(rows.lines(), _told("comparing", rows))
+        if _stored(cursor, rows) != expected:
+            return None
+        digests.append(expected)
+    return tuple(digests)
+
+
+def _load(cursor: Cursor, rows: Rows) -> str:
+    table = rows.ours.table
+    into = f"{quoted(table)} ({', '.join(map(quoted, rows.columns))})"
+    digest = copy.load(cursor, into, rows.lines(), _told("seeding", rows))
+    if _stored(cursor, rows) != digest:
+        raise PoolError(
+            f"table {table}: its rows are not the ones that were loaded: expected no trigger or rule on it that "
+            f"changes rows; `\\d {quoted(table)}` in psql shows them"
+        )
+    return digest
+
+
+def _stored(cursor: Cursor, rows: Rows) -> str:
+    columns = ", ".join(map(quoted, rows.columns))
+    query = (
+        f"SELECT {columns} FROM {quoted(rows.ours.table)} WHERE {rows.ours.where} ORDER BY {quoted(rows.columns[0])}"
+    )
+    return copy.stored(cursor, query, _told("reading", rows))
+
+
+def _delete(cursor: Cursor, ours: Ours) -> int:
+    cursor.execute(f"DELETE FROM {quoted(ours.table)} WHERE {ours.where}")
+    return cursor.rowcount
+
+
+def _told(doing: str, rows: Rows) -> copy.Told:
+    """Says from time to time how many of the rows are done, how fast, and how long the rest takes."""
+    began = last = time.monotonic()
+
+    def tell(done: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= TELL_EVERY_S:
+            last = now
+            steps.step(f"{doing} {rows.ours.table}: {steps.rows_line(done, rows.count, now - began)}")
+
+    return tell
