@@ -7,11 +7,11 @@ from typing import Any
 from harness.check import Finding
 from harness.plan.rules import BLOCKER, INFO, MAJOR
 from harness.quantities import duration, share
-from harness.verdict import CheckState, RuleState, Verdict
+from harness.verdict import CheckState, RuleState, ValidityState, Verdict
 from reports import figures
 from reports.rules.evaluate import SMOKE
 from reports.rules.result import RuleResult
-from reports.validity.result import BROKEN, WARNING, ValidityResult
+from reports.validity.result import ValidityResult
 
 EFFECTS = {
     BLOCKER: {
@@ -114,7 +114,7 @@ def _broken(validity: Sequence[ValidityResult]) -> list[Cause]:
     return [
         Cause(Verdict.INVALID, "validity", f"Not valid, {one.id}: {one.value}; needed: {one.limit}.")
         for one in validity
-        if one.state == BROKEN
+        if one.state is ValidityState.BROKEN
     ]
 
 
@@ -125,7 +125,7 @@ def _warnings(validity: Sequence[ValidityResult], run: Mapping[str, Any]) -> lis
     return [
         Cause(Verdict.CONDITIONAL, "validity", f"With care, {one.id}: {one.value}; needed: {one.limit}. {one.advice}")
         for one in validity
-        if one.state == WARNING
+        if one.state is ValidityState.WARNING
     ]
 
 

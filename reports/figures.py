@@ -23,6 +23,7 @@ SYMBOLS = {
     "ok": "✓",
     "warning": "!",
     "broken": "✗",
+    "not applicable": "–",
 }
 """What stands beside each word of a state, so that no state is told by its colour alone."""
 

@@ -15,7 +15,7 @@ _STATES = {
 }
 _SAID = ("CONDITIONAL", "UNPROVEN", "warning")
 """What is not above passes; these do too, as JUnit has no word for them, and say so on their standard output."""
-_SKIPPED = "NOT COMPARED"
+_SKIPPED = ("NOT COMPARED", "not applicable")
 
 
 def render(verdict: dict[str, Any]) -> str:
@@ -54,5 +54,5 @@ def _case(suite: xml.Element, classname: str, name: str, state: str, said: str, 
         xml.SubElement(case, _STATES[state], message=f"{state}: {said}", type=state).text = said
     elif state in _STATES or state in _SAID:
         xml.SubElement(case, "system-out").text = f"{state}: {said}"
-    elif state == _SKIPPED:
+    elif state in _SKIPPED:
         xml.SubElement(case, "skipped", message=f"{state}: {said}")

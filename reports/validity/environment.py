@@ -6,9 +6,10 @@ import numpy as np
 
 from harness.plan import arrivals
 from harness.quantities import share
+from harness.verdict import ValidityState
 from reports.samples.evidence import Evidence
 from reports.statistics.percentiles import percentiles
-from reports.validity.result import BROKEN, OK, WARNING, ValidityResult
+from reports.validity.result import ValidityResult, hard, soft
 
 CANARY = 1.2
 """How many times as long as usual (p50) a loop that is always the same may take, at p95."""
@@ -28,6 +29,7 @@ def _quiet(evidence: Evidence) -> ValidityResult:
     lines = [line for line in evidence.monitor if began <= line["at"] <= end]
     seen = {name: np.array([line[name] for line in lines if name in line]) for name in _SEEN}
     said, noisy = [], False
+    judged = len(seen["machine.canary"]) or len(seen["machine.steal"])
     if len(seen["machine.canary"]):
         p50, p95 = percentiles(seen["machine.canary"], [0.5, 0.95])
         noisy = p95 > CANARY * p50
@@ -41,8 +43,8 @@ def _quiet(evidence: Evidence) -> ValidityResult:
     return ValidityResult(
         "V9",
         "The machine was as fast all the time",
-        WARNING if noisy else OK,
-        "; ".join(said) or "nobody watched the machine: not judged",
+        soft(not noisy) if judged else ValidityState.NOT_APPLICABLE,
+        "; ".join(said) or "the monitor has nothing of the machine",
         f"{CANARY:g} times, {share(STEAL)}",
         "Something else ran on the machine: end it, or run where nothing does.",
     )
@@ -57,7 +59,7 @@ def _shared(evidence: Evidence) -> ValidityResult:
     return ValidityResult(
         "V10",
         "It is declared whether generator and target share a machine",
-        OK,
+        ValidityState.OK,
         "they do: absolute figures hold for this machine only" if together else "the target is elsewhere",
         "declared",
         "For absolute figures of the target, put the load on from a machine of its own (TARGET_URL).",
@@ -81,7 +83,7 @@ def _declared(evidence: Evidence) -> ValidityResult:
     return ValidityResult(
         "V11",
         "The load was that of the plan and the environment on record",
-        BROKEN if wrong else OK,
+        hard(not wrong),
         "; ".join(wrong) or f"it was, by commit {commit}",
         "the same plan in run.json and in every load process",
         "run.json or a journal was changed or belongs to another run: run again.",

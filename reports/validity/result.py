@@ -2,8 +2,17 @@
 
 from dataclasses import dataclass
 
-OK, WARNING, BROKEN = "ok", "warning", "broken"
-"""A hard condition is broken: the run is INVALID. A soft one is only warned of: it is CONDITIONAL at best."""
+from harness.verdict import ValidityState
+
+
+def hard(holds: bool) -> ValidityState:
+    """The state of a condition without which the run is INVALID."""
+    return ValidityState.OK if holds else ValidityState.BROKEN
+
+
+def soft(holds: bool) -> ValidityState:
+    """The state of a condition without which the figures are to be taken with care."""
+    return ValidityState.OK if holds else ValidityState.WARNING
 
 
 @dataclass(frozen=True)
@@ -13,7 +22,7 @@ class ValidityResult:
     id: str
     title: str
     """A sentence that is true if it holds."""
-    state: str
+    state: ValidityState
     value: str
     limit: str
     advice: str

@@ -8,14 +8,14 @@ import numpy as np
 
 from harness.plan.rules import INFO, WARM_UP
 from harness.quantities import duration, share
-from harness.verdict import RuleState
+from harness.verdict import RuleState, ValidityState
 from reports.rules.evaluate import SMOKE
 from reports.rules.result import RuleResult
 from reports.samples.phases import Stretch
 from reports.samples.samples import Samples
 from reports.samples.series import course
 from reports.statistics import stationarity
-from reports.validity.result import BROKEN, OK, WARNING, ValidityResult
+from reports.validity.result import ValidityResult, soft
 
 LONG_S = 60.0
 """An even load must last as long to be judged: twelve batches of 5 s, and half of it is more than the 20 s that §7.4
@@ -99,13 +99,14 @@ def condition(found: Sequence[Steady], rules: Sequence[RuleResult]) -> ValidityR
         for one in found
         for name, grown in one.drifting.items()
     ]
-    state = BROKEN if unsettled else WARNING if drifting else OK
+    state = ValidityState.BROKEN if unsettled else soft(not drifting)
     said = "; ".join([*unsettled, *drifting])
-    if state == BROKEN and any(rule.state is RuleState.NO_GO and rule.severity != INFO for rule in rules):
+    if state is ValidityState.BROKEN and any(rule.state is RuleState.NO_GO and rule.severity != INFO for rule in rules):
         # A target that gets slower and slower is not excused by never having settled.
-        state, said = WARNING, f"{said}; a rule is missed by far all the same"
+        state, said = ValidityState.WARNING, f"{said}; a rule is missed by far all the same"
     if not found:
-        said = f"no phase loads evenly, and often enough, for {duration(LONG_S)}: not judged"
+        state = ValidityState.NOT_APPLICABLE
+        said = f"no phase loads evenly, and often enough, for {duration(LONG_S)}"
     longest = max((one.cut for one in found), default=0.0)
     return ValidityResult(
         "V7",

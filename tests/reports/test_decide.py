@@ -7,7 +7,7 @@ import pytest
 
 from harness.check import Finding
 from harness.plan.rules import COUNT, DURATION, RATE
-from harness.verdict import EXIT_CODES, CheckState, RuleState, Verdict
+from harness.verdict import EXIT_CODES, CheckState, RuleState, ValidityState, Verdict
 from reports.decide import Decision, decide
 from reports.rules.result import RuleResult
 from reports.validity.result import ValidityResult
@@ -75,11 +75,12 @@ WORSE = Finding("X3", "A rejected message is not stored.", CheckState.VIOLATED, 
 UNDECIDED = Finding("X4", "A race is won once.", CheckState.UNDECIDED, 0, "races", detail="there was no race")
 CRASHED = Finding("X5", "Time flies.", CheckState.UNDECIDED, 0, "times", detail="no such table", crashed=True)
 
-OK = ValidityResult("V1", "The planned arrivals were begun", "ok", "all", "99 %", "")
-WARNING = ValidityResult("V9", "The machine was quiet", "warning", "it was not", "quiet", "End the rest.")
+OK = ValidityResult("V1", "The planned arrivals were begun", ValidityState.OK, "all", "99 %", "")
+WARNING = ValidityResult("V9", "The machine was quiet", ValidityState.WARNING, "it was not", "quiet", "End the rest.")
 ABORTED = {"aborted": {"rule": "ratio(errors) < 1%", "at": 12.0, "said": "30 of 400 are errors"}}
 SMOKE = {"profile": "smoke"}
-BROKEN = ValidityResult("V2", "The loop kept time", "broken", "the loop was 90 ms late at p99", "10 ms", "")
+ALSO = ValidityResult("V13", "Long enough", ValidityState.NOT_APPLICABLE, "smoke", "long", "")
+BROKEN = ValidityResult("V2", "The loop kept time", ValidityState.BROKEN, "the loop was 90 ms late at p99", "10 ms", "")
 
 
 def decided(
@@ -134,6 +135,7 @@ def decided(
         ({"validity": [OK, BROKEN], **SMOKE}, Verdict.INVALID),
         # 6. Everything else.
         ({}, Verdict.GO),
+        ({"validity": [OK, ALSO]}, Verdict.GO),
         ({"rules": [PASSED, major(UNSURE)]}, Verdict.GO),
         ({"rules": [PASSED, info(FAR_OVER), info(OVER), info(EMPTY), info(UNSURE)]}, Verdict.GO),
         ({"rules": [PASSED, ALONE]}, Verdict.GO),

@@ -11,6 +11,7 @@ from harness import journal
 from harness.errors import JournalError, RunError
 from harness.outcomes import Failure, Outcome
 from harness.run import Run
+from harness.verdict import ValidityState
 from reports.rules.evaluate import evaluate
 from reports.samples.evidence import gather
 from reports.validity.conditions import validity
@@ -46,6 +47,10 @@ def conditions(run: Run) -> dict[str, ValidityResult]:
     return {one.id: one for one in validity(evidence, rules, steady(evidence.samples))}
 
 
+def unmet(found: dict[str, ValidityResult]) -> dict[str, str]:
+    return {one.id: one.state for one in found.values() if one.state is not ValidityState.OK}
+
+
 def warned(run: Run) -> list[str]:
     return [one.id for one in conditions(run).values() if one.state == "warning"]
 
@@ -58,7 +63,7 @@ def test_a_sound_run_is_valid(tmp_path: Path) -> None:
     found = conditions(synthetic_run(tmp_path))
 
     assert list(found) == ALWAYS
-    assert {one.state for one in found.values()} == {"ok"}
+    assert unmet(found) == {"V7": "not applicable", "V9": "not applicable", "V13": "not applicable"}
     assert all(one.title and one.value and one.limit and one.advice for one in found.values())
 
 
@@ -114,7 +119,7 @@ BREAKS: dict[str, tuple[dict[str, Any], list[str], str]] = {
     "no ticks": ({"lags_us": []}, ["V2"], "load process 0 left no health"),
     "a load that never began": (
         {"began": False, "dropped": 180},
-        ["V1", "V2", "V3", "V12", "SUCCESSES"],
+        ["V1", "V2", "V3", "V12", "SUCCESSES", "STATUSES"],
         "never began",
     ),
     "Locust counted more": ({"load": {"requests": 999}}, ["V4"], "182 operations (182 ended), Locust 999"),
@@ -127,6 +132,11 @@ BREAKS: dict[str, tuple[dict[str, Any], list[str], str]] = {
     ),
     "too few successes": ({"answer": few}, ["SUCCESSES"], "99 operations ended as expected"),
     "another service": ({"answer": foreign}, ["STATUSES"], "most often 429 (4 times)"),
+    "no answer with a status": (
+        {"answer": lambda p, k, s: Answer(EXPECTED[k].outcome), "table": {"mix": {"process": 1}}},
+        ["STATUSES"],
+        "no answer below 500 had a status",
+    ),
     "a lost process": ({"closed": False}, ["WORKERS"], "load process 0 did not close its journal"),
     "no load.json": ({"load": None}, ["V4", "V12", "WORKERS", "EXCEPTIONS"], "there is no load.json"),
     "a defect of the users": ({"load": {"exceptions": 1}}, ["EXCEPTIONS"], "the users' code raised 1 times"),
@@ -185,8 +195,9 @@ def test_each_soft_condition_warns(tmp_path: Path, name: str) -> None:
 
     found = conditions(synthetic_run(tmp_path, **asked))
 
-    assert [one.id for one in found.values() if one.state != "ok"] == ids
-    assert [found[one].state for one in ids] == ["warning"]
+    assert {name: state for name, state in unmet(found).items() if state != "not applicable"} == {
+        one: "warning" for one in ids
+    }
     assert value in " ".join(found[one].value for one in ids)
 
 
@@ -234,7 +245,10 @@ def test_smoke_ramps_steps_and_short_phases_need_not_be_steady(
     table = {"arrivals": {profile: stages}, "rules": ["ratio(errors) < 1%"]}
     found = conditions(synthetic_run(tmp_path, profile=profile, table=table, answer=growing(0.1, 0.4)))["V7"]
 
-    assert (found.state, found.value) == ("ok", "no phase loads evenly, and often enough, for 1 m: not judged")
+    assert (found.state, found.value) == (
+        "not applicable",
+        "no phase loads evenly, and often enough, for 1 m",
+    )
 
 
 @pytest.mark.parametrize("noise", [0.0005, 0.05])
@@ -266,8 +280,8 @@ def monitored(run: Run, **values: Any) -> Run:
         ({"machine__canary": lambda s: 0.00121 if s % 5 == 0 else 0.001}, "warning", "took 1.21 times"),
         ({"machine__steal": lambda s: 0.02}, "ok", "other guests took 2 %"),
         ({"machine__steal": lambda s: 0.021}, "warning", "other guests took 2.1 %"),
-        ({"machine__pressure": lambda s: 0.9}, "ok", "something waited for a core 90 % of the time"),
-        ({"target__cpu": lambda s: 1}, "ok", "nobody watched the machine: not judged"),
+        ({"machine__pressure": lambda s: 0.9}, "not applicable", "something waited for a core 90 % of the time"),
+        ({"target__cpu": lambda s: 1}, "not applicable", "the monitor has nothing of the machine"),
     ],
 )
 def test_a_machine_that_others_use_too_is_warned_of(
@@ -337,7 +351,7 @@ def test_a_load_that_a_rule_ended_is_judged_by_what_was_until_then(tmp_path: Pat
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:4]))
     found = conditions(run)
 
-    assert {one.state for one in found.values()} == {"ok"}
+    assert set(unmet(found).values()) == {"not applicable"}
     assert found["V1"].value == "30 of 30 planned arrivals were begun (100 %)"
     assert "a rule ended the load after 2.5 s" in found["V12"].value
 
@@ -362,6 +376,27 @@ def test_arrivals_that_the_target_held_up_are_not_the_generators_fault(tmp_path:
     assert held_up["V1"].state == "ok"
     assert "the target held all users up" in held_up["V1"].value
     assert ours["V1"].state == "broken"
+
+
+def test_a_load_that_a_rule_ended_may_have_met_nothing_but_server_errors(tmp_path: Path) -> None:
+    run = synthetic_run(
+        tmp_path,
+        dropped=150,
+        table={"mix": {"process": 1}},
+        answer=lambda p, k, s: Answer(Outcome.UNKNOWN, 500),
+        load={"finished": False, "ended_by": "SIGINT"},
+        facts={"aborted": {"rule": "ratio(errors) < 1%", "at": 2.5, "said": "…"}},
+    )
+
+    assert broken(run) == []
+
+
+def test_what_has_no_statuses_is_not_judged_by_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reports.validity.conditions._has_statuses", lambda scenario: False)
+    run = synthetic_run(tmp_path, answer=lambda p, k, s: Answer(EXPECTED[k].outcome), table={"mix": {"process": 1}})
+    found = conditions(run)["STATUSES"]
+
+    assert (found.state, found.value) == ("not applicable", "its answers have no HTTP status")
 
 
 def test_a_phase_or_a_kind_without_data_is_named(tmp_path: Path) -> None:
