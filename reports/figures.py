@@ -73,6 +73,17 @@ def interval(rule: dict[str, Any]) -> str:
     return f"{low} … {high}"
 
 
+def condition(one: dict[str, Any]) -> str:
+    """The state of a condition of verdict.json, and whether a warning is harmless: it could change no rule."""
+    harmless = one["state"] == "warning" and one["consequence"] and not one["reach"]
+    return f"{one['state']}, harmless" if harmless else str(one["state"])
+
+
+def said(one: dict[str, Any]) -> str:
+    """What a condition found, and what that could change."""
+    return "; ".join(part for part in (one["value"], one["consequence"]) if part)
+
+
 def printable(text: str) -> str:
     """`text` without what a terminal obeys or XML can't hold: control characters, direction marks, lone surrogates.
 

@@ -32,7 +32,7 @@ def render(verdict: dict[str, Any]) -> str:
         name = f"{check['id']}: {check['title']}"
         _case(suite, f"{scenario}.checks", name, check["state"], _join(said, check["detail"]))
     for one in verdict["validity"]:
-        said = f"{one['value']}; needed: {one['limit']}"
+        said = f"{figures.said(one)}; needed: {one['limit']}"
         _case(suite, f"{scenario}.validity", f"{one['id']}: {one['title']}", one["state"], said)
     _case(suite, scenario, "verdict", _VERDICTS.get(verdict["verdict"], verdict["verdict"]), verdict["reason"])
     for attribute, tag in (("tests", "testcase"), ("failures", _FAILURE), ("errors", _ERROR), ("skipped", "skipped")):

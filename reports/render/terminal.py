@@ -150,9 +150,13 @@ def _validity(validity: Items, step: int) -> list[Text]:
         if found and step >= NO_DETAILS:
             lines.append(Text.assemble(_state(state), f" {', '.join(one['id'] for one in found)}"))
         else:
-            lines += [
-                Text.assemble(_state(state), f" {one['id']}: {one['value']}; needed: {one['limit']}") for one in found
-            ]
+            for one in found:
+                word = figures.condition(one).removeprefix(state)
+                lines.append(
+                    Text.assemble(_state(state), f"{word} {one['id']}: {one['value']}; needed: {one['limit']}")
+                )
+                if one["consequence"]:
+                    lines.append(Text(INDENT + _one_line(one["consequence"])))
     spared = sum(one["state"] == ValidityState.NOT_APPLICABLE for one in validity)
     held = f" valid: all {len(validity) - spared} conditions for the figures to count hold"
     return lines or [Text.assemble(_state(ValidityState.OK), held, f", {spared} not applicable" * (spared > 0))]

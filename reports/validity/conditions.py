@@ -1,19 +1,20 @@
 """Figures mean something only if the load was put on as planned, by a generator that kept up, and counted alike."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from harness.plan.provable import SMOKE
 from harness.plan.rules import BLOCKER, INFO, WARM_UP
 from harness.plan.scenario import Scenario
 from harness.quantities import duration, share
 from harness.verdict import RuleState, ValidityState
-from reports.rules.evaluate import SMOKE
 from reports.rules.result import RuleResult
 from reports.samples import phases
 from reports.samples.evidence import Evidence
-from reports.validity import environment, generator, steady
+from reports.validity import doubt, environment, generator, steady
 from reports.validity.result import ValidityResult, hard, soft
 from reports.validity.steady import Steady
 
@@ -41,7 +42,17 @@ def validity(evidence: Evidence, rules: Sequence[RuleResult], evens: Sequence[St
         _exceptions(evidence),
         _undisturbed(evidence),
     ]
-    return [*results, _scaled(evidence)] if evidence.samples.scenario.scales else results
+    if evidence.samples.scenario.scales:
+        results.append(_scaled(evidence))
+    return [_weighed(one, evidence, rules) for one in results]
+
+
+def _weighed(one: ValidityResult, evidence: Evidence, rules: Sequence[RuleResult]) -> ValidityResult:
+    """The same, and what it could change of the rules."""
+    if one.state is not ValidityState.WARNING or not one.doubts:
+        return one
+    found, consequence = doubt.changes(one.doubts, evidence, rules)
+    return replace(one, reach=tuple(change.rule for change in found), consequence=consequence)
 
 
 def _sent(evidence: Evidence) -> ValidityResult | None:
@@ -128,18 +139,24 @@ def _aborted(evidence: Evidence) -> bool:
 
 
 def _resolved(rules: Sequence[RuleResult], profile: str) -> ValidityResult:
-    sampled = [rule for rule in rules if rule.severity == BLOCKER and rule.interval is not None]
-    short = [rule.text for rule in sampled if rule.state is RuleState.UNPROVEN and _open_ended(rule)]
+    sampled = [rule for rule in rules if rule.severity != INFO and rule.interval is not None]
+    short = [rule for rule in sampled if rule.state is RuleState.UNPROVEN and _open_ended(rule)]
     value, state = f"{len(sampled)} figures have an interval", soft(not short)
+    reach = tuple(rule.text for rule in short if rule.severity == BLOCKER)
+    consequence = "harmless: only a blocker that is not proven demotes" if short and not reach else ""
+    if reach:
+        consequence = f"a longer run could change the state of {', '.join(reach)}"
     if profile == SMOKE:
         value, state = "a smoke run is not asked to prove anything", ValidityState.NOT_APPLICABLE
     return ValidityResult(
         "V13",
         "The load was long enough to tell where each figure is that a rule limits",
         state,
-        f"too short for {', '.join(short)}" if short else value,
+        f"too short for {', '.join(rule.text for rule in short)}" if short else value,
         "an interval with an end on the side of the limit",
         "Run a longer profile: the rule says how much longer.",
+        reach=reach,
+        consequence=consequence,
     )
 
 

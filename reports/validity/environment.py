@@ -1,14 +1,20 @@
 """What the run ran on: a quiet machine, shared with the target or not, and the one that is on record."""
 
+from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
 import numpy as np
+import numpy.typing as npt
 
 from harness.plan import arrivals
 from harness.quantities import share
 from harness.verdict import ValidityState
+from reports.samples import phases
 from reports.samples.evidence import Evidence
+from reports.samples.monitor_lines import Line
+from reports.samples.phases import Stretch
 from reports.statistics.percentiles import percentiles
+from reports.validity.doubt import Doubt
 from reports.validity.result import ValidityResult, hard, soft
 
 CANARY = 1.2
@@ -27,7 +33,7 @@ def _quiet(evidence: Evidence) -> ValidityResult:
     began = next((process.began for process in evidence.processes if process.began is not None), 0)
     end = began + evidence.samples.seconds * 1e9
     lines = [line for line in evidence.monitor if began <= line["at"] <= end]
-    seen = {name: np.array([line[name] for line in lines if name in line]) for name in _SEEN}
+    seen = {name: _values(lines, name) for name in _SEEN}
     said, noisy = [], False
     judged = len(seen["machine.canary"]) or len(seen["machine.steal"])
     if len(seen["machine.canary"]):
@@ -47,7 +53,26 @@ def _quiet(evidence: Evidence) -> ValidityResult:
         "; ".join(said) or "the monitor has nothing of the machine",
         f"{CANARY:g} times, {share(STEAL)}",
         "Something else ran on the machine: end it, or run where nothing does.",
+        doubts=tuple(_slower(evidence.samples.stretches, lines, began)) if noisy else (),
     )
+
+
+def _values(lines: list[Line], name: str) -> npt.NDArray[np.float64]:
+    return np.array([line[name] for line in lines if name in line])
+
+
+def _slower(stretches: Sequence[Stretch], lines: list[Line], began: int) -> Iterator[Doubt]:
+    """By what factor the machine was slower in each phase: times by the worst second of it, rates by their mean."""
+    canaries = _values(lines, "machine.canary")
+    usual = float(np.median(canaries)) if len(canaries) else 1.0
+    for phase in phases.names(stretches):
+        own = [stretch for stretch in stretches if stretch.phase == phase]
+        during = [line for line in lines if any(s.begin <= (line["at"] - began) / 1e9 <= s.end for s in own)]
+        canary = np.maximum(_values(during, "machine.canary") / usual, 1.0)
+        stolen = 1 / (1 - np.clip(_values(during, "machine.steal"), 0.0, 1 - 1e-9))
+        found = [values for values in (canary, stolen) if len(values)]
+        if found:
+            yield Doubt(max(float(v.max()) for v in found), max(float(v.mean()) for v in found), (phase,))
 
 
 _SEEN = ("machine.canary", "machine.steal", "machine.pressure")

@@ -11,6 +11,7 @@ from harness.quantities import duration, share
 from harness.verdict import ValidityState
 from reports.samples.evidence import Evidence, HealthLines, Process
 from reports.statistics.percentiles import percentile
+from reports.validity.doubt import Doubt
 from reports.validity.result import ValidityResult, hard, soft
 from systems import ids
 
@@ -117,6 +118,8 @@ def _cpu(evidence: Evidence) -> ValidityResult:
         else "unknown, as there is no health",
         f"at most {share(CPU_SHARE)}, better {share(CPU_WARNING)}",
         "Share the load among more processes (PROCESSES=n), on cores of their own.",
+        # What is busy for a share of the time makes others wait: at most this much longer, on average (M/M/1).
+        doubts=(Doubt(1 / (1 - busiest)),) if 0 <= busiest < 1 else (),
     )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from harness.verdict import ValidityState
+from reports.validity.doubt import Doubt
 
 
 def hard(holds: bool) -> ValidityState:
@@ -27,3 +28,9 @@ class ValidityResult:
     limit: str
     advice: str
     """What to do if it does not hold."""
+    doubts: tuple[Doubt, ...] = ()
+    """Of a warning: by what factors the figures could be wrong."""
+    reach: tuple[str, ...] = ()
+    """Of a warning: the rules whose state that could change; it demotes the verdict only if there are any."""
+    consequence: str = ""
+    """Of a warning: what it could change, or why it is harmless."""

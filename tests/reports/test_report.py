@@ -1,5 +1,6 @@
 """From a run folder to its verdict: the same for the same folder, and nothing in a name can become markup."""
 
+import html
 import json
 import re
 import subprocess
@@ -62,8 +63,9 @@ VERDICTS: dict[str, tuple[dict[str, Any], str]] = {
         {"profile": "ci", "table": {"rules": ["p99.9(response_time) < 1s", "ratio(errors) < 1%"]}},
         "CONDITIONAL",
     ),
-    "to be taken with care": ({"profile": "ci", "cpu": 0.75}, "CONDITIONAL"),
-    "a smoke run to be taken with care": ({"cpu": 0.75}, "GO"),
+    "to be taken with care": ({"profile": "ci", "cpu": 0.75, "answer": taking(0.2)}, "CONDITIONAL"),
+    "a warning that can change nothing": ({"profile": "ci", "cpu": 0.75}, "GO"),
+    "a smoke run to be taken with care": ({"cpu": 0.75, "answer": taking(0.2)}, "GO"),
     "a major rule by far": ({"answer": taking(0.76), "table": {"rules": [MAJOR, "ratio(errors) < 1%"]}}, "CONDITIONAL"),
     "a major rule by farther": ({"answer": taking(1.1), "table": {"rules": [MAJOR, "ratio(errors) < 1%"]}}, "NO-GO"),
     "a rule for info": ({"answer": taking(9.0), "table": {"rules": [INFO, "ratio(errors) < 1%"]}}, "GO"),
@@ -115,7 +117,9 @@ def test_every_state_and_interval_is_in_every_rendering(tmp_path: Path, name: st
         assert (rule["state"] == "PASS") or rule["state"] in cases[rule["text"]]
     for one in verdict["validity"]:
         assert f'<li class="is-{one["state"].replace(" ", "-")}">' in files["report.html"]
-        assert f"{figures.SYMBOLS[one['state']]} {one['state']}" in files["summary.md"]
+        assert f"{figures.SYMBOLS[one['state']]} {figures.condition(one)} |" in files["summary.md"]
+        assert html.escape(one["consequence"]) in files["report.html"]
+        assert one["consequence"] in cases[f"{one['id']}: {one['title']}"]
         assert (one["state"] == "ok") or one["state"] in cases[f"{one['id']}: {one['title']}"]
     assert "is-not compared" not in files["report.html"]
 
