@@ -33,6 +33,18 @@ class RuleState(StrEnum):
     """There is no baseline to compare with; it neither passes nor blocks."""
 
 
+class ValidityState(StrEnum):
+    """What a condition of validity found. One that had nothing to judge is NOT_APPLICABLE, never OK."""
+
+    OK = "ok"
+    WARNING = "warning"
+    """A soft condition is not met: the figures are to be taken with care."""
+    BROKEN = "broken"
+    """A hard condition is not met: the run is INVALID."""
+    NOT_APPLICABLE = "not applicable"
+    """The run has nothing that the condition could judge; it says why."""
+
+
 EXIT_USAGE = 2
 EXIT_CODES = {Verdict.GO: 0, Verdict.NO_GO: 1, Verdict.INVALID: 3, Verdict.CONDITIONAL: 4}
 """The exit code of a run; 2 is a usage or set-up error, after which nothing was sent."""

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.check import Finding
+from harness.plan.provable import SMOKE
 from harness.plan.rules import BLOCKER, INFO, MAJOR
 from harness.quantities import duration, share
-from harness.verdict import CheckState, RuleState, Verdict
+from harness.verdict import CheckState, RuleState, ValidityState, Verdict
 from reports import figures
-from reports.rules.evaluate import SMOKE
 from reports.rules.result import RuleResult
-from reports.validity.result import BROKEN, WARNING, ValidityResult
+from reports.validity.result import ValidityResult
 
 EFFECTS = {
     BLOCKER: {
@@ -116,19 +116,28 @@ def _broken(validity: Sequence[ValidityResult]) -> list[Cause]:
     return [
         Cause(Verdict.INVALID, "validity", f"Not valid, {one.id}: {one.value}; needed: {one.limit}.")
         for one in validity
-        if one.state == BROKEN
+        if one.state is ValidityState.BROKEN
     ]
 
 
 def _warnings(validity: Sequence[ValidityResult], run: Mapping[str, Any]) -> list[Cause]:
-    """What the figures are to be taken with care for. A smoke run proves nothing anyway, and is only warned of it."""
+    """What could have changed the state of a rule. A smoke run proves nothing anyway, and is only warned of it."""
     if run.get("profile") == SMOKE:
         return []
     return [
-        Cause(Verdict.CONDITIONAL, "validity", f"With care, {one.id}: {one.value}; needed: {one.limit}. {one.advice}")
+        Cause(
+            Verdict.CONDITIONAL,
+            "validity",
+            f"With care, {one.id}: {_join(one.value, one.consequence)}; needed: {one.limit}. {one.advice}",
+        )
         for one in validity
-        if one.state == WARNING
+        # A warning that was not weighed demotes, too.
+        if one.state is ValidityState.WARNING and (one.reach or not one.consequence)
     ]
+
+
+def _join(*parts: str) -> str:
+    return "; ".join(part for part in parts if part)
 
 
 def _undecided(findings: Sequence[Finding] | None) -> list[Cause]:

@@ -23,6 +23,7 @@ SYMBOLS = {
     "ok": "✓",
     "warning": "!",
     "broken": "✗",
+    "not applicable": "–",
 }
 """What stands beside each word of a state, so that no state is told by its colour alone."""
 
@@ -70,6 +71,17 @@ def interval(rule: dict[str, Any]) -> str:
         return "–"
     low, high = ("?" if end is None else figure(end, rule["kind"]) for end in rule["interval"])
     return f"{low} … {high}"
+
+
+def condition(one: dict[str, Any]) -> str:
+    """The state of a condition of verdict.json, and whether a warning is harmless: it could change no rule."""
+    harmless = one["state"] == "warning" and one["consequence"] and not one["reach"]
+    return f"{one['state']}, harmless" if harmless else str(one["state"])
+
+
+def said(one: dict[str, Any]) -> str:
+    """What a condition found, and what that could change."""
+    return "; ".join(part for part in (one["value"], one["consequence"]) if part)
 
 
 def printable(text: str) -> str:

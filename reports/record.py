@@ -4,12 +4,13 @@ import dataclasses
 import math
 from typing import Any
 
+from harness.plan.provable import SMOKE
 from harness.verdict import EXIT_CODES
 from reports import figures
 from reports.about import SCHEMA, about
 from reports.compare.baseline import baseline
 from reports.decide import decide
-from reports.rules.evaluate import SMOKE, evaluate
+from reports.rules.evaluate import evaluate
 from reports.samples.evidence import Evidence, Process
 from reports.samples.phases import bands
 from reports.tables.classes import classes

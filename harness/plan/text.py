@@ -5,7 +5,8 @@ import math
 from collections.abc import Iterator, Mapping
 
 from harness import database, quantities
-from harness.plan import arrivals, rule_checks
+from harness.plan import arrivals, provable, rule_checks
+from harness.plan.provable import SMOKE
 from harness.plan.rules import BLOCKER
 from harness.plan.scenario import Scenario
 from harness.settings import Settings
@@ -35,9 +36,21 @@ def describe(scenario: Scenario, settings: Settings) -> str:
         "",
         "rules",
         *(f"  {rule.text}{'' if rule.severity == BLOCKER else f'  ({rule.severity})'}" for rule in scenario.rules),
+        *_proofs(scenario),
         *(f"warning: {line}" for line in rule_checks.warnings(scenario)),
     ]
     return "\n".join(lines)
+
+
+def _proofs(scenario: Scenario) -> Iterator[str]:
+    """Which rules the profile is too short to prove, however well they hold."""
+    if scenario.profile == SMOKE:
+        yield "a smoke run is not asked to prove its rules"
+        return
+    short = [proof for proof in provable.proofs(scenario) if proof.short]
+    if short:
+        yield "too short to prove"
+        yield from (f"  {proof}" for proof in short)
 
 
 def _database(settings: Settings) -> str:

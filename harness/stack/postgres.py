@@ -79,7 +79,7 @@ class Postgres:
             return {name: size for name, size in found}
 
     def create(self, name: str, template: str = "template1") -> str:
-        """A new database, a copy of `template`, to which no client may be connected; its URL. StackError if that fails."""
+        """A new database, a copy of `template`, which must have no clients; its URL. StackError if that fails."""
         failure = ""
         for method in COPY_METHODS:
             copy = f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY'

@@ -15,7 +15,7 @@ _STATES = {
 }
 _SAID = ("CONDITIONAL", "UNPROVEN", "warning")
 """What is not above passes; these do too, as JUnit has no word for them, and say so on their standard output."""
-_SKIPPED = "NOT COMPARED"
+_SKIPPED = ("NOT COMPARED", "not applicable")
 
 
 def render(verdict: dict[str, Any]) -> str:
@@ -32,7 +32,7 @@ def render(verdict: dict[str, Any]) -> str:
         name = f"{check['id']}: {check['title']}"
         _case(suite, f"{scenario}.checks", name, check["state"], _join(said, check["detail"]))
     for one in verdict["validity"]:
-        said = f"{one['value']}; needed: {one['limit']}"
+        said = f"{figures.said(one)}; needed: {one['limit']}"
         _case(suite, f"{scenario}.validity", f"{one['id']}: {one['title']}", one["state"], said)
     _case(suite, scenario, "verdict", _VERDICTS.get(verdict["verdict"], verdict["verdict"]), verdict["reason"])
     for attribute, tag in (("tests", "testcase"), ("failures", _FAILURE), ("errors", _ERROR), ("skipped", "skipped")):
@@ -54,5 +54,5 @@ def _case(suite: xml.Element, classname: str, name: str, state: str, said: str, 
         xml.SubElement(case, _STATES[state], message=f"{state}: {said}", type=state).text = said
     elif state in _STATES or state in _SAID:
         xml.SubElement(case, "system-out").text = f"{state}: {said}"
-    elif state == _SKIPPED:
+    elif state in _SKIPPED:
         xml.SubElement(case, "skipped", message=f"{state}: {said}")

@@ -43,7 +43,8 @@ def _check(check: dict[str, Any]) -> list[str]:
 
 
 def _condition(one: dict[str, Any]) -> list[str]:
-    return [f"{text(one['id'])}: {text(one['title'])}", state(one), text(one["value"]), text(one["limit"])]
+    word = f"{figures.SYMBOLS[one['state']]} {figures.condition(one)}"
+    return [f"{text(one['id'])}: {text(one['title'])}", word, text(figures.said(one)), text(one["limit"])]
 
 
 def _operation(row: dict[str, Any]) -> list[str]:

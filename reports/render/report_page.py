@@ -24,7 +24,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
 """How the page writes figures; a witness as people read nested things."""
 
 _CHECKS_FIRST = ("VIOLATED", "UNDECIDED", "HOLDS")
-_CONDITIONS_FIRST = ("broken", "warning", "ok")
+_CONDITIONS_FIRST = ("broken", "warning", "ok", "not applicable")
 
 
 def render(verdict: dict[str, Any], series: Series, pictures: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from harness import quantities
+from harness.verdict import ValidityState
 from reports import figures
 from reports.record import REPORT, SUMMARY, VERDICT
 
@@ -27,6 +28,7 @@ _STYLES = {
     "UNPROVEN": "bold yellow",
     "warning": "bold yellow",
     "NOT COMPARED": "dim",
+    "not applicable": "dim",
     "NO-GO": "bold red",
     "VIOLATED": "bold red",
     "broken": "bold red",
@@ -143,16 +145,21 @@ def _found(check: dict[str, Any]) -> str:
 
 def _validity(validity: Items, step: int) -> list[Text]:
     lines = []
-    for state in ("broken", "warning"):
+    for state in (ValidityState.BROKEN, ValidityState.WARNING):
         found = [one for one in validity if one["state"] == state]
         if found and step >= NO_DETAILS:
             lines.append(Text.assemble(_state(state), f" {', '.join(one['id'] for one in found)}"))
         else:
-            lines += [
-                Text.assemble(_state(state), f" {one['id']}: {one['value']}; needed: {one['limit']}") for one in found
-            ]
-    held = f" valid: all {len(validity)} conditions for the figures to count hold"
-    return lines or [Text.assemble(_state("ok"), held)]
+            for one in found:
+                word = figures.condition(one).removeprefix(state)
+                lines.append(
+                    Text.assemble(_state(state), f"{word} {one['id']}: {one['value']}; needed: {one['limit']}")
+                )
+                if one["consequence"]:
+                    lines.append(Text(INDENT + _one_line(one["consequence"])))
+    spared = sum(one["state"] == ValidityState.NOT_APPLICABLE for one in validity)
+    held = f" valid: all {len(validity) - spared} conditions for the figures to count hold"
+    return lines or [Text.assemble(_state(ValidityState.OK), held, f", {spared} not applicable" * (spared > 0))]
 
 
 def _operations(operations: Items, step: int) -> list[Text]:

@@ -3,6 +3,7 @@
 import math
 from decimal import Decimal
 
+from harness.plan.provable import SMOKE
 from harness.plan.rules import BLOCKER, INFO, MAJOR, Rule
 from harness.quantities import duration
 from harness.verdict import RuleState
@@ -20,10 +21,6 @@ FAR = {BLOCKER: Decimal("1.5"), MAJOR: Decimal(2), INFO: Decimal("1.5")}
 
 LEAST_LONGER = 1.1
 """What is not proven needs a run at least so many times as long, however little is missing."""
-
-SMOKE = "smoke"
-"""The profile that is too short to prove anything, and is not asked to."""
-
 
 NO_BASELINE = Baseline()
 
@@ -48,7 +45,10 @@ def _evaluate(rule: Rule, evidence: Evidence, stages: Mask, baseline: Baseline) 
     except NotComparedError as reason:
         return _result(rule, RuleState.NOT_COMPARED, measured, None, str(reason))
     state = judge(measured.value, rule.comparison, limit, rule.severity)
-    notes, needs, interval = [basis, measured.detail], None, measured.interval
+    notes, needs = [basis, measured.detail], None
+    if measured.against:
+        measured = measured._replace(interval=measured.against(limit))
+    interval = measured.interval
     if interval is not None and evidence.samples.scenario.profile != SMOKE and rule.comparison != "==":
         bound = interval.high if rule.upper else interval.low
         reached = judge(bound, rule.comparison, limit, rule.severity)

@@ -7,10 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.plan.rules import COUNT, DURATION, RATE, Rule
+from harness.plan.sample_sizes import BATCHES
 from reports.samples.samples import Samples
 from reports.samples.scope import Mask, Scope, Unmeasurable, dropped, exposed, planned, scope, seconds, within
-from reports.statistics import confidence
-from reports.statistics.confidence import BATCHES, Interval
+from reports.statistics import confidence, kept_by_all
+from reports.statistics.confidence import Interval
 from reports.statistics.percentiles import rank
 
 Values = npt.NDArray[Any]
@@ -32,6 +33,8 @@ class Measured(NamedTuple):
     detail: str
     interval: Interval | None = None
     """None for what is counted, not sampled: it is what it is."""
+    against: Callable[[float], Interval] | None = None
+    """The interval to be judged by a limit, where what is known depends on how far it is."""
 
 
 class Measurements(NamedTuple):
@@ -180,8 +183,16 @@ def _duration(rule: Rule, found: Measurements) -> Measured:
     ordered = np.sort(values)
     value = float(ordered[rank(rule.quantile, n)])
     # The first and the last of all are what they are.
-    sampled = 0 < rule.quantile < 1
-    return Measured(value, n, found.detail, confidence.quantile(values, ordered, rule.quantile) if sampled else None)
+    if not 0 < rule.quantile < 1:
+        return Measured(value, n, found.detail)
+    q, interval = rule.quantile, confidence.quantile(values, ordered, rule.quantile)
+    if not rule.upper:
+        return Measured(value, n, found.detail, interval)
+
+    def against(limit: float) -> Interval:
+        return kept_by_all.against(limit, q, interval, values, found.moments)
+
+    return Measured(value, n, found.detail, interval, against)
 
 
 def _rate(rule: Rule, found: Measurements, samples: Samples, stages: Mask) -> Measured:

@@ -11,16 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from harness.plan.sample_sizes import BATCHES, LEAST, NORMAL, STUDENT
 from reports.statistics.percentiles import rank
-
-BATCHES = 10
-"""Of 8 to 30 batches, ten had the best coverage (statistics.md §1.3)."""
-LEAST = 2 * BATCHES
-"""With fewer values than this, batches tell nothing."""
-STUDENT = 2.2621571628
-"""The 97.5 % quantile of Student's t with BATCHES − 1 degrees of freedom."""
-NORMAL = 1.9599639845
-"""The same quantile of the normal distribution."""
 
 Array = npt.NDArray[Any]
 

@@ -1,19 +1,21 @@
 """Figures mean something only if the load was put on as planned, by a generator that kept up, and counted alike."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from harness.plan.provable import SMOKE
 from harness.plan.rules import BLOCKER, INFO, WARM_UP
+from harness.plan.scenario import Scenario
 from harness.quantities import duration, share
-from harness.verdict import RuleState
-from reports.rules.evaluate import SMOKE
+from harness.verdict import RuleState, ValidityState
 from reports.rules.result import RuleResult
 from reports.samples import phases
 from reports.samples.evidence import Evidence
-from reports.validity import environment, generator, steady
-from reports.validity.result import BROKEN, OK, WARNING, ValidityResult
+from reports.validity import doubt, environment, generator, steady
+from reports.validity.result import ValidityResult, hard, soft
 from reports.validity.steady import Steady
 
 LATE_S = 0.010
@@ -40,7 +42,17 @@ def validity(evidence: Evidence, rules: Sequence[RuleResult], evens: Sequence[St
         _exceptions(evidence),
         _undisturbed(evidence),
     ]
-    return [*results, _scaled(evidence)] if evidence.samples.scenario.scales else results
+    if evidence.samples.scenario.scales:
+        results.append(_scaled(evidence))
+    return [_weighed(one, evidence, rules) for one in results]
+
+
+def _weighed(one: ValidityResult, evidence: Evidence, rules: Sequence[RuleResult]) -> ValidityResult:
+    """The same, and what it could change of the rules."""
+    if one.state is not ValidityState.WARNING or not one.doubts:
+        return one
+    found, consequence = doubt.changes(one.doubts, evidence, rules)
+    return replace(one, reach=tuple(change.rule for change in found), consequence=consequence)
 
 
 def _sent(evidence: Evidence) -> ValidityResult | None:
@@ -54,11 +66,11 @@ def _sent(evidence: Evidence) -> ValidityResult | None:
     if _aborted(evidence):
         planned = min(planned, int(phases.arrivals_until(samples.stretches, samples.seconds)))
     value = f"{begun:,} of {planned:,} planned arrivals were begun ({share(begun / planned if planned else 0.0)})"
-    state = OK if planned and begun >= least * planned else BROKEN
-    if planned and state == BROKEN:
+    state = hard(planned > 0 and begun >= least * planned)
+    if planned and state is ValidityState.BROKEN:
         late = samples.frame[(samples.frame["lag_s"] > LATE_S) & ~samples.frame["partner"]]
         if len(late) and late["waited_s"].sum() >= HELD_UP * late["lag_s"].sum():
-            state = OK
+            state = ValidityState.OK
             value += "; the target held all users up, which is for the rule on dropped arrivals to judge"
     return ValidityResult(
         "V1",
@@ -86,7 +98,7 @@ def _reconciled(evidence: Evidence) -> ValidityResult:
     return ValidityResult(
         "V4",
         "Journal, Locust and plan count the same operations",
-        OK if same else BROKEN,
+        hard(same),
         f"the journal has {operations:,} operations ({ended:,} ended), {said}",
         "all equal",
         "Operations were lost or sent past the journal: run again, and report this if it comes back.",
@@ -111,7 +123,7 @@ def _complete(evidence: Evidence, rules: Sequence[RuleResult]) -> ValidityResult
     return ValidityResult(
         "V12",
         "Every phase, operation and rule has data, and the load lasted as long as planned",
-        BROKEN if values and not aborted else OK,
+        hard(not values or aborted),
         "; ".join(values) or f"nothing is missing, over {duration(samples.seconds)}",
         "all",
         "Let the load end by itself; if it did, the profile is too short for its mix.",
@@ -129,18 +141,24 @@ def _aborted(evidence: Evidence) -> bool:
 
 
 def _resolved(rules: Sequence[RuleResult], profile: str) -> ValidityResult:
-    sampled = [rule for rule in rules if rule.severity == BLOCKER and rule.interval is not None]
-    short = [rule.text for rule in sampled if rule.state is RuleState.UNPROVEN and _open_ended(rule)]
-    value = f"{len(sampled)} figures have an interval"
+    sampled = [rule for rule in rules if rule.severity != INFO and rule.interval is not None]
+    short = [rule for rule in sampled if rule.state is RuleState.UNPROVEN and _open_ended(rule)]
+    value, state = f"{len(sampled)} figures have an interval", soft(not short)
+    reach = tuple(rule.text for rule in short if rule.severity == BLOCKER)
+    consequence = "harmless: only a blocker that is not proven demotes" if short and not reach else ""
+    if reach:
+        consequence = f"a longer run could change the state of {', '.join(reach)}"
     if profile == SMOKE:
-        value = "a smoke run is not, and is not asked to be: not judged"
+        value, state = "a smoke run is not asked to prove anything", ValidityState.NOT_APPLICABLE
     return ValidityResult(
         "V13",
         "The load was long enough to tell where each figure is that a rule limits",
-        WARNING if short else OK,
-        f"too short for {', '.join(short)}" if short else value,
+        state,
+        f"too short for {', '.join(rule.text for rule in short)}" if short else value,
         "an interval with an end on the side of the limit",
         "Run a longer profile: the rule says how much longer.",
+        reach=reach,
+        consequence=consequence,
     )
 
 
@@ -156,7 +174,7 @@ def _successes(evidence: Evidence) -> ValidityResult:
     return ValidityResult(
         "SUCCESSES",
         "Enough operations ended as expected for the figures to mean anything",
-        OK if successes >= least or _aborted(evidence) else BROKEN,
+        hard(successes >= least or _aborted(evidence)),
         f"{successes:,} operations ended as expected, the warm-up not counted",
         f"at least {least:,}",
         "See the failures below; if the target is sound, a longer profile gives more operations.",
@@ -164,26 +182,36 @@ def _successes(evidence: Evidence) -> ValidityResult:
 
 
 def _statuses(evidence: Evidence) -> ValidityResult:
-    limit = evidence.samples.scenario.validity.foreign_statuses
-    contract = evidence.samples.scenario.contract.values()
-    known = [value for value in contract if isinstance(value, int) and not isinstance(value, bool)]
-    if evidence.samples.scenario.foreign:
-        known = list(range(200, 400))  # nobody told us a contract
+    scenario = evidence.samples.scenario
+    limit = scenario.validity.foreign_statuses
+    known = [value for value in scenario.contract.values() if isinstance(value, int) and not isinstance(value, bool)]
+    if scenario.foreign:
+        known = list(range(200, 400))  # another's service has no contract of ours
     status = evidence.samples.frame["status"].to_numpy()
     answers = status[(status > 0) & (status < 500)]
     statuses, counts = np.unique(answers[~np.isin(answers, known)], return_counts=True)
     foreign = int(counts.sum()) / max(len(answers), 1)
-    value = f"{share(foreign)} of {len(answers):,} answers below 500 have another status"
+    value, state = f"{share(foreign)} of {len(answers):,} answers below 500 have another status", hard(foreign <= limit)
     if len(counts):
         value += f", most often {statuses[counts.argmax()]} ({counts.max():,} times)"
+    if not _has_statuses(scenario):
+        value, state = "its answers have no HTTP status", ValidityState.NOT_APPLICABLE
+    elif not len(answers):
+        # A load that a rule has ended may have met nothing but server errors: that is the rule's doing.
+        value, state = "no answer below 500 had a status", hard(_aborted(evidence))
     return ValidityResult(
         "STATUSES",
         "The target answers with the statuses of the contract",
-        OK if foreign <= limit else BROKEN,
+        state,
         value,
         f"at most {share(limit)}",
         "Another service, a gateway, a login or a rate limit may have answered: check TARGET_URL and [contract].",
     )
+
+
+def _has_statuses(scenario: Scenario) -> bool:
+    """Whether its answers have HTTP statuses: every transport of today is HTTP."""
+    return True
 
 
 def _processes(evidence: Evidence) -> ValidityResult:
@@ -197,7 +225,7 @@ def _processes(evidence: Evidence) -> ValidityResult:
     return ValidityResult(
         "WORKERS",
         "Every load process lived to its end",
-        BROKEN if lost else OK,
+        hard(not lost),
         "; ".join(lost) or f"{len(processes)} of {len(processes)} closed their journals",
         "all",
         "Look in load.log and for an out-of-memory kill in the kernel's log.",
@@ -209,7 +237,7 @@ def _exceptions(evidence: Evidence) -> ValidityResult:
     return ValidityResult(
         "EXCEPTIONS",
         "The users' own code raised nothing",
-        OK if exceptions == 0 else BROKEN,
+        hard(exceptions == 0),
         "unknown, as there is no load.json" if exceptions is None else f"the users' code raised {exceptions:,} times",
         "none",
         "The traceback is in load.log: the locustfile has a defect.",
@@ -221,7 +249,7 @@ def _undisturbed(evidence: Evidence) -> ValidityResult:
     return ValidityResult(
         "INTERRUPTED",
         "Nobody interrupted the run",
-        BROKEN if interrupted else OK,
+        hard(not interrupted),
         f"interrupted: {interrupted}" if interrupted else "it ran undisturbed",
         "undisturbed",
         "Run it again and let it end.",
@@ -249,7 +277,7 @@ def _scaled(evidence: Evidence) -> ValidityResult:
     return ValidityResult(
         "SCALED",
         "The processes of every service were up before their load began",
-        BROKEN if wrong else OK,
+        hard(not wrong),
         "; ".join(wrong) or f"all of {len(changes)} changes were in time",
         "before the next phase",
         "Give the change more time: a longer pause before the phase, or a faster PERF_SCALE_CMD.",

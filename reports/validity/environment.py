@@ -1,14 +1,21 @@
 """What the run ran on: a quiet machine, shared with the target or not, and the one that is on record."""
 
+from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
 import numpy as np
+import numpy.typing as npt
 
 from harness.plan import arrivals
 from harness.quantities import share
+from harness.verdict import ValidityState
+from reports.samples import phases
 from reports.samples.evidence import Evidence
+from reports.samples.monitor_lines import Line
+from reports.samples.phases import Stretch
 from reports.statistics.percentiles import percentiles
-from reports.validity.result import BROKEN, OK, WARNING, ValidityResult
+from reports.validity.doubt import Doubt
+from reports.validity.result import ValidityResult, hard, soft
 
 CANARY = 1.2
 """How many times as long as usual (p50) a loop that is always the same may take, at p95."""
@@ -26,8 +33,9 @@ def _quiet(evidence: Evidence) -> ValidityResult:
     began = next((process.began for process in evidence.processes if process.began is not None), 0)
     end = began + evidence.samples.seconds * 1e9
     lines = [line for line in evidence.monitor if began <= line["at"] <= end]
-    seen = {name: np.array([line[name] for line in lines if name in line]) for name in _SEEN}
+    seen = {name: _values(lines, name) for name in _SEEN}
     said, noisy = [], False
+    judged = len(seen["machine.canary"]) or len(seen["machine.steal"])
     if len(seen["machine.canary"]):
         p50, p95 = percentiles(seen["machine.canary"], [0.5, 0.95])
         noisy = p95 > CANARY * p50
@@ -41,11 +49,30 @@ def _quiet(evidence: Evidence) -> ValidityResult:
     return ValidityResult(
         "V9",
         "The machine was as fast all the time",
-        WARNING if noisy else OK,
-        "; ".join(said) or "nobody watched the machine: not judged",
+        soft(not noisy) if judged else ValidityState.NOT_APPLICABLE,
+        "; ".join(said) or "the monitor has nothing of the machine",
         f"{CANARY:g} times, {share(STEAL)}",
         "Something else ran on the machine: end it, or run where nothing does.",
+        doubts=tuple(_slower(evidence.samples.stretches, lines, began)) if noisy else (),
     )
+
+
+def _values(lines: list[Line], name: str) -> npt.NDArray[np.float64]:
+    return np.array([line[name] for line in lines if name in line])
+
+
+def _slower(stretches: Sequence[Stretch], lines: list[Line], began: int) -> Iterator[Doubt]:
+    """By what factor the machine was slower in each phase: times by the worst second of it, rates by their mean."""
+    canaries = _values(lines, "machine.canary")
+    usual = float(np.median(canaries)) if len(canaries) else 1.0
+    for phase in phases.names(stretches):
+        own = [stretch for stretch in stretches if stretch.phase == phase]
+        during = [line for line in lines if any(s.begin <= (line["at"] - began) / 1e9 <= s.end for s in own)]
+        canary = np.maximum(_values(during, "machine.canary") / usual, 1.0)
+        stolen = 1 / (1 - np.clip(_values(during, "machine.steal"), 0.0, 1 - 1e-9))
+        found = [values for values in (canary, stolen) if len(values)]
+        if found:
+            yield Doubt(max(float(v.max()) for v in found), max(float(v.mean()) for v in found), (phase,))
 
 
 _SEEN = ("machine.canary", "machine.steal", "machine.pressure")
@@ -57,7 +84,7 @@ def _shared(evidence: Evidence) -> ValidityResult:
     return ValidityResult(
         "V10",
         "It is declared whether generator and target share a machine",
-        OK,
+        ValidityState.OK,
         "they do: absolute figures hold for this machine only" if together else "the target is elsewhere",
         "declared",
         "For absolute figures of the target, put the load on from a machine of its own (TARGET_URL).",
@@ -81,7 +108,7 @@ def _declared(evidence: Evidence) -> ValidityResult:
     return ValidityResult(
         "V11",
         "The load was that of the plan and the environment on record",
-        BROKEN if wrong else OK,
+        hard(not wrong),
         "; ".join(wrong) or f"it was, by commit {commit}",
         "the same plan in run.json and in every load process",
         "run.json or a journal was changed or belongs to another run: run again.",

@@ -8,9 +8,11 @@ from harness.outcomes import Failure
 from harness.plan.rules import DURATION, INFO
 from harness.plan.scenario import Scenario
 from harness.quantities import duration, share
+from harness.verdict import ValidityState
 from reports.samples.evidence import Evidence, HealthLines, Process
 from reports.statistics.percentiles import percentile
-from reports.validity.result import BROKEN, OK, WARNING, ValidityResult
+from reports.validity.doubt import Doubt
+from reports.validity.result import ValidityResult, hard, soft
 from systems import ids
 
 SILENCE_S = 3.0
@@ -62,7 +64,7 @@ def _kept_up(evidence: Evidence) -> ValidityResult:
     return ValidityResult(
         "V2",
         "The generator's own loop kept time",
-        OK if kept_up else BROKEN,
+        hard(kept_up),
         "; ".join(silent) or f"the loop was {duration(p99)} late at p99 and {duration(longest)} at most",
         f"{duration(lag)} and {duration(gap)}",
         "The generator was busy or starved, so its times are not the target's: give it a free core, or less load.",
@@ -110,12 +112,14 @@ def _cpu(evidence: Evidence) -> ValidityResult:
     return ValidityResult(
         "V3",
         "The generator had processor time to spare",
-        BROKEN if not 0 <= busiest <= CPU_SHARE else WARNING if busiest > CPU_WARNING else OK,
+        soft(busiest <= CPU_WARNING) if 0 <= busiest <= CPU_SHARE else ValidityState.BROKEN,
         f"the busiest load process used {share(busiest)} of a core over {CPU_WINDOW} s"
         if busiest >= 0
         else "unknown, as there is no health",
         f"at most {share(CPU_SHARE)}, better {share(CPU_WARNING)}",
         "Share the load among more processes (PROCESSES=n), on cores of their own.",
+        # What is busy for a share of the time makes others wait: at most this much longer, on average (M/M/1).
+        doubts=(Doubt(1 / (1 - busiest)),) if 0 <= busiest < 1 else (),
     )
 
 
@@ -128,14 +132,17 @@ def _little(evidence: Evidence) -> ValidityResult:
     pairs = [_in_flight(evidence, process) for process in evidence.processes]
     gauge, times, looks = (sum(values) for values in zip(*pairs, strict=True))
     off = abs(gauge - times) / max(times, 1)
-    # Of somebody else's users nobody sees how many are in flight.
-    judged = max(gauge, times) >= FEWEST_IN_FLIGHT and not evidence.samples.scenario.foreign
+    few = ""
+    if evidence.samples.scenario.foreign:
+        few = ": another's users do not report how many are in flight"
+    elif max(gauge, times) < FEWEST_IN_FLIGHT:
+        few = ": too few to judge"
     mean = f"{gauge / max(looks, 1):.2f} seen in flight, {times / max(looks, 1):.2f} by the journal"
     return ValidityResult(
         "V5",
         "As many operations were in flight as the journal has",
-        OK if not judged or off <= LITTLE else BROKEN,
-        f"{mean}, over {looks:,} looks" + ("" if judged else ": not judged"),
+        ValidityState.NOT_APPLICABLE if few else hard(off <= LITTLE),
+        f"{mean}, over {looks:,} looks{few}",
         f"within {share(LITTLE)}",
         "Operations were lost or their times are wrong: run again, and report this if it comes back.",
     )
@@ -168,7 +175,7 @@ def _clock(evidence: Evidence) -> ValidityResult:
     return ValidityResult(
         "V6",
         "The clocks went evenly",
-        OK if steps and step < CLOCK_STEP_S and not backwards else BROKEN,
+        hard(bool(steps) and step < CLOCK_STEP_S and not backwards),
         f"the wall clock stepped by {duration(step)} at most, {backwards:,} operations ended before they began",
         f"less than {duration(CLOCK_STEP_S)}, none",
         "Somebody set the clock during the load, or the machine was suspended: run again.",
@@ -180,7 +187,7 @@ def _own_errors(evidence: Evidence) -> ValidityResult:
     return ValidityResult(
         "V8",
         "The generator had all the sockets and names it needed",
-        OK if not errors else BROKEN,
+        hard(not errors),
         f"{errors:,} operations failed for want of files, ports or a name's address",
         "none",
         "Raise the limit of open files (`ulimit -n`), reuse connections, or mend the host name in TARGET_URL.",

@@ -2,8 +2,18 @@
 
 from dataclasses import dataclass
 
-OK, WARNING, BROKEN = "ok", "warning", "broken"
-"""A hard condition is broken: the run is INVALID. A soft one is only warned of: it is CONDITIONAL at best."""
+from harness.verdict import ValidityState
+from reports.validity.doubt import Doubt
+
+
+def hard(holds: bool) -> ValidityState:
+    """The state of a condition without which the run is INVALID."""
+    return ValidityState.OK if holds else ValidityState.BROKEN
+
+
+def soft(holds: bool) -> ValidityState:
+    """The state of a condition without which the figures are to be taken with care."""
+    return ValidityState.OK if holds else ValidityState.WARNING
 
 
 @dataclass(frozen=True)
@@ -13,8 +23,14 @@ class ValidityResult:
     id: str
     title: str
     """A sentence that is true if it holds."""
-    state: str
+    state: ValidityState
     value: str
     limit: str
     advice: str
     """What to do if it does not hold."""
+    doubts: tuple[Doubt, ...] = ()
+    """Of a warning: by what factors the figures could be wrong."""
+    reach: tuple[str, ...] = ()
+    """Of a warning: the rules whose state that could change; it demotes the verdict only if there are any."""
+    consequence: str = ""
+    """Of a warning: what it could change, or why it is harmless."""

@@ -1,21 +1,23 @@
 """V7: where the plan's load is even for long enough, the figures have settled, and do not drift."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
 
+from harness.plan.provable import SMOKE
 from harness.plan.rules import INFO, WARM_UP
 from harness.quantities import duration, share
-from harness.verdict import RuleState
-from reports.rules.evaluate import SMOKE
+from harness.verdict import RuleState, ValidityState
 from reports.rules.result import RuleResult
 from reports.samples.phases import Stretch
 from reports.samples.samples import Samples
 from reports.samples.series import course
 from reports.statistics import stationarity
-from reports.validity.result import BROKEN, OK, WARNING, ValidityResult
+from reports.validity.doubt import Doubt
+from reports.validity.result import ValidityResult, soft
 
 LONG_S = 60.0
 """An even load must last as long to be judged: twelve batches of 5 s, and half of it is more than the 20 s that §7.4
@@ -49,6 +51,15 @@ class Steady:
     def drifting(self) -> dict[str, float]:
         """What of it drifts too much."""
         return {name: grown for name, grown in self.drift.items() if abs(grown) > MOST_DRIFT}
+
+    @property
+    def doubt(self) -> Doubt:
+        """As if it had gone on drifting for one and a half times as long again: twice the drift beyond its median."""
+        if not self.settled:
+            return Doubt(math.inf, math.inf, (self.phase,))
+        grown = {name: 1 + 2 * abs(share) for name, share in self.drifting.items()}
+        longer = max(grown.get("p50", 1.0), grown.get("in flight", 1.0))
+        return Doubt(longer, grown.get("throughput", 1.0), (self.phase,))
 
 
 def steady(samples: Samples) -> list[Steady]:
@@ -99,13 +110,14 @@ def condition(found: Sequence[Steady], rules: Sequence[RuleResult]) -> ValidityR
         for one in found
         for name, grown in one.drifting.items()
     ]
-    state = BROKEN if unsettled else WARNING if drifting else OK
+    state = ValidityState.BROKEN if unsettled else soft(not drifting)
     said = "; ".join([*unsettled, *drifting])
-    if state == BROKEN and any(rule.state is RuleState.NO_GO and rule.severity != INFO for rule in rules):
+    if state is ValidityState.BROKEN and any(rule.state is RuleState.NO_GO and rule.severity != INFO for rule in rules):
         # A target that gets slower and slower is not excused by never having settled.
-        state, said = WARNING, f"{said}; a rule is missed by far all the same"
+        state, said = ValidityState.WARNING, f"{said}; a rule is missed by far all the same"
     if not found:
-        said = f"no phase loads evenly, and often enough, for {duration(LONG_S)}: not judged"
+        state = ValidityState.NOT_APPLICABLE
+        said = f"no phase loads evenly, and often enough, for {duration(LONG_S)}"
     longest = max((one.cut for one in found), default=0.0)
     return ValidityResult(
         "V7",
@@ -114,4 +126,5 @@ def condition(found: Sequence[Steady], rules: Sequence[RuleResult]) -> ValidityR
         said or f"settled after {duration(longest)} at most, in {len(found)} even phases",
         f"within {share(MOST_CUT)} of a phase; no drift over {share(MOST_DRIFT)}",
         "Give the target a longer warm-up phase, or look for what fills up, leaks or is cached.",
+        doubts=tuple(one.doubt for one in found if one.drifting or not one.settled),
     )

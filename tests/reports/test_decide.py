@@ -7,7 +7,7 @@ import pytest
 
 from harness.check import Finding
 from harness.plan.rules import COUNT, DURATION, RATE
-from harness.verdict import EXIT_CODES, CheckState, RuleState, Verdict
+from harness.verdict import EXIT_CODES, CheckState, RuleState, ValidityState, Verdict
 from reports.decide import Decision, decide
 from reports.rules.result import RuleResult
 from reports.validity.result import ValidityResult
@@ -75,11 +75,14 @@ WORSE = Finding("X3", "A rejected message is not stored.", CheckState.VIOLATED, 
 UNDECIDED = Finding("X4", "A race is won once.", CheckState.UNDECIDED, 0, "races", detail="there was no race")
 CRASHED = Finding("X5", "Time flies.", CheckState.UNDECIDED, 0, "times", detail="no such table", crashed=True)
 
-OK = ValidityResult("V1", "The planned arrivals were begun", "ok", "all", "99 %", "")
-WARNING = ValidityResult("V9", "The machine was quiet", "warning", "it was not", "quiet", "End the rest.")
+OK = ValidityResult("V1", "The planned arrivals were begun", ValidityState.OK, "all", "99 %", "")
+WARNING = ValidityResult("V9", "The machine was quiet", ValidityState.WARNING, "it was not", "quiet", "End the rest.")
+HARMLESS = replace(WARNING, consequence="harmless: no rule rests on that")
+REACHING = replace(WARNING, reach=(PASSED.text,), consequence="times could be wrong, which could change one rule")
 ABORTED = {"aborted": {"rule": "ratio(errors) < 1%", "at": 12.0, "said": "30 of 400 are errors"}}
 SMOKE = {"profile": "smoke"}
-BROKEN = ValidityResult("V2", "The loop kept time", "broken", "the loop was 90 ms late at p99", "10 ms", "")
+ALSO = ValidityResult("V13", "Long enough", ValidityState.NOT_APPLICABLE, "smoke", "long", "")
+BROKEN = ValidityResult("V2", "The loop kept time", ValidityState.BROKEN, "the loop was 90 ms late at p99", "10 ms", "")
 
 
 def decided(
@@ -128,12 +131,17 @@ def decided(
         ({"rules": [PASSED, UNSURE]}, Verdict.CONDITIONAL),
         ({"rules": [PASSED, major(OVER)]}, Verdict.CONDITIONAL),
         ({"rules": [PASSED, major(EMPTY)]}, Verdict.CONDITIONAL),
+        ({"validity": [OK, REACHING]}, Verdict.CONDITIONAL),
+        ({"validity": [HARMLESS, REACHING]}, Verdict.CONDITIONAL),
+        # A warning that was not weighed could change anything.
         ({"validity": [OK, WARNING]}, Verdict.CONDITIONAL),
         # … but a smoke run is only warned.
         ({"validity": [OK, WARNING], **SMOKE}, Verdict.GO),
         ({"validity": [OK, BROKEN], **SMOKE}, Verdict.INVALID),
         # 6. Everything else.
         ({}, Verdict.GO),
+        ({"validity": [OK, ALSO]}, Verdict.GO),
+        ({"validity": [OK, HARMLESS]}, Verdict.GO),
         ({"rules": [PASSED, major(UNSURE)]}, Verdict.GO),
         ({"rules": [PASSED, info(FAR_OVER), info(OVER), info(EMPTY), info(UNSURE)]}, Verdict.GO),
         ({"rules": [PASSED, ALONE]}, Verdict.GO),
@@ -227,6 +235,11 @@ def test_all_causes_are_listed_the_worst_first() -> None:
         ),
         (ABORTED, "Rule ratio(errors) < 1% ended the load after 12 s: 30 of 400 are errors."),
         ({"validity": [WARNING]}, "With care, V9: it was not; needed: quiet. End the rest."),
+        (
+            {"validity": [REACHING]},
+            "With care, V9: it was not; times could be wrong, which could change one rule; needed: quiet. "
+            "End the rest.",
+        ),
         ({"rules": [ALONE]}, "No rule that blocks was evaluated: nothing says what is enough."),
         ({"rules": [EMPTY]}, "Rule p95(end_to_end) < 1s could not be evaluated: nothing to measure."),
         ({"findings": [VIOLATED]}, "Check X2 “No message is stored twice” is violated: 3 of 171 messages."),

@@ -1,5 +1,6 @@
 """From a run folder to its verdict: the same for the same folder, and nothing in a name can become markup."""
 
+import html
 import json
 import re
 import subprocess
@@ -62,8 +63,9 @@ VERDICTS: dict[str, tuple[dict[str, Any], str]] = {
         {"profile": "ci", "table": {"rules": ["p99.9(response_time) < 1s", "ratio(errors) < 1%"]}},
         "CONDITIONAL",
     ),
-    "to be taken with care": ({"profile": "ci", "cpu": 0.75}, "CONDITIONAL"),
-    "a smoke run to be taken with care": ({"cpu": 0.75}, "GO"),
+    "to be taken with care": ({"profile": "ci", "cpu": 0.75, "answer": taking(0.2)}, "CONDITIONAL"),
+    "a warning that can change nothing": ({"profile": "ci", "cpu": 0.75}, "GO"),
+    "a smoke run to be taken with care": ({"cpu": 0.75, "answer": taking(0.2)}, "GO"),
     "a major rule by far": ({"answer": taking(0.76), "table": {"rules": [MAJOR, "ratio(errors) < 1%"]}}, "CONDITIONAL"),
     "a major rule by farther": ({"answer": taking(1.1), "table": {"rules": [MAJOR, "ratio(errors) < 1%"]}}, "NO-GO"),
     "a rule for info": ({"answer": taking(9.0), "table": {"rules": [INFO, "ratio(errors) < 1%"]}}, "GO"),
@@ -114,8 +116,11 @@ def test_every_state_and_interval_is_in_every_rendering(tmp_path: Path, name: st
         assert f"{figures.SYMBOLS[rule['state']]} {rule['state']}" in files["summary.md"]
         assert (rule["state"] == "PASS") or rule["state"] in cases[rule["text"]]
     for one in verdict["validity"]:
-        assert f'<li class="is-{one["state"]}">' in files["report.html"]
-        assert f"{figures.SYMBOLS[one['state']]} {one['state']}" in files["summary.md"]
+        assert f'<li class="is-{one["state"].replace(" ", "-")}">' in files["report.html"]
+        assert f"{figures.SYMBOLS[one['state']]} {figures.condition(one)} |" in files["summary.md"]
+        assert html.escape(one["consequence"]) in files["report.html"]
+        assert one["consequence"] in cases[f"{one['id']}: {one['title']}"]
+        assert (one["state"] == "ok") or one["state"] in cases[f"{one['id']}: {one['title']}"]
     assert "is-not compared" not in files["report.html"]
 
 
@@ -128,8 +133,9 @@ def test_a_rule_that_blocks_nothing_fails_no_case(tmp_path: Path) -> None:
 
     assert cases["p95(response_time) < 500ms"] == ["system-out"]
     assert cases["p50(response_time) < 500ms"] == ["system-out"]
+    # With three conditions that a smoke run which nobody monitored has nothing for.
     assert cases["p95(lag) <= baseline +1%"] == ["skipped"]
-    assert [suite.get(name) for name in ("failures", "errors", "skipped")] == ["0", "0", "1"]
+    assert [suite.get(name) for name in ("failures", "errors", "skipped")] == ["0", "0", "4"]
 
 
 def texts(run: Run) -> dict[str, str]:
@@ -174,7 +180,7 @@ def test_the_verdict_holds_what_it_rests_on(tmp_path: Path) -> None:
 
     verdict = report(run.folder)
 
-    assert (verdict["schema"], verdict["exit_code"], verdict["notes"]) == (2, 0, ["SMOKE: not a release verdict"])
+    assert (verdict["schema"], verdict["exit_code"], verdict["notes"]) == (3, 0, ["SMOKE: not a release verdict"])
     acknowledged = verdict["operations"][-1]["outcomes"]["ACK"]
     assert verdict["totals"] == {
         "planned": 180,
@@ -315,7 +321,7 @@ def test_hostile_names_do_not_become_xml(hostile: tuple[Run, dict[str, Any], str
     run, _, text = hostile
     suite = xml.fromstring((run.folder / "junit.xml").read_text())
 
-    assert {element.tag for element in suite.iter()} == {"testsuite", "testcase", "failure", "error"}
+    assert {element.tag for element in suite.iter()} == {"testsuite", "testcase", "failure", "error", "skipped"}
     assert "testcase" not in text
 
 

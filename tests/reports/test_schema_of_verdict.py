@@ -12,11 +12,10 @@ from jsonschema import Draft202012Validator, ValidationError
 from harness.outcomes import Failure, Outcome
 from harness.plan.rules import SEVERITIES
 from harness.settings import ROOT
-from harness.verdict import EXIT_CODES, CheckState, RuleState, Verdict
+from harness.verdict import EXIT_CODES, CheckState, RuleState, ValidityState, Verdict
 from reports.__main__ import report
 from reports.about import SCHEMA
 from reports.tables.classes import CLASSES
-from reports.validity.result import BROKEN, OK, WARNING
 from tests.reports.test_report import VERDICTS
 from tests.support.synthetic_run import Answer, synthetic_run
 
@@ -47,7 +46,7 @@ def test_its_words_are_those_of_the_code() -> None:
     assert set(defs["rule"]["properties"]["state"]["enum"]) == set(RuleState)
     assert set(defs["rule"]["properties"]["severity"]["enum"]) == set(SEVERITIES)
     assert set(defs["check"]["properties"]["state"]["enum"]) == set(CheckState)
-    assert set(defs["condition"]["properties"]["state"]["enum"]) == {OK, WARNING, BROKEN}
+    assert set(defs["condition"]["properties"]["state"]["enum"]) == set(ValidityState)
     assert defs["class"]["properties"]["class"]["enum"] == list(CLASSES)
     assert defs["outcome"]["enum"] == [outcome.name for outcome in Outcome]
 

@@ -79,7 +79,11 @@ def test_their_requests_are_judged_by_rules_and_validity_and_no_data_is_called_p
     assert result.code == 3, result.out + result.err
     assert "X1" in verdict["reason"]
     assert result.checks("UNDECIDED") == {"X1"}
-    assert {each["state"] for each in verdict["validity"]} == {"ok"}
+    assert {each["id"]: each["state"] for each in verdict["validity"] if each["state"] != "ok"} == {
+        "V5": "not applicable",
+        "V7": "not applicable",
+        "V13": "not applicable",
+    }
     assert {each["state"] for each in verdict["rules"]} == {"PASS"}
     assert count == result.json("load.json")["requests"] == operations["all"]["count"] > 50
     assert operations["miss"]["errors"] == operations["miss"]["count"] > 0

@@ -98,7 +98,7 @@ def test_a_killed_worker_makes_the_run_invalid_and_its_closed_operations_are_kep
     worker.kill()
     result = pipeline.finish(running)
     journals = journal.read_all(result.folder)
-    broken = {each["id"] for each in result.json("verdict.json")["validity"] if each["state"] != "ok"}
+    broken = {each["id"] for each in result.json("verdict.json")["validity"] if each["state"] == "broken"}
 
     assert result.code == 3, result.out + result.err
     assert "WORKERS" in broken

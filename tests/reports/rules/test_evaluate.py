@@ -536,6 +536,39 @@ def test_what_holds_but_is_not_sure_is_unproven_and_says_how_much_longer_it_need
     assert ("needs about" in result.detail) is needs
 
 
+def slow_at_first(seconds: float, slow: float) -> Answering:
+    """Answers that take `slow` in the first seconds, and 4 ms after that."""
+    return lambda p, kind, s: Answer(EXPECTED[kind].outcome, EXPECTED[kind].status, slow if s < seconds else 0.004)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds", "answer", "state", "high"),
+    [
+        # Batches see a cluster of slow ones above the quantile, and can't tell where its interval ends. But all are far
+        # below the limit: of twelve a second four at most are planned within 200 ms, so that 20 s make 60 groups.
+        ("p95(response_time) < 500ms", 20, slow_at_first(0.8, 0.015), PASS, 0.015),
+        ("p95(response_time) < 500ms", 19, slow_at_first(0.8, 0.015), UNPROVEN, None),
+        ("p99(response_time) < 500ms", 100, slow_at_first(0.85, 0.015), PASS, 0.015),
+        ("p99(response_time) < 500ms", 98, slow_at_first(0.85, 0.015), UNPROVEN, None),
+        # The same, but higher: where such values come together, they count for few.
+        ("p95(response_time) < 500ms", 20, slow_at_first(0.8, 0.1), UNPROVEN, None),
+        ("p95(response_time) < 5s", 20, slow_at_first(0.8, 0.1), PASS, 0.1),
+        # More than half of the limit is no wide margin.
+        ("p95(response_time) < 500ms", 60, slow_at_first(2.5, 0.251), UNPROVEN, None),
+    ],
+)
+def test_what_all_keep_by_a_wide_margin_is_proven_by_how_many_there_are(
+    tmp_path: Path, text: str, seconds: int, answer: Answering, state: RuleState, high: float | None
+) -> None:
+    table = {"arrivals": {"ci": [{"rate": 12, "for": f"{seconds}s"}]}}
+
+    result = found(tmp_path, text, profile="ci", table=table, answer=answer)
+
+    assert result.state is state, result
+    assert result.interval is not None
+    assert result.interval[1] == high
+
+
 def test_how_much_longer_is_enough(tmp_path: Path) -> None:
     table = {"arrivals": {"ci": [{"rate": 12, "for": "2m"}]}}
     short = found(tmp_path / "short", "ratio(errors) < 0.2%", profile="ci", table=table)

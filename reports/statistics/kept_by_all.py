@@ -1,0 +1,56 @@
+"""What every value keeps by a wide margin is proven by how many there are: order statistics of independent values.
+
+If more than a share 1 − q of all operations were beyond a limit, n independent ones would all be within it with a
+chance below qⁿ: 59 prove a p95, 299 a p99. So many must be independent, and operations seldom are; what is
+taken for independent here, and when it is not, is in docs/verdict.md.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.plan.sample_sizes import APART_S, kept_by_all
+from reports.statistics.confidence import Interval, effective
+
+Array = npt.NDArray[Any]
+
+WIDE = 2.0
+"""A margin is wide if no value is more than the limit over this."""
+HEIGHTS = (30.0, 20.0, 14.0, 10.0, 7.0, 5.0, 4.0, 3.0)
+"""At the limit over these, values must not come in clusters."""
+
+
+def against(limit: float, q: float, interval: Interval, values: Array, moments: Array) -> Interval:
+    """The interval of the `q` quantile of `values` to be judged by an upper `limit`.
+
+    Only an upper end that `interval` lacks is filled in: by the greatest value, if that keeps the limit by a
+    wide margin, and enough of the values are independent at the height of the limit.
+    """
+    longest = float(values.max())
+    if interval.high < math.inf or longest * WIDE > limit:
+        return interval
+    independent, needed = worth(values, moments, limit), kept_by_all(q)
+
+    def longer(other: float) -> float:
+        return min(interval.longer(other), needed / independent)
+
+    if independent < needed:
+        return interval._replace(longer=longer)
+    return Interval(interval.low, longest, independent, longer)
+
+
+def worth(values: Array, moments: Array, limit: float) -> float:
+    """How many independent values `values` are worth at the height of `limit`; `moments` (s) ascend.
+
+    As many neighbours make a group as at most are planned within APART_S, or within the longest value: what waits in
+    one queue or meets one hiccup is in one group or two. Of a group its longest value counts. Where groups that
+    reach a thirtieth of the limit and more come together, they count for fewer still.
+    """
+    apart = max(APART_S, float(values.max()))
+    together = np.searchsorted(moments, moments + (apart - 1e-9)) - np.arange(len(moments))
+    size = int(together.max())
+    groups = np.maximum.reduceat(values, np.arange(max(len(values) // size, 1)) * size)
+    counts = [effective(groups > limit / height) for height in HEIGHTS]
+    return min(len(groups) if count is None else count for count in counts)
