@@ -23,6 +23,7 @@ class Recorder:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._kinds: dict[str, int] = {}
+        self._http = False
 
     def __call__(
         self, name: str, response_time: float | None, exception: object = None, response: Any = None, **_: Any
@@ -33,6 +34,9 @@ class Recorder:
         number = session.journal.begin(self._kind(name), start, start, 0, 0, 0, None, 0)
         outcome = Outcome.UNKNOWN if exception else Outcome.ACK
         status = getattr(response, "status_code", None) or 0
+        if status and not self._http:
+            self._http = True
+            session.journal.amend(http=True)
         session.journal.end(number, outcome, int(status), Failure.NONE, 0, end)
 
     def _kind(self, name: str) -> int:

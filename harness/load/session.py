@@ -91,6 +91,7 @@ class Session:
             "worker": self.worker,
             "kinds": self.kinds,
             "arrivals": self.planned,
+            "http": False,
             "wall_ns": time.time_ns(),
             "mono_ns": time.monotonic_ns(),
         }

@@ -29,6 +29,8 @@ class Process:
     scenario: str
     """What its journal says that it put on."""
     health: HealthLines
+    http: bool = True
+    """Whether its users went over HTTP."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ def gather(folder: Path) -> Evidence:
             system=str(one.header.get("system")),
             scenario=str(one.header.get("scenario")),
             health=_health(run.folder / f"health-{one.header['worker']}.jsonl"),
+            http=bool(one.header.get("http", True)),
         )
         for one in journals
     )

@@ -8,7 +8,6 @@ import numpy as np
 
 from harness.plan.provable import SMOKE
 from harness.plan.rules import BLOCKER, INFO, WARM_UP
-from harness.plan.scenario import Scenario
 from harness.quantities import duration, share
 from harness.verdict import RuleState, ValidityState
 from reports.rules.result import RuleResult
@@ -194,7 +193,7 @@ def _statuses(evidence: Evidence) -> ValidityResult:
     value, state = f"{share(foreign)} of {len(answers):,} answers below 500 have another status", hard(foreign <= limit)
     if len(counts):
         value += f", most often {statuses[counts.argmax()]} ({counts.max():,} times)"
-    if not _has_statuses(scenario):
+    if not _has_statuses(evidence):
         value, state = "its answers have no HTTP status", ValidityState.NOT_APPLICABLE
     elif not len(answers):
         # A load that a rule has ended may have met nothing but server errors: that is the rule's doing.
@@ -209,9 +208,9 @@ def _statuses(evidence: Evidence) -> ValidityResult:
     )
 
 
-def _has_statuses(scenario: Scenario) -> bool:
-    """Whether its answers have HTTP statuses: every transport of today is HTTP."""
-    return True
+def _has_statuses(evidence: Evidence) -> bool:
+    """Whether a load process went over HTTP: its journal says so."""
+    return any(process.http for process in evidence.processes)
 
 
 def _processes(evidence: Evidence) -> ValidityResult:

@@ -97,6 +97,7 @@ def synthetic_run(
     health: bool = True,
     began: bool = True,
     closed: bool = True,
+    http: bool = True,
     kinds: list[str] | None = None,
     users: list[int] | None = None,
     moments: Sequence[tuple[float, str, int]] | None = None,
@@ -133,7 +134,7 @@ def synthetic_run(
         order = np.array([names.index(kind) for _, kind, _ in moments], np.uint16)
         users = [user for _, _, user in moments]
     header = {"run": run.id, "system": found.system, "scenario": found.name, "worker": 0, "kinds": kinds or names}
-    header |= {"wall_ns": WALL, "mono_ns": BEGAN, "arrivals": len(times)}
+    header |= {"wall_ns": WALL, "mono_ns": BEGAN, "arrivals": len(times), "http": http}
     journal = Journal(run.folder / "journal-0.bin", header)
     if began:
         journal.amend(began=BEGAN)

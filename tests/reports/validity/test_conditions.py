@@ -1,6 +1,7 @@
 """Each condition of validity holds in a sound run, and has a run that breaks it and it alone."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -489,14 +490,6 @@ def test_a_load_that_a_rule_ended_may_have_met_nothing_but_server_errors(tmp_pat
     assert broken(run) == []
 
 
-def test_what_has_no_statuses_is_not_judged_by_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reports.validity.conditions._has_statuses", lambda scenario: False)
-    run = synthetic_run(tmp_path, answer=lambda p, k, s: Answer(EXPECTED[k].outcome), table={"mix": {"process": 1}})
-    found = conditions(run)["STATUSES"]
-
-    assert (found.state, found.value) == ("not applicable", "its answers have no HTTP status")
-
-
 def test_a_phase_or_a_kind_without_data_is_named(tmp_path: Path) -> None:
     stages = [{"rate": 12, "for": "15s"}, {"rate": 10, "for": "1s", "phase": "last"}]
     run = synthetic_run(
@@ -608,3 +601,14 @@ def test_workers_must_be_there_before_their_load(tmp_path: Path, facts: dict[str
 
 def test_nothing_is_scaled_where_the_plan_does_not_ask_for_it(tmp_path: Path) -> None:
     assert "SCALED" not in conditions(synthetic_run(tmp_path))
+
+
+def test_statuses_do_not_apply_where_no_load_process_went_over_http(tmp_path: Path) -> None:
+    def answer(place: int, kind: str, sched: float) -> Answer:
+        return replace(EXPECTED[kind], status=0)
+
+    elsewhere = conditions(synthetic_run(tmp_path / "sql", answer=answer, http=False))["STATUSES"]
+    silent = conditions(synthetic_run(tmp_path / "http", answer=answer))["STATUSES"]
+
+    assert (elsewhere.state, elsewhere.value) == (ValidityState.NOT_APPLICABLE, "its answers have no HTTP status")
+    assert (silent.state, silent.value) == (ValidityState.BROKEN, "no answer below 500 had a status")
