@@ -79,7 +79,8 @@ def test_their_requests_are_judged_by_rules_and_validity_and_no_data_is_called_p
     assert result.code == 3, result.out + result.err
     assert "X1" in verdict["reason"]
     assert result.checks("UNDECIDED") == {"X1"}
-    assert {each["id"]: each["state"] for each in verdict["validity"] if each["state"] != "ok"} == {
+    # A warning is about this machine, and not about the run.
+    assert {each["id"]: each["state"] for each in verdict["validity"] if each["state"] not in ("ok", "warning")} == {
         "V5": "not applicable",
         "V7": "not applicable",
         "V13": "not applicable",

@@ -607,8 +607,9 @@ def test_statuses_do_not_apply_where_no_load_process_went_over_http(tmp_path: Pa
     def answer(place: int, kind: str, sched: float) -> Answer:
         return replace(EXPECTED[kind], status=0)
 
-    elsewhere = conditions(synthetic_run(tmp_path / "sql", answer=answer, http=False))["STATUSES"]
-    silent = conditions(synthetic_run(tmp_path / "http", answer=answer))["STATUSES"]
+    alone = {"mix": {"process": 1}}
+    elsewhere = conditions(synthetic_run(tmp_path / "sql", answer=answer, http=False, table=alone))["STATUSES"]
+    silent = conditions(synthetic_run(tmp_path / "http", answer=answer, table=alone))["STATUSES"]
 
     assert (elsewhere.state, elsewhere.value) == (ValidityState.NOT_APPLICABLE, "its answers have no HTTP status")
     assert (silent.state, silent.value) == (ValidityState.BROKEN, "no answer below 500 had a status")
