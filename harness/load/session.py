@@ -91,7 +91,6 @@ class Session:
             "worker": self.worker,
             "kinds": self.kinds,
             "arrivals": self.planned,
-            "wall_ns": time.time_ns(),
             "mono_ns": time.monotonic_ns(),
         }
 
