@@ -56,7 +56,7 @@ def synthetic(folder: Path, operations: int) -> Run:
     records["outcome"], records["status"] = outcome[records["kind"]], status[records["kind"]]
     records["key_of"] = records["subject"] = records["answer"] = 1
     header = {"run": run.id, "system": "messages", "scenario": found.name, "worker": 0, "kinds": kinds}
-    header |= {"wall_ns": 0, "mono_ns": 0, "arrivals": operations, "began": BEGAN, "closed": True, "count": operations}
+    header |= {"mono_ns": 0, "arrivals": operations, "began": BEGAN, "closed": True, "count": operations}
     with (run.folder / "journal-0.bin").open("wb") as file:
         file.write((MAGIC + json.dumps(header).encode() + b"\n").ljust(HEADER_BYTES, b"\0"))
         records.tofile(file)

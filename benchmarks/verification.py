@@ -157,13 +157,14 @@ def moves(scenario: reading.Scenario, count: int, draw: np.random.Generator) -> 
     return Made(records, f"unit_movements ({columns})", "".join(lines), then)
 
 
-def sent(_scenario: reading.Scenario, count: int, draw: np.random.Generator) -> Made:
+def sent(scenario: reading.Scenario, count: int, draw: np.random.Generator) -> Made:
     """Messages, all of them delivered."""
     kinds = list(messages.MIX)
     records = drawn(messages.MIX, ("repeat", "conflict"), count, draw)
     kind = records["kind"]
-    users = draw.integers(1, messages.USERS + 1, count)
-    users[kind == kinds.index("stranger")] += messages.USERS
+    pool = scenario.pool["users"]
+    users = draw.integers(1, pool + 1, count)
+    users[kind == kinds.index("stranger")] += pool
     records["subject"] = users[records["key_of"]]
     stored = np.flatnonzero((kind == 0) | ((kind == kinds.index("race")) & (records["flags"] == 0)))
     made = [str(uuid.UUID(bytes=draw.bytes(16), version=4)) for _ in range(len(stored))]
@@ -200,13 +201,8 @@ def prepare(system: str, url: str, folder: Path, count: int) -> Run:
     migrate(system, url, scenario.database)
     importlib.import_module(f"seeding.{system}").seed(url, 1, scenario, folder / "fixtures.json")
     made = MAKE[system](scenario, count, np.random.default_rng(1))
-    header = {
-        "run": ID,
-        "worker": 0,
-        "kinds": list(scenario.expected),
-        "wall_ns": time.time_ns() - AHEAD_NS,
-        "mono_ns": 0,
-    }
+    run.record(clock={"wall_ns": time.time_ns() - AHEAD_NS, "mono_ns": 0})
+    header = {"run": ID, "worker": 0, "kinds": list(scenario.expected), "mono_ns": 0}
     page = MAGIC + json.dumps({**header, "closed": True, "count": count}).encode() + b"\n"
     (folder / "journal-0.bin").write_bytes(page.ljust(HEADER_BYTES, b"\0") + made.records.tobytes())
     with psycopg2.connect(url) as connection, connection.cursor() as cursor:
@@ -220,7 +216,7 @@ def prepare(system: str, url: str, folder: Path, count: int) -> Run:
 def measure(system: str, run: Run, url: str) -> dict[str, float]:
     """Seconds, stage by stage, of what `verification.__main__.verify` does."""
     module, began = importlib.import_module(f"verification.{system}"), time.perf_counter()
-    entries = ledger(run.id, journal.read_all(run.folder))
+    entries = ledger(run.id, journal.read_all(run.folder), run.clock)
     seen = module.observe(url, run, entries)
     read = time.perf_counter()
     case = module.case(entries, seen)

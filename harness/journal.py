@@ -4,16 +4,21 @@ A file of fixed-size records behind a header page, memory-mapped, so that what w
 `kill -9` of the process and needs no parsing. The operation at place `count` has the number
 `systems.ids.operation(worker, count)`; a record holds numbers only, and ids are computed from them.
 Space is allocated before it is used: on a full disk `begin` fails before anything is sent.
+
+Times are ns of the CLOCK_MONOTONIC of the process's machine. The header's `shift` and `doubt` say how they relate to
+the clock of the load's master: its time is the process's + shift, to within ± doubt. `read_all` applies the shift, once
+and for all: what it gives is on the master's clock. The doubt is for whoever compares times of different processes.
 """
 
 import json
 import mmap
 import os
+import re
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +27,7 @@ from harness.errors import JournalError
 from harness.outcomes import Failure, Outcome
 from systems import ids
 
-MAGIC = b"PROOFLOAD JOURNAL 1\n"
+MAGIC = b"PROOFLOAD JOURNAL 2\n"
 """The format's number is its last word; a reader refuses any other."""
 HEADER_BYTES = 4096
 GROW_RECORDS = 16_384
@@ -62,7 +67,7 @@ class Journal:
     def __init__(self, path: Path, header: dict[str, Any], grow: int = GROW_RECORDS) -> None:
         """A new journal at `path`; `header` must have run, worker and kinds. JournalError if it can't be made."""
         self.path, self.count, self._grow, self._room = path, 0, grow, 0
-        self._header = {**header, "pid": os.getpid(), "closed": False}
+        self._header = {**header, "pid": os.getpid(), "grow": grow, "closed": False}
         self._base = ids.operation(header["worker"], 0)
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
@@ -160,24 +165,77 @@ class Journaled:
     records: npt.NDArray[np.void]
 
     @property
+    def worker(self) -> int:
+        """The number of its load process."""
+        return int(self.header["worker"])
+
+    @property
     def closed(self) -> bool:
         """Whether its process ended in order."""
         return bool(self.header["closed"])
 
     @property
+    def shift(self) -> int:
+        """By how many ns the master's clock is ahead of the process's."""
+        return int(self.header.get("shift", 0))
+
+    @property
+    def doubt(self) -> int:
+        """By how many ns the shift may be wrong, either way."""
+        return int(self.header.get("doubt", 0))
+
+    @property
     def numbers(self) -> npt.NDArray[np.int64]:
         """The number of each operation."""
-        return ids.operation(self.header["worker"], 0) + np.arange(len(self.records), dtype=np.int64)
+        return ids.operation(self.worker, 0) + np.arange(len(self.records), dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A load process of which some operations are not on record: its journal is missing, or was cut."""
+
+    worker: int
+    held: int
+    """How many of its operations are on record: the first ones."""
+    why: str
+
+    def __str__(self) -> str:
+        return f"the journal of load process {self.worker} {self.why}"
+
+
+@dataclass(frozen=True)
+class Journals(Sequence[Journaled]):
+    """The journals of a run that can be read, by worker, on the master's clock; and of which processes some is lost."""
+
+    found: tuple[Journaled, ...]
+    lost: tuple[Lost, ...]
+    """The processes whose journal is missing or was cut; of a cut one, what it still holds is among `found`."""
+    expected: int
+    """How many load processes there were."""
+
+    @overload
+    def __getitem__(self, place: int) -> Journaled: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Journaled]: ...
+    def __getitem__(self, place: int | slice) -> Journaled | Sequence[Journaled]:
+        return self.found[place]
+
+    def __len__(self) -> int:
+        return len(self.found)
+
+
+class CutError(JournalError):
+    """A journal that was cut: a part of it is gone."""
 
 
 def read_header(path: Path) -> dict[str, Any]:
-    """The header of the journal at `path`; JournalError if it isn't one of this format."""
+    """The header of the journal at `path`; JournalError if it isn't one of this format, CutError if it is not whole."""
     try:
         with path.open("rb") as file:
             page = file.read(HEADER_BYTES)
     except OSError as error:
         raise JournalError(f"{path}: {error.strerror}: expected a journal") from None
-    if not page.startswith(MAGIC):
+    if not page.startswith(MAGIC) and not MAGIC.startswith(page.rstrip(b"\0")):
         found = page[: len(MAGIC)].split(b"\n")[0].decode("ascii", "replace")
         raise JournalError(
             f"{path}: begins with {found!r}, expected {MAGIC.decode().strip()!r}: it is not a journal of this version. "
@@ -186,19 +244,32 @@ def read_header(path: Path) -> dict[str, Any]:
     try:
         header: dict[str, Any] = json.loads(page[len(MAGIC) :].rstrip(b"\0"))
     except ValueError:
-        raise JournalError(f"{path}: its header is cut; expected {HEADER_BYTES} bytes. Run the load again") from None
+        raise CutError(f"{path}: its header is cut; expected {HEADER_BYTES} bytes. Run the load again") from None
     return header
 
 
 def read(path: Path) -> Journaled:
-    """The journal at `path`, also one that was cut short; JournalError if it isn't one of this format."""
-    header, records = read_header(path), read_records(path)
-    if header["closed"] and header["count"] != len(records):
-        raise JournalError(
-            f"{path}: holds {len(records)} operations, but was closed with {header['count']}: it was cut. "
-            "Run the load again"
-        )
-    return Journaled(path, header, records)
+    """The journal at `path` as it was written, also that of a process that was killed.
+
+    JournalError if it isn't one of this format; CutError if it was cut.
+    """
+    journal = Journaled(path, read_header(path), read_records(path))
+    why = _cut(journal)
+    if why:
+        raise CutError(f"{path}: it {why}. Run the load again")
+    return journal
+
+
+def _cut(journal: Journaled) -> str:
+    """What is missing of a journal, if it was cut; "" = nothing: it was closed, or its process was killed."""
+    header, held = journal.header, len(journal.records)
+    if header["closed"]:
+        count = header["count"]
+        return f"was cut: it was closed with {count:,} operations and holds {held:,}" if count != held else ""
+    steps, rest = divmod(journal.path.stat().st_size - HEADER_BYTES, header["grow"] * RECORD.itemsize)
+    if steps and not rest:
+        return ""
+    return f"was cut: it holds {held:,} operations and ends within a step of {header['grow']:,}"
 
 
 def read_records(path: Path, first: int = 0) -> npt.NDArray[np.void]:
@@ -210,15 +281,59 @@ def read_records(path: Path, first: int = 0) -> npt.NDArray[np.void]:
     return records[: empty[0]] if len(empty) else records
 
 
-def read_all(folder: Path) -> Sequence[Journaled]:
-    """The journals in a run folder, by worker; JournalError if there is none, two of one worker, or several runs."""
-    journals = [read(path) for path in sorted(folder.glob("journal-*.bin"))]
-    if not journals:
+def on_masters_clock(journal: Journaled) -> Journaled:
+    """A journal as it was written, with the times that the master's clock had. Not to be done twice."""
+    shift = journal.shift
+    if not shift:
+        return journal
+    records = journal.records.copy()
+    for name in ("sched", "start", "end"):
+        # 0 is no time: the operation is open.
+        records[name][records[name] != 0] += shift
+    header = dict(journal.header)
+    for name in {"began", "mono_ns"} & set(header):
+        header[name] += shift
+    return replace(journal, header=header, records=records)
+
+
+def read_all(folder: Path, processes: int | None = None) -> Journals:
+    """The journals in the folder of a run with so many load processes (None: not known), on the master's clock.
+
+    JournalError if none can be read, one is of another format, two are of one worker, or they are of several runs.
+    """
+    paths = sorted(folder.glob("journal-*.bin"))
+    if not paths:
         raise JournalError(f"{folder}: no journal-*.bin in it: expected the folder of a run that put load on")
-    workers = [journal.header["worker"] for journal in journals]
-    runs = {journal.header["run"] for journal in journals}
+    found, lost, workers = [], [], []
+    for path in paths:
+        try:
+            journal = Journaled(path, read_header(path), read_records(path))
+        except CutError:
+            workers.append(_worker(path))
+            lost.append(Lost(workers[-1], 0, "was cut: its header can't be read"))
+            continue
+        workers.append(journal.worker)
+        found.append(on_masters_clock(journal))
+        if why := _cut(journal):
+            lost.append(Lost(journal.worker, len(journal.records), why))
+    runs = {journal.header["run"] for journal in found}
     if len(set(workers)) < len(workers) or len(runs) > 1:
         raise JournalError(
             f"{folder}: journals of workers {workers} of runs {sorted(runs)}: expected each worker once, of one run"
         )
-    return sorted(journals, key=lambda journal: int(journal.header["worker"]))
+    if not found:
+        raise JournalError(f"{folder}: no journal in it can be read: {'; '.join(map(str, lost))}. Run the load again")
+    lost += [Lost(worker, 0, "is missing") for worker in range(processes or 0) if worker not in workers]
+    return Journals(
+        tuple(sorted(found, key=lambda journal: journal.worker)),
+        tuple(sorted(lost, key=lambda one: one.worker)),
+        max(processes or 0, len(workers)),
+    )
+
+
+def _worker(path: Path) -> int:
+    """The worker whose journal is at `path`, by its name."""
+    named = re.fullmatch(r"journal-(\d+)\.bin", path.name)
+    if not named:
+        raise JournalError(f"{path}: expected the name journal-<number of the load process>.bin")
+    return int(named.group(1))

@@ -41,6 +41,8 @@ def put_load(
     command = _command(run, scenario, settings, stack, ui)
     alone, children = count == 1, []
     watcher = _watcher(run, scenario)
+    # Before it begins: which processes must leave a journal, and how the only clock that counts relates to the wall's.
+    run.record(load={"processes": count}, clock={"wall_ns": time.time_ns(), "mono_ns": time.monotonic_ns()})
     try:
         roles = [[]] if alone else [["--master", *_MASTER, str(port), "--expect-workers", str(count)]]
         roles += [] if alone else [["--worker", *_WORKER, str(port)]] * count
@@ -165,12 +167,12 @@ def _steps(scenario: Scenario) -> list[tuple[float, str, int]]:
 
 
 def _began(run: Run) -> int | None:
-    """When second 0 of the plan was (ns), as soon as the journal knows."""
+    """When second 0 of the plan was (ns of our clock), as soon as the journal knows."""
     try:
-        began: int | None = journal.read_header(run.folder / "journal-0.bin").get("began")
+        header = journal.read_header(run.folder / "journal-0.bin")
     except JournalError:
         return None  # not there yet, or just being written
-    return began
+    return header["began"] + header.get("shift", 0) if "began" in header else None
 
 
 def _began_any(run: Run) -> bool:

@@ -93,6 +93,23 @@ class Run:
         except (KeyError, ValueError) as error:
             raise RunError(f"{self.folder / 'run.json'}: no plan of this version: {error}; run again") from None
 
+    @property
+    def processes(self) -> int | None:
+        """How many load processes it was given; None if no load was begun."""
+        count: int | None = (self.facts.get("load") or {}).get("processes")
+        return count
+
+    @property
+    def clock(self) -> int:
+        """ns from CLOCK_MONOTONIC to the wall clock, of the load's master; RunError if no load was begun."""
+        try:
+            clock = self.facts["clock"]
+            return int(clock["wall_ns"]) - int(clock["mono_ns"])
+        except KeyError:
+            raise RunError(
+                f"{self.folder / 'run.json'}: no clock: expected what is recorded when a load begins; run again"
+            ) from None
+
     def record(self, **facts: Any) -> None:
         """Add facts to run.json."""
         self.facts.update(facts)

@@ -50,7 +50,9 @@ class Tail:
 
     def ended(self) -> Journaled:
         """What has ended since the last time; JournalError if the journal isn't there yet."""
-        header, records = journal.read_header(self._path), journal.read_records(self._path, self._first)
+        header = journal.read_header(self._path)
+        found = journal.on_masters_clock(Journaled(self._path, header, journal.read_records(self._path, self._first)))
+        records = found.records
         told = np.zeros(len(records), bool)
         told[: len(self._told)] = self._told
         closed = records["end"] > 0
@@ -58,7 +60,7 @@ class Tail:
         behind = int(np.argmin(closed)) if not closed.all() else len(closed)
         self._first, self._told = self._first + behind, closed[behind:]
         self.pending = float(records["sched"][~closed].min()) if not closed.all() else math.inf
-        return Journaled(self._path, header, fresh)
+        return Journaled(self._path, found.header, fresh)
 
 
 class Count:

@@ -80,7 +80,7 @@ def record(evidence: Evidence) -> dict[str, Any]:
 
 def _saturation(evidence: Evidence) -> dict[str, Any]:
     """What ran out first, as the monitor saw it; times of all processes are on one clock."""
-    began = next((process.began for process in evidence.processes if process.began is not None), 0)
+    began = evidence.began or 0
     cores = (evidence.run.facts.get("host") or {}).get("cores") or 1
     return saturation(evidence.monitor, began, evidence.samples.seconds, cores)
 

@@ -124,7 +124,7 @@ class Case:
         return {"unknown": total, "committed": committed, "absent": total - committed, "share": share}
 
     def effects(self) -> Any:
-        """When each effect was stored and completed, on the clock of the journals (harness.effects.EFFECT)."""
+        """When each effect was stored and completed, on the master's clock (harness.effects.EFFECT)."""
         stored = np.flatnonzero(self.key_row >= 0)
         rows, keys = self.rows.iloc[self.key_row[stored]], self.ledger.keys.iloc[stored]
         effects = np.zeros(len(stored), EFFECT)
@@ -132,7 +132,7 @@ class Case:
         for name, column in (("committed", self.seen.source.committed), ("completed", self.seen.source.completed)):
             if not column:
                 continue
-            here = rows[column].to_numpy().astype(np.int64) * 1000 - self.seen.clock_offset - keys["clock"].to_numpy()
+            here = rows[column].to_numpy().astype(np.int64) * 1000 - self.seen.clock_offset - self.ledger.clock
             effects[name] = np.where(rows[column].isna(), 0, here)
         return effects
 
@@ -163,8 +163,8 @@ class Case:
                     "kind": str(attempt.kind),
                     "outcome": Outcome(attempt.outcome).name,
                     "status": int(attempt.status),
-                    "began": _wall(attempt.start + attempt.clock),
-                    "ended": _wall(attempt.end + attempt.clock) if attempt.end else None,
+                    "began": _wall(attempt.start + ledger.clock),
+                    "ended": _wall(attempt.end + ledger.clock) if attempt.end else None,
                     "answer": self.said(int(attempt.answer)),
                 }
                 for attempt in attempts.itertuples()

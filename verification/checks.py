@@ -20,6 +20,8 @@ class Check:
     """What is compared."""
     find: Callable[[Any], Found]
     """What it says of a Case; a system's own checks, of that system's."""
+    needs_all: bool = False
+    """Whether it needs every operation of the run: then it can't be decided where some are not on record."""
 
 
 def judge(checks: Iterable[Check], case: Case) -> list[Finding]:
@@ -33,6 +35,10 @@ def undecided(checks: Iterable[Check], reason: str) -> list[Finding]:
 
 
 def _judge(check: Check, case: Case) -> Finding:
+    lost = case.ledger.lost
+    if check.needs_all and lost:
+        detail = f"{'; '.join(map(str, lost))}: it can't be decided without all operations"
+        return Finding(check.id, check.title, CheckState.UNDECIDED, 0, check.what, detail=detail)
     try:
         found = check.find(case)
     except Exception as error:  # whatever it is: the other checks have their say

@@ -3,7 +3,6 @@
 An attempt whose outcome is not known may have had its effect; all attempts under one key have at most one together.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,8 +11,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from harness.errors import JournalError
-from harness.journal import PARTNER, Journaled
+from harness.journal import PARTNER, Journals, Lost
 from harness.outcomes import Outcome
+from systems import ids
 
 DONE = (Outcome.ACK, Outcome.REPLAY)
 """Outcomes that say: it is done."""
@@ -27,20 +27,45 @@ class Ledger:
     """The operations of a run, in the order of their numbers.
 
     `ops` has op, kind (its name), outcome (OPEN reads as UNKNOWN), subject, key_of, answer, sched (when it was to
-    begin), start and end (ns of CLOCK_MONOTONIC; end 0: open), status, partner (second half of a race), clock (ns from
-    CLOCK_MONOTONIC to the wall).
+    begin), start and end (ns of the master's clock; end 0: open), doubt (by how many ns each of these three may be
+    wrong, either way), status, partner (second half of a race).
+
+    What comes before what is certain only by `earliest` and `latest`.
     """
 
     run: str
     ops: pd.DataFrame
     began: int
-    """When the first load process began: ns of the wall clock of its host."""
+    """When the first load process began: ns of the master's clock."""
+    clock: int
+    """ns to add to the master's clock for its wall clock."""
+    lost: tuple[Lost, ...] = ()
+    """The load processes of which not all operations are here."""
 
     @property
     def ended(self) -> int:
-        """When the last thing happened to an operation: ns of the wall clock; `began`, if there was none."""
-        last = np.maximum(self.ops["start"].to_numpy(), self.ops["end"].to_numpy()) + self.ops["clock"].to_numpy()
+        """When the last thing happened to an operation, at the latest: ns of the master's clock; `began`, if never."""
+        last = np.maximum(self.ops["start"].to_numpy() + self.ops["doubt"].to_numpy(), self.latest)
         return int(last.max(initial=self.began))
+
+    @cached_property
+    def earliest(self) -> Array:
+        """When each operation began, at the earliest."""
+        earliest: Array = self.ops["start"].to_numpy() - self.ops["doubt"].to_numpy()
+        return earliest
+
+    @cached_property
+    def latest(self) -> Array:
+        """When each operation ended, at the latest; 0: it never did."""
+        end = self.ops["end"].to_numpy()
+        return np.where(end > 0, end + self.ops["doubt"].to_numpy(), 0)
+
+    def unrecorded(self, ops: Array) -> Mask:
+        """Which of `ops` (numbers) may be of a load process whose journal lacks them: nothing is known of these."""
+        found = np.zeros(len(ops), bool)
+        for one in self.lost:
+            found |= (ops >> ids.COUNT_BITS == one.worker) & (ops >= ids.operation(one.worker, one.held))
+        return found
 
     @property
     def unknown(self) -> Mask:
@@ -57,11 +82,11 @@ class Ledger:
 
     @cached_property
     def keys(self) -> pd.DataFrame:
-        """One line a key, in order: key (the operation that made it), subject and clock of its first attempt, lower and
-        upper (how many effects its attempts must and may have had together), acks (how many were acknowledged).
+        """One line a key, in order: key (the operation that made it), subject of its first attempt, lower and upper
+        (how many effects its attempts must and may have had together), acks (how many were acknowledged).
         """
         key, first, place = self._unique
-        keys = self.ops[["subject", "clock"]].iloc[first].reset_index(drop=True)
+        keys = self.ops[["subject"]].iloc[first].reset_index(drop=True)
         keys.insert(0, "key", key)
 
         def attempts(which: Mask) -> Array:
@@ -70,6 +95,8 @@ class Ledger:
         done = self.outcome(*DONE)
         keys["lower"] = attempts(done).clip(max=1)
         keys["upper"] = attempts(done | self.unknown).clip(max=1)
+        # It may have been sent again by an operation that is not on record.
+        keys.loc[np.isin(key >> ids.COUNT_BITS, [one.worker for one in self.lost]), "upper"] = 1
         keys["acks"] = attempts(self.outcome(Outcome.ACK))
         return keys
 
@@ -99,8 +126,11 @@ def find(ordered: Array, wanted: Array) -> tuple[Array, Mask]:
     return place, ordered[place] == wanted
 
 
-def ledger(run: str, journals: Sequence[Journaled]) -> Ledger:
-    """The operations in the journals of `run`; JournalError if they are of another run, or differ in their kinds."""
+def ledger(run: str, journals: Journals, clock: int) -> Ledger:
+    """The operations in the journals of `run`; JournalError if they are of another run, or differ in their kinds.
+
+    `clock`: ns to add to the master's clock for its wall clock.
+    """
     kinds = journals[0].header["kinds"]
     for journal in journals:
         if journal.header["run"] != run or journal.header["kinds"] != kinds:
@@ -119,15 +149,8 @@ def ledger(run: str, journals: Sequence[Journaled]) -> Ledger:
                 name: records[name].astype(np.int64)
                 for name in ("subject", "key_of", "answer", "sched", "start", "end", "status")
             },
+            "doubt": np.repeat([journal.doubt for journal in journals], [len(journal.records) for journal in journals]),
             "partner": (records["flags"] & PARTNER).astype(bool),
-            "clock": np.repeat(
-                [clock(journal) for journal in journals], [len(journal.records) for journal in journals]
-            ),
         }
     )
-    return Ledger(run, ops, min(journal.header["wall_ns"] for journal in journals))
-
-
-def clock(journal: Journaled) -> int:
-    """ns to add to the times of `journal` to have those of its host's wall clock."""
-    return int(journal.header["wall_ns"] - journal.header["mono_ns"])
+    return Ledger(run, ops, min(journal.header["mono_ns"] for journal in journals), clock, journals.lost)

@@ -29,11 +29,13 @@ def lost(case: Case) -> Found:
 
 def phantom(case: Case) -> Found:
     """X2. An operation whose outcome is not known may have been stored: its row is no phantom."""
-    unsent, foreign = case.rows[case.row_key < 0], case.seen.foreign
+    nobodys, foreign = case.rows[case.row_key < 0], case.seen.foreign
+    lost = case.ledger.unrecorded(nobodys["op"].to_numpy())
+    unsent = nobodys[~lost]
     compared = len(case.rows) + len(foreign)
     first = unsent.iloc[:1] if len(unsent) else foreign.iloc[:1]
     if first.empty:
-        return Found(compared)
+        return Found(compared, undecided=_unattributable(case, int(lost.sum())))
     stray = first["stray"].iloc[0]
     key = None if pd.isna(stray) else str(stray)
     if len(unsent) and key is None:
@@ -107,13 +109,28 @@ def vacuous(case: Case, expected: Mapping[str, Iterable[str]], races: bool) -> F
         for kind, outcomes in expected.items()
         if not (case.ledger.kind(kind) & case.ledger.outcome(*(Outcome[name] for name in outcomes))).any()
     ]
-    if races:
-        start, end = case.ledger.ops["start"].to_numpy(), case.ledger.ops["end"].to_numpy()
-        first, second = case.ledger.races
-        overlapping = np.maximum(start[first], start[second]) < np.minimum(end[first], end[second])
-        if not overlapping.any():
-            never.append("no two halves of a race were under way at the same time")
+    if races and not _overlapping(case).any():
+        never.append("no two halves of a race were under way at the same time")
     return Found(len(case.ledger.ops), undecided="; ".join(never))
+
+
+def _overlapping(case: Case) -> Mask:
+    """Which races had both halves under way at some moment, for sure: one process has one clock, two have doubts."""
+    ops, (first, second) = case.ledger.ops, case.ledger.races
+    process, doubt = ops["op"].to_numpy() >> ids.COUNT_BITS, ops["doubt"].to_numpy()
+    apart = process[first] != process[second]
+    began = [ops["start"].to_numpy()[half] + doubt[half] * apart for half in (first, second)]
+    ended = [ops["end"].to_numpy()[half] - doubt[half] * apart for half in (first, second)]
+    overlapping: Mask = np.maximum(*began) < np.minimum(*ended)
+    return overlapping
+
+
+def _unattributable(case: Case, rows: int) -> str:
+    """Why it is not known of `rows` whether they were sent; "" = every journal is whole."""
+    if not case.ledger.lost:
+        return ""
+    lost = "; ".join(map(str, case.ledger.lost))
+    return f"{lost}: {rows:,} rows under keys of operations that are not on record can't be attributed"
 
 
 def invariants(

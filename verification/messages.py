@@ -67,6 +67,7 @@ def observe(url: str, run: Run, ledger: Ledger) -> Messages:
     with reader(url) as session:
         require_own_rows(session, ledger, url, table, key)
         offset = session.clock_offset()
+        theirs = ledger.clock + offset
         early = _early(session, ledger.run)
         with still(session, ledger, run.scenario, pending, (table, USERS.name)) as stillness:
             own = rows.own(session, ledger.run, SOURCE, SOURCE.columns)
@@ -77,7 +78,7 @@ def observe(url: str, run: Run, ledger: Ledger) -> Messages:
                 drained_seconds=stillness.drained_seconds,
                 disturbance=stillness.disturbance,
                 rows=own,
-                foreign=rows.foreign(session, ledger, SOURCE, IN_POOL, ledger.began + offset, until + offset),
+                foreign=rows.foreign(session, ledger, SOURCE, IN_POOL, ledger.began + theirs, until + theirs),
                 early=early,
                 keys=constraints.unique_key(session, table, key, ledger.run, own),
                 users=constraints.reference(session, table, "user_id", USERS.name),

@@ -37,7 +37,7 @@ def late(ledger: Ledger, timeout_seconds: float) -> float:
     unknown = ledger.ops[ledger.unknown & ledger.ops["status"].isin(UNANSWERED).to_numpy()]
     if unknown.empty:
         return 0.0
-    last = int((unknown["start"] + unknown["clock"]).max())
+    last = int((unknown["start"] + unknown["doubt"]).max()) + ledger.clock
     return min(max((last - time_ns()) / 1e9 + timeout_seconds, 0.0), timeout_seconds)
 
 
@@ -76,7 +76,7 @@ RUN_KEY = "^[0-9]{8}T[0-9]{6}[0-9a-f]{6}-[0-9a-f]{16}$"
 
 def require_own_rows(reader: Reader, ledger: Ledger, url: str, table: str, key: str) -> None:
     """DatabaseError if `table` holds no row of this run, but some of a run that began after this one had ended."""
-    ended = pd.Timestamp(ledger.ended).strftime("%Y%m%dT%H%M%S")
+    ended = pd.Timestamp(ledger.ended + ledger.clock).strftime("%Y%m%dT%H%M%S")
     (later,) = reader.row(
         f"""
         SELECT min(left({key}, strpos({key}, '-') - 1)) FROM {table}

@@ -92,7 +92,6 @@ class Session:
             "kinds": self.kinds,
             "arrivals": self.planned,
             "http": False,
-            "wall_ns": time.time_ns(),
             "mono_ns": time.monotonic_ns(),
         }
 

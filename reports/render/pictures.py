@@ -70,7 +70,7 @@ def _timeline(evidence: Evidence, course: Series) -> list[tuple[str, list[svg.Li
             False,
         ),
     ]
-    began = next((process.began for process in evidence.processes if process.began is not None), 0)
+    began = evidence.began or 0
     used = cores(evidence.monitor, began, course)
     if used:
         drawn = [svg.Line(name, STYLES[name], values) for name, values in used.items()]

@@ -58,7 +58,7 @@ def _invariant(rule: Rule, evidence: Evidence, stages: Mask) -> Measured:
 
 def _resource(rule: Rule, evidence: Evidence, stages: Mask) -> Measured:
     """What the monitor has under a name, during these stages; `value` is the worst for the rule."""
-    began = next((process.began for process in evidence.processes if process.began is not None), None)
+    began = evidence.began
     lines = [line for line in evidence.monitor if rule.name in line]
     if began is None or not lines:
         known = {name for line in evidence.monitor for name in line} - {"at"}

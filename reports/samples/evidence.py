@@ -8,6 +8,7 @@ from typing import Any
 from harness import check, effects, journal
 from harness.check import Finding
 from harness.errors import JournalError, RunError
+from harness.journal import Lost
 from harness.monitor import STATEMENTS
 from harness.run import Run
 from reports.samples.monitor_lines import Line, lines
@@ -23,7 +24,7 @@ class Process:
     worker: int
     closed: bool
     began: int | None
-    """ns on its own clock; None if the load never began."""
+    """Its second 0 of the plan: ns on the master's clock; None if the load never began."""
     arrivals: int
     system: str
     scenario: str
@@ -40,6 +41,10 @@ class Evidence:
     run: Run
     samples: Samples
     processes: tuple[Process, ...]
+    lost: tuple[Lost, ...]
+    """The load processes of which not all operations are known, since their journal is missing or was cut."""
+    expected: int
+    """How many load processes there were."""
     load: dict[str, Any] | None
     """What the load said at its end; None if it did not come to it."""
     findings: tuple[Finding, ...] | None
@@ -51,23 +56,28 @@ class Evidence:
     statements: list[dict[str, Any]] | None
     """The statements that took most of the database's time; None if that isn't known."""
 
+    @property
+    def began(self) -> int | None:
+        """Second 0 of the plan: ns on the master's clock, as the monitor has it; None if the load never began."""
+        return next((process.began for process in self.processes if process.began is not None), None)
+
 
 def gather(folder: Path) -> Evidence:
     """The evidence in a run folder; ProofloadError if it isn't one, or holds no journal that can be read."""
     run = Run.open(folder)
-    journals = journal.read_all(run.folder)
+    journals = journal.read_all(run.folder, run.processes)
     if journals[0].header["run"] != run.id:
         found = journals[0].header["run"]
         raise JournalError(f"{journals[0].path}: of run {found}, expected run {run.id} as in run.json")
     processes = tuple(
         Process(
-            worker=one.header["worker"],
+            worker=one.worker,
             closed=one.closed,
             began=one.header.get("began"),
             arrivals=int(one.header.get("arrivals", 0)),
             system=str(one.header.get("system")),
             scenario=str(one.header.get("scenario")),
-            health=_health(run.folder / f"health-{one.header['worker']}.jsonl"),
+            health=_health(run.folder / f"health-{one.worker}.jsonl", one.shift),
             http=bool(one.header.get("http", True)),
         )
         for one in journals
@@ -78,6 +88,8 @@ def gather(folder: Path) -> Evidence:
         run=run,
         samples=samples(run.scenario, journals, effects.read(run.folder), until),
         processes=processes,
+        lost=journals.lost,
+        expected=journals.expected,
         load=run.read("load.json") if (run.folder / "load.json").exists() else None,
         findings=_findings(run),
         monitor=lines(run.folder),
@@ -86,16 +98,24 @@ def gather(folder: Path) -> Evidence:
     )
 
 
-def _health(path: Path) -> HealthLines:
-    """The lines of a health file, if there is one; its process may have died in the middle of the last line."""
+def _health(path: Path, shift: int) -> HealthLines:
+    """The lines of a health file, if there is one, on the clock of the master, which is ahead by `shift` ns.
+
+    Its process may have died in the middle of the last line. Its wall clock stays as it was: no more than its steps
+    are of interest.
+    """
     lines = path.read_text().splitlines() if path.exists() else []
     health: HealthLines = []
     for number, line in enumerate(lines, 1):
         try:
-            health.append(json.loads(line))
+            told = json.loads(line)
         except ValueError:
             if number < len(lines):
                 raise RunError(f"{path}:{number}: not JSON: the file is damaged. Run the load again") from None
+            continue
+        told["at"] += shift
+        told["ticks"] = [at + shift for at in told["ticks"]]
+        health.append(told)
     return health
 
 

@@ -58,12 +58,13 @@ def samples(
 ) -> Samples:
     """The operations of `journals`, each with its effect; JournalError if a record can't be one of theirs.
 
+    Both are on the master's clock.
     `until` is the second of the plan at which a rule ended the load, if one did. What is done with is dropped at
     once: of ten million operations each column alone takes 80 MB.
     """
     rows = None if effects is None else len(effects)
     ops = np.concatenate([journal.numbers for journal in journals])
-    moments = _effects(ops, effects, _began(journals[0]))
+    moments = _effects(ops, effects, _began(next((one for one in journals if "began" in one.header), journals[0])))
     del effects
     sched, start, end = (_elapsed(journals, name) for name in ("sched", "start", "end"))
     if until is None and scenario.requests:
@@ -136,7 +137,10 @@ def _seconds(ns: npt.NDArray[np.int64], never: npt.NDArray[np.bool_]) -> npt.NDA
 
 
 def _began(journal: Journaled) -> int:
-    """When the plan began, on the journal's clock; where nothing says so, with the first operation."""
+    """When the plan began for this process; where nothing says so, with the first operation.
+
+    Each was told second 0 in its own clock: what it planned is in the plan's second to the ns, whatever the doubt.
+    """
     records = journal.records
     return int(journal.header.get("began") or (records["sched"].min() if len(records) else 0))
 

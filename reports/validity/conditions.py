@@ -28,6 +28,8 @@ SAME_MOMENT_S = 0.5
 def validity(evidence: Evidence, rules: Sequence[RuleResult], evens: Sequence[Steady]) -> list[ValidityResult]:
     """Every condition that applies to this run, those that hold too."""
     results = [
+        # First, for what is lost with a process shows in others of these.
+        _processes(evidence),
         *([sent] if (sent := _sent(evidence)) else []),
         *generator.conditions(evidence),
         _reconciled(evidence),
@@ -37,7 +39,6 @@ def validity(evidence: Evidence, rules: Sequence[RuleResult], evens: Sequence[St
         _resolved(rules, evidence.samples.scenario.profile),
         _successes(evidence),
         _statuses(evidence),
-        _processes(evidence),
         _exceptions(evidence),
         _undisturbed(evidence),
     ]
@@ -214,18 +215,20 @@ def _has_statuses(evidence: Evidence) -> bool:
 
 
 def _processes(evidence: Evidence) -> ValidityResult:
-    processes = evidence.processes
-    lost = [f"load process {process.worker} did not close its journal" for process in processes if not process.closed]
-    started = evidence.run.facts.get("load", {}).get("processes", len(processes))
-    if len(processes) < started:
-        lost.append(f"{started - len(processes)} of {started} load processes left no journal")
+    cut = {one.worker for one in evidence.lost}
+    lost = [f"{one}, of {evidence.expected} that were started" for one in evidence.lost]
+    lost += [
+        f"load process {process.worker} did not close its journal"
+        for process in evidence.processes
+        if not process.closed and process.worker not in cut
+    ]
     if evidence.load is None:
         lost.append("the load left no load.json")
     return ValidityResult(
         "WORKERS",
         "Every load process lived to its end",
         hard(not lost),
-        "; ".join(lost) or f"{len(processes)} of {len(processes)} closed their journals",
+        "; ".join(lost) or f"{evidence.expected} of {evidence.expected} closed their journals",
         "all",
         "Look in load.log and for an out-of-memory kill in the kernel's log.",
     )

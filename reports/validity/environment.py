@@ -30,7 +30,7 @@ def conditions(evidence: Evidence) -> list[ValidityResult]:
 
 
 def _quiet(evidence: Evidence) -> ValidityResult:
-    began = next((process.began for process in evidence.processes if process.began is not None), 0)
+    began = evidence.began or 0
     end = began + evidence.samples.seconds * 1e9
     lines = [line for line in evidence.monitor if began <= line["at"] <= end]
     seen = {name: _values(lines, name) for name in _SEEN}

@@ -5,6 +5,7 @@ import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -104,7 +105,7 @@ def test_a_file_that_is_no_journal_of_this_version_is_refused(tmp_path: Path) ->
     path = tmp_path / "journal-0.bin"
     path.write_bytes(b"PROOFLOAD JOURNAL 0\n" + bytes(5000))
 
-    with pytest.raises(JournalError, match="begins with 'PROOFLOAD JOURNAL 0', expected 'PROOFLOAD JOURNAL 1'"):
+    with pytest.raises(JournalError, match="begins with 'PROOFLOAD JOURNAL 0', expected 'PROOFLOAD JOURNAL 2'"):
         journal.read(path)
 
 
@@ -118,6 +119,117 @@ def test_a_cut_journal_is_refused(tmp_path: Path, size: int) -> None:
 
     with pytest.raises(JournalError, match="cut"):
         journal.read(path)
+
+
+@pytest.mark.parametrize("shift", [0, 1_000_000_000_000, -300])
+def test_times_are_given_on_the_masters_clock(tmp_path: Path, shift: int) -> None:
+    header = {**HEADER, "began": 900, "mono_ns": 800, "shift": shift, "doubt": 70}
+    with Journal(tmp_path / "journal-3.bin", header) as book:
+        book.end(begin(book), Outcome.ACK, 201, Failure.NONE, 99, 2_000)
+        begin(book)
+
+    (raw, (there,)) = journal.read(tmp_path / "journal-3.bin"), journal.read_all(tmp_path)
+
+    times = ["sched", "start", "end"]
+    assert raw.records[times].tolist() == [(1_000, 1_500, 2_000), (1_000, 1_500, 0)]
+    # An open operation stays open.
+    assert there.records[times].tolist() == [
+        (1_000 + shift, 1_500 + shift, 2_000 + shift),
+        (1_000 + shift, 1_500 + shift, 0),
+    ]
+    assert (there.header["began"], there.header["mono_ns"]) == (900 + shift, 800 + shift)
+    assert (there.shift, there.doubt) == (shift, 70)
+    others = [name for name in journal.RECORD.names or () if name not in times]
+    assert (there.records[others] == raw.records[others]).all()
+
+
+def put(folder: Path, worker: int, count: int = 6) -> Path:
+    """The journal of a load process that was killed after `count` operations, with steps of four."""
+    book = Journal(folder / f"journal-{worker}.bin", {**HEADER, "worker": worker}, grow=4)
+    for _ in range(count):
+        begin(book)
+    return book.path
+
+
+def close(folder: Path, worker: int, count: int = 6) -> Path:
+    """The journal of a load process that ended in order."""
+    with Journal(folder / f"journal-{worker}.bin", {**HEADER, "worker": worker}, grow=4) as book:
+        for _ in range(count):
+            begin(book)
+    return book.path
+
+
+def test_a_process_without_a_journal_is_missed(tmp_path: Path) -> None:
+    close(tmp_path, 1)
+
+    found = journal.read_all(tmp_path, 3)
+
+    assert [each.worker for each in found] == [1]
+    assert [(one.worker, one.held) for one in found.lost] == [(0, 0), (2, 0)]
+    assert str(found.lost[0]) == "the journal of load process 0 is missing"
+    assert found.expected == 3
+
+
+def test_a_journal_of_a_killed_process_is_whole(tmp_path: Path) -> None:
+    for worker, count in enumerate((0, 3, 4, 6, 8)):
+        put(tmp_path, worker, count)
+
+    found = journal.read_all(tmp_path, 5)
+
+    assert found.lost == ()
+    assert [len(each.records) for each in found] == [0, 3, 4, 6, 8]
+
+
+CUTS = {
+    "of a closed one": (close, HEADER_BYTES + 4 * 64, 4, "was cut: it was closed with 6 operations and holds 4"),
+    "within a record": (close, HEADER_BYTES + 4 * 64 + 20, 4, "was cut: it was closed with 6 operations and holds 4"),
+    "of a killed one": (put, HEADER_BYTES + 5 * 64, 5, "was cut: it holds 5 operations and ends within a step of 4"),
+    "behind what it holds": (put, HEADER_BYTES + 7 * 64, 6, "was cut: it holds 6 operations and ends within"),
+    "behind the header": (put, HEADER_BYTES, 0, "was cut: it holds 0 operations"),
+    "of a closed one to its header": (close, HEADER_BYTES, 0, "was cut: it was closed with 6"),
+    "within the header": (put, 60, 0, "was cut: its header can't be read"),
+    "within its first line": (put, 7, 0, "was cut: its header can't be read"),
+    "to nothing": (put, 0, 0, "was cut: its header can't be read"),
+}
+
+
+@pytest.mark.parametrize(("make", "size", "held", "why"), CUTS.values(), ids=list(CUTS))
+def test_a_cut_journal_is_told_from_a_whole_one(
+    tmp_path: Path, make: Callable[[Path, int], Path], size: int, held: int, why: str
+) -> None:
+    close(tmp_path, 0)
+    os.truncate(make(tmp_path, 1), size)
+
+    found = journal.read_all(tmp_path)
+
+    assert [(one.worker, one.held) for one in found.lost] == [(1, held)]
+    assert str(found.lost[0]).startswith(f"the journal of load process 1 {why}")
+    assert sum(len(each.records) for each in found) == 6 + held
+    assert found.expected == 2
+    with pytest.raises(JournalError, match="cut"):
+        journal.read(tmp_path / "journal-1.bin")
+
+
+def test_a_header_that_was_never_written_is_cut(tmp_path: Path) -> None:
+    close(tmp_path, 0)
+    (tmp_path / "journal-1.bin").write_bytes(bytes(HEADER_BYTES + 4 * 64))
+
+    assert [(one.worker, one.held) for one in journal.read_all(tmp_path, 2).lost] == [(1, 0)]
+
+
+def test_journals_of_which_none_can_be_read_are_refused(tmp_path: Path) -> None:
+    os.truncate(put(tmp_path, 0), 100)
+
+    with pytest.raises(JournalError, match="no journal in it can be read: the journal of load process 0 was cut"):
+        journal.read_all(tmp_path, 2)
+
+
+def test_a_cut_journal_whose_name_tells_no_process_is_refused(tmp_path: Path) -> None:
+    close(tmp_path, 0)
+    os.truncate(put(tmp_path, 1).rename(tmp_path / "journal-a.bin"), 100)
+
+    with pytest.raises(JournalError, match=r"expected the name journal-<number"):
+        journal.read_all(tmp_path, 2)
 
 
 def test_a_folder_without_a_journal_or_with_two_of_one_worker_is_refused(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,24 +32,26 @@ KINDS = ["process", "repeat", "conflict", "stranger", "race"]
 class Growing:
     """A run whose load goes on: its journals grow as the test says."""
 
-    def __init__(self, runs: Path, rule: str, stages: Any = None, workers: int = 1) -> None:
+    def __init__(self, runs: Path, rule: str, stages: Any = None, shifts: Sequence[int] = (0,)) -> None:
+        """By `shifts` ns the master's clock is ahead of that of each load process."""
         stages = stages or [{"rate": 100, "for": "60s"}]
         table = {"arrivals": {"smoke": stages}, "rules": [rule]}
         self.run = Run.create(runs, varied("sustained", "smoke", table), seed=1)
-        self.journals = []
-        for worker in range(workers):
+        self.journals, self.shifts = [], shifts
+        for worker, shift in enumerate(shifts):
             header = {"run": self.run.id, "system": "messages", "scenario": "sustained", "worker": worker}
             path = self.run.folder / f"journal-{worker}.bin"
             self.journals.append(Journal(path, {**header, "kinds": KINDS, "arrivals": 0}))
-            self.journals[-1].amend(began=BEGAN)
+            self.journals[-1].amend(began=BEGAN - shift, shift=shift)
         self.watch = Watch(self.run)
 
     def begin(self, second: float, kind: int = 0, worker: int = 0) -> int:
-        at = BEGAN + round(second * SECOND)
+        at = BEGAN + round(second * SECOND) - self.shifts[worker]
         return self.journals[worker].begin(kind, at, at, 0, 0, 1, None, 0)
 
     def end(self, number: int, second: float, outcome: Outcome = Outcome.ACK, worker: int = 0) -> None:
-        self.journals[worker].end(number, outcome, 201, Failure.NONE, 1, BEGAN + round(second * SECOND))
+        at = BEGAN + round(second * SECOND) - self.shifts[worker]
+        self.journals[worker].end(number, outcome, 201, Failure.NONE, 1, at)
 
     def do(self, count: int, at: float, seconds: float = 0.01, bad: bool = False, **where: int) -> None:
         """So many operations, planned at a second, which take so long."""
@@ -119,12 +122,27 @@ def test_each_operation_counts_once_when_it_has_ended(tmp_path: Path) -> None:
 
 
 def test_all_load_processes_count(tmp_path: Path) -> None:
-    load = Growing(tmp_path, "count(errors) <= 3 else abort", workers=2)
+    load = Growing(tmp_path, "count(errors) <= 3 else abort", shifts=(0, 0))
     load.do(2, 1.0, bad=True)
     assert load.look(2.0) is None
     load.do(2, 1.0, bad=True, worker=1)
 
     assert load.look(3.0) is not None
+
+
+@pytest.mark.parametrize("shift", [1_000 * SECOND, -2 * SECOND])
+def test_a_process_with_another_clock_is_looked_at_on_the_masters(tmp_path: Path, shift: int) -> None:
+    load = Growing(tmp_path, "max(response_time) < 2s in 50% of 1s windows else abort", shifts=(0, shift))
+    for second in range(40):
+        load.do(20, second, 1.0, worker=0)
+        load.do(20, second, 3.0, worker=1)
+        found = load.look(second + 3.5)
+        if found:
+            break
+
+    assert found is not None
+    # In the windows that are over, those of the other process have ended too.
+    assert (found["at"], found["said"]) == (33.5, "31 of its 60 windows missed it, allowed are 30")
 
 
 def test_a_rule_is_about_what_it_selects_and_not_about_the_warm_up(tmp_path: Path) -> None:

@@ -148,7 +148,7 @@ class History:
                 "end": at + late_ns,
                 "status": status,
                 "partner": partner,
-                "clock": WALL,
+                "doubt": 0,
             }
         )
         return op
@@ -207,9 +207,9 @@ class History:
 
     def ledger(self) -> Ledger:
         columns = ["op", "kind", "outcome", "subject", "key_of", "answer", "sched", "start", "end", "status"]
-        ops = pd.DataFrame(self.ops, columns=[*columns, "partner", "clock"])
+        ops = pd.DataFrame(self.ops, columns=[*columns, "partner", "doubt"])
         types = {name: "bool" if name == "partner" else "int64" for name in ops if name != "kind"}
-        return Ledger(RUN, ops.astype({**types, "kind": pd.CategoricalDtype(list(self.scenario.expected))}), WALL)
+        return Ledger(RUN, ops.astype({**types, "kind": pd.CategoricalDtype(list(self.scenario.expected))}), 0, WALL)
 
     def observation(self) -> Authorizations:
         names = {name: quoted(word) if word else "" for name, word in self.scenario.database.items()}

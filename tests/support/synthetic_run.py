@@ -19,7 +19,7 @@ from harness.verdict import CheckState
 from tests.support.plans import varied
 
 BEGAN = 5_000_000_000_000
-"""Second 0 of the plan on the journal's clock, ns."""
+"""Second 0 of the plan on the master's clock, ns."""
 WALL = 1_900_000_000_000_000_000
 
 
@@ -72,9 +72,9 @@ def taking(seconds: float) -> Answering:
     return lambda place, kind, sched: Answer(EXPECTED[kind].outcome, EXPECTED[kind].status, seconds)
 
 
-def _looks(second: int, count: int, starts: Moments, ends: Moments, flying: float | None) -> dict[str, Any]:
+def _looks(second: int, count: int, starts: Moments, ends: Moments, flying: float | None, began: int) -> dict[str, Any]:
     """The looks of the second before a line of health, and how many operations were in flight at each."""
-    ticks = [BEGAN + round((second - 1.5 + (place + 0.5) / max(count, 1)) * 1e9) for place in range(count)]
+    ticks = [began + round((second - 1.5 + (place + 0.5) / max(count, 1)) * 1e9) for place in range(count)]
     seen = np.searchsorted(starts, ticks, "right") - np.searchsorted(ends, ticks, "right")
     return {"ticks": ticks, "flying": seen.tolist() if flying is None else [flying] * count}
 
@@ -102,6 +102,7 @@ def synthetic_run(
     users: list[int] | None = None,
     moments: Sequence[tuple[float, str, int]] | None = None,
     run_id: str | None = None,
+    clocks: Sequence[int] = (0,),
     findings: Iterable[Finding] | None = HOLDING,
     with_effects: bool = True,
     load: Mapping[str, Any] | None = {},
@@ -117,6 +118,8 @@ def synthetic_run(
     clock is set forward by `clock_step_s` in the middle.
     In a closed load `users` says who does each operation; they are spread evenly. Or `moments` says of each its
     second, kind and user. `run_id` is the run's id, by default one of now and chance.
+    There is a load process for each of `clocks`, which says by how many ns the master's clock is ahead of its own; they
+    take turns at the arrivals.
     `findings`, `load`: None leaves the file out; `load` and `facts` replace keys of load.json and run.json.
     """
     found = varied(scenario, profile, table)
@@ -133,17 +136,21 @@ def synthetic_run(
         times = np.array([second for second, _, _ in moments])
         order = np.array([names.index(kind) for _, kind, _ in moments], np.uint16)
         users = [user for _, _, user in moments]
-    header = {"run": run.id, "system": found.system, "scenario": found.name, "worker": 0, "kinds": kinds or names}
-    header |= {"wall_ns": WALL, "mono_ns": BEGAN, "arrivals": len(times), "http": http}
-    journal = Journal(run.folder / "journal-0.bin", header)
-    if began:
-        journal.amend(began=BEGAN)
+    header = {"run": run.id, "system": found.system, "scenario": found.name, "kinds": kinds or names, "http": http}
+    journals = []
+    for worker, shift in enumerate(clocks):
+        own = {"worker": worker, "mono_ns": BEGAN - shift, "arrivals": len(times[worker :: len(clocks)])}
+        journals.append(Journal(run.folder / f"journal-{worker}.bin", {**header, **own}))
+        if began:
+            journals[-1].amend(began=BEGAN - shift, shift=shift)
     stored: list[tuple[int, int, int]] = []
     ended = partners = 0
-    spans: list[tuple[int, int]] = []
+    spans: list[list[tuple[int, int]]] = [[] for _ in clocks]
     for place, second in enumerate(times[: len(times) - dropped].tolist()):
         kind = names[order[place]]
         late = lag_s(place) if callable(lag_s) else lag_s
+        worker = place % len(clocks)
+        journal, shift = journals[worker], clocks[worker]
         sched, start = BEGAN + round(second * 1e9), BEGAN + round((second + late) * 1e9)
         halves = [(0, answer(place, kind, second))]
         if kind == "race":
@@ -151,33 +158,41 @@ def synthetic_run(
             halves.append((PARTNER, Answer(Outcome.REPLAY, 409, halves[0][1].seconds)))
         for flags, said in halves:
             user = users[place] if users else place % 50
-            number = journal.begin(int(order[place]), sched, start, user, round(waited_s * 1e6), 1, None, flags)
+            number = journal.begin(
+                int(order[place]), sched - shift, start - shift, user, round(waited_s * 1e6), 1, None, flags
+            )
             if said.seconds is not None:
                 end = start + round(said.seconds * 1e9)
-                journal.end(number, said.outcome, said.status, said.failure, 1, end)
+                journal.end(number, said.outcome, said.status, said.failure, 1, end - shift)
                 ended += 1
-                spans.append((start, end))
+                spans[worker].append((start, end))
                 if said.outcome is Outcome.ACK:
                     completed = completing(end / 1e9)
                     stored.append((number, end, 0 if completed is None else round(completed * 1e9)))
-    count = journal.count
+    count = sum(journal.count for journal in journals)
     if closed:
-        journal.close()
+        for journal in journals:
+            journal.close()
 
     if with_effects:
         effects.write(run.folder, np.array(stored, effects.EFFECT))
     if findings is not None:
         run.write(check.FILE, {"schema": check.SCHEMA, "checks": [finding.as_json() for finding in findings]})
-    if health:
-        starts, ends = (np.sort(np.array([span[end] for span in spans], np.int64)) for end in (0, 1))
+    for worker, shift in enumerate(clocks if health else []):
+        starts, ends = (np.sort(np.array([span[end] for span in spans[worker]], np.int64)) for end in (0, 1))
         lines = [
-            {"at": BEGAN + round((second - 0.5) * 1e9), "lags_us": list(lags_us), "cpu": cpu, "rss": 100_000_000}
+            {
+                "at": BEGAN - shift + round((second - 0.5) * 1e9),
+                "lags_us": list(lags_us),
+                "cpu": cpu,
+                "rss": 100_000_000,
+            }
             | {"in_flight": 3, "begun": count, "ended": ended, "errors": 0, "due": count, "users": 50}
             | {"wall": WALL + round((second - 0.5 + (clock_step_s if second > 5 else 0)) * 1e9)}
-            | _looks(second, len(list(lags_us)), starts, ends, flying)
+            | _looks(second, len(list(lags_us)), starts - shift, ends - shift, flying, BEGAN - shift)
             for second in range(int(found.seconds) + 3)
         ]
-        run.write_text("health-0.jsonl", "\n".join(json.dumps(line) for line in lines) + "\n")
+        run.write_text(f"health-{worker}.jsonl", "\n".join(json.dumps(line) for line in lines) + "\n")
     if load is not None:
         said_at_end = {"requests": ended, "failures": 0, "names": {}, "planned": len(times), "taken": count - partners}
         said_at_end |= {"dropped": dropped, "exceptions": 0, "finished": True, "ended_by": "plan"}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from harness.check import Finding
 from harness.errors import JournalError
-from harness.journal import HEADER_BYTES, RECORD, Journal, read_all
+from harness.journal import HEADER_BYTES, RECORD, Journal, Journals, Lost, read_all
 from harness.outcomes import Failure, Outcome
 from harness.verdict import CheckState
 from systems import ids, messages
@@ -56,6 +56,7 @@ class History:
     """None: as the rows are."""
     foreign: list[dict[str, Any]] = field(default_factory=list)
     seen: dict[str, Any] = field(default_factory=dict)
+    lost: tuple[Lost, ...] = ()
 
     def send(
         self, op: int, kind: str, outcome: str, user: int, key_of: int | None = None, partner: bool = False
@@ -75,7 +76,7 @@ class History:
                 "end": start + 500_000,
                 "status": 0,
                 "partner": partner,
-                "clock": WALL,
+                "doubt": 0,
             }
         )
 
@@ -105,7 +106,7 @@ class History:
 
     def ledger(self) -> Ledger:
         ops = pd.DataFrame(self.ops, columns=list(_CLEAN.ops[0]) if not self.ops else None)
-        return Ledger(RUN, ops.astype({} if self.ops else {n: "int64" for n in ops if n != "kind"}), WALL)
+        return Ledger(RUN, ops.astype({} if self.ops else {n: "int64" for n in ops if n != "kind"}), 0, WALL, self.lost)
 
     def observation(self) -> Messages:
         rows = _frame(self.rows, ["op", "stray", *judged.SOURCE.columns])
@@ -369,6 +370,38 @@ def test_what_never_happened_leaves_it_undecided(edit: Edit, never: str) -> None
     assert violated(found) == set()
 
 
+def test_rows_of_a_lost_process_are_nobodys_fault(tmp_path: Path) -> None:
+    history = clean()
+    history.lost = (Lost(0, 8, "was cut: it was closed with 12 operations and holds 8"), Lost(3, 0, "is missing"))
+    history.ops = history.ops[:7]  # … of which the first place is empty here
+    history.store(ids.operation(3, 5), 3)
+    found = history.judge()
+
+    assert violated(found) == set()
+    assert found["X2"].state == CheckState.UNDECIDED
+    assert found["X2"].detail == (
+        "the journal of load process 0 was cut: it was closed with 12 operations and holds 8; the journal of load "
+        "process 3 is missing: 2 rows under keys of operations that are not on record can't be attributed"
+    )
+    # A process's key may have been sent again, and accepted, after the cut.
+    history.store(7, 10_001)
+    assert found["X3"].state == CheckState.UNDECIDED
+    assert violated(history.judge()) == set()
+    # Process 2 has left all that it sent.
+    history.store(ids.operation(2, 5), 3)
+    assert violated(history.judge()) == {"X2"}
+
+
+def test_the_halves_of_a_race_of_two_processes_overlap_only_beyond_doubt() -> None:
+    history = clean()
+    history.op(9).update(op=ids.operation(1, 0))
+    assert history.judge()["X11"].state == CheckState.HOLDS
+    for op in history.ops:
+        op["doubt"] = 300_000
+    # They are under way for 500 µs together, of which 600 are not certain.
+    assert history.judge()["X11"].state == CheckState.UNDECIDED
+
+
 def test_all_tables_empty_is_a_loss_and_nothing_about_rows_holds() -> None:
     history = clean()
     history.rows = []
@@ -527,7 +560,7 @@ def test_no_clean_history_violates_anything_and_any_loss_in_it_is_seen(sent: lis
         assert violated(history.judge()) == {"X1"}
 
 
-HEADER = {"run": RUN, "worker": 0, "kinds": list(messages.MIX), "wall_ns": WALL + 50, "mono_ns": 50}
+HEADER = {"run": RUN, "worker": 0, "kinds": list(messages.MIX), "mono_ns": 50}
 
 
 def _journal(folder: Path, worker: int = 0, name: str | None = None, **header: Any) -> Journal:
@@ -539,9 +572,9 @@ def test_a_journal_is_read_as_it_was_written_and_an_open_operation_is_unknown(tm
         done = journal.begin(0, 5, 10, 1, 0, 17, None, 0)
         journal.end(done, Outcome.ACK, 201, Failure.NONE, 99, 20)
         journal.begin(4, 5, 30, 1, 0, 18, done, 1)
-    sent = ledger(RUN, read_all(tmp_path))
+    sent = ledger(RUN, read_all(tmp_path), WALL)
 
-    assert sent.ops.drop(columns="clock").to_dict("records") == [
+    assert sent.ops.to_dict("records") == [
         {
             "op": 0,
             "kind": "process",
@@ -553,6 +586,7 @@ def test_a_journal_is_read_as_it_was_written_and_an_open_operation_is_unknown(tm
             "start": 10,
             "end": 20,
             "status": 201,
+            "doubt": 0,
             "partner": False,
         },
         {
@@ -566,11 +600,11 @@ def test_a_journal_is_read_as_it_was_written_and_an_open_operation_is_unknown(tm
             "start": 30,
             "end": 0,
             "status": 0,
+            "doubt": 0,
             "partner": True,
         },
     ]
-    assert set(sent.ops["clock"]) == {WALL}
-    assert (sent.began, sent.ended) == (WALL + 50, WALL + 50)
+    assert (sent.began, sent.ended, sent.clock) == (50, 50, WALL)
 
 
 def test_the_attempts_of_one_key_have_one_effect_together(tmp_path: Path) -> None:
@@ -579,7 +613,7 @@ def test_the_attempts_of_one_key_have_one_effect_together(tmp_path: Path) -> Non
             journal.end(journal.begin(0, 0, 1, 0, 0, 7, None, 0), outcome, 0, Failure.NONE, 0, 2)
         for outcome in (Outcome.REPLAY, Outcome.UNKNOWN):
             journal.end(journal.begin(1, 0, 1, 0, 0, 7, 3, 0), outcome, 0, Failure.NONE, 0, 2)
-    keys = ledger(RUN, read_all(tmp_path)).keys
+    keys = ledger(RUN, read_all(tmp_path), WALL).keys
 
     assert keys[["key", "lower", "upper", "acks"]].to_numpy().tolist() == [
         [0, 0, 1, 0],
@@ -598,7 +632,7 @@ def test_a_record_that_was_cut_in_the_middle_is_left_out(tmp_path: Path) -> None
     (cut / "journal-0.bin").write_bytes(journal.path.read_bytes()[: HEADER_BYTES + RECORD.itemsize + 20])
     journal.close()
 
-    assert ledger(RUN, read_all(cut)).ops["op"].tolist() == [0]
+    assert ledger(RUN, read_all(cut), WALL).ops["op"].tolist() == [0]
 
 
 def test_two_journals_that_would_give_equal_numbers_are_refused(tmp_path: Path) -> None:
@@ -618,15 +652,18 @@ def test_journals_of_another_run_or_with_other_kinds_are_refused(tmp_path: Path,
     _journal(other, 1).close()
 
     with pytest.raises(JournalError, match="expected run"):
-        ledger(RUN, [*read_all(other), *journals])
+        ledger(RUN, Journals((*read_all(other), *journals), (), 2), WALL)
 
 
 def test_the_journals_of_several_processes_are_one_ledger(tmp_path: Path) -> None:
     for worker in (1, 0):
-        with _journal(tmp_path, worker, mono_ns=50 + worker) as journal:
+        with _journal(tmp_path, worker, mono_ns=60 - worker, shift=worker, doubt=5 * worker) as journal:
             journal.begin(0, 0, 1, 0, 0, 7, None, 0)
-    sent = ledger(RUN, read_all(tmp_path))
+    sent = ledger(RUN, read_all(tmp_path), WALL)
 
     assert sent.ops["op"].tolist() == [0, ids.operation(1, 0)]
-    assert sent.ops["clock"].tolist() == [WALL, WALL - 1]
+    assert sent.ops["start"].tolist() == [1, 2]
+    assert sent.ops["doubt"].tolist() == [0, 5]
+    assert (sent.earliest.tolist(), sent.latest.tolist()) == ([1, -3], [0, 0])
+    assert sent.began == 60
     assert np.array_equal(sent.keys["key"], sent.ops["op"])

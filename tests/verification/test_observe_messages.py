@@ -20,6 +20,7 @@ from harness.check import Finding
 from harness.errors import DatabaseError, JournalError
 from harness.journal import PARTNER, Journal, read_all
 from harness.outcomes import Failure, Outcome
+from harness.quantities import seconds
 from harness.run import FORMAT, Run
 from harness.verdict import CheckState
 from schema.messages import POOL_DIGEST_SQL
@@ -76,7 +77,7 @@ class Scene:
 
     @property
     def sent(self) -> Ledger:
-        return ledger(self.run.id, read_all(self.run.folder))
+        return ledger(self.run.id, read_all(self.run.folder), self.run.clock)
 
     def judge(self) -> dict[str, Finding]:
         seen = observe(self.url, self.run, self.sent)
@@ -97,9 +98,10 @@ def put(url: str, folder: Path, wall_offset: int = 0) -> Scene:
     (digest,) = query(url, POOL_DIGEST_SQL)[0]
     plan = varied("sustained", "smoke", {"drain": "200ms", "timeout": "100ms"}).as_json()
     run = Run(folder, {})
-    run.record(format=FORMAT, run=ID, plan=plan, profile="smoke", seeding={"digest": digest})
-    now = {"wall_ns": time.time_ns() + wall_offset, "mono_ns": time.monotonic_ns()}
-    with Journal(folder / "journal-0.bin", {"run": ID, "worker": 0, "kinds": list(messages.MIX), **now}) as journal:
+    clock = {"wall_ns": time.time_ns() + wall_offset, "mono_ns": time.monotonic_ns()}
+    run.record(format=FORMAT, run=ID, plan=plan, profile="smoke", seeding={"digest": digest}, clock=clock)
+    header = {"run": ID, "worker": 0, "kinds": list(messages.MIX), "mono_ns": clock["mono_ns"]}
+    with Journal(folder / "journal-0.bin", header) as journal:
         for number, (kind, outcome, user, key_of) in enumerate(
             [
                 ("process", Outcome.ACK, 1, None),
@@ -293,7 +295,7 @@ def test_it_waits_until_all_is_delivered(scene: Scene, monkeypatch: pytest.Monke
 def with_drain(scene: Scene, drain: str) -> Run:
     """The run of `scene` with so much time to drain: an hour, where a test must not depend on how fast it is."""
     facts = copy.deepcopy(scene.run.facts)
-    facts["plan"]["scenario"]["drain"] = drain
+    facts["plan"]["drain_seconds"] = seconds(drain)
     return Run(scene.run.folder, facts)
 
 
@@ -373,18 +375,18 @@ def test_a_late_commit_is_waited_for_as_long_as_its_request_could_last(
     monkeypatch.setattr(quiescence, "time_ns", lambda: now * 10**9)
     unanswered, answered = (Outcome.UNKNOWN, status, 10), (Outcome.ACK, 201, 99)
 
-    assert quiescence.late(Ledger("r", ops_of(unanswered, answered), 0), 5.0) == wait
+    assert quiescence.late(Ledger("r", ops_of(unanswered, answered), 0, 0), 5.0) == wait
 
 
 def test_nothing_is_waited_for_if_the_target_has_answered_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quiescence, "time_ns", lambda: 0)
 
-    assert quiescence.late(Ledger("r", ops_of((Outcome.ACK, 201, 1), (Outcome.UNKNOWN, 500, 1)), 0), 5.0) == 0.0
+    assert quiescence.late(Ledger("r", ops_of((Outcome.ACK, 201, 1), (Outcome.UNKNOWN, 500, 1)), 0, 0), 5.0) == 0.0
 
 
 def ops_of(*ops: tuple[Outcome, int, int]) -> pd.DataFrame:
     return pd.DataFrame(
-        [{"outcome": int(outcome), "status": status, "start": s * 10**9, "clock": 0} for outcome, status, s in ops]
+        [{"outcome": int(outcome), "status": status, "start": s * 10**9, "doubt": 0} for outcome, status, s in ops]
     )
 
 

@@ -133,20 +133,20 @@ class Units(Case):
 
     @cached_property
     def begun(self) -> Array:
-        """For each key, when it was first sent (ns): no effect of it was before."""
+        """For each key, when it was first sent, at the earliest (ns): no effect of it was before."""
         start = np.full(len(self.ledger.keys), NEVER)
-        np.minimum.at(start, self.ledger.key_place, self.ledger.ops["start"].to_numpy())
+        np.minimum.at(start, self.ledger.key_place, self.ledger.earliest)
         return start
 
     @cached_property
     def done(self) -> Array:
-        """For each key, when its effect was known to have happened, if it had any (ns); the end of time if never."""
-        ops = self.ledger.ops
+        """For each key, when its effect, if it had any, had happened at the latest (ns); the end of time if never."""
+        ops, latest = self.ledger.ops, self.ledger.latest
         # A target that answered 500 itself is done with it, and what it did stands or doesn't.
         resolved = self.ledger.unknown & ~ops["status"].isin(UNANSWERED).to_numpy() & self.movements
-        closed = (self.ledger.outcome(*DONE) | resolved) & (ops["end"].to_numpy() > 0)
+        closed = (self.ledger.outcome(*DONE) | resolved) & (latest > 0)
         end = np.full(len(self.ledger.keys), NEVER)
-        np.minimum.at(end, self.ledger.key_place[closed], ops["end"].to_numpy()[closed])
+        np.minimum.at(end, self.ledger.key_place[closed], latest[closed])
         return end
 
     @cached_property

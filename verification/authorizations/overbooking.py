@@ -88,8 +88,7 @@ def refused(case: Units) -> Found:
     asked = np.any([ledger.kind(move) for move in MOVES], axis=0)
     attempts = np.flatnonzero(asked & conflict & ledger.outcome(Outcome.REJECT) & (sent.place >= 0))
     place, units = sent.place[attempts], sent.units[attempts]
-    begun = moments.floor(ledger.ops["start"].to_numpy()[attempts])
-    ended = moments.ceiling(ledger.ops["end"].to_numpy()[attempts])
+    begun, ended = moments.floor(ledger.earliest[attempts]), moments.ceiling(ledger.latest[attempts])
     free = (pool.total - pool.used - pool.scheduled)[place]
     free += moments.certain(place, begun, (RELEASE,)) - moments.possible(place, ended, (RESERVE,))
     scheduled = pool.scheduled[place]

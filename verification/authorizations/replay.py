@@ -190,7 +190,7 @@ def _stale(case: Units, told: Told) -> Mask:
     """Which reads show a version of before the move that they repeat, or one that was no more when they began. The
     answer as it was then, kept and given again, is neither.
     """
-    span, start = case.moments.span, case.ledger.ops["start"].to_numpy()
+    span, start = case.moments.span, case.ledger.earliest
     lines, reads = np.flatnonzero(told.moves), np.flatnonzero(~told.moves)
     done = told.place[lines] * span + case.moments.of(told.key[lines])[1]
     order = np.argsort(done)

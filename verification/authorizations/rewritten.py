@@ -46,9 +46,9 @@ def unchanged(case: Units) -> Found:
 
 
 def _over(case: Units) -> Array:
-    """For each key, when the last of its attempts had ended (ns); NEVER, if one of them was not answered."""
-    ops = case.ledger.ops
-    open_ = (case.ledger.unknown & ops["status"].isin(UNANSWERED).to_numpy()) | (ops["end"].to_numpy() == 0)
+    """For each key, when the last of its attempts had ended at the latest (ns); NEVER, if one was not answered."""
+    status, latest = case.ledger.ops["status"], case.ledger.latest
+    open_ = (case.ledger.unknown & status.isin(UNANSWERED).to_numpy()) | (latest == 0)
     over = np.zeros(len(case.ledger.keys), np.int64)
-    np.maximum.at(over, case.ledger.key_place, np.where(open_, NEVER, ops["end"].to_numpy()))
+    np.maximum.at(over, case.ledger.key_place, np.where(open_, NEVER, latest))
     return over

@@ -75,10 +75,10 @@ def _before(case: Units, members: Array, place: Array) -> tuple[Array, Mask]:
     Every move has units: if as many were moved for sure before the round as can have been by its end, without those of
     the round itself, then it is the same moves.
     """
-    ops, pool, moments = case.ledger.ops, case.pool, case.moments
-    begun = moments.floor(ops["start"].to_numpy()[members].min(axis=1))
-    ended = moments.ceiling(ops["end"].to_numpy()[members].max(axis=1))
-    own = (case.sent.units * case.may_stand[case.ledger.key_place])[members].sum(axis=1)
+    ledger, pool, moments = case.ledger, case.pool, case.moments
+    begun = moments.floor(ledger.earliest[members].min(axis=1))
+    ended = moments.ceiling(ledger.latest[members].max(axis=1))
+    own = (case.sent.units * case.may_stand[ledger.key_place])[members].sum(axis=1)
     every = (RESERVE, RELEASE, CONSUME)
     known = moments.possible(place, ended, every) - own == moments.certain(place, begun, every)
     taken = moments.certain(place, begun, (RESERVE,)) - moments.certain(place, begun, (RELEASE,))

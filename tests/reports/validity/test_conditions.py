@@ -21,6 +21,7 @@ from reports.validity.steady import steady
 from tests.support.synthetic_run import BEGAN, EXPECTED, Answer, Answering, synthetic_run, taking
 
 ALWAYS = [
+    "WORKERS",
     "V1",
     "V2",
     "V3",
@@ -36,7 +37,6 @@ ALWAYS = [
     "V13",
     "SUCCESSES",
     "STATUSES",
-    "WORKERS",
     "EXCEPTIONS",
     "INTERRUPTED",
 ]
@@ -122,7 +122,7 @@ BREAKS: dict[str, tuple[dict[str, Any], list[str], str]] = {
     "a load process without a journal": (
         {"facts": {"load": {"exit_code": 0, "processes": 2}}},
         ["WORKERS"],
-        "1 of 2 load processes left no journal",
+        "the journal of load process 1 is missing, of 2 that were started",
     ),
     "no health": ({"health": False}, ["V2", "V3", "V6"], "load process 0 left no health"),
     "no ticks": ({"lags_us": []}, ["V2"], "load process 0 left no health"),
@@ -147,7 +147,7 @@ BREAKS: dict[str, tuple[dict[str, Any], list[str], str]] = {
         "no answer below 500 had a status",
     ),
     "a lost process": ({"closed": False}, ["WORKERS"], "load process 0 did not close its journal"),
-    "no load.json": ({"load": None}, ["V4", "V12", "WORKERS", "EXCEPTIONS"], "there is no load.json"),
+    "no load.json": ({"load": None}, ["WORKERS", "V4", "V12", "EXCEPTIONS"], "there is no load.json"),
     "a defect of the users": ({"load": {"exceptions": 1}}, ["EXCEPTIONS"], "the users' code raised 1 times"),
     "an interruption": ({"facts": {"interrupted": "SIGINT during load"}}, ["INTERRUPTED"], "SIGINT during load"),
     "a loop late for the tightest limit": (

@@ -2,9 +2,10 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -72,7 +73,7 @@ class Scene:
 
     @property
     def sent(self) -> Ledger:
-        return ledger(self.run.id, read_all(self.run.folder))
+        return ledger(self.run.id, read_all(self.run.folder), self.run.clock)
 
     def observe(self) -> Authorizations:
         return observe(self.url, self.run, self.sent)
@@ -97,17 +98,18 @@ def put(
     folder: Path,
     name: str = "mixed",
     make: Callable[[Scenario], History] = clean,
+    table: Mapping[str, Any] = MappingProxyType({}),
     **changes: dict[str, Any],
 ) -> Scene:
-    """A run of scenario `name` with `changes` in its plan, of which `make` makes the history."""
+    """A run of scenario `name` with `table` in its own and `changes` in other tables; `make` makes the history."""
     stated = {part: {**reading.reference("authorizations", part), **otherwise} for part, otherwise in changes.items()}
-    scenario = varied(name, "smoke", {"drain": "200ms", "timeout": "100ms"}, **stated)
+    scenario = varied(name, "smoke", {"drain": "200ms", "timeout": "100ms", **table}, **stated)
     run = Run(folder, {})
     run.record(format=FORMAT, run=RUN, plan=scenario.as_json(), profile="smoke")
     history = make(run.scenario)
     names = {name: quoted(word) if word else "" for name, word in run.scenario.database.items()}
     migrate("authorizations", url, run.scenario.database)
-    began = time.time_ns()
+    run.record(clock={"wall_ns": time.time_ns(), "mono_ns": 0})
     connection = psycopg2.connect(url)
     with connection.cursor() as cursor:
         seed(cursor, names, history)
@@ -116,7 +118,7 @@ def put(
             make_move(cursor, names, row)
             connection.commit()
     connection.close()
-    header = {"run": RUN, "worker": 0, "kinds": list(run.scenario.expected), "wall_ns": began, "mono_ns": 0}
+    header = {"run": RUN, "worker": 0, "kinds": list(run.scenario.expected), "mono_ns": 0}
     with Journal(folder / "journal-0.bin", header) as journal:
         for op in history.ops:
             kind, flags = header["kinds"].index(op["kind"]), PARTNER if op["partner"] else 0
@@ -367,7 +369,7 @@ def test_rounds_are_counted(database: str, tmp_path: Path, monkeypatch: pytest.M
         return history
 
     stages = {"smoke": [{"users": 7, "for": "10s"}]}
-    scene = put(database, tmp_path, "high-contention", three, scenario={"stages": stages})
+    scene = put(database, tmp_path, "high-contention", three, {"stages": stages})
     finding = scene.judge()["ROUND"]
     assert (finding.state, finding.compared) == (CheckState.HOLDS, 3)
 
