@@ -49,7 +49,7 @@ def refuse(pipeline: Pipeline, *words: str, **environment: str) -> str:
     ("words", "environment", "says"),
     [
         (["run", "pek"], {}, "unknown scenario 'pek'; did you mean 'peak'?"),
-        (["run", "peak", "--profile", "smok"], {}, "unknown profile 'smok'; did you mean 'smoke'?"),
+        (["run", "peak", "--profile", "smok"], {}, "no arrivals for profile 'smok'; did you mean 'smoke'?"),
         (["plan", "peak", "--profile", "x"], {}, "known: ci, full, smoke"),
         (["run", "peak", "--plan", "none.toml"], {}, "none.toml: No such file"),
         (["run", "peak", "--fault", "lost"], {"DATABASE_URL": "postgresql://u@127.0.0.1/x"}, "--fault lost with"),
