@@ -1,14 +1,14 @@
 """Reading a rule: `p95(response_time{op=process, phase=peak}) < 500ms`; whatever is none is refused with its column.
 
-    rule     := agg '(' metric [ '{' sel (',' sel)* '}' ] [ ',' duration ] ')' op limit [ windows ] [ 'else' 'abort' ]
-    agg      := p0 … p100 | mean | max | min | rate | count | ratio | apdex | value
+    rule     := agg '(' metric [ '{' sel (',' sel)* '}' ] ')' op limit [ windows ] [ 'else' 'abort' ]
+    agg      := p0 … p100 | mean | max | min | rate | count | ratio | value
     sel      := ('op' | 'phase' | 'status' | 'outcome' | 'worker') ('=' | '!=' | '=~') value
     op       := '<' | '<=' | '>' | '>=' | '=='
     limit    := number unit | number '%' [ 'of' ('offered' | 'linear') ] | 'baseline' ('+' | '-') number '%'
     windows  := 'for' duration | 'in' number '%' 'of' duration 'windows'
 
-Only an apdex has a duration in its parentheses, and needs one. A value with other characters than letters, digits and
-`_ . % / + -` stands in double quotes; after =~ stands a regular expression, which all of a name must match.
+A value with other characters than letters, digits and `_ . % / + -` stands in double quotes; after =~ stands a regular
+expression, which all of a name must match.
 """
 
 import re
@@ -41,7 +41,6 @@ from harness.plan.rules import (
 )
 
 COMPARISONS = ("<=", ">=", "==", "<", ">")
-APDEX = "apdex"
 
 _TOKEN = re.compile(r"\s*(?:(<=|>=|==|!=|=~|[<>=(){},])|\"([^\"]*)\"|([\w.%/+-]+))")
 _PATTERN = re.compile(r"\s*(?:\"([^\"]*)\"|([^\s,{}\"]+))")
@@ -117,7 +116,7 @@ def parse(text: str) -> Rule:
     aggregate, quantile = _aggregate(reader)
     reader.symbol("(")
     metric, name = _metric(reader, aggregate, quantile)
-    selectors, target = _inside(reader, metric, aggregate)
+    selectors = _selectors(reader, metric)
     left = text[: reader.at]
     comparison = reader.symbol(*COMPARISONS)
     kind = METRICS[metric].aggregates[aggregate]
@@ -144,7 +143,6 @@ def parse(text: str) -> Rule:
         metric,
         name,
         selectors,
-        target,
         comparison,
         limit,
         kind,
@@ -180,20 +178,14 @@ def _metric(reader: _Reader, aggregate: str, quantile: float | None) -> tuple[st
     return metric, name
 
 
-def _inside(reader: _Reader, metric: str, aggregate: str) -> tuple[tuple[Selector, ...], float | None]:
-    """The selectors, and the T of an Apdex, up to the closing parenthesis."""
+def _selectors(reader: _Reader, metric: str) -> tuple[Selector, ...]:
+    """The selectors, up to the closing parenthesis."""
     selectors: list[Selector] = []
-    closing = (",",) if aggregate == APDEX else (")",)
-    end = reader.symbol("{", *closing)
-    if end == "{":
+    if reader.symbol("{", ")") == "{":
         while not selectors or reader.symbol(",", "}") == ",":
             selectors.append(_selector(reader, metric))
-        reader.symbol(*closing)
-    if aggregate != APDEX:
-        return tuple(selectors), None
-    target, _ = reader.duration("the T of an Apdex")
-    reader.symbol(")")
-    return tuple(selectors), target
+        reader.symbol(")")
+    return tuple(selectors)
 
 
 def _selector(reader: _Reader, metric: str) -> Selector:

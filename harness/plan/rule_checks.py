@@ -85,8 +85,6 @@ def _unmeasurable(rule: Rule, scenario: Scenario) -> Iterator[tuple[bool, str]]:
         metric == "conflicts" and "conflict" not in scenario.contract,
         f"the contract of {scenario.system or 'this target'} has no conflict",
     )
-    yield metric == "fairness" and scenario.open, "arrivals go to whoever is free: only users at their own pace compete"
-    yield metric == "fairness" and scenario.foreign, "nobody knows which user of another's locustfile did what"
     compared = metric == "efficiency" or rule.of == LINEAR
     yield compared and not scenario.scales, "the number of workers never changes: there is nothing to compare with"
     yield compared and len(covered) != 1, "it compares one phase with another: expected {phase=…}, one that has load"

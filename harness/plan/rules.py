@@ -51,8 +51,8 @@ _FLOW = {"rate": RATE, "count": COUNT}
 _GAUGE = {"value": NUMBER, "p": NUMBER, "mean": NUMBER, "max": NUMBER, "min": NUMBER}
 
 METRICS: Mapping[str, Metric] = {
-    "response_time": Metric({**_TIMES, "apdex": NUMBER}, _ANY, windows=True, aborts=_TAIL),
-    "service_time": Metric({**_TIMES, "apdex": NUMBER}, _ANY, windows=True, aborts=_TAIL),
+    "response_time": Metric(_TIMES, _ANY, windows=True, aborts=_TAIL),
+    "service_time": Metric(_TIMES, _ANY, windows=True, aborts=_TAIL),
     "lag": Metric(_TIMES, _ANY, windows=True, aborts=_TAIL),
     "end_to_end": Metric(_TIMES, _PLANNED, windows=True),
     "errors": Metric(_EVENTS, _ANY, windows=True, aborts=_SEEN),
@@ -66,7 +66,6 @@ METRICS: Mapping[str, Metric] = {
     "recovery_time": Metric({"value": DURATION}, _STAGES),
     "capacity": Metric({"value": RATE}, _STAGES),
     "efficiency": Metric({"value": SHARE}, _PLANNED),
-    "fairness": Metric({"value": NUMBER}, frozenset({OP, PHASE})),
     "invariant": Metric({"value": COUNT}, frozenset(), named=True),
     "resource": Metric(_GAUGE, _STAGES, named=True),
 }
@@ -84,7 +83,6 @@ delivered      effects completed during the phase; backlog those begun in the ph
 recovery_time  from the end of a spike until all is as it was before it (statistics.md §7.3)
 capacity       the load of the highest step at which every other rule is proven (§4)
 efficiency     the rate of `delivered` as a share of what as many times the workers would do (§7.3)
-fairness       Jain's index over the users: 1 if each had as many operations end as expected as any other
 invariant.<check>   how many things break that check of the data
 resource.<name>     what the monitor has under that name
 """
@@ -130,8 +128,6 @@ class Rule:
     name: str
     """What belongs to the metric: the check of an invariant, the monitor's name of a resource; else ""."""
     selectors: tuple[Selector, ...]
-    target: float | None
-    """The seconds T of an Apdex."""
     comparison: str
     limit: float
     kind: str

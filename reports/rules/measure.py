@@ -21,9 +21,6 @@ COLUMNS = {"response_time": "response_s", "service_time": "service_s", "lag": "l
 
 NOTHING = "nothing to measure: no operation of this kind and phase"
 
-SATISFIED, TOLERATED, TOLERABLE = 1.0, 0.5, 4.0
-"""An Apdex counts who was served within T whole, who was within four times T half, and who got an error not at all."""
-
 
 class Measured(NamedTuple):
     """A value, infinite if it never came to be; how many things it was measured on; what is to be said about it."""
@@ -41,7 +38,7 @@ class Measurements(NamedTuple):
     """What a rule's metric is of each of its operations, in the order of time."""
 
     values: Values
-    """A duration, or a share: of an Apdex, and 1 for each that is counted, else 0."""
+    """A duration; or 1 for each that is counted, else 0."""
     moments: Values
     """When each was planned, or ended, for what counts the ends."""
     detail: str
@@ -77,10 +74,6 @@ def _time(rule: Rule, samples: Samples, scope: Scope) -> Measurements:
     """Durations; an operation that never ended has none, and is an error instead."""
     frame = samples.frame
     times, moments = frame[COLUMNS[rule.metric]].to_numpy()[scope.counted], frame["sched"].to_numpy()[scope.counted]
-    if rule.target is not None:
-        served = frame["ok"].to_numpy()[scope.counted]
-        scores = np.where(times <= rule.target, SATISFIED, np.where(times <= TOLERABLE * rule.target, TOLERATED, 0.0))
-        return Measurements(np.where(served, scores, 0.0), moments, "")
     ended = ~np.isnan(times)
     never = len(times) - int(ended.sum())
     return Measurements(

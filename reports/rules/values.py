@@ -12,7 +12,7 @@ from reports.rules import measure
 from reports.rules.limits import linear
 from reports.rules.measure import Measured
 from reports.samples.evidence import Evidence
-from reports.samples.scope import Mask, Unmeasurable, scope, within
+from reports.samples.scope import Mask, Unmeasurable, within
 from reports.statistics import confidence
 from reports.statistics.percentiles import percentile
 
@@ -27,22 +27,6 @@ def _efficiency(rule: Rule, evidence: Evidence, stages: Mask) -> Measured:
     detail = f"of {times:g} × the {rate:,.1f}/s of {phase}"
     interval = delivered.interval and confidence.scaled(delivered.interval, 1 / (rate * times))
     return Measured(delivered.value / (rate * times), delivered.n, detail, interval)
-
-
-def _fairness(rule: Rule, evidence: Evidence, stages: Mask) -> Measured:
-    """Jain's index, (Σx)² / (n Σx²), of how many operations of each user ended as expected: from 1/n to 1."""
-    samples = evidence.samples
-    users = {stretch.users for stretch, own in zip(samples.stretches, stages, strict=True) if own}
-    if len(users) != 1:
-        raise Unmeasurable(f"there were {' and '.join(map(str, sorted(users)))} users: not all of them all the time")
-    among = scope(rule, samples, stages).among
-    frame = samples.frame[among]
-    good = frame["ok"].groupby([frame["worker"], frame["user"]]).sum().to_numpy(float)
-    if not good.any():
-        raise Unmeasurable("nothing to measure: no operation of this kind and phase ended as expected")
-    # Who never got to do anything counts too.
-    n = max(len(good), users.pop())
-    return Measured(float(good.sum() ** 2 / (n * (good * good).sum())), n, f"over {n:,} users")
 
 
 def _invariant(rule: Rule, evidence: Evidence, stages: Mask) -> Measured:
@@ -75,7 +59,6 @@ def _resource(rule: Rule, evidence: Evidence, stages: Mask) -> Measured:
 
 METRICS: dict[str, Callable[[Rule, Evidence, Mask], Measured]] = {
     "efficiency": _efficiency,
-    "fairness": _fairness,
     "invariant": _invariant,
     "resource": _resource,
 }

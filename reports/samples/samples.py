@@ -27,7 +27,7 @@ class Samples:
     op; kind; stage (index into `stretches`); sched, start, end (NaN: open); outcome (OPEN: open);
     ok (the outcome is one that the kind expects); response_s, service_s (NaN: open); lag_s; waited_s;
     status; failure; partner (the second half of a race, not an arrival of the plan);
-    worker (the load process), user (its number there);
+    worker (the load process);
     committed, completed (of its effect; NaN: none, never).
     """
 
@@ -112,7 +112,6 @@ def samples(
         "failure": pd.Categorical.from_codes(_known(_field(journals, "failure"), len(FAILURES)), pd.Index(FAILURES)),
         "partner": (_field(journals, "flags") & PARTNER) > 0,
         "worker": (ops >> ids.COUNT_BITS).astype(np.int32),
-        "user": _field(journals, "user"),
         **moments,
     }
     planned = sum(int(journal.header.get("arrivals", 0)) for journal in journals)

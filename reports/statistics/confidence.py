@@ -70,10 +70,7 @@ def quantile(values: Array, ordered: Array, q: float) -> Interval:
 
 
 def share(values: Array) -> Interval:
-    """Of the mean of `values` (in the order of time), each between 0 and 1: Wilson's interval, with n_eff.
-
-    For values other than 0 and 1 it is a little too wide, for they vary less.
-    """
+    """Of the mean of `values` (in the order of time), each 0 or 1: Wilson's interval, with n_eff."""
     p, n = float(values.mean()), len(values)
     n_eff = effective(values)
 

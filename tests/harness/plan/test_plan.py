@@ -138,7 +138,6 @@ def test_an_own_contract_states_only_what_differs(tmp_path: Path) -> None:
         ("{phase=first}", "{op=process,op=race}", 13, "its selectors leave no operation"),
         ("{phase=first}", "{op=~proces}", 13, "its selectors leave no operation"),
         ("ratio(errors)", "ratio(conflicts)", 13, "the contract of messages has no conflict"),
-        ("ratio(errors) < 1%", "value(fairness) > 0.5", 13, "arrivals go to whoever is free"),
         ("ratio(errors) < 1%", "value(recovery_time) < 5s", 13, "expected the one phase that is the spike"),
         ("ratio(errors) < 1%", "value(recovery_time{phase=first}) < 5s", 13, "with load before it"),
         ("ratio(errors) < 1%", "value(efficiency) > 90%", 13, "expected {phase=…}, one that has load"),

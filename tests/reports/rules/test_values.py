@@ -1,4 +1,4 @@
-"""Metrics that have one value for a whole phase: recovery, capacity, efficiency, fairness, invariants, resources."""
+"""Metrics that have one value for a whole phase: recovery, capacity, efficiency, invariants, resources."""
 
 import json
 from pathlib import Path
@@ -229,37 +229,6 @@ def test_efficiency_is_the_share_of_a_linear_rate(tmp_path: Path, completed: int
     assert linear.limit is not None
     assert result.value == pytest.approx(linear.value / (linear.limit / 0.88))
     assert "of 4 × the" in result.detail
-
-
-def closed(runs: Path, done: list[int], users: int) -> Run:
-    """A run of a closed load in which the users have done as many operations as `done` says, well."""
-    table = {
-        "stages": {"smoke": [{"users": users, "for": "10s"}]},
-        "arrivals": None,
-        "max_users": None,
-        "think": "100ms",
-        "mix": {"process": 1},
-        "rules": ["count(errors) == 0"],
-    }
-    owner = np.repeat(np.arange(len(done)), done).tolist()
-    return synthetic_run(runs, table=table, users=owner)
-
-
-@pytest.mark.parametrize(
-    ("done", "users", "value"),
-    [([5, 5, 5, 5], 4, 1.0), ([20, 0, 0, 0], 4, 0.25), ([10, 10], 4, 0.5), ([8, 4], 2, 144 / 160)],
-)
-def test_fairness_is_one_if_all_have_done_as_much(tmp_path: Path, done: list[int], users: int, value: float) -> None:
-    result = evaluate(parse("value(fairness) >= 0.8"), gather(closed(tmp_path, done, users).folder))
-
-    assert (result.value, result.n) == (pytest.approx(value), users)
-    assert result.state is (PASS if value > 0.8 else NO_GO)
-
-
-def test_without_anything_done_nothing_is_fair(tmp_path: Path) -> None:
-    result = evaluate(parse("value(fairness) >= 0"), gather(closed(tmp_path, [], 4).folder))
-
-    assert (result.state, "nothing to measure" in result.detail) == (ERROR, True)
 
 
 VIOLATED = Finding("X2", "No message is stored twice.", CheckState.VIOLATED, 171, "messages", witnesses=3)

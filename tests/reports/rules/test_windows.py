@@ -58,8 +58,6 @@ def slow(*seconds: int, by: float = 0.6) -> Answering:
         (slow(4), "max(service_time) < 500ms in 100% of 20s windows", 0.6, CONDITIONAL),
         (slow(4), "min(service_time) < 500ms in 100% of 1s windows", 0.6, CONDITIONAL),
         (slow(4, by=0.22), "mean(service_time) < 100ms in 100% of 2s windows", 0.12, CONDITIONAL),
-        (slow(4), "apdex(response_time, 500ms) >= 0.75 in 100% of 1s windows", 0.5, CONDITIONAL),
-        (slow(4), "apdex(response_time, 500ms) >= 0.9 in 95% of 1s windows", 1.0, PASS),
         (slow(4), "max(end_to_end) < 1s in 100% of 1s windows", 0.1, PASS),
         (slow(), "rate(goodput) >= 10/s in 100% of 1s windows", 10.0, PASS),
         (slow(), "rate(goodput) > 10/s in 100% of 1s windows", 10.0, CONDITIONAL),
