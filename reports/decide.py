@@ -114,7 +114,11 @@ def _died(target: Mapping[str, Any]) -> list[Cause]:
 
 def _broken(validity: Sequence[ValidityResult]) -> list[Cause]:
     return [
-        Cause(Verdict.INVALID, "validity", f"Not valid, {one.id}: {one.value}; needed: {one.limit}.")
+        Cause(
+            Verdict.INVALID,
+            "validity",
+            f"Not valid, {one.id}: {_join(one.value, one.consequence)}; needed: {one.limit}.",
+        )
         for one in validity
         if one.state is ValidityState.BROKEN
     ]

@@ -11,15 +11,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.plan.sample_sizes import APART_S, kept_by_all
+from harness.plan.sample_sizes import APART_S, BATCHES, kept_by_all
 from reports.statistics.confidence import Interval, effective
 
 Array = npt.NDArray[Any]
 
 WIDE = 2.0
 """A margin is wide if no value is more than the limit over this."""
-HEIGHTS = (30.0, 20.0, 14.0, 10.0, 7.0, 5.0, 4.0, 3.0)
-"""At the limit over these, values must not come in clusters."""
+NEAR = (4.0, 3.0)
+"""At the limit over these, values must not come in clusters, …"""
+FAR = (30.0, 20.0, 14.0, 10.0, 7.0, 5.0)
+"""… nor over these, unless the limit is out of reach of a level that swings: …"""
+SWINGS = 2
+"""… of the longest value, after so many times the factor between the least and the greatest median of ten batches."""
 
 
 def against(limit: float, q: float, interval: Interval, values: Array, moments: Array) -> Interval:
@@ -46,11 +50,19 @@ def worth(values: Array, moments: Array, limit: float) -> float:
 
     As many neighbours make a group as at most are planned within APART_S, or within the longest value: what waits in
     one queue or meets one hiccup is in one group or two. Of a group its longest value counts. Where groups that
-    reach a thirtieth of the limit and more come together, they count for fewer still.
+    come near the limit come together, they count for fewer still.
     """
-    apart = max(APART_S, float(values.max()))
+    longest = float(values.max())
+    apart = max(APART_S, longest)
     together = np.searchsorted(moments, moments + (apart - 1e-9)) - np.arange(len(moments))
     size = int(together.max())
     groups = np.maximum.reduceat(values, np.arange(max(len(values) // size, 1)) * size)
-    counts = [effective(groups > limit / height) for height in HEIGHTS]
+    heights = NEAR if longest * _swing(values) ** SWINGS <= limit else NEAR + FAR
+    counts = [effective(groups > limit / height) for height in heights]
     return min(len(groups) if count is None else count for count in counts)
+
+
+def _swing(values: Array) -> float:
+    """How many times the least median of ten batches the greatest is; infinite if that is nothing."""
+    medians = [float(np.median(batch)) for batch in np.array_split(values, BATCHES) if len(batch)]
+    return max(medians) / min(medians) if min(medians) > 0 else math.inf

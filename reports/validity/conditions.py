@@ -33,7 +33,7 @@ def validity(evidence: Evidence, rules: Sequence[RuleResult], evens: Sequence[St
         *([sent] if (sent := _sent(evidence)) else []),
         *generator.conditions(evidence),
         _reconciled(evidence),
-        steady.condition(evens, rules),
+        steady.condition(evens, evidence, rules),
         *environment.conditions(evidence),
         _complete(evidence, rules),
         _resolved(rules, evidence.samples.scenario.profile),
@@ -49,7 +49,7 @@ def validity(evidence: Evidence, rules: Sequence[RuleResult], evens: Sequence[St
 
 def _weighed(one: ValidityResult, evidence: Evidence, rules: Sequence[RuleResult]) -> ValidityResult:
     """The same, and what it could change of the rules."""
-    if one.state is not ValidityState.WARNING or not one.doubts:
+    if one.state not in (ValidityState.WARNING, ValidityState.BROKEN) or not one.doubts:
         return one
     found, consequence = doubt.changes(one.doubts, evidence, rules)
     return replace(one, reach=tuple(change.rule for change in found), consequence=consequence)

@@ -125,7 +125,7 @@ def _shift(rule: Rule, result: RuleResult, doubt: Doubt, evidence: Evidence) -> 
     if rule.metric in FAILURES:
         return _certain(math.inf) if _fails(rule, longer, samples) else _so_often(result.value or 0.0, longer)
     if rule.metric == "backlog":
-        return lambda value, greater: _late(rule, samples, longer if greater else 1 / longer)
+        return lambda value, greater: _late(rule, samples, doubt) if greater else value
     if rule.metric == "goodput":
         if _fails(rule, longer, samples):
             return _certain(0.0)
@@ -171,13 +171,20 @@ def _most_in_flight(samples: Samples) -> int:
     return int(flying.max(initial=0))
 
 
-def _late(rule: Rule, samples: Samples, longer: float) -> float:
-    """How many effects would not have been completed in time, had each taken so many times as long."""
+def _late(rule: Rule, samples: Samples, doubt: Doubt) -> float:
+    """How many effects would not have been completed in time.
+
+    What waits in a queue is late by all that was done more slowly since the phase began; and by as much longer as what
+    took least, which did not wait, would have taken.
+    """
     frame = samples.frame
     committed, completed = frame["committed"].to_numpy(), frame["completed"].to_numpy()
-    deadlines = np.array([stretch.deadline for stretch in samples.stretches])[frame["stage"].to_numpy()]
     own = scope(rule, samples, covered(rule, samples)).among & ~np.isnan(committed)
-    return float((own & ~(committed + longer * (completed - committed) <= deadlines)).sum())
+    stage = frame["stage"].to_numpy()[own]
+    begin, deadline = (np.array([getattr(s, name) for s in samples.stretches])[stage] for name in ("begin", "deadline"))
+    least = float(np.nanmin((completed - committed)[own], initial=math.inf))
+    later = begin + doubt.slower * (completed[own] - begin) + (doubt.longer - 1) * least
+    return float((~(later <= deadline)).sum())
 
 
 def _left(value: float, limit: float, upper: bool) -> float:

@@ -21,6 +21,8 @@ CANARY = 1.2
 """How many times as long as usual (p50) a loop that is always the same may take, at p95."""
 STEAL = 0.02
 """The share of processor time that other guests of the machine may take."""
+STACK = ("target", "postgres", "generator")
+"""What of the monitor's samples is the run itself."""
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -62,7 +64,10 @@ def _values(lines: list[Line], name: str) -> npt.NDArray[np.float64]:
 
 
 def _slower(stretches: Sequence[Stretch], lines: list[Line], began: int) -> Iterator[Doubt]:
-    """By what factor the machine was slower in each phase: times by the worst second of it, rates by their mean."""
+    """By what factor the machine was slower in each phase: times by its worst second, rates by the mean.
+
+    Rates only for as long as something computes: whoever waits, or sleeps, is not slower for it.
+    """
     canaries = _values(lines, "machine.canary")
     usual = float(np.median(canaries)) if len(canaries) else 1.0
     for phase in phases.names(stretches):
@@ -70,9 +75,16 @@ def _slower(stretches: Sequence[Stretch], lines: list[Line], began: int) -> Iter
         during = [line for line in lines if any(s.begin <= (line["at"] - began) / 1e9 <= s.end for s in own)]
         canary = np.maximum(_values(during, "machine.canary") / usual, 1.0)
         stolen = 1 / (1 - np.clip(_values(during, "machine.steal"), 0.0, 1 - 1e-9))
-        found = [values for values in (canary, stolen) if len(values)]
-        if found:
-            yield Doubt(max(float(v.max()) for v in found), max(float(v.mean()) for v in found), (phase,))
+        if len(canary) or len(stolen):
+            slower = 1 + _computing(during) * (float(canary.mean()) - 1) if len(canary) else 1.0
+            longer = max(canary.max(initial=1.0), stolen.max(initial=1.0))
+            yield Doubt(float(longer), max(slower, float(stolen.mean()) if len(stolen) else 1.0), (phase,))
+
+
+def _computing(lines: list[Line]) -> float:
+    """The share of the time, at most, in which whatever limits a rate computes: the cores that all of the run used."""
+    used = [sum(line.get(f"{what}.cpu", 0.0) for what in STACK) for line in lines if "target.cpu" in line]
+    return min(float(np.mean(used)), 1.0) if used else 1.0
 
 
 _SEEN = ("machine.canary", "machine.steal", "machine.pressure")

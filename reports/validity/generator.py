@@ -119,7 +119,7 @@ def _cpu(evidence: Evidence) -> ValidityResult:
         f"at most {share(CPU_SHARE)}, better {share(CPU_WARNING)}",
         "Share the load among more processes (PROCESSES=n), on cores of their own.",
         # What is busy for a share of the time makes others wait: at most this much longer, on average (M/M/1).
-        doubts=(Doubt(1 / (1 - busiest)),) if 0 <= busiest < 1 else (),
+        doubts=(Doubt(1 / (1 - busiest)),) if CPU_WARNING < busiest <= CPU_SHARE else (),
     )
 
 

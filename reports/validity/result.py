@@ -29,8 +29,8 @@ class ValidityResult:
     advice: str
     """What to do if it does not hold."""
     doubts: tuple[Doubt, ...] = ()
-    """Of a warning: by what factors the figures could be wrong."""
+    """Of what is not met: by what factors the figures could be wrong."""
     reach: tuple[str, ...] = ()
-    """Of a warning: the rules whose state that could change; it demotes the verdict only if there are any."""
+    """The rules whose state that could change; a warning demotes the verdict only if there are any."""
     consequence: str = ""
-    """Of a warning: what it could change, or why it is harmless."""
+    """What that could change, or why it is harmless."""

@@ -1,6 +1,5 @@
 """V7: where the plan's load is even for long enough, the figures have settled, and do not drift."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -12,11 +11,12 @@ from harness.plan.rules import INFO, WARM_UP
 from harness.quantities import duration, share
 from harness.verdict import RuleState, ValidityState
 from reports.rules.result import RuleResult
+from reports.samples.evidence import Evidence
 from reports.samples.phases import Stretch
 from reports.samples.samples import Samples
 from reports.samples.series import course
 from reports.statistics import stationarity
-from reports.validity.doubt import Doubt
+from reports.validity.doubt import Doubt, changes
 from reports.validity.result import ValidityResult, soft
 
 LONG_S = 60.0
@@ -41,6 +41,8 @@ class Steady:
     """Seconds at its beginning that MSER-5 takes for a warm-up; of response time and throughput the longer one."""
     drift: dict[str, float]
     """By which share of its median each figure grew."""
+    step: dict[str, float]
+    """By which share of its median each figure that MSER-5 cuts is another after the cut."""
 
     @property
     def settled(self) -> bool:
@@ -54,10 +56,14 @@ class Steady:
 
     @property
     def doubt(self) -> Doubt:
-        """As if it had gone on drifting for one and a half times as long again: twice the drift beyond its median."""
-        if not self.settled:
-            return Doubt(math.inf, math.inf, (self.phase,))
+        """As if it had gone on for one and a half times as long again: twice the drift beyond its median.
+
+        What has not settled goes on for three times as long as that, or as it did at its cut if that is more.
+        """
         grown = {name: 1 + 2 * abs(share) for name, share in self.drifting.items()}
+        if not self.settled:
+            figures = {*self.drift, *self.step}
+            grown = {name: 1 + 4 * max(abs(self.drift.get(name, 0)), abs(self.step.get(name, 0))) for name in figures}
         longer = max(grown.get("p50", 1.0), grown.get("in flight", 1.0))
         return Doubt(longer, grown.get("throughput", 1.0), (self.phase,))
 
@@ -83,13 +89,18 @@ def steady(samples: Samples) -> list[Steady]:
         }
         middle = {name: float(np.median(values)) for name, values in series.items()}
         least = {name: max(MOST_DRIFT * middle[name], FLOORS[name]) for name in series}
-        cuts = [stationarity.warm_up(series[name], least[name]) for name in ("p50", "throughput")]
+        cuts = {name: stationarity.warm_up(series[name], least[name]) for name in ("p50", "throughput")}
+        step = {
+            name: float(np.median(series[name][cut:]) - np.median(series[name][:cut])) / middle[name]
+            for name, cut in cuts.items()
+            if cut and middle[name]
+        }
         grown = {name: stationarity.drift(values) for name, values in series.items()}
         drift = {
             name: grown[name] / middle[name] if middle[name] and abs(grown[name]) > FLOORS[name] else 0.0
             for name in series
         }
-        found.append(Steady(phase, begin, end, float(max(cuts)), drift))
+        found.append(Steady(phase, begin, end, float(max(cuts.values())), drift, step))
     return found
 
 
@@ -100,17 +111,18 @@ def even(stretches: Sequence[Stretch]) -> list[tuple[str, float, float]]:
     return [(phase, run[0].begin, run[-1].end) for phase, run in found]
 
 
-def condition(found: Sequence[Steady], rules: Sequence[RuleResult]) -> ValidityResult:
-    """V7 of statistics.md §7.4."""
-    unsettled = [
-        f"{one.phase} has not settled within {duration(one.end - one.begin)}" for one in found if not one.settled
-    ]
+def condition(found: Sequence[Steady], evidence: Evidence, rules: Sequence[RuleResult]) -> ValidityResult:
+    """V7 of statistics.md §7.4: hard, if what has not settled could change the state of a rule."""
+    restless = [one for one in found if not one.settled]
+    unsettled = [f"{one.phase} has not settled within {duration(one.end - one.begin)}" for one in restless]
     drifting = [
         f"{name} of {one.phase} went {'up' if grown > 0 else 'down'} by {share(abs(grown))} of its median"
         for one in found
         for name, grown in one.drifting.items()
     ]
-    state = ValidityState.BROKEN if unsettled else soft(not drifting)
+    state = soft(not drifting and not unsettled)
+    if restless and changes([one.doubt for one in restless], evidence, rules)[0]:
+        state = ValidityState.BROKEN
     said = "; ".join([*unsettled, *drifting])
     if state is ValidityState.BROKEN and any(rule.state is RuleState.NO_GO and rule.severity != INFO for rule in rules):
         # A target that gets slower and slower is not excused by never having settled.

@@ -81,15 +81,34 @@ def test_operations_that_overlap_count_as_one() -> None:
     assert kept_by_all.worth(values, apart(240), LIMIT) == pytest.approx(120, abs=1)
 
 
-@pytest.mark.parametrize("height", [1.0 / each * 1.01 for each in kept_by_all.HEIGHTS])
+@pytest.mark.parametrize("height", kept_by_all.NEAR)
 def test_values_that_come_near_the_limit_together_count_as_few(height: float) -> None:
     together, spread = np.full(400, 0.001), np.full(400, 0.001)
-    together[200:220] = spread[np.linspace(0, 399, 20).astype(int)] = LIMIT * height
+    together[200:220] = spread[np.linspace(0, 399, 20).astype(int)] = LIMIT / height * 1.01
     far = APART_S * 3  # so that none overlap
 
     assert kept_by_all.worth(together, apart(400, far), LIMIT) < 50
     assert kept_by_all.worth(spread, apart(400, far), LIMIT) > 350
     assert not proven(together, apart(400, far), 0.95)
+
+
+@pytest.mark.parametrize("height", kept_by_all.FAR)
+def test_a_level_that_swings_so_far_that_it_could_reach_the_limit_counts_as_few(height: float) -> None:
+    # The last tenth of the values is at another level; once more so far, and once more, and the limit is reached.
+    high = LIMIT / height * 1.01
+    swing = (LIMIT / high) ** 0.5
+
+    def worth(factor: float) -> float:
+        values = np.full(400, high / factor)
+        values[360:] = high
+        return kept_by_all.worth(values, apart(400, 0.6), LIMIT)
+
+    assert worth(swing * 1.01) < 50
+    assert worth(swing * 0.99) == 400
+
+
+def test_times_of_nothing_are_within_any_limit() -> None:
+    assert kept_by_all.worth(np.zeros(60), apart(60), LIMIT) == 60
 
 
 def test_what_comes_together_far_below_the_limit_does_not_matter() -> None:
@@ -166,7 +185,7 @@ def test_a_queue_does_not_prove_a_limit_that_is_missed(load: float, q: float, nu
     assert share_proven(queue(load, number), q, limit) <= 0.05
 
 
-@pytest.mark.parametrize("dependence", [0.0, 0.5, 0.9])
+@pytest.mark.parametrize("dependence", [0.0, 0.5, 0.9, 0.95])
 @pytest.mark.parametrize("spread", [0.2, 0.5, 1.0, 1.5])
 @pytest.mark.parametrize(("q", "normal", "number"), [(0.95, 1.645, 59), (0.95, 1.645, 600), (0.99, 2.326, 299)])
 def test_times_that_depend_on_the_last_do_not_prove_a_limit_that_is_missed(

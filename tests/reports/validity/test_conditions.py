@@ -84,6 +84,7 @@ def without_sockets(place: int, kind: str, sched: float) -> Answer:
 
 
 TWO_MINUTES = {"arrivals": {"ci": [{"rate": 12, "for": "2m"}]}, "rules": ["ratio(errors) < 1%"]}
+TIMED = {**TWO_MINUTES, "rules": ["p95(response_time) < 600ms", "ratio(errors) < 1%"]}
 
 
 def growing(first: float, last: float) -> Answering:
@@ -157,9 +158,11 @@ BREAKS: dict[str, tuple[dict[str, Any], list[str], str]] = {
     ),
     "an unknown machine": ({"facts": {"host": None}}, ["V11"], "run.json tells nothing of host"),
     "times that never settle": (
-        {"profile": "ci", "table": TWO_MINUTES, "answer": growing(0.1, 0.4)},
+        {"profile": "ci", "table": TIMED, "answer": growing(0.1, 0.4)},
         ["V7"],
-        "steady has not settled within 2 m",
+        "steady has not settled within 2 m; p50 of steady went up by 120 % of its median; in flight of steady went up "
+        "by 121 % of its median; times could be 5.82 times as long, which could change the state of "
+        "p95(response_time) < 600ms",
     ),
 }
 
@@ -171,7 +174,7 @@ def test_each_condition_is_broken_by(tmp_path: Path, name: str) -> None:
     found = conditions(synthetic_run(tmp_path, **asked))
 
     assert [one.id for one in found.values() if one.state == "broken"] == ids
-    assert value in " ".join(found[one].value for one in ids)
+    assert value in " ".join(f"{found[one].value}; {found[one].consequence}" for one in ids)
 
 
 TIGHT = {"arrivals": {"ci": [{"rate": 12, "for": "2m"}]}, "rules": ["p95(response_time) < 140ms", "ratio(errors) < 1%"]}
@@ -204,6 +207,12 @@ WARNINGS: dict[str, tuple[dict[str, Any], list[str], str]] = {
         ["V7"],
         "harmless: times could be 1.86 times as long, and no rule would change its state; closest would be "
         "p95(response_time) < 175ms, with 6.2 ms against 175 ms",
+    ),
+    "times that never settle, far below their limit": (
+        {"profile": "ci", "table": TIMED, "answer": growing(0.005, 0.02)},
+        ["V7"],
+        "harmless: times could be 5.8 times as long, and no rule would change its state; closest would be "
+        "p95(response_time) < 600ms, with 112 ms against 600 ms",
     ),
     "times that drift, and nothing is asked of them": (
         {"profile": "ci", "table": TWO_MINUTES, "answer": growing(0.100, 0.115)},
@@ -256,7 +265,7 @@ def test_a_limit_for_info_asks_nothing_of_the_loop(tmp_path: Path) -> None:
     ("settled", "cut", "is_broken"), [(0, 0, False), (30, 30, False), (55, 55, False), (65, 65, True)]
 )
 def test_a_warm_up_may_be_half_of_an_even_load(tmp_path: Path, settled: float, cut: float, is_broken: bool) -> None:
-    run = synthetic_run(tmp_path, profile="ci", table=TWO_MINUTES, answer=warming(settled))
+    run = synthetic_run(tmp_path, profile="ci", table=TIMED, answer=warming(settled))
     (even,) = steady(gather(run.folder).samples)
 
     assert (even.phase, even.begin, even.end, even.cut) == ("steady", 0, 120, cut)
@@ -385,6 +394,22 @@ def test_a_phase_is_in_doubt_by_what_was_seen_in_it(tmp_path: Path) -> None:
         (pytest.approx(1.3), pytest.approx(1.06), ("a",)),
         (1.0, 1.0, ("b",)),
     ]
+
+
+@pytest.mark.parametrize(("used", "slower"), [(0.1, 1.03), (1.0, 1.3), (1.9, 1.3), (None, 1.3)])
+def test_a_slow_machine_makes_rates_lower_only_while_the_run_computes(
+    tmp_path: Path, used: float | None, slower: float
+) -> None:
+    table = {"arrivals": {"smoke": [{"rate": 10, "for": "9s", "phase": "a"}, {"rate": 10, "for": "20s", "phase": "b"}]}}
+    values: dict[str, Any] = {"machine__canary": lambda s: 0.0013 if s < 10 else 0.001}
+    if used is not None:
+        values |= {
+            f"{what}__cpu": lambda s, share=share: used * share
+            for what, share in (("target", 0.5), ("postgres", 0.3), ("generator", 0.2))
+        }
+    found = conditions(monitored(synthetic_run(tmp_path, table=table), **values))["V9"]
+
+    assert found.doubts[0].slower == pytest.approx(slower)
 
 
 def test_a_constant_slowness_is_none(tmp_path: Path) -> None:
