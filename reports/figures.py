@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from harness import quantities
-from harness.plan.rules import COUNT, DURATION, NUMBER, RATE, SHARE
+from harness.plan.rules import COUNT, DURATION, DURATION_SLOPE, NUMBER, NUMBER_SLOPE, RATE, SHARE
 
 SYMBOLS = {
     "GO": "✓",
@@ -27,12 +27,19 @@ SYMBOLS = {
 }
 """What stands beside each word of a state, so that no state is told by its colour alone."""
 
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
 _FORMATS: dict[str, Callable[[float], str]] = {
     DURATION: quantities.duration,
     SHARE: quantities.share,
     RATE: quantities.rate,
     COUNT: "{:,.0f}".format,
-    NUMBER: lambda value: f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}",
+    NUMBER: _number,
+    DURATION_SLOPE: lambda value: f"{quantities.duration(value)}/min",
+    NUMBER_SLOPE: lambda value: f"{_number(value)}/min",
 }
 
 

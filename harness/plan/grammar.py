@@ -1,7 +1,7 @@
 """Reading a rule: `p95(response_time{op=process, phase=peak}) < 500ms`; whatever is none is refused with its column.
 
     rule     := agg '(' metric [ '{' sel (',' sel)* '}' ] ')' op limit [ windows ] [ 'else' 'abort' ]
-    agg      := p0 … p100 | mean | max | min | rate | count | ratio | value
+    agg      := p0 … p100 | mean | max | min | rate | count | ratio | slope | value
     sel      := ('op' | 'phase' | 'status' | 'outcome' | 'worker') ('=' | '!=' | '=~') value
     op       := '<' | '<=' | '>' | '>=' | '=='
     limit    := number unit | number '%' [ 'of' ('offered' | 'linear') ] | 'baseline' ('+' | '-') number '%'
@@ -12,7 +12,7 @@ expression, which all of a name must match.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import NoReturn
 
@@ -23,14 +23,18 @@ from harness.plan.rules import (
     BASELINE,
     COUNT,
     DURATION,
+    DURATION_SLOPE,
     METRICS,
     NUMBER,
+    NUMBER_SLOPE,
     OP,
     OUTCOME,
     PHASE,
     RATE,
     SELECTORS,
     SHARE,
+    SLOPE,
+    SLOPES,
     STATUS,
     WORKER,
     Metric,
@@ -45,14 +49,38 @@ COMPARISONS = ("<=", ">=", "==", "<", ">")
 _TOKEN = re.compile(r"\s*(?:(<=|>=|==|!=|=~|[<>=(){},])|\"([^\"]*)\"|([\w.%/+-]+))")
 _PATTERN = re.compile(r"\s*(?:\"([^\"]*)\"|([^\s,{}\"]+))")
 _BASELINE = re.compile(r"\s*baseline\s*([+-])\s*(\d+(?:\.\d+)?)\s*%")
+_BYTES = {"B": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9}
+_MINUTE = {"/s": 60.0, "/min": 1.0, "/h": 1 / 60}
+
+
+def _by_the_minute(sizes: Mapping[str, float]) -> dict[str, float]:
+    """The units of how much of `sizes` something grows, each in so much a minute."""
+    # In decimals, as limits are read: in floats 100 × 0.000001 × 60 is less than 0.006.
+    return {
+        unit + per: float(Decimal(str(size)) * Decimal(str(times)))
+        for unit, size in sizes.items()
+        for per, times in _MINUTE.items()
+    }
+
+
 _UNITS: dict[str, dict[str, float]] = {
     DURATION: quantities.SECONDS,
     SHARE: {"%": 0.01},
     RATE: {"/s": 1.0},
     COUNT: {"": 1.0},
     NUMBER: {"": 1.0},
+    DURATION_SLOPE: _by_the_minute(quantities.SECONDS),
+    NUMBER_SLOPE: _MINUTE,
 }
-_EXAMPLE = {DURATION: "500ms", SHARE: "1%", RATE: "100/s or 95% of offered", COUNT: "0", NUMBER: "0.9"}
+_EXAMPLE = {
+    DURATION: "500ms",
+    SHARE: "1%",
+    RATE: "100/s or 95% of offered",
+    COUNT: "0",
+    NUMBER: "0.9",
+    DURATION_SLOPE: "5ms/min",
+    NUMBER_SLOPE: "10/min or 1% of offered",
+}
 
 
 class RuleError(ValueError):
@@ -124,8 +152,9 @@ def parse(text: str) -> Rule:
     limited = reader.at
     window = _window(reader)
     measures = " ".join(f"{left} {text[limited : reader.at]}".split())
-    if window and not METRICS[metric].windows:
-        reader.fail(limited + 1, f"{metric} is not measured window by window")
+    if window and (not METRICS[metric].windows or aggregate == SLOPE):
+        what = f"the slope of {metric}" if aggregate == SLOPE else metric
+        reader.fail(limited + 1, f"{what} is not measured window by window")
     if window and of and of != BASELINE:
         reader.fail(limited + 1, f"a share of what is {of} is one of the whole: leave out the windows, or state a rate")
     column = reader.at + 1
@@ -224,17 +253,28 @@ def _limit(reader: _Reader, kind: str, metric: Metric) -> tuple[float, str | Non
         reader.fail(column, f"expected a limit such as {_EXAMPLE[kind]}, or 'baseline +10%', found {token!r}")
     # In decimals: 700 × 0.001 in floats is above 0.7, and exactly the limit must pass `<=`.
     number, unit = Decimal(found.group(1)), found.group(2)
+    sizes = _units(kind, metric)
     if not unit and kind not in (COUNT, NUMBER) and not reader.done():
         unit, _ = reader.next("a unit")
-    if unit == "%" and kind == RATE and metric.references:
+    elif not unit:
+        unit = next((word for word in filter(None, sizes) if reader.says(word)), "")
+    if unit == "%" and kind in (RATE, NUMBER_SLOPE) and metric.references:
         if reader.done() or reader.next("'of'")[0] != "of":
-            reader.fail(column, "a rate in % needs what it is a share of: '95% of offered' or '90% of linear'")
+            ways = " or ".join(f"'95% of {reference}'" for reference in metric.references)
+            reader.fail(column, f"a limit in % needs what it is a share of: {ways}")
         return float(number / 100), reader.word("reference", metric.references)
-    sizes = _UNITS[kind]
     if unit not in sizes:
         said = f"unknown unit {unit!r}" if unit else "a limit without unit"
         reader.fail(column, f"{said}: expected {kind} such as {_EXAMPLE[kind]}; {nearest(unit, filter(None, sizes))}")
     return float(number * Decimal(str(sizes[unit]))), None
+
+
+def _units(kind: str, metric: Metric) -> dict[str, float]:
+    """The units of a limit, and how many of the base unit each is."""
+    sizes = _UNITS[kind]
+    if not metric.bytes:
+        return sizes
+    return sizes | (_by_the_minute(_BYTES) if kind in SLOPES else _BYTES)
 
 
 def _window(reader: _Reader) -> Window | None:

@@ -6,12 +6,17 @@ from itertools import groupby
 
 from harness.errors import nearest
 from harness.plan import grammar
-from harness.plan.rules import BLOCKER, INFO, LINEAR, OFFERED, OP, PHASE, SEVERITIES, WORKER, Rule, selected
+from harness.plan.provable import SMOKE
+from harness.plan.rules import BLOCKER, INFO, LINEAR, OFFERED, OP, PHASE, SEVERITIES, SLOPE, WORKER, Rule, selected
 from harness.plan.scenario import Scenario
 from harness.plan.toml_table import Table, Where
 
 TIMES = ("response_time", "service_time", "end_to_end")
 """What gets better when operations fail quickly."""
+
+
+SHORTEST_SLOPE_S = (20.0, 10.0)
+"""How long what a slope is of must last: ten parts of two seconds; of one, where nothing is to be proven (smoke)."""
 
 
 def read(where: Where, entries: Iterable[object]) -> Iterator[Rule]:
@@ -85,14 +90,35 @@ def _unmeasurable(rule: Rule, scenario: Scenario) -> Iterator[tuple[bool, str]]:
         metric == "conflicts" and "conflict" not in scenario.contract,
         f"the contract of {scenario.system or 'this target'} has no conflict",
     )
+    least = SHORTEST_SLOPE_S[scenario.profile == SMOKE]
+    yield (
+        rule.aggregate == SLOPE and not _one_even(scenario, covered),
+        "a slope is that of one even load: expected {phase=…} of neighbouring stages with one rate, or number of users",
+    )
+    yield rule.aggregate == SLOPE and longest < least, f"a slope takes {least:g} s, what it covers lasts {longest:g} s"
     compared = metric == "efficiency" or rule.of == LINEAR
-    yield compared and not scenario.scales, "the number of workers never changes: there is nothing to compare with"
+    changes = scenario.scales or len({stage.users for stage in scenario.stages if stage.users}) > 1
+    yield (
+        compared and not changes,
+        "neither users nor processes ever change: there is nothing to compare with",
+    )
     yield compared and len(covered) != 1, "it compares one phase with another: expected {phase=…}, one that has load"
     yield (
         metric == "recovery_time" and (len(covered) != 1 or loads[0] in covered),
         "expected the one phase that is the spike, with load before it: value(recovery_time{phase=spike})",
     )
     yield rule.aborts and rule.severity != BLOCKER, f"its severity is {rule.severity}: only a blocker can end a load"
+
+
+def _one_even(scenario: Scenario, covered: set[str]) -> bool:
+    """Whether the stages that a rule covers are neighbours, and load evenly and alike."""
+    own = [stage for stage in scenario.stages if stage.phase in covered]
+    runs = sum(inside for inside, _ in groupby(scenario.stages, lambda stage: stage.phase in covered))
+    return (
+        runs == 1
+        and len({(stage.start_rate, stage.end_rate, stage.users) for stage in own}) == 1
+        and (own[0].start_rate == own[0].end_rate)
+    )
 
 
 def _longest(scenario: Scenario, covered: set[str]) -> float:

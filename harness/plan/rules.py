@@ -9,6 +9,10 @@ WARM_UP = "warm-up"
 
 DURATION, SHARE, RATE, COUNT, NUMBER = "duration", "share", "rate", "count", "number"
 """The kinds of values: seconds, a share of 1, something a second, a whole number, any number."""
+DURATION_SLOPE, NUMBER_SLOPE = SLOPES = ("duration per minute", "number per minute")
+"""By how much one of these grows: seconds a minute, any number a minute."""
+SLOPE = "slope"
+"""The aggregate that says so."""
 
 BLOCKER, MAJOR, INFO = SEVERITIES = ("blocker", "major", "info")
 """blocker: full effect. major: CONDITIONAL at worst, unless it is more than twice its limit. info: shown only."""
@@ -17,7 +21,8 @@ OP, PHASE, STATUS, OUTCOME, WORKER = SELECTORS = ("op", "phase", "status", "outc
 
 OFFERED, LINEAR, BASELINE = "offered", "linear", "baseline"
 REFERENCES = (OFFERED, LINEAR)
-"""What the limit of a rate can be a share of. Any limit can be one of the baseline's value."""
+"""What the limit of a rate can be a share of, and that of a slope (of what is offered). Any limit can be one of the
+baseline's value."""
 
 ABORT = "abort.json"
 """Where whoever looks on says that a rule ends the load, in the run folder: {"rule", "at" (s), "said"}."""
@@ -41,6 +46,8 @@ class Metric:
     """The aggregates that are known while the load goes on, so that a rule on one can end it."""
     named: bool = False
     """Whether a name belongs to it: invariant.X1, resource.target.rss."""
+    bytes: bool = False
+    """Whether its limits may have a unit of bytes."""
 
 
 _TIMES = {"p": DURATION, "mean": DURATION, "max": DURATION, "min": DURATION}
@@ -51,8 +58,8 @@ _FLOW = {"rate": RATE, "count": COUNT}
 _GAUGE = {"value": NUMBER, "p": NUMBER, "mean": NUMBER, "max": NUMBER, "min": NUMBER}
 
 METRICS: Mapping[str, Metric] = {
-    "response_time": Metric(_TIMES, _ANY, windows=True, aborts=_TAIL),
-    "service_time": Metric(_TIMES, _ANY, windows=True, aborts=_TAIL),
+    "response_time": Metric({**_TIMES, SLOPE: DURATION_SLOPE}, _ANY, windows=True, aborts=_TAIL),
+    "service_time": Metric({**_TIMES, SLOPE: DURATION_SLOPE}, _ANY, windows=True, aborts=_TAIL),
     "lag": Metric(_TIMES, _ANY, windows=True, aborts=_TAIL),
     "end_to_end": Metric(_TIMES, _PLANNED, windows=True),
     "errors": Metric(_EVENTS, _ANY, windows=True, aborts=_SEEN),
@@ -62,12 +69,14 @@ METRICS: Mapping[str, Metric] = {
     "goodput": Metric(_FLOW, _ANY, REFERENCES, windows=True),
     "throughput": Metric(_FLOW, _ANY, REFERENCES, windows=True),
     "delivered": Metric(_FLOW, _PLANNED, REFERENCES),
-    "backlog": Metric({"count": COUNT}, _PLANNED),
+    "backlog": Metric({"count": COUNT, SLOPE: NUMBER_SLOPE}, _PLANNED, (OFFERED,)),
+    "in_flight": Metric({SLOPE: NUMBER_SLOPE}, _PLANNED, (OFFERED,)),
+    "drain_time": Metric({"value": DURATION}, _PLANNED),
     "recovery_time": Metric({"value": DURATION}, _STAGES),
     "capacity": Metric({"value": RATE}, _STAGES),
     "efficiency": Metric({"value": SHARE}, _PLANNED),
     "invariant": Metric({"value": COUNT}, frozenset(), named=True),
-    "resource": Metric(_GAUGE, _STAGES, named=True),
+    "resource": Metric({**_GAUGE, SLOPE: NUMBER_SLOPE}, _STAGES, (OFFERED,), named=True, bytes=True),
 }
 """response_time  end − planned start, of every operation that ended, failed ones too
 service_time   end − start, likewise
@@ -79,10 +88,14 @@ dropped        arrivals of the plan that were never begun
 requests       operations begun; goodput those of them that ended as expected
 throughput     operations that ended during the phase, whatever came of them
 delivered      effects completed during the phase; backlog those begun in the phase and not completed
-               by the beginning of the next one that offers load (or the end of the plan)
+               by the beginning of the next one that offers load (or the end of the plan); of its slope, effects that
+               are stored and not completed, second by second
+in_flight      operations begun and not ended, second by second
+drain_time     from the end of the load, or of the phases that it names, until all their effects are completed
 recovery_time  from the end of a spike until all is as it was before it (statistics.md §7.3)
 capacity       the load of the highest step at which every other rule is proven (§4)
-efficiency     the rate of `delivered` as a share of what as many times the workers would do (§7.3)
+efficiency     the rate of `goodput` of a number of users, or processes of a service, as a share of what as many times
+               the fewest of them do; of processes that complete effects later, that of `delivered`
 invariant.<check>   how many things break that check of the data
 resource.<name>     what the monitor has under that name
 """

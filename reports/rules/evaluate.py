@@ -4,15 +4,15 @@ import math
 from decimal import Decimal
 
 from harness.plan.provable import SMOKE
-from harness.plan.rules import BLOCKER, INFO, MAJOR, Rule
+from harness.plan.rules import BLOCKER, INFO, MAJOR, SLOPE, Rule
 from harness.quantities import duration
 from harness.verdict import RuleState
 from reports.rules import limits, measure, values, windows
 from reports.rules.baseline import Baseline, NotComparedError
 from reports.rules.capacity import capacity
 from reports.rules.measure import Measured
-from reports.rules.recovery import recovery_time
 from reports.rules.result import RuleResult
+from reports.rules.slope import slope
 from reports.samples.evidence import Evidence
 from reports.samples.scope import Mask, Unmeasurable, covered, seconds
 
@@ -65,8 +65,8 @@ def _evaluate(rule: Rule, evidence: Evidence, stages: Mask, baseline: Baseline) 
 def _measure(rule: Rule, evidence: Evidence, stages: Mask) -> Measured:
     if rule.window is not None:
         return windows.measure(rule, rule.window, evidence.samples, stages)
-    if rule.metric == "recovery_time":
-        return recovery_time(evidence.samples, stages)
+    if rule.aggregate == SLOPE:
+        return slope(rule, evidence, stages)
     if rule.metric == "capacity":
         return capacity(
             evidence.samples, stages, lambda other, step: _evaluate(other, evidence, step, NO_BASELINE).state

@@ -1,11 +1,12 @@
 """The limit of a rule as a number: its own, or a share of what was offered, of a linear rate, or of the baseline."""
 
+import math
 from decimal import Decimal
 
 import numpy as np
 
 from harness import quantities
-from harness.plan.rules import BASELINE, OFFERED, OP, Rule, selected
+from harness.plan.rules import BASELINE, NUMBER_SLOPE, OFFERED, OP, Rule, selected
 from reports import figures
 from reports.rules.baseline import Baseline
 from reports.rules.measure import measure
@@ -13,6 +14,9 @@ from reports.samples import phases
 from reports.samples.phases import Stretch
 from reports.samples.samples import Samples
 from reports.samples.scope import Mask, Unmeasurable, planned, seconds
+
+MINUTE = 60.0
+"""A slope is told by the minute, what is offered by the second."""
 
 
 def limit(rule: Rule, samples: Samples, stages: Mask, baseline: Baseline) -> tuple[float, str]:
@@ -26,6 +30,8 @@ def limit(rule: Rule, samples: Samples, stages: Mask, baseline: Baseline) -> tup
     if rule.of == OFFERED:
         reference, times = planned(samples, stages) / seconds(samples, stages), _share_of_mix(rule, samples)
         basis = f"{quantities.rate(reference * times)} were offered"
+        if rule.kind == NUMBER_SLOPE:
+            times *= MINUTE
     else:
         phase, reference, times = linear(rule, samples, stages)
         basis = f"linear is {times:g} × the {quantities.rate(reference)} of {phase}"
@@ -48,29 +54,29 @@ def _share_of_mix(rule: Rule, samples: Samples) -> float:
 
 
 def linear(rule: Rule, samples: Samples, stages: Mask) -> tuple[str, float, float]:
-    """The phase with the fewest workers that is offered as much for each; its rate; how many times its workers."""
-    stretches = samples.stretches
+    """The phase with the fewest users, or processes that are offered as much each; its rate; how many times as many."""
+    stretches, what = samples.stretches, phases.changing(samples.stretches)
     own = {stretch.phase for stretch, selected in zip(stretches, stages, strict=True) if selected}
     if len(own) != 1:
         raise Unmeasurable("'of linear' compares one phase with another: the rule must select one")
     phase = own.pop()
-    offers = {name: offer for name in phases.names(stretches) if (offer := _offer(stretches, name))}
+    offers = {name: offer for name in phases.names(stretches) if (offer := _offer(stretches, name, what))}
     if phase not in offers:
-        raise Unmeasurable(f"the phase {phase!r} has no load, or no one number of workers")
-    workers, each = offers[phase]
-    same = {name: offer[0] for name, offer in offers.items() if abs(offer[1] / each - 1) < 1e-9}
+        raise Unmeasurable(f"the phase {phase!r} has no load, or no one number of {what}")
+    count, each = offers[phase]
+    same = {name: offer[0] for name, offer in offers.items() if math.isclose(offer[1], each)}
     reference = min(same, key=lambda name: same[name])
-    if same[reference] == workers:
-        raise Unmeasurable(f"no phase with fewer workers is offered as much for each of them as {phase!r}")
+    if same[reference] == count:
+        raise Unmeasurable(f"no phase with fewer {what} is offered as much for each of them as {phase!r}")
     rate = measure(rule, samples, np.array([stretch.phase == reference for stretch in stretches])).value
-    return reference, rate, workers / same[reference]
+    return reference, rate, count / same[reference]
 
 
-def _offer(stretches: tuple[Stretch, ...], phase: str) -> tuple[int, float] | None:
-    """The workers of a phase, and the arrivals a second for each of them."""
+def _offer(stretches: tuple[Stretch, ...], phase: str, what: str) -> tuple[int, float] | None:
+    """The users or processes of a phase, and the arrivals a second for each of them; users make their own."""
     own = [stretch for stretch in stretches if stretch.phase == phase and stretch.loads]
-    workers = {sum(stretch.processes.values()) for stretch in own}
-    count = workers.pop() if len(workers) == 1 else None
+    counts = {stretch.users if what == phases.USERS else sum(stretch.processes.values()) for stretch in own}
+    count = counts.pop() if len(counts) == 1 else None
     if not count:
         return None
     return count, sum(stretch.arrivals for stretch in own) / sum(stretch.seconds for stretch in own) / count

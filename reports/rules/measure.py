@@ -82,17 +82,17 @@ def _time(rule: Rule, samples: Samples, scope: Scope) -> Measurements:
 
 
 def _end_to_end(rule: Rule, samples: Samples, scope: Scope) -> Measurements:
-    stored, frame = _stored(samples, scope.among), samples.frame
-    times = (frame["completed"].to_numpy() - frame["committed"].to_numpy())[stored]
+    effects, frame = stored(samples, scope.among), samples.frame
+    times = (frame["completed"].to_numpy() - frame["committed"].to_numpy())[effects]
     # An effect that was never completed is later than any that was; to leave it out would flatter the target.
     times = np.where(np.isnan(times), np.inf, times)
     never = int(np.isinf(times).sum())
     return Measurements(
-        times, frame["sched"].to_numpy()[stored], f"{never:,} of {len(times):,} were never completed" * (never > 0)
+        times, frame["sched"].to_numpy()[effects], f"{never:,} of {len(times):,} were never completed" * (never > 0)
     )
 
 
-def _stored(samples: Samples, operations: Mask) -> Mask:
+def stored(samples: Samples, operations: Mask) -> Mask:
     """Those of `operations` that have an effect."""
     if samples.effects is None:
         raise Unmeasurable("the effects in the database were not read (no effects.npy)")
@@ -135,17 +135,17 @@ def _throughput(rule: Rule, samples: Samples, scope: Scope) -> Measurements:
 
 
 def _delivered(rule: Rule, samples: Samples, scope: Scope) -> Measurements:
-    stored, completed = _stored(samples, scope.among), samples.frame["completed"].to_numpy()
+    effects, completed = stored(samples, scope.among), samples.frame["completed"].to_numpy()
     during = scope.of_kind & within(samples, scope.stages, completed)
-    among = stored | during
+    among = effects | during
     return Measurements(during[among].astype(float), np.where(np.isnan(completed), np.inf, completed)[among], "")
 
 
 def _backlog(rule: Rule, samples: Samples, scope: Scope) -> Measurements:
-    stored = _stored(samples, scope.among)
+    effects = stored(samples, scope.among)
     deadlines = np.array([stretch.deadline for stretch in samples.stretches])[samples.frame["stage"].to_numpy()]
     in_time = samples.frame["completed"].to_numpy() <= deadlines  # not so for NaN: never completed
-    return _counted(samples, stored, ~in_time)
+    return _counted(samples, effects, ~in_time)
 
 
 _EACH: dict[str, Callable[[Rule, Samples, Scope], Measurements]] = {

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from reports.rules.measure import Measured
 from reports.samples.samples import Samples
-from reports.samples.scope import Mask, Unmeasurable
+from reports.samples.scope import Mask, Unmeasurable, runs
 from reports.samples.series import Course, course
 
 HOLD_S = 10
@@ -31,7 +31,7 @@ def recovery_time(samples: Samples, stages: Mask) -> Measured:
 
     Of several spikes the longest; infinite if the target did not recover before the next one, or the plan's end.
     """
-    seconds, spikes = course(samples), _spikes(samples, stages)
+    seconds, spikes = course(samples), runs(samples, stages)
     worst, details = -1.0, []
     for place, (begin, end) in enumerate(spikes):
         until = spikes[place + 1][0] if place + 1 < len(spikes) else samples.seconds
@@ -40,17 +40,6 @@ def recovery_time(samples: Samples, stages: Mask) -> Measured:
         if np.isinf(after):
             details.append(f"not recovered within the {until - end:g} s after second {end:g}")
     return Measured(worst, len(spikes), "; ".join(details) or f"{len(spikes)} spikes" * (len(spikes) > 1))
-
-
-def _spikes(samples: Samples, stages: Mask) -> list[tuple[float, float]]:
-    """Begin and end of each run of the stages."""
-    runs: list[tuple[float, float]] = []
-    for stretch, own in zip(samples.stretches, stages, strict=True):
-        if own and runs and runs[-1][1] == stretch.begin:
-            runs[-1] = (runs[-1][0], stretch.end)
-        elif own:
-            runs.append((stretch.begin, stretch.end))
-    return runs
 
 
 def _recovered(seconds: Course, samples: Samples, begin: float, end: float, until: float) -> float:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from harness.plan.rules import COUNT, RATE, Rule, Window
 from reports.rules.measure import NOTHING, Measured, Measurements, each
 from reports.samples.samples import Samples
-from reports.samples.scope import Mask, Unmeasurable, scope
+from reports.samples.scope import Mask, Unmeasurable, runs, scope
 from reports.statistics import confidence
 from reports.statistics.confidence import Interval
 from reports.statistics.percentiles import binned, rank
@@ -47,14 +47,8 @@ def cut(seconds: float, samples: Samples, stages: Mask) -> tuple[Values, Values]
 
     The last of a stretch has what is left over, so that no second goes unjudged.
     """
-    runs: list[list[float]] = []
-    for stretch, own in zip(samples.stretches, stages, strict=True):
-        if own and runs and runs[-1][1] == stretch.begin:
-            runs[-1][1] = stretch.end
-        elif own:
-            runs.append([stretch.begin, stretch.end])
     begins, ends = [], []
-    for first, last in runs:
+    for first, last in runs(samples, stages):
         marks = first + seconds * np.arange(max(int((last - first) / seconds + 1e-9), 1))
         begins.append(marks)
         ends.append(np.append(marks[1:], last))
@@ -63,13 +57,13 @@ def cut(seconds: float, samples: Samples, stages: Mask) -> tuple[Values, Values]
 
 def lasting(values: Values, lasting: int, begin: Values, end: Values) -> float:
     """The greatest value that so many neighbouring windows reach."""
-    runs = np.split(values, np.flatnonzero(begin[1:] != end[:-1]) + 1)
-    longest = max(len(run) for run in runs)
+    neighbours = np.split(values, np.flatnonzero(begin[1:] != end[:-1]) + 1)
+    longest = max(len(run) for run in neighbours)
     if longest < lasting:
         raise Unmeasurable(f"nothing can last {lasting} s: what the rule covers is {longest} s long at most")
     return max(
         float(np.lib.stride_tricks.sliding_window_view(run, lasting).min(axis=1).max())
-        for run in runs
+        for run in neighbours
         if len(run) >= lasting
     )
 

@@ -51,6 +51,8 @@ class Evidence:
     """What the checks found; None if they have not been run."""
     monitor: list[Line]
     """What was seen of target, database and machine, a line a second; empty if nobody looked."""
+    pending: bool
+    """Whether verification, at the end of the drain, still found something that was not completed."""
     weakened: list[str]
     """What the checks could not see of this target, and what that weakens."""
     statements: list[dict[str, Any]] | None
@@ -93,6 +95,7 @@ def gather(folder: Path) -> Evidence:
         load=run.read("load.json") if (run.folder / "load.json").exists() else None,
         findings=_findings(run),
         monitor=lines(run.folder),
+        pending=_pending(run),
         weakened=_weakened(run),
         statements=_statements(run),
     )
@@ -129,6 +132,11 @@ def _findings(run: Run) -> tuple[Finding, ...] | None:
             "it is of another version; verify the run again"
         )
     return tuple(check.finding(one) for one in integrity["checks"])
+
+
+def _pending(run: Run) -> bool:
+    seen = (run.read(check.FILE).get("observation") if (run.folder / check.FILE).exists() else None) or {}
+    return "drained_seconds" in seen and seen["drained_seconds"] is None
 
 
 def _weakened(run: Run) -> list[str]:

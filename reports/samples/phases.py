@@ -78,6 +78,14 @@ def names(of: Sequence[Stretch]) -> list[str]:
     return list(dict.fromkeys(stretch.phase for stretch in of))
 
 
+USERS, PROCESSES = "users", "processes"
+
+
+def changing(of: Sequence[Stretch]) -> str:
+    """Which number is compared from phase to phase: that of users, where it changes, or else that of processes."""
+    return USERS if len({stretch.users for stretch in of if stretch.users}) > 1 else PROCESSES
+
+
 def bands(of: Sequence[Stretch]) -> list[tuple[str, float, float]]:
     """Phase, begin and end of each run of stages of one phase: what a chart shades."""
     runs = [list(run) for _, run in groupby(of, key=lambda stretch: stretch.phase)]

@@ -73,6 +73,17 @@ def within(samples: Samples, stages: Mask, moments: npt.NDArray[np.float64]) -> 
     return inside
 
 
+def runs(samples: Samples, stages: Mask) -> list[tuple[float, float]]:
+    """Begin and end of each run of neighbouring ones of these stages."""
+    found: list[tuple[float, float]] = []
+    for stretch, own in zip(samples.stretches, stages, strict=True):
+        if own and found and found[-1][1] == stretch.begin:
+            found[-1] = (found[-1][0], stretch.end)
+        elif own:
+            found.append((stretch.begin, stretch.end))
+    return found
+
+
 def seconds(samples: Samples, stages: Mask) -> float:
     """How long these stages were."""
     return sum(s.seconds for s, own in zip(samples.stretches, stages, strict=True) if own)

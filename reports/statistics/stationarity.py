@@ -1,6 +1,6 @@
 """Whether a series has settled, and whether it drifts: MSER-5 and the Theil-Sen slope (statistics.md §1.3)."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +38,30 @@ def warm_up(series: Values, least: float) -> int:
         return 0
     before, after = np.median(means[:cut]), np.median(means[cut:])
     return cut * BATCH if abs(after - before) > max(least, NOISE * float(np.median(np.abs(np.diff(means))))) else 0
+
+
+class Trend(NamedTuple):
+    """By how much something grows in a second, and between what, with 95 % confidence."""
+
+    slope: float
+    low: float
+    high: float
+
+
+def trend(moments: Values, values: Values, begin: float, end: float) -> Trend | None:
+    """The Theil-Sen slope of `values` from `begin` to `end` (s), from the means of ten parts; None if one is empty.
+
+    The interval holds each slope that could be the true one: the parts less it neither grow nor shrink (Mann-Kendall).
+    """
+    place = np.clip(((moments - begin) / (end - begin) * PARTS).astype(np.int64), 0, PARTS - 1)
+    number = np.bincount(place, minlength=PARTS)
+    if not number.all():
+        return None
+    parts = np.bincount(place, values, PARTS) / number
+    first, second = np.triu_indices(PARTS, 1)
+    slopes = np.sort((parts[second] - parts[first]) / (second - first)) * PARTS / (end - begin)
+    outside = (len(slopes) - AGREEING) // 2
+    return Trend(float(np.median(slopes)), float(slopes[outside]), float(slopes[-1 - outside]))
 
 
 def drift(series: Values) -> float:

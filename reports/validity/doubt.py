@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.plan.provable import SMOKE
-from harness.plan.rules import COUNT, INFO, LINEAR, Rule
+from harness.plan.rules import COUNT, INFO, LINEAR, SLOPE, Rule
 from harness.verdict import RuleState
 from reports import figures
 from reports.rules import limits
@@ -20,7 +20,7 @@ from reports.samples.scope import covered, scope, seconds
 
 DATA = ("conflicts", "invariant")
 """What the data decides, and not how long things take: the units that are left, the rows that are there."""
-TIMES = ("response_time", "service_time", "lag", "end_to_end", "recovery_time", "resource")
+TIMES = ("response_time", "service_time", "lag", "end_to_end", "recovery_time", "drain_time", "resource")
 """What gets longer, or is used for longer."""
 FAILURES = ("errors", "dropped")
 """What happens as much more often as times get longer; to all, once they reach the timeout or all users wait."""
@@ -120,7 +120,7 @@ def _shift(rule: Rule, result: RuleResult, doubt: Doubt, evidence: Evidence) -> 
     samples, longer = evidence.samples, doubt.longer
     if rule.metric in DATA or (rule.metric == "requests" and samples.scenario.open):
         return None
-    if rule.metric in TIMES:
+    if rule.metric in TIMES or rule.aggregate == SLOPE:
         return _by(longer, longer)
     if rule.metric in FAILURES:
         return _certain(math.inf) if _fails(rule, longer, samples) else _so_often(result.value or 0.0, longer)
@@ -138,8 +138,8 @@ def _shift(rule: Rule, result: RuleResult, doubt: Doubt, evidence: Evidence) -> 
 
 
 def _by(more: float, less: float) -> Shift:
-    """So many times as much, or as little."""
-    return lambda value, greater: (value * more if value else 0.0) if greater else value / less
+    """So many times as much, or as little; what is negative is greater if it is less so."""
+    return lambda value, greater: (value * more if value else 0.0) if greater == (value > 0) else value / less
 
 
 def _so_often(failures: float, longer: float) -> Shift:

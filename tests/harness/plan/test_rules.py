@@ -9,7 +9,19 @@ from hypothesis import strategies as st
 
 from harness.outcomes import Outcome
 from harness.plan.grammar import RuleError, parse
-from harness.plan.rules import COUNT, DURATION, METRICS, NUMBER, RATE, SHARE, Selector, Window, selected
+from harness.plan.rules import (
+    COUNT,
+    DURATION,
+    DURATION_SLOPE,
+    METRICS,
+    NUMBER,
+    NUMBER_SLOPE,
+    RATE,
+    SHARE,
+    Selector,
+    Window,
+    selected,
+)
 from harness.quantities import duration, seconds
 
 
@@ -35,6 +47,22 @@ from harness.quantities import duration, seconds
         ("value(efficiency{phase=b}) >= 90%", 0.9, None),
         ("value(invariant.X1) == 0", 0.0, None),
         ("max(resource.target.rss) < 1500000000", 1.5e9, None),
+        ("p95(resource.target.rss) < 1.5GB", 1.5e9, None),
+        ("value(resource.target.rss) < 1500 MB", 1.5e9, None),
+        ("mean(resource.db.wal_bytes) < 20kB", 2e4, None),
+        ("min(resource.target.rss) > 1B", 1.0, None),
+        ("slope(response_time{phase=a}) < 5ms/min", 0.005, None),
+        ("slope(service_time) <= 1s/h", 1 / 60, None),
+        ("slope(service_time) <= 100us/s", 0.006, None),
+        ("slope(in_flight) < 10/min", 10.0, None),
+        ("slope(backlog) < 1 /s", 60.0, None),
+        ("slope(backlog{phase=steady}) < 1% of offered", 0.01, "offered"),
+        ("slope(resource.target.rss) < 1MB/min", 1e6, None),
+        ("slope(resource.target.rss) < 1.5 GB/h", 2.5e7, None),
+        ("slope(resource.db.connections) <= 0/min", 0.0, None),
+        ("slope(resource.queue.depth) < 1% of offered", 0.01, "offered"),
+        ("value(drain_time) < 10s", 10.0, None),
+        ("value(drain_time{phase=spike}) < 1m", 60.0, None),
         ("p95(response_time) <= baseline +10%", 1.1, "baseline"),
         ("rate(goodput) >= baseline - 5 %", 0.95, "baseline"),
         ("p50(lag) <= baseline+0%", 1.0, "baseline"),
@@ -141,6 +169,21 @@ def test_what_a_rule_measures_is_known_without_its_limit() -> None:
         ("value(capacity.x) > 1/s", 7, "did you mean 'capacity'?"),
         ("p95(response_time) < 500", 22, "a limit without unit"),
         ("p95(response_time) < 500parsec", 22, "unknown unit 'parsec'"),
+        ("max(resource.target.rss) < 1XB", 28, "unknown unit 'XB'"),
+        ("max(response_time) < 1MB", 22, "unknown unit 'MB'"),
+        ("slope(response_time) < 5ms", 24, "such as 5ms/min"),
+        ("slope(response_time) < 5/min", 24, "unknown unit '/min'"),
+        ("slope(response_time) < 5% of offered", 24, "unknown unit '%'"),
+        ("slope(backlog) < 5MB/min", 18, "unknown unit 'MB/min'"),
+        ("slope(backlog) < 5", 18, "such as 10/min or 1% of offered"),
+        ("slope(backlog) < 1%", 18, "a limit in % needs what it is a share of: '95% of offered'"),
+        ("slope(backlog) < 1% of linear", 24, "unknown reference 'linear'"),
+        ("slope(errors) < 1/min", 7, "errors has no slope"),
+        ("slope(lag) < 1ms/min", 7, "lag has no slope"),
+        ("mean(in_flight) < 3", 6, "in_flight has no mean; it has slope"),
+        ("slope(response_time) < 5ms/min for 3s", 32, "the slope of response_time is not measured window by window"),
+        ("slope(response_time) < 5ms/min else abort", 32, "slope of response_time is known afterwards"),
+        ("max(drain_time) < 5s", 5, "drain_time has no max; it has value"),
         ("ratio(errors) < 1", 17, "a limit without unit"),
         ("ratio(errors) < 5ms", 17, "unknown unit 'ms'"),
         ("rate(goodput) >= 95%", 18, "a share of"),
@@ -204,7 +247,15 @@ def test_any_text_is_a_rule_or_a_rule_error(text: str) -> None:
 
 
 NAMES = st.text(alphabet="abcXYZ019 _-./<>=~", min_size=1, max_size=8).filter(str.strip)
-LIMITS = {DURATION: "{}ms", SHARE: "{}%", RATE: "{}/s", COUNT: "{}", NUMBER: "{}"}
+LIMITS = {
+    DURATION: ("{}ms", 0.001),
+    SHARE: ("{}%", 0.01),
+    RATE: ("{}/s", 1.0),
+    COUNT: ("{}", 1.0),
+    NUMBER: ("{}", 1.0),
+    DURATION_SLOPE: ("{}ms/min", 0.001),
+    NUMBER_SLOPE: ("{}/s", 60.0),
+}
 
 
 @st.composite
@@ -228,14 +279,18 @@ def rules(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     number = draw(st.integers(0, 10_000))
     comparison = draw(st.sampled_from(["<", "<=", ">", ">=", "=="]))
     ways: list[tuple[str, float, str | None]] = [
-        (LIMITS[kind].format(number), number / {DURATION: 1000, SHARE: 100}.get(kind, 1), None),
+        (LIMITS[kind][0].format(number), number * LIMITS[kind][1], None),
         (f"baseline +{number}%", 1 + number / 100, "baseline"),
-        *[(f"{number}% of {reference}", number / 100, reference) for reference in about.references if kind == RATE],
+        *[
+            (f"{number}% of {reference}", number / 100, reference)
+            for reference in about.references
+            if kind in (RATE, NUMBER_SLOPE)
+        ],
     ]
     limit, value, of = draw(st.sampled_from(ways))
     lasting, share = draw(st.integers(1, 99)), draw(st.integers(1, 100))
     windows: list[tuple[str, Window | None]] = [("", None)]
-    if about.windows and of in (None, "baseline"):
+    if about.windows and kind != DURATION_SLOPE and of in (None, "baseline"):
         windows += [(f" for {lasting}s", Window(1.0, None, lasting))]
         windows += [(f" in {share}% of {lasting}s windows", Window(float(lasting), share / 100))]
     ending, window = draw(st.sampled_from(windows))

@@ -310,9 +310,9 @@ def test_linear_is_the_rate_of_the_fewest_workers_times_their_ratio(
 @pytest.mark.parametrize(
     ("text", "rates", "reason"),
     [
-        ("rate(delivered{phase=one}) >= 90% of linear", (10, 40), "no phase with fewer workers"),
-        ("rate(delivered{phase=four}) >= 90% of linear", (10, 50), "no phase with fewer workers"),
-        ("rate(delivered{phase=pause}) >= 90% of linear", (10, 40), "has no load, or no one number of workers"),
+        ("rate(delivered{phase=one}) >= 90% of linear", (10, 40), "no phase with fewer processes"),
+        ("rate(delivered{phase=four}) >= 90% of linear", (10, 50), "no phase with fewer processes"),
+        ("rate(delivered{phase=pause}) >= 90% of linear", (10, 40), "has no load, or no one number of processes"),
         ("rate(delivered) >= 90% of linear", (10, 40), "the rule must select one"),
     ],
 )

@@ -231,6 +231,57 @@ def test_efficiency_is_the_share_of_a_linear_rate(tmp_path: Path, completed: int
     assert "of 4 × the" in result.detail
 
 
+def crowd(runs: Path, text: str, *done: int, users: tuple[int, ...] = (2, 8)) -> RuleResult:
+    """Users at their own pace, who do so many operations in the ten seconds of each phase."""
+    listed = [{"users": count, "for": "10s", "phase": f"{count}-users"} for count in users]
+    table = {
+        "arrivals": None,
+        "max_users": None,
+        "think": "100ms",
+        "stages": {"smoke": listed},
+        "mix": {"process": 1},
+        "rules": ["ratio(errors) < 50%"],
+    }
+    moments = [
+        (10 * phase + 10 * (place + 0.5) / count, "process", place % users[phase])
+        for phase, count in enumerate(done)
+        for place in range(count)
+    ]
+    return evaluate(parse(text), gather(synthetic_run(runs, table=table, moments=moments).folder))
+
+
+@pytest.mark.parametrize(
+    ("done", "value", "state"), [(160, 1.0, PASS), (140, 0.875, PASS), (120, 0.75, CONDITIONAL), (70, 0.4375, NO_GO)]
+)
+def test_the_efficiency_of_users_is_the_share_of_a_linear_goodput(
+    tmp_path: Path, done: int, value: float, state: RuleState
+) -> None:
+    result = crowd(tmp_path / "efficiency", "value(efficiency{phase=8-users}) >= 80%", 40, done)
+    linear = crowd(tmp_path / "linear", "rate(goodput{phase=8-users}) >= 80% of linear", 40, done)
+
+    assert (result.value, result.state, linear.state) == (pytest.approx(value), state, state)
+    assert result.detail == "of 4 × the 4.0/s of 2-users"
+    assert linear.detail == "linear is 4 × the 4.0/s of 2-users"
+
+
+def test_without_other_users_there_is_nothing_to_compare(tmp_path: Path) -> None:
+    fewest = crowd(tmp_path / "fewest", "value(efficiency{phase=2-users}) >= 80%", 40, 160)
+    nothing = crowd(tmp_path / "nothing", "value(efficiency{phase=8-users}) >= 80%", 0, 160)
+
+    assert [one.state for one in (fewest, nothing)] == [ERROR] * 2
+    assert fewest.detail == "no phase with fewer users is offered as much for each of them as '2-users'"
+
+
+def test_processes_that_complete_nothing_later_are_compared_by_their_goodput(tmp_path: Path) -> None:
+    table = stages(("one", 10, 5), ("pause", 0, 1), ("four", 40, 5), service={"deliver": {"processes": 1}})
+    table["arrivals"]["smoke"][1]["scale"] = {"deliver": 4}
+    table["rules"] = ["ratio(errors) < 50%"]
+    run = synthetic_run(tmp_path, table=table, completing=lambda stored: None)
+    run.record(plan={**run.facts["plan"], "points": ["stored"]})
+
+    assert evaluate(parse("value(efficiency{phase=four}) >= 90%"), gather(run.folder)).value == pytest.approx(1.0)
+
+
 VIOLATED = Finding("X2", "No message is stored twice.", CheckState.VIOLATED, 171, "messages", witnesses=3)
 UNDECIDED = Finding("X9", "A race is won once.", CheckState.UNDECIDED, 0, "races", detail="there was no race")
 
@@ -276,6 +327,8 @@ def watched(runs: Path, **asked: Any) -> Run:
         ("min(resource.target.rss) < 200", 100, 15),
         ("mean(resource.target.rss) < 200", 107, 15),
         ("p50(resource.target.rss) < 200", 107, 15),
+        ("p95(resource.target.rss) < 200B", 114, 15),
+        ("p10(resource.target.rss) < 0.2kB", 101, 15),
         ("value(resource.target.rss) < 200", 114, 15),
         ("value(resource.target.rss) >= 50", 100, 15),
         ("value(resource.target.cpu) < 1", 0.5, 1),

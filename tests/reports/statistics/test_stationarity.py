@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from reports.statistics.stationarity import drift, warm_up
+from reports.statistics.stationarity import drift, trend, warm_up
 
 SEEDS = 100
 Values = npt.NDArray[np.float64]
@@ -80,3 +80,44 @@ def test_one_outlier_is_no_drift() -> None:
     series[110:] = 100.0
 
     assert drift(series) == 0.0
+
+
+@pytest.mark.parametrize("depends", [0.0, 0.5, 0.9])
+@pytest.mark.parametrize("slope", [0.0, 0.01, -0.05])
+@pytest.mark.parametrize("number", [60, 600])
+def test_the_interval_of_a_slope_holds_it_in_nine_of_ten_runs(depends: float, slope: float, number: int) -> None:
+    if depends == 0.9 and number == 60:
+        return  # ten parts of six seconds, each of which depends on the last twenty: too short
+    moments = 7.0 + np.arange(number) + 0.5
+    runs = (noise(number, depends, seed) + slope * moments for seed in range(SEEDS))
+    found = [trend(moments, values, 7.0, 7.0 + number) for values in runs]
+    held = [one.low <= slope <= one.high for one in found if one]
+
+    assert len(held) == SEEDS
+    assert np.mean(held) >= 0.9
+
+
+def test_a_slope_is_that_of_a_line_and_sure() -> None:
+    moments = np.arange(100) + 0.5
+
+    found = trend(moments, 3 - 0.25 * moments, 0.0, 100.0)
+
+    assert found == pytest.approx((-0.25, -0.25, -0.25))
+
+
+def test_a_slope_needs_something_in_each_tenth() -> None:
+    moments = np.array([second for second in range(100) if not 30 <= second < 40]) + 0.5
+
+    assert trend(moments, moments, 0.0, 100.0) is None
+    assert trend(np.append(moments, 35.0), np.append(moments, 35.0), 0.0, 100.0) is not None
+
+
+def test_a_few_outliers_do_not_tilt_a_slope() -> None:
+    moments = np.arange(100) + 0.5
+    values = 0.1 * moments
+    values[[55, 56]] += 500
+
+    found = trend(moments, values, 0.0, 100.0)
+
+    assert found is not None
+    assert found.slope == pytest.approx(0.1, rel=0.01)

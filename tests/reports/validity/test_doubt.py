@@ -29,6 +29,14 @@ def failing(count: int) -> Answering:
     return lambda place, kind, sched: Answer(Outcome.UNKNOWN, 500) if place < count else EXPECTED[kind]
 
 
+def slower(place: int, kind: str, sched: float) -> Answer:
+    return Answer(EXPECTED[kind].outcome, EXPECTED[kind].status, 0.1 + 0.004 * sched)
+
+
+def quicker(place: int, kind: str, sched: float) -> Answer:
+    return Answer(EXPECTED[kind].outcome, EXPECTED[kind].status, 0.2 - 0.004 * sched)
+
+
 SCALED = {
     "arrivals": {
         "smoke": [
@@ -57,6 +65,15 @@ EITHER: dict[str, tuple[Any, dict[str, Any], Doubt, Doubt]] = {
         Doubt(1.7),
     ),
     "a time until it is complete": ("p95(end_to_end) < 1s", {}, Doubt(9), Doubt(11)),
+    "how long it takes to drain": (
+        "value(drain_time) < 1s",
+        {"completing": lambda committed: committed + 0.5},
+        Doubt(1.9),
+        Doubt(2.1),
+    ),
+    # Of ten seconds; a median of 100 ms that grows by 4 ms in each.
+    "a slope": ("slope(response_time) < 300ms/min", {"answer": slower}, Doubt(1.2), Doubt(1.3)),
+    "a slope downwards": ("slope(response_time) > -300ms/min", {"answer": quicker}, Doubt(1.2), Doubt(1.3)),
     "windows of a time": ("p95(response_time) < 500ms in 90% of 1s windows", {}, Doubt(24), Doubt(26)),
     "errors": ("ratio(errors) < 6%", {"answer": failing(5)}, Doubt(1.9), Doubt(2.3)),
     "errors that were none": ("ratio(errors) < 1%", {"answer": taking(1.0)}, Doubt(9.9), Doubt(10)),
