@@ -13,7 +13,7 @@ SYSTEMS := $(basename $(notdir $(wildcard systems/*.toml)))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv doctor test lint bench-ab bench-report bench-engine bench-verification bench-seeding baseline compare perf-ab clean lock report psql $(SCENARIOS:%=perf-%) $(SCENARIOS:%=ui-%) $(SCENARIOS:%=plan-%) \
+.PHONY: help venv doctor test test-machine lint bench-ab bench-report bench-engine bench-verification bench-seeding baseline compare perf-ab clean lock report psql $(SCENARIOS:%=perf-%) $(SCENARIOS:%=ui-%) $(SCENARIOS:%=plan-%) \
 	$(SYSTEMS:%=perf-%) $(SYSTEMS:%=seed-%) $(SYSTEMS:%=clean-%) $(SYSTEMS:%=verify-%)
 
 help:  ## print this
@@ -84,15 +84,18 @@ doctor: $(READY)  ## say what is missing on this machine, and the command that f
 test: $(READY)  ## run all tests
 	$(PY) -m pytest
 
+test-machine: $(READY)  ## run the tests that need the machine to themselves, or an environment of their own
+	$(PY) -m pytest tests/machine -m machine -n 0 --timeout 600
+
 lint: $(READY)  ## ruff, and mypy (strict outside locustfiles/)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 
-lock: $(READY)  ## lock requirements.in into requirements.txt, with hashes
+lock: $(READY)  ## lock the dependencies of pyproject.toml into requirements.txt, with hashes
 	$(PY) -m pip install --quiet uv
 	$(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --only-binary :all: --no-emit-index-url \
-		--upgrade --quiet --custom-compile-command "make lock" requirements.in -o requirements.txt
+		--upgrade --quiet --custom-compile-command "make lock" --all-extras pyproject.toml -o requirements.txt
 
 bench-ab: $(READY)  ## see a comparison of pairs find a target that is 10 % slower, and nothing in one that is not (some minutes)
 	@$(PY) -m benchmarks.ab

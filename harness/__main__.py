@@ -11,14 +11,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
-from harness import ab, database, doctor, guard, pipeline, suite
+from harness import VERSION, ab, database, doctor, guard, pipeline, project, suite
 from harness.errors import DatabaseError, PlanError, RunError, command, nearest
 from harness.plan import overrides, reading
 from harness.plan.text import describe
 from harness.progress import Progress
 from harness.run import MOST_PAIRS, Run
-from harness.settings import ROOT, Settings
+from harness.settings import Settings
 from harness.stack import postgres, stack
 from harness.stack.variant import Variant
 
@@ -27,7 +28,11 @@ SET = "a key of the plan with another value, e.g. max_users=20 or pool.users=100
 
 def main() -> int:
     """Do what the command line says; the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m harness", description="Load tests that prove their answer.")
+    project.require_names_of_its_own()
+    installed = Path(sys.argv[0]).stem == "proofload"
+    name = ["proofload"] if installed else ["python", "-m", "harness"]
+    parser = argparse.ArgumentParser(prog=" ".join(name), description="Load tests that prove their answer.")
+    parser.add_argument("--version", action="version", version=f"proofload {VERSION}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="verb")
     for verb, text in (
         ("run", "run a scenario, from an empty machine to a verdict"),
@@ -41,6 +46,7 @@ def main() -> int:
         if verb == "run":
             scenario.add_argument("--ui", action="store_true", help="with Locust's web UI, until Ctrl-C")
             _add_variant(scenario)
+    verbs.add_parser("list", help="name all systems and their scenarios")
     every = verbs.add_parser("suite", help="run all scenarios of a system, and make one page about them")
     every.add_argument("system", help="e.g. authorizations")
     every.add_argument("--profile", default="ci", help="smoke, ci (default), full, or what the plan has")
@@ -72,7 +78,7 @@ def main() -> int:
     clean.add_argument("folder", type=Path, nargs="?", help="a run folder whose plan names the tables otherwise")
     clean.add_argument("--yes", action="store_true", help="also from a database that is not on this machine")
     options = parser.parse_args()
-    words = ["python", "-m", "harness", *sys.argv[1:]]
+    words = [*name, *sys.argv[1:]]
     if options.verb == "run":
         variant = Variant(options.fault, options.strategy)
         sets = overrides.parsed(options.set)
@@ -90,6 +96,8 @@ def main() -> int:
         changes = overrides.of(settings, overrides.parsed(options.set))
         print(describe(reading.find(options.scenario, options.profile, options.plan, changes), settings))
         return 0
+    if options.verb == "list":
+        return _list()
     if options.verb == "seed":
         return _seed(_system(options.system))
     if options.verb == "verify":
@@ -101,6 +109,20 @@ def main() -> int:
     if options.verb == "doctor":
         return doctor.examine()
     return _clean_system(_system(options.system), options.folder, options.yes) if options.system else _clean()
+
+
+def entry() -> NoReturn:
+    """The console script."""
+    command(main)
+
+
+def _list() -> int:
+    for path in reading.files():
+        tables, _ = reading.read(path)
+        print(f"{path.stem}: {tables.get('title', '')}")
+        for name, table in tables.get("scenario", {}).items():
+            print(f"  {name:<24} {table.get('purpose', '') if isinstance(table, dict) else ''}")
+    return 0
 
 
 def _add_variant(parser: argparse.ArgumentParser) -> None:
@@ -133,7 +155,8 @@ def _verify(system: str, folder: Path | None) -> int:
     run = Run.open(folder) if folder else _latest(system)
     with _database_of(run) as url:
         print(stack.stage([sys.executable, "-m", "verification", str(run.folder)], url), end="")
-    print(f"{run.folder}: verified again; `make report RUN={run.folder}` writes its report again")
+    hint = project.hint(f"report RUN={run.folder}", f"report {run.folder}")
+    print(f"{run.folder}: verified again; {hint} writes its report again")
     return 0
 
 
@@ -143,7 +166,7 @@ def _latest(system: str) -> Run:
     folders = [path.parent for path in folder.glob("*/latest/run.json")]
     runs = [run for path in folders if (run := Run.open(path)).scenario.system == system]
     if not runs:
-        raise RunError(f"{folder}: no run of {system} in it: expected one, e.g. `make perf-peak`, or RUN=…")
+        raise RunError(f"{folder}: no run of {system} in it: expected one, or the folder of a run")
     return max(runs, key=lambda run: run.id)
 
 
@@ -193,12 +216,13 @@ def _clean_system(system: str, folder: Path | None, confirmed: bool) -> int:
     if not url:
         raise DatabaseError(
             "DATABASE_URL is not set: expected the database to clean, postgresql://user@host:port/name. "
-            "The embedded PostgreSQL goes as a whole: `make clean`"
+            f"The embedded PostgreSQL goes as a whole: {project.hint('clean', 'clean')}"
         )
     guard.may_write(url, Settings())
     words = [*(["--run-folder", str(folder.resolve())] if folder else []), *(["--yes"] if confirmed else [])]
     # Its output is ours: the counts are to be seen before anything is deleted.
-    return subprocess.run([sys.executable, "-m", "seeding", system, "--clean", *words], cwd=ROOT).returncode
+    command = [sys.executable, "-m", "seeding", system, "--clean", *words]
+    return subprocess.run(command, env=project.environment()).returncode
 
 
 def _clean() -> int:

@@ -16,9 +16,11 @@ from typing import Any
 
 from harness import pipeline
 from harness.errors import PlanError, RunError
+from harness.project import environment
 from harness.run import PAIRS, PAIRS_SCHEMA, Run, point
-from harness.settings import ROOT, Settings
+from harness.settings import CHECKOUT, ROOT, Settings
 from harness.stack.variant import Variant
+from systems import PROJECT
 
 
 def run(
@@ -37,6 +39,8 @@ def run(
     pair, so that machine drift favours neither side. PlanError if the commit `base` is not known.
     """
     settings = Settings()
+    if not CHECKOUT or not PROJECT.samefile(ROOT):
+        raise PlanError(f"{PROJECT}: two targets are compared in a checkout of Proofload, of which each is a commit")
     if settings.target_url or settings.database_url:
         raise PlanError(
             "TARGET_URL or DATABASE_URL with two targets to compare: expected the reference target; unset it"
@@ -71,7 +75,8 @@ def run(
 
 def report(folder: Path) -> int:
     """Compare the pairs in `folder`, which the page about them goes into; the exit code."""
-    return subprocess.run([sys.executable, "-m", "reports.compare", str(folder)], cwd=ROOT).returncode
+    command = [sys.executable, "-m", "reports.compare", str(folder.resolve())]
+    return subprocess.run(command, env=environment()).returncode
 
 
 def _said(variant: Variant) -> dict[str, str | None]:

@@ -6,12 +6,15 @@ import re
 import resource
 import shutil
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 
-from harness import guard
+from harness import DISTRIBUTION, guard
 from harness.errors import ProofloadError
-from harness.settings import ROOT, Settings
+from harness.project import hint
+from harness.settings import CHECKOUT, ROOT, Settings
 from harness.stack import health, postgres, process
 
 FREE_BYTES = 1_000_000_000
@@ -33,16 +36,17 @@ def _findings() -> Iterator[tuple[str, str | None, str]]:
     yield (
         f"Python {version[0]}.{version[1]}",
         "too old" if old else None,
-        "install Python 3.11 or later, then `make clean venv`",
+        "install Python 3.11 or later, and Proofload there",
     )
     missing = [name for name in _required() if not _installed(name)]
-    yield "packages of requirements.txt", f"not installed: {', '.join(missing)}" if missing else None, "`make venv`"
+    fix = "`make venv`" if CHECKOUT else f"`pip install {DISTRIBUTION}`"
+    yield "packages", f"not installed: {', '.join(missing)}" if missing else None, fix
     settings = Settings()
     free = shutil.disk_usage(_existing(settings.home)).free
     yield (
         f"{free / 1e9:.1f} GB of disk free",
         f"expected {FREE_BYTES / 1e9:g} GB" if free < FREE_BYTES else None,
-        "`make clean`, or PERF_HOME and PERF_RUNS elsewhere",
+        f"{hint('clean', 'clean')}, or PERF_HOME and PERF_RUNS elsewhere",
     )
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     yield f"{files} open files", f"expected {OPEN_FILES}" if files < OPEN_FILES else None, f"`ulimit -n {OPEN_FILES}`"
@@ -77,7 +81,13 @@ def _target(settings: Settings) -> None:
 
 
 def _required() -> list[str]:
-    names = re.findall(r"^([A-Za-z0-9._-]+)", (ROOT / "requirements.in").read_text(), re.MULTILINE)
+    """In a checkout all packages that are needed there; else those that the wheel can't do without."""
+    if CHECKOUT:
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+        stated = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    else:
+        stated = [each for each in importlib.metadata.requires(DISTRIBUTION) or [] if "extra ==" not in each]
+    names = [match[0] for each in stated if (match := re.match(r"[A-Za-z0-9._-]+", each))]
     return [name for name in names if not (name == "uvloop" and os.name == "nt")]
 
 

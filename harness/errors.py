@@ -16,6 +16,7 @@ import difflib
 import os
 import sys
 from collections.abc import Callable, Iterable
+from typing import NoReturn
 
 from harness.verdict import EXIT_USAGE
 
@@ -60,7 +61,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"{hint}known: {', '.join(names) or 'none'}"
 
 
-def command(main: Callable[[], int]) -> None:
+def command(main: Callable[[], int]) -> NoReturn:
     """Run a command line's `main` and exit with its code; a ProofloadError is its message on stderr and exit code 2."""
     try:
         code = main()

@@ -1,5 +1,6 @@
 """What made a run besides its plan: machine, versions, commit. Runs whose fingerprints differ are not comparable."""
 
+import contextlib
 import importlib.metadata
 import os
 import platform
@@ -10,8 +11,8 @@ from typing import Any
 import psutil
 from sqlalchemy import text
 
-from harness import database
-from harness.settings import ROOT
+from harness import VERSION, database
+from systems import PROJECT
 
 PACKAGES = (
     "locust",
@@ -58,18 +59,22 @@ def _cpu_model() -> str:
 
 def versions() -> dict[str, str]:
     """The packages whose version can change a figure."""
-    return {name: importlib.metadata.version(name) for name in PACKAGES}
+    found = {"proofload": VERSION}
+    for name in PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # an extra that is not there
+            found[name] = importlib.metadata.version(name)
+    return found
 
 
 def git() -> dict[str, Any]:
-    """The commit of this checkout, and whether files differ from it; None where that can't be known."""
+    """The commit of the project, and whether files differ from it; None where that can't be known."""
     commit, status = _git("rev-parse", "HEAD"), _git("status", "--porcelain")
     return {"commit": commit, "dirty": None if status is None else bool(status)}
 
 
 def _git(*words: str) -> str | None:
     try:
-        done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, timeout=10)
+        done = subprocess.run(["git", "-C", str(PROJECT), *words], capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import PoolError
+from harness.project import hint
 
 NAME = "fixtures/test-data.json"
 
@@ -31,5 +32,7 @@ def read(path: Path, system: str) -> dict[str, Any]:
         data: dict[str, Any] = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else error
-        raise PoolError(f"{path}: {why}: expected what seeding leaves there; `make seed-{system}` fixes it") from None
+        raise PoolError(
+            f"{path}: {why}: expected what seeding leaves there; {hint(f'seed-{system}', f'seed {system}')} fixes it"
+        ) from None
     return data

@@ -1,7 +1,6 @@
 """The load as the pipeline sees it: Locust in a process of its own, watched, scaled and ended in order."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from harness.errors import JournalError, RunError, StackError
 from harness.plan.rules import ABORT
 from harness.plan.scenario import Scenario
 from harness.progress import Progress, load_line
+from harness.project import environment
 from harness.run import Run
 from harness.settings import Settings
 from harness.stack import process
@@ -36,7 +36,6 @@ def put_load(
     StackError if there was none although no signal ended it.
     """
     scenario, log = run.scenario, run.folder / "load.log"
-    environment = {**os.environ, "DATABASE_URL": stack.database_url, "PERF_RUN": run.id}
     count, port = settings.processes, process.free_port()
     command = _command(run, scenario, settings, stack, ui)
     alone, children = count == 1, []
@@ -47,12 +46,14 @@ def put_load(
         roles = [[]] if alone else [["--master", *_MASTER, str(port), "--expect-workers", str(count)]]
         roles += [] if alone else [["--worker", *_WORKER, str(port)]] * count
         for number, role in enumerate(roles):
-            share = {"PERF_LOAD_PROCESS": f"{max(number - 1, 0)}/{count}"}
+            share = {
+                "DATABASE_URL": stack.database_url,
+                "PERF_RUN": run.id,
+                "PERF_LOAD_PROCESS": f"{max(number - 1, 0)}/{count}",
+            }
             words = _generator(run, scenario, stack) if number else command
             name = log if alone or not number else run.folder / f"load-{number - 1}.log"
-            children.append(
-                process.start([*words, *role], name, {**environment, **share}, on_parent_death=signal.SIGINT)
-            )
+            children.append(process.start([*words, *role], name, environment(**share), on_parent_death=signal.SIGINT))
         why = _watch(children, run, scenario, stack, lambda: signalled() or _broken(run, watcher), progress, ui)
     finally:
         # The first is the one that ends the others.
@@ -73,7 +74,7 @@ def _watcher(run: Run, scenario: Scenario) -> subprocess.Popen[bytes] | None:
     if not any(rule.aborts for rule in scenario.rules):
         return None
     command = [sys.executable, "-m", "reports.abort", str(run.folder)]
-    return process.start(command, run.folder / "abort.log", os.environ)
+    return process.start(command, run.folder / "abort.log", environment())
 
 
 def _broken(run: Run, watcher: subprocess.Popen[bytes] | None) -> str | None:
@@ -91,7 +92,8 @@ _WORKER = ["--master-host", "127.0.0.1", "--master-port"]
 def _generator(run: Run, scenario: Scenario, stack: Stack) -> list[str]:
     """What every load process has on its command line."""
     files = f"{scenario.locustfile},{Path(__file__).parent / 'load' / 'shape.py'}"
-    return [sys.executable, "-m", "locust", "-f", files, "--run-folder", str(run.folder), "--host", stack.target_url]
+    words = ["-f", files, "--run-folder", str(run.folder), "--host", stack.target_url]
+    return [sys.executable, "-m", "harness.load", *words]
 
 
 def _command(run: Run, scenario: Scenario, settings: Settings, stack: Stack, ui: bool) -> list[str]:

@@ -21,9 +21,10 @@ from harness.load_stage import put_load
 from harness.plan import overrides, reading
 from harness.plan.scenario import Scenario
 from harness.progress import Progress
+from harness.project import environment
 from harness.run import Run
-from harness.settings import ROOT, Settings
-from harness.stack import process, stack
+from harness.settings import Settings
+from harness.stack import process, reference, stack
 from harness.stack.services import KEY
 from harness.stack.variant import Variant
 from harness.verdict import EXIT_CODES, CheckState, Verdict
@@ -122,8 +123,7 @@ def _watched(run: Run, settings: Settings, running: stack.Stack) -> Iterator[Non
     ours = f"{running.target_url}/metrics" if running.services and running.target_url else ""
     metrics = settings.metrics_url or ours
     command = [sys.executable, "-m", "harness.monitor", str(run.folder), *(["--metrics", metrics] if metrics else [])]
-    environment = {**os.environ, "DATABASE_URL": running.database_url}
-    monitor = process.start(command, run.folder / "monitor.log", environment)
+    monitor = process.start(command, run.folder / "monitor.log", environment(DATABASE_URL=running.database_url))
     try:
         yield
     finally:
@@ -158,7 +158,7 @@ def _report(folder: Path, interrupt: _Interrupt) -> int:
 def report(folder: Path) -> int:
     """Report a run folder; its block goes to our standard output. The exit code of its verdict."""
     command = [sys.executable, "-m", "reports", str(folder.resolve())]
-    return subprocess.run(command, cwd=ROOT, start_new_session=True).returncode
+    return subprocess.run(command, env=environment(), start_new_session=True).returncode
 
 
 def _refuse(scenario: Scenario, settings: Settings, variant: Variant) -> None:
@@ -170,6 +170,7 @@ def _refuse(scenario: Scenario, settings: Settings, variant: Variant) -> None:
             f"{' '.join(variant.arguments())} with TARGET_URL or DATABASE_URL: expected the reference target and "
             "database; unset them"
         )
+    reference.require(scenario, settings)
     for option, value in (("fault", variant.fault), ("strategy", variant.strategy)):
         if value and not any(f"{{{option}}}" in service.start for service in scenario.services.values()):
             raise PlanError(f"--{option} {value}: no service of {scenario.system} has {{{option}}} in its start")

@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import PlanError
+from systems import PROJECT
 
 ROOT = Path(__file__).resolve().parent.parent
-"""The checkout."""
+"""The folder that our packages are in: a checkout, or where a wheel was installed."""
+
+CHECKOUT = (ROOT / "Makefile").exists()
 
 
 def _set(name: str) -> frozenset[str]:
@@ -45,7 +48,7 @@ def _share(name: str, default: str) -> float:
 
 
 def _home() -> Path:
-    return Path(os.environ.get("PERF_HOME", "") or ROOT / ".proofload")
+    return Path(os.environ.get("PERF_HOME", "") or PROJECT / ".proofload")
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class Settings:
     ca_file: str | None = field(default_factory=lambda: os.environ.get("PERF_CA_FILE") or None)
     seed: int = field(default_factory=_seed)
     home: Path = field(default_factory=_home)
-    runs: Path = field(default_factory=lambda: Path(os.environ.get("PERF_RUNS", "") or ROOT / "reports" / "runs"))
+    runs: Path = field(default_factory=lambda: Path(os.environ.get("PERF_RUNS", "") or PROJECT / "reports" / "runs"))
     duration: str = field(default_factory=lambda: os.environ.get("PERF_DURATION", ""))
     vus: str = field(default_factory=lambda: os.environ.get("PERF_VUS", ""))
     keep_disk: float = field(default_factory=lambda: _share("PERF_KEEP_DISK", "20%"))

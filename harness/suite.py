@@ -10,8 +10,9 @@ from typing import Any
 from harness import pipeline
 from harness.errors import ProofloadError, RunError
 from harness.plan import reading
+from harness.project import environment
 from harness.run import SUITE, SUITE_SCHEMA, Run, point
-from harness.settings import ROOT, Settings
+from harness.settings import Settings
 from harness.stack.variant import Variant
 
 
@@ -41,7 +42,7 @@ def run(system: str, profile: str, variant: Variant) -> int:
 
 def report(folder: Path) -> int:
     """Write and print the page about the runs of a suite; the exit code of the worst verdict."""
-    return subprocess.run([sys.executable, "-m", "reports.suite", str(folder)], cwd=ROOT).returncode
+    return subprocess.run([sys.executable, "-m", "reports.suite", str(folder.resolve())], env=environment()).returncode
 
 
 def _interruption(folder: Path | None) -> str:

@@ -2,3 +2,7 @@
 
 `python -m schema messages` creates them where there are none, and never alters what is there.
 """
+
+from systems import beside
+
+__path__ += beside("schema")

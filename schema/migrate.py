@@ -1,18 +1,15 @@
 """Where a system has no tables they are made; where it has tables they are looked at, and never altered."""
 
-import importlib
-import pkgutil
 from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, MetaData, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-import schema
-import systems
 from harness import database
-from harness.errors import DatabaseError, PlanError, nearest
+from harness.errors import DatabaseError
 from harness.plan.reading import reference
+from harness.project import module
 
 
 def migrate(system: str, url: str, names: Mapping[str, str] | None = None) -> str:
@@ -20,26 +17,18 @@ def migrate(system: str, url: str, names: Mapping[str, str] | None = None) -> st
 
     They are called as `names` says (a plan's [database]; None: as the reference has them), if they can be chosen.
     """
-    module = _module(system)
+    found: Any = module("schema", system)
+    if found is None:
+        return f"{system} has no schema/{system}.py: the database is left as it is"
     names = names or reference(system, "database")
-    tables = module.tables(names) if names else module.TABLES
+    tables = found.tables(names) if names else found.TABLES
     with database.connect(url, "schema") as connection:
         try:
             with connection.begin():
-                return _migrate(system, tables, module.VERSION, connection)
+                return _migrate(system, tables, found.VERSION, connection)
         except DBAPIError as error:
             first_line = str(error.orig).strip().splitlines()[0]
             raise DatabaseError(f"the tables of {system} in {database.redacted(url)}: {first_line}") from None
-
-
-def _module(system: str) -> Any:
-    """A system is a module that is both here and in systems/."""
-    known = {m.name for m in pkgutil.iter_modules(schema.__path__)} & {
-        m.name for m in pkgutil.iter_modules(systems.__path__)
-    }
-    if system not in known:
-        raise PlanError(f"no system {system!r}: {nearest(system, known)}")
-    return importlib.import_module(f"schema.{system}")
 
 
 def _migrate(system: str, tables: MetaData, version: int, connection: Connection) -> str:

@@ -1,17 +1,14 @@
 """`python -m seeding <system>`: the pool of a system in the database of DATABASE_URL, from PERF_SEED."""
 
 import argparse
-import importlib
 import json
-import pkgutil
 from pathlib import Path
 from typing import Any
 
-import seeding
-import systems
 from harness import database, errors, guard
 from harness.errors import GuardError
 from harness.fixtures import fixtures_of
+from harness.project import hint, module
 from harness.run import Run
 from harness.settings import Settings
 from seeding import clean
@@ -28,21 +25,26 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print what was done as JSON too, on the last line")
     parser.add_argument("--run-folder", type=Path, help="the run to seed for, or to clean after: as its plan says")
     arguments = parser.parse_args()
-    module = _module(arguments.system)
+    system: Any = module("seeding", arguments.system)
+    if system is None:
+        print(f"{arguments.system} has no seeding/{arguments.system}.py: nothing is seeded, and nothing cleaned")
+        if arguments.json:
+            print("{}")
+        return 0
     run = Run.open(arguments.run_folder) if arguments.run_folder else None
     scenario = run.scenario if run else None
     url = database.from_environment()
     settings = Settings()
     if arguments.check:
-        module.check(url, scenario)
+        system.check(url, scenario)
         print(f"the pool of {arguments.system} is there")
         return 0
     guard.may_write(url, settings)
     if arguments.clean:
-        return _clean(url, arguments.system, module.ours(scenario), arguments.yes)
+        return _clean(url, arguments.system, system.ours(scenario), arguments.yes)
     fixtures = fixtures_of(run.folder if run else settings.home / arguments.system)
-    facts = module.seed(url, settings.seed, scenario, fixtures)
-    print(module.sentence(facts))
+    facts = system.seed(url, settings.seed, scenario, fixtures)
+    print(system.sentence(facts))
     if arguments.json:
         print(json.dumps(facts))
     return 0
@@ -59,7 +61,8 @@ def _clean(url: str, system: str, parts: list[Ours], confirmed: bool) -> int:
         print(f"  {count:>12,} rows in {ours.table}", flush=True)
     if not (confirmed or guard.on_loopback(url)):
         raise GuardError(
-            f"nothing was deleted: the database is not on this machine. To delete these rows: make clean-{system} YES=1"
+            "nothing was deleted: the database is not on this machine. To delete these rows: "
+            + hint(f"clean-{system} YES=1", f"clean {system} --yes")
         )
     deleted = 0
     for ours, gone, kept in clean.clean(url, system, parts):
@@ -68,16 +71,6 @@ def _clean(url: str, system: str, parts: list[Ours], confirmed: bool) -> int:
             print(f"  {kept:,} rows in {ours.table} stay: rows that are not the suite's refer to them")
     print(f"deleted {deleted:,} rows; the tables stay")
     return 0
-
-
-def _module(system: str) -> Any:
-    """A system is a module that is both here and in systems/."""
-    known = {m.name for m in pkgutil.iter_modules(seeding.__path__)} & {
-        m.name for m in pkgutil.iter_modules(systems.__path__)
-    }
-    if system not in known:
-        raise errors.PlanError(f"no system {system!r}: {errors.nearest(system, known)}")
-    return importlib.import_module(f"seeding.{system}")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from harness import database, fixtures
 from harness.errors import PoolError
 from harness.plan import reading
 from harness.plan.scenario import Scenario
+from harness.project import hint
 from seeding import pool
 from seeding.connection import connected
 from seeding.pool import Ours, Rows, quoted
@@ -108,7 +109,7 @@ def check(url: str, scenario: Scenario | None) -> None:
     if found < least:
         raise PoolError(
             f"the pool in {database.redacted(url)} has {found:,} authorizations, expected {least:,}: "
-            f"`make seed-{SYSTEM}` fixes it"
+            f"{hint(f'seed-{SYSTEM}', f'seed {SYSTEM}')} fixes it"
         )
 
 

@@ -13,6 +13,7 @@ from harness import database
 from harness.errors import PoolError
 from harness.plan import reading
 from harness.plan.scenario import Scenario
+from harness.project import hint
 from seeding import pool
 from seeding.connection import connected
 from seeding.pool import Ours, Rows
@@ -74,7 +75,7 @@ def check(url: str, scenario: Scenario | None = None) -> None:
     if users != expected:
         raise PoolError(
             f"the pool in {database.redacted(url)} has {users:,} users, expected {expected:,}: "
-            "`make seed-messages` fixes it"
+            f"{hint('seed-messages', 'seed messages')} fixes it"
         )
 
 

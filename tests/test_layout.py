@@ -1,7 +1,10 @@
 """The tree keeps its promises: imports point one way, and a system has a module in every stage."""
 
 import ast
+import importlib.metadata
+import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,6 +63,20 @@ def test_systems_use_the_standard_library_only() -> None:
             assert name.split(".")[0] in sys.stdlib_module_names | {"systems"}, path
 
 
+def test_what_is_imported_but_by_the_target_is_installed_without_an_extra() -> None:
+    stated = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    base = {_normal(re.match(r"[\w.-]+", each)[0]) for each in stated}  # type: ignore[index]
+    whose = importlib.metadata.packages_distributions()
+    for package in set(PACKAGES) - {"target"}:
+        for path in modules(package):
+            for name in {name.split(".")[0] for name in imported(path)} - sys.stdlib_module_names - set(PACKAGES):
+                assert {_normal(one) for one in whose.get(name, [name])} & base, f"{path}: {name}"
+
+
+def _normal(distribution: str) -> str:
+    return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
 RUNS_THINGS = {"harness.pipeline", "harness.load_stage", "harness.load", "harness.stack", "harness.suite", "harness.ab"}
 """What starts and runs things: a report is made from a folder, and needs none of it."""
 
@@ -93,7 +110,8 @@ def test_every_system_has_a_module_or_a_package_in_every_stage(system: str, fold
 
 def test_the_tests_mirror_the_tree() -> None:
     """Each folder of tests is one of the tree, so that a reader finds the tests of a module from its path."""
-    folders = {path.parent.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("test_*.py")} - {Path(".")}
+    of_all = {Path("."), Path("machine")}
+    folders = {path.parent.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("test_*.py")} - of_all
     assert not [str(folder) for folder in folders if not (ROOT / folder).is_dir()]
 
 

@@ -2,3 +2,7 @@
 
 `observe()` reads the database, once and in one snapshot; `judge()` is pure. `python -m verification RUN_FOLDER`.
 """
+
+from systems import beside
+
+__path__ += beside("verification")

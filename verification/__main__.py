@@ -1,7 +1,6 @@
 """`python -m verification RUN_FOLDER`: whether the database of DATABASE_URL agrees with the answers of a run."""
 
 import argparse
-import importlib
 import time
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,9 @@ import numpy as np
 from harness import check, database, effects, errors, journal
 from harness.check import Finding
 from harness.outcomes import Outcome
+from harness.project import module
 from harness.run import Run
+from harness.verdict import CheckState
 from verification import checks
 from verification.ledger import Ledger, ledger
 
@@ -27,16 +28,19 @@ def main() -> int:
 def verify(run: Run, url: str) -> list[Finding]:
     """Judge `run` by the database at `url` and leave what was found in its folder, also if the database fails."""
     began = time.perf_counter()
-    system = importlib.import_module(f"verification.{run.scenario.system}")
+    system: Any = module("verification", run.scenario.system)
     sent = ledger(run.id, journal.read_all(run.folder, run.processes), run.clock)
     (run.folder / effects.FILE).unlink(missing_ok=True)
     about: dict[str, Any] = {"resolved": None, "observation": None, "weakened": []}
     try:
-        seen = system.observe(url, run, sent)
-        case = system.case(sent, seen)
-        about = {"resolved": case.resolved(), "observation": seen.as_json(), "weakened": system.weakened(case)}
-        effects.write(run.folder, case.effects())
-        findings: list[Finding] = system.judge(case)
+        if system is None:
+            findings = [_unknown(run.scenario.system)]
+        else:
+            seen = system.observe(url, run, sent)
+            case = system.case(sent, seen)
+            about = {"resolved": case.resolved(), "observation": seen.as_json(), "weakened": system.weakened(case)}
+            effects.write(run.folder, case.effects())
+            findings = system.judge(case)
     except errors.ProofloadError:
         raise
     except Exception as error:  # the run is over and can't be repeated: what is known of it must not be lost
@@ -57,6 +61,18 @@ def verify(run: Run, url: str) -> list[Finding]:
     for finding in findings:
         print(line(finding))
     return findings
+
+
+def _unknown(system: str) -> Finding:
+    """Of a system that has no checks: what is stored is not known, and what is not known is not proven."""
+    return Finding(
+        "X1",
+        "Every acknowledged effect is stored.",
+        CheckState.UNDECIDED,
+        0,
+        "nothing",
+        detail=f"{system} has no verification/{system}.py, so nothing can be compared with its database",
+    )
 
 
 def outcomes(sent: Ledger) -> dict[str, dict[str, int]]:

@@ -26,8 +26,8 @@ from harness.load import foreign, health, workers
 from harness.load.session import Session
 from harness.load.tally import FLUSH_S
 from harness.load.workers import Coordinator
+from harness.project import environment, hint
 from harness.run import Run
-from harness.settings import ROOT
 
 log = logging.getLogger(__name__)
 
@@ -150,7 +150,10 @@ def _load(environment: Environment, folder: str) -> Session | Coordinator:
             environment.events.request.add_listener(foreign.Recorder(session))
     else:
         session = Session(environment, None, system.__name__, system.EXPECTED)
-        log.warning("No --run-folder: nothing will be verified or reported. `make ui-peak` does all of it.")
+        log.warning(
+            "No --run-folder: nothing will be verified or reported. %s does all of it.",
+            hint("ui-SCENARIO", "run SCENARIO --ui"),
+        )
         session.start.set()
     environment.proofload = session  # type: ignore[attr-defined]
     session.watchers = [gevent.spawn(_count, session, environment.runner)]
@@ -176,7 +179,7 @@ def _require_pool(system: ModuleType, folder: str) -> None:
     # In a process of its own: psycopg2 would block this one, all its users included.
     name = system.__name__.rpartition(".")[2]
     command = [sys.executable, "-m", "seeding", name, "--check", *(["--run-folder", folder] if folder else [])]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True)
     if done.returncode:
         raise PoolError(done.stderr.strip().removeprefix("error: "))
 

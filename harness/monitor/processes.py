@@ -8,7 +8,7 @@ import psutil
 from harness.stack.services import pids
 
 WHAT = (
-    ("generator", ("-m", "locust")),
+    ("generator", ("-m", "harness.load")),
     ("monitor", ("-m", "harness.monitor")),
 )
 """What a process of ours is, by neighbouring words of its command line."""

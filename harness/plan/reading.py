@@ -18,7 +18,7 @@ from harness.plan import overrides, rule_checks, services, stages
 from harness.plan.overrides import NONE, Overrides
 from harness.plan.scenario import Scenario, Validity
 from harness.plan.toml_table import Table, Where
-from harness.settings import ROOT
+from systems import __path__ as SYSTEMS
 from systems.effect import Effect
 
 TABLES = ("system", "title", "contract", "database", "pool", "service", "scenario")
@@ -34,8 +34,8 @@ Tables = Mapping[str, Any]
 
 
 def files() -> list[Path]:
-    """The plans of all systems."""
-    return sorted((ROOT / "systems").glob("*.toml"))
+    """The plans of all systems: the built-in ones, then those of the project."""
+    return [path for folder in SYSTEMS for path in sorted(Path(folder).glob("*.toml"))]
 
 
 def systems() -> list[str]:
@@ -50,19 +50,21 @@ def scenarios(system: str) -> list[str]:
 
 def find(name: str, profile: str, file: Path | None = None, changes: Overrides = NONE) -> Scenario:
     """The scenario `name` in `profile`, from `file` or from the plans of all systems; PlanError if there is none."""
-    known: list[str] = []
-    for path in [file] if file else files():
-        tables, text = read(path)
-        known += tables.get("scenario", {})
-        if name in tables.get("scenario", {}):
-            where = Where(path, text, name)
-            try:
-                return _changed(resolve(overrides.apply(tables, name, changes.sets), name, profile, where), changes)
-            except PlanError as error:
-                if not changes.sets:
-                    raise
-                raise PlanError(f"{error} (with {', '.join(Overrides(changes.sets).said())})") from None
-    raise PlanError(f"unknown scenario {name!r}; {nearest(name, known)}. See `make` for what can be run")
+    plans = {path: read(path) for path in ([file] if file else files())}
+    having = [path for path, (tables, _) in plans.items() if name in tables.get("scenario", {})]
+    if len(having) > 1:
+        raise PlanError(f"{having[1]}: scenario {name!r} is in {having[0]} too: expected another name")
+    for path in having:
+        tables, text = plans[path]
+        where = Where(path, text, name)
+        try:
+            return _changed(resolve(overrides.apply(tables, name, changes.sets), name, profile, where), changes)
+        except PlanError as error:
+            if not changes.sets:
+                raise
+            raise PlanError(f"{error} (with {', '.join(Overrides(changes.sets).said())})") from None
+    known = [scenario for tables, _ in plans.values() for scenario in tables.get("scenario", {})]
+    raise PlanError(f"unknown scenario {name!r}; {nearest(name, known)}")
 
 
 def _changed(scenario: Scenario, changes: Overrides) -> Scenario:
@@ -105,6 +107,11 @@ def _plan_of(system: str) -> Path:
     raise PlanError(f"unknown system {system!r}; {nearest(system, systems())}")
 
 
+def _locustfile(system: str) -> Path:
+    """The locustfile of `system`, in the same project as its plan."""
+    return _plan_of(system).parent.parent / "locustfiles" / f"{system}.py"
+
+
 def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
     """The scenario `name` of a plan's `tables` in `profile`; PlanError for what is unknown or missing."""
     for word in sorted(set(tables) - set(TABLES)):
@@ -117,7 +124,7 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
     if system and system not in systems():
         where.fail(system, f"unknown system {system!r}; {nearest(system, systems())}")
     facts = _facts(system) if system and not theirs else NO_FACTS
-    locustfile = (where.path.parent / str(theirs)).resolve() if theirs else ROOT / "locustfiles" / f"{system}.py"
+    locustfile = (where.path.parent / str(theirs)).resolve() if theirs else _locustfile(system)
     running = {} if theirs else services.read(where, _over(system, "service", tables, where), table.take("service", {}))
     stated = stages.read(where, table, profile, running)
     mix = _mix(where, table.take("mix", None), facts.MIX)

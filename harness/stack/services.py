@@ -15,7 +15,7 @@ from harness.errors import StackError
 from harness.plan.scenario import Service
 from harness.plan.services import FILE
 from harness.run import Run
-from harness.settings import ROOT
+from harness.settings import CHECKOUT, ROOT
 from harness.stack import health, process
 from harness.stack.variant import Variant
 
@@ -23,6 +23,9 @@ PIDS = "services.json"
 """The processes of each service, in the run folder: for the monitor, which samples them by name."""
 
 START_TIMEOUT_S = 30.0
+
+OURS = "{python} -m target "
+"""What starts a service of the reference target begins with it."""
 
 KEY = "PERF_JWT_KEY"
 """The variable with the key that tokens are signed with: of our settings the only one that is the target's, too."""
@@ -75,7 +78,7 @@ class Services:
         self._started += 1
         mark = Path(self._ready.name) / f"{self._started}"
         words = command(running.service, len(running.processes) + 1, number, self._port, self._variant)
-        environment = {**_environment(self._url, self._variant.checkout), "READY": str(mark)}
+        environment = {**_environment(words, self._url, self._variant.checkout), "READY": str(mark)}
         started = process.start(words, running.log, environment)
         running.processes.append(started)
         return started, mark
@@ -145,8 +148,20 @@ def pids(folder: Path) -> dict[str, list[int]]:
     return found
 
 
-def _environment(url: str, checkout: Path | None) -> dict[str, str]:
-    ours = ("PERF_", "LOCUST_")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours) or name == KEY}
-    # Safe: else the folder that we are in would come before that of the checkout.
-    return {**kept, "DATABASE_URL": url, "PYTHONPATH": str(checkout or ROOT), "PYTHONSAFEPATH": "1"}
+def ours(service: Service) -> bool:
+    """Whether it is a part of the reference target, and not a command of the project's own."""
+    return service.start.startswith(OURS)
+
+
+def _environment(words: list[str], url: str, checkout: Path | None) -> dict[str, str]:
+    """What a service finds in its environment: nothing of our settings, and our packages only if it needs them."""
+    settings = ("PERF_", "LOCUST_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(settings) or name == KEY}
+    kept["DATABASE_URL"] = url
+    if words[1:3] == OURS.split()[1:]:
+        # Safe: else the folder that we are in would come before that of the checkout.
+        kept |= {"PYTHONPATH": str(checkout or ROOT), "PYTHONSAFEPATH": "1"}
+    elif CHECKOUT and words[0] == sys.executable:
+        # Last: a service of the project may have packages of the same names.
+        kept["PYTHONPATH"] = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(ROOT))))
+    return kept

@@ -1,7 +1,6 @@
 """Everything under a run: a seeded database of its own, and the services of the target."""
 
 import json
-import os
 import shlex
 import shutil
 import signal
@@ -20,8 +19,9 @@ from harness.errors import ProofloadError, StackError
 from harness.plan.scenario import Scenario
 from harness.plan.services import with_port
 from harness.progress import Progress
+from harness.project import environment, hint
 from harness.run import Run
-from harness.settings import ROOT, Settings
+from harness.settings import Settings
 from harness.stack import copies, health, postgres, process
 from harness.stack.postgres import Postgres
 from harness.stack.services import Services
@@ -135,8 +135,7 @@ def stage(command: list[str], url: str, progress: Progress | None = None) -> str
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        cwd=ROOT,
-        env={**os.environ, "DATABASE_URL": url},
+        env=environment(DATABASE_URL=url),
         start_new_session=True,
         preexec_fn=process.die_with_parent(signal.SIGTERM),
     ) as child:
@@ -168,8 +167,8 @@ def _prune(server: Postgres, system: str, share: float) -> None:
     if sizes[system] > free and not copies.clones(folder):
         raise StackError(
             f"{folder}: {free / 1e9:.1f} GB free, but a copy of the seeded database of {system} takes "
-            f"{sizes[system] / 1e9:.1f} GB: expected room for it: `make clean` frees what is there, or have PERF_HOME "
-            "(as root /var/tmp) on another disk"
+            f"{sizes[system] / 1e9:.1f} GB: expected room for it: {hint('clean', 'clean')} frees what is there, or "
+            "have PERF_HOME (as root /var/tmp) on another disk"
         )
 
 

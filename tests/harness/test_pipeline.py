@@ -194,7 +194,7 @@ def test_a_killed_pipeline_takes_its_processes_with_it(pipeline: Pipeline) -> No
 def test_a_killed_load_process_makes_the_run_invalid_but_loses_no_closed_operation(pipeline: Pipeline) -> None:
     running = pipeline.start("short", "--profile", "full")
     path = pipeline.journal(running, 100)
-    (load,) = (each for each in descendants(running) if "locust" in each.cmdline())
+    (load,) = (each for each in descendants(running) if "harness.load" in each.cmdline())
     load.kill()
     result = pipeline.finish(running)
     broken = {each["id"] for each in result.json("verdict.json")["validity"] if each["state"] == "broken"}

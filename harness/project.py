@@ -1,0 +1,61 @@
+"""A project: the folder that a command is run in, with systems of its own beside the built-in ones."""
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from harness import DISTRIBUTION
+from harness.errors import PlanError, nearest
+from harness.plan import reading
+from harness.settings import CHECKOUT, ROOT
+from systems import PROJECT
+
+FOLDERS = ("systems", "schema", "seeding", "locustfiles", "verification")
+"""What a project can have; each but the first may be missing."""
+
+PACKAGES = (*FOLDERS, "harness", "reports", "target")
+"""All of ours."""
+
+
+def require_names_of_its_own(project: Path = PROJECT) -> None:
+    """PlanError if a module of the project has the name of one that is imported instead of it."""
+    if not (project / "systems").is_dir() or project.samefile(ROOT):
+        return
+    for folder in FOLDERS:
+        ours = {path.stem for path in (ROOT / folder).iterdir()} - {"__init__", "__main__", "__pycache__"}
+        # Locust puts the folder of a locustfile before all others.
+        taken = ours | ({*PACKAGES, *sys.stdlib_module_names} if folder == "locustfiles" else set())
+        for path in sorted((project / folder).glob("*")):
+            if path.name == "__init__.py" and folder != "locustfiles":
+                raise PlanError(f"{path}: expected no such file: what is beside it extends Proofload's own {folder}")
+            if path.stem in taken and (path.suffix in (".py", ".toml") or path.is_dir()):
+                whose = f"Proofload's {folder}/ has" if path.stem in ours else "Python or Proofload has"
+                raise PlanError(f"{path}: {whose} {path.stem} already: expected another name")
+
+
+def module(stage: str, system: str) -> ModuleType | None:
+    """What a system has for a stage, e.g. seeding; None if it has nothing. PlanError if there is no such system."""
+    if system not in reading.systems():
+        raise PlanError(f"no system {system!r}: {nearest(system, reading.systems())}")
+    name = f"{stage}.{system}"
+    return importlib.import_module(name) if importlib.util.find_spec(name) else None
+
+
+def environment(**values: str) -> dict[str, str]:
+    """The environment of a process of ours, with `values`: it finds our packages, and no other of their names first."""
+    paths = os.environ.get("PYTHONPATH", "")
+    if CHECKOUT or paths:
+        paths = os.pathsep.join([str(ROOT), *(path for path in paths.split(os.pathsep) if path and path != str(ROOT))])
+    return {**os.environ, "PYTHONPATH": paths, "PYTHONSAFEPATH": "1", **values}
+
+
+def reference() -> str:
+    """What installs the reference target and its PostgreSQL."""
+    return "`make venv`" if CHECKOUT else f"`pip install '{DISTRIBUTION}[reference]'`"
+
+
+def hint(make: str, words: str) -> str:
+    """A command for people, as they run it here: by make in a checkout, else with the `words` of our command line."""
+    return f"`make {make}`" if CHECKOUT and PROJECT.samefile(ROOT) else f"`proofload {words}`"
