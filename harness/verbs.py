@@ -1,0 +1,194 @@
+"""What each verb of the command line does; each gives the exit code."""
+
+import os
+import shutil
+import subprocess
+import sys
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness import ab as pairs
+from harness import database, doctor, guard, pipeline, project
+from harness import suite as scenarios
+from harness.errors import DatabaseError, PlanError, RunError, nearest
+from harness.plan import overrides, reading
+from harness.plan.text import describe
+from harness.progress import Progress
+from harness.run import MOST_PAIRS, Run
+from harness.settings import Settings
+from harness.stack import postgres, stack
+from harness.stack.variant import Variant
+
+
+def run(options: Namespace) -> int:
+    """Run a scenario."""
+    variant, sets = Variant(options.fault, options.strategy), overrides.parsed(options.set)
+    arguments = (options.scenario, options.profile, options.plan, variant, options.ui, options.words, sets)
+    return pipeline.run(*arguments)[1]
+
+
+def plan(options: Namespace) -> int:
+    """Print what a scenario would do."""
+    settings = Settings()
+    changes = overrides.of(settings, overrides.parsed(options.set))
+    print(describe(reading.find(options.scenario, options.profile, options.plan, changes), settings))
+    return 0
+
+
+def every(_options: Namespace) -> int:
+    """Print all systems and their scenarios."""
+    for path in reading.files():
+        tables, _ = reading.read(path)
+        print(f"{path.stem}: {tables.get('title', '')}")
+        for name, table in tables.get("scenario", {}).items():
+            print(f"  {name:<24} {table.get('purpose', '') if isinstance(table, dict) else ''}")
+    return 0
+
+
+def suite(options: Namespace) -> int:
+    """Run all scenarios of a system."""
+    return scenarios.run(_system(options.system), options.profile, Variant(options.fault, options.strategy))
+
+
+def ab(options: Namespace) -> int:
+    """Compare two targets in pairs of runs."""
+    if not 1 <= options.pairs <= MOST_PAIRS:
+        raise PlanError(f"--pairs {options.pairs}: expected 1 to {MOST_PAIRS}")
+    base, head = Variant(options.base_fault, options.strategy), Variant(options.fault, options.strategy)
+    arguments = (options.scenario, options.profile, options.plan, options.base, options.pairs)
+    return pairs.run(*arguments, base, head, options.words)
+
+
+def seed(options: Namespace) -> int:
+    """Migrate and seed the database of a system."""
+    return _seed(_system(options.system))
+
+
+def verify(options: Namespace) -> int:
+    """Verify a run again."""
+    return _verify(_system(options.system), options.folder)
+
+
+def report(options: Namespace) -> int:
+    """Report a run again."""
+    return pipeline.report(options.folder)
+
+
+def psql(options: Namespace) -> int:
+    """Open the database of a run."""
+    return _psql(Run.open(options.folder))
+
+
+def examine(_options: Namespace) -> int:
+    """Print what is missing on this machine."""
+    return doctor.examine()
+
+
+def clean(options: Namespace) -> int:
+    """Remove what is ours here, or what the suite left in a database of the user's."""
+    return _clean_system(_system(options.system), options.folder, options.yes) if options.system else _clean()
+
+
+def _system(name: str) -> str:
+    if name not in reading.systems():
+        raise PlanError(f"unknown system {name!r}; {nearest(name, reading.systems())}")
+    return name
+
+
+def _seed(system: str) -> int:
+    settings = Settings()
+    with Progress() as progress:
+        if settings.database_url:
+            guard.may_write(settings.database_url, settings)
+            stack.seed(system, settings.database_url, progress)
+        else:
+            server = postgres.start(settings.home)
+            try:
+                stack.seed(system, stack.pool(server, system), progress)
+            finally:
+                server.stop()
+    return 0
+
+
+def _verify(system: str, folder: Path | None) -> int:
+    run = Run.open(folder) if folder else _latest(system)
+    with _database_of(run) as url:
+        print(stack.stage([sys.executable, "-m", "verification", str(run.folder)], url), end="")
+    hint = project.hint(f"report RUN={run.folder}", f"report {run.folder}")
+    print(f"{run.folder}: verified again; {hint} writes its report again")
+    return 0
+
+
+def _latest(system: str) -> Run:
+    """The youngest run of any scenario of `system`."""
+    folder = Settings().runs
+    folders = [path.parent for path in folder.glob("*/latest/run.json")]
+    runs = [run for path in folders if (run := Run.open(path)).scenario.system == system]
+    if not runs:
+        raise RunError(f"{folder}: no run of {system} in it: expected one, or the folder of a run")
+    return max(runs, key=lambda run: run.id)
+
+
+@contextmanager
+def _database_of(run: Run) -> Iterator[str]:
+    """The URL of the database that the run wrote; the embedded PostgreSQL runs meanwhile, if it is in there."""
+    settings, facts = Settings(), run.facts.get("database", {})
+    if not facts.get("ours", False):
+        url = database.from_environment()
+        if database.redacted(url) != facts.get("url"):
+            raise RunError(
+                f"{run.folder}: its database is {facts.get('url')}, but DATABASE_URL says {database.redacted(url)}"
+            )
+        yield url
+        return
+    server = postgres.start(settings.home)
+    try:
+        if facts["name"] not in server.databases():
+            raise RunError(
+                f"{run.folder}: its database {facts['name']} is not kept any more (see PERF_KEEP_DISK): run it again"
+            )
+        yield server.url(facts["name"])
+    finally:
+        server.stop()
+
+
+def _psql(run: Run) -> int:
+    with _database_of(run) as url:
+        psql = shutil.which("psql") or str(postgres.wheel() / "bin" / "psql")
+        # libpq reads the password from the environment; the command line is for everyone to see.
+        parsed = database.parse(url)
+        environment = {**os.environ, "PGPASSWORD": str(parsed.password or "")}
+        words = [
+            "-h",
+            str(parsed.host),
+            "-p",
+            str(parsed.port or 5432),
+            "-U",
+            str(parsed.username),
+            str(parsed.database),
+        ]
+        return subprocess.run([psql, *words], env=environment).returncode
+
+
+def _clean_system(system: str, folder: Path | None, confirmed: bool) -> int:
+    url = Settings().database_url
+    if not url:
+        raise DatabaseError(
+            "DATABASE_URL is not set: expected the database to clean, postgresql://user@host:port/name. "
+            f"The embedded PostgreSQL goes as a whole: {project.hint('clean', 'clean')}"
+        )
+    guard.may_write(url, Settings())
+    words = [*(["--run-folder", str(folder.resolve())] if folder else []), *(["--yes"] if confirmed else [])]
+    # Its output is ours: the counts are to be seen before anything is deleted.
+    command = [sys.executable, "-m", "seeding", system, "--clean", *words]
+    return subprocess.run(command, env=project.environment()).returncode
+
+
+def _clean() -> int:
+    settings = Settings()
+    postgres.remove(settings.home)
+    for folder in (settings.home, settings.runs):
+        shutil.rmtree(folder, ignore_errors=True)
+    return 0
