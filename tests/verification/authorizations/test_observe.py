@@ -73,7 +73,7 @@ class Scene:
 
     @property
     def sent(self) -> Ledger:
-        return ledger(self.run.id, read_all(self.run.folder), self.run.clock)
+        return ledger(self.run.id, read_all(self.run.folder), self.run.clock, self.run.scenario)
 
     def observe(self) -> Authorizations:
         return observe(self.url, self.run, self.sent)
