@@ -6,7 +6,20 @@ from itertools import groupby
 
 from harness.errors import nearest
 from harness.plan import grammar
-from harness.plan.rules import BLOCKER, INFO, LINEAR, OFFERED, OP, PHASE, SEVERITIES, WORKER, Rule, selected
+from harness.plan.rules import (
+    BLOCKER,
+    EFFECTS,
+    INFO,
+    LINEAR,
+    OFFERED,
+    OP,
+    PHASE,
+    POINT,
+    SEVERITIES,
+    WORKER,
+    Rule,
+    selected,
+)
 from harness.plan.scenario import Scenario
 from harness.plan.toml_table import Table, Where
 
@@ -14,8 +27,11 @@ TIMES = ("response_time", "service_time", "end_to_end")
 """What gets better when operations fail quickly."""
 
 
-def read(where: Where, entries: Iterable[object]) -> Iterator[Rule]:
-    """The rules of a plan: each a text, or a table { rule = "…", severity = "major", id = "…" }."""
+def read(where: Where, entries: Iterable[object], items: str) -> Iterator[Rule]:
+    """The rules of a plan: each a text, or a table { rule = "…", severity = "major", id = "…" }.
+
+    `items` is what the system calls its effects.
+    """
     seen: set[str] = set()
     for entry in entries:
         table = Table(where, "rules", entry if isinstance(entry, dict) else {"rule": entry})
@@ -29,7 +45,7 @@ def read(where: Where, entries: Iterable[object]) -> Iterator[Rule]:
         if not isinstance(name, str) or not name:
             table.fail("id", name, "a text")
         try:
-            rule = replace(grammar.parse(text), severity=severity, id=name)
+            rule = replace(grammar.parse(text, items), severity=severity, id=name)
         except grammar.RuleError as error:
             where.fail(text, str(error))
         for word in {text, name}:
@@ -52,7 +68,8 @@ def check(where: Where, scenario: Scenario) -> None:
 def _unreachable(rule: Rule, scenario: Scenario) -> str:
     """Which word of the rule selects nothing; "" = each selects something."""
     # Of somebody else's locustfile nobody knows the operations before they are done.
-    known = {PHASE: _phases(scenario), **({OP: list(scenario.mix)} if scenario.mix else {})}
+    known = {PHASE: _phases(scenario), POINT: list(scenario.points)}
+    known |= {OP: list(scenario.mix)} if scenario.mix else {}
     for key, names in known.items():
         for selector in rule.selectors:
             if selector.key == key and selector.comparison != "=~" and selector.value not in names:
@@ -62,7 +79,7 @@ def _unreachable(rule: Rule, scenario: Scenario) -> str:
     return ""
 
 
-_WHAT = {PHASE: "phase", OP: "operation"}
+_WHAT = {PHASE: "phase", OP: "operation", POINT: "point"}
 
 
 def _phases(scenario: Scenario) -> list[str]:
@@ -84,6 +101,16 @@ def _unmeasurable(rule: Rule, scenario: Scenario) -> Iterator[tuple[bool, str]]:
     yield (
         metric == "conflicts" and "conflict" not in scenario.contract,
         f"the contract of {scenario.system or 'this target'} has no conflict",
+    )
+    between = metric in ("end_to_end", "backlog")
+    yield (
+        between and len(scenario.points) < 2,
+        f"effects of {scenario.system or 'this target'} have one point only, {scenario.points[0]}: there is no time "
+        "between two",
+    )
+    yield (
+        scenario.foreign and (between or metric in (EFFECTS, "delivered")),
+        "of another's locustfile nobody knows what its operations leave",
     )
     compared = metric == "efficiency" or rule.of == LINEAR
     yield compared and not scenario.scales, "the number of workers never changes: there is nothing to compare with"

@@ -431,8 +431,8 @@ def test_the_clocks_of_load_and_database_may_differ(
     # The local clock is known to half a round trip: to a second, however busy the machine.
     assert abs(seen.clock_offset - HOUR_NS) < 10**9
     assert stored["op"].tolist() == [0, 1, 5, 7]
-    assert (stored["committed"] > before - 10**9).all()
-    assert (stored["completed"] < after + 10**9).all()
+    assert (stored["stored"] > before - 10**9).all()
+    assert (stored["sent"] < after + 10**9).all()
     assert len(seen.foreign) == 1
 
 
@@ -498,7 +498,7 @@ def test_the_command_tells_each_check_and_leaves_what_it_found_in_the_folder(sce
     assert written["weakened"] == []
     assert written["observation"]["rows"] == 3
     assert set(reading.SETTINGS) == set(written["observation"]["settings"])
-    stored = effects.read(scene.run.folder)
+    stored = effects.read(scene.run.folder, messages.POINTS)
     assert stored is not None
     assert stored["op"].tolist() == [0, 5, 7]
 
@@ -514,7 +514,7 @@ def test_a_database_that_fails_is_told_for_each_check(scene: Scene) -> None:
     assert {(finding.state, finding.crashed) for finding in findings} == {(CheckState.UNDECIDED, True)}
     assert 'relation "message_logs" does not exist' in findings[0].detail
     assert written["observation"] is None
-    assert effects.read(scene.run.folder) is None
+    assert effects.read(scene.run.folder, messages.POINTS) is None
 
 
 def test_a_database_that_cannot_be_reached_is_an_error_of_usage(scene: Scene) -> None:
