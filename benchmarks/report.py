@@ -60,10 +60,10 @@ def synthetic(folder: Path, operations: int) -> Run:
     with (run.folder / "journal-0.bin").open("wb") as file:
         file.write((MAGIC + json.dumps(header).encode() + b"\n").ljust(HEADER_BYTES, b"\0"))
         records.tofile(file)
-    stored = np.zeros(int((records["kind"] == 0).sum()), effects.EFFECT)
+    stored = np.zeros(int((records["kind"] == 0).sum()), effects.fields(found.points))
     stored["op"] = np.flatnonzero(records["kind"] == 0)
-    stored["committed"] = records["end"][records["kind"] == 0]
-    stored["completed"] = stored["committed"] + 50_000_000
+    stored["stored"] = records["end"][records["kind"] == 0]
+    stored["sent"] = stored["stored"] + 50_000_000
     effects.write(run.folder, stored)
     finding = Finding("X1", "Every acknowledged message is stored.", CheckState.HOLDS, operations, "messages")
     run.write(check.FILE, {"schema": check.SCHEMA, "checks": [finding.as_json()], "weakened": []})

@@ -216,7 +216,7 @@ def prepare(system: str, url: str, folder: Path, count: int) -> Run:
 def measure(system: str, run: Run, url: str) -> dict[str, float]:
     """Seconds, stage by stage, of what `verification.__main__.verify` does."""
     module, began = importlib.import_module(f"verification.{system}"), time.perf_counter()
-    entries = ledger(run.id, journal.read_all(run.folder), run.clock)
+    entries = ledger(run.id, journal.read_all(run.folder), run.clock, run.scenario)
     seen = module.observe(url, run, entries)
     read = time.perf_counter()
     case = module.case(entries, seen)

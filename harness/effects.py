@@ -1,8 +1,9 @@
 """What the database holds of each operation and when, as verification read it: effects.npy in the run folder.
 
-The report needs it for end-to-end times, and must not read the database itself.
+The report needs it for what is counted in effects and for end-to-end times, and must not read the database itself.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -10,24 +11,25 @@ import numpy.typing as npt
 
 from harness.errors import RunError
 
-EFFECT = np.dtype(
-    [
-        ("op", "<i8"),  # the operation's number, as systems.ids.operation makes it
-        ("committed", "<i8"),  # ns, on the clock of the journals (CLOCK_MONOTONIC): when the effect was stored
-        ("completed", "<i8"),  # ns: when it was completed (a message: sent); 0 = never
-    ]
-)
-
 FILE = "effects.npy"
 
 
+def fields(points: Iterable[str]) -> np.dtype[np.void]:
+    """What is known of an effect: op (the number of its operation), item, and for each of the plan's `points` when it
+    was reached: ns on the clock of the load's master, 0 = never.
+    """
+    return np.dtype([("op", "<i8"), ("item", "<u4"), *((point, "<i8") for point in points)])
+
+
 def write(folder: Path, effects: npt.NDArray[np.void]) -> None:
-    """Store `effects` (of dtype EFFECT) in the run folder."""
+    """Store `effects` (with `fields`), one for each item that is there, in the run folder."""
     np.save(folder / FILE, effects, allow_pickle=False)
 
 
-def read(folder: Path) -> npt.NDArray[np.void] | None:
-    """The effects of a run; None if verification did not read them, RunError if the file is damaged."""
+def read(folder: Path, points: Iterable[str]) -> npt.NDArray[np.void] | None:
+    """The effects of a run whose plan has these `points`; None if verification did not read them, RunError if the file
+    is damaged or of another version.
+    """
     path = folder / FILE
     if not path.exists():
         return None
@@ -35,4 +37,7 @@ def read(folder: Path) -> npt.NDArray[np.void] | None:
         effects: npt.NDArray[np.void] = np.load(path, allow_pickle=False)
     except (ValueError, EOFError) as error:
         raise RunError(f"{path}: {error}: expected what verification wrote; verify the run again") from None
+    expected = fields(points)
+    if effects.dtype != expected:
+        raise RunError(f"{path}: has {effects.dtype.names}, expected {expected.names}; verify the run again")
     return effects

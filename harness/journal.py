@@ -10,6 +10,7 @@ the clock of the load's master: its time is the process's + shift, to within ± 
 and for all: what it gives is on the master's clock. The doubt is for whoever compares times of different processes.
 """
 
+import errno
 import json
 import mmap
 import os
@@ -17,6 +18,7 @@ import re
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self, overload
 
@@ -54,10 +56,20 @@ assert RECORD.itemsize == 64
 
 PARTNER = 1
 """Flag: not an arrival of the plan, but the second half of a race."""
+PARTLY = 2
+"""Flag: some of its items were refused, though not all. Which ones is beside the journal, in the order of refusal."""
+
+REFUSED = np.dtype(
+    [
+        ("op", "<i8"),  # the number of the operation
+        ("item", "<u4"),  # the number of an item of it that was refused
+        ("of", "<u4"),  # how many of its items were: so many records belong together
+    ]
+)
 
 _BEGIN = struct.Struct("<qqqqIIHBB")
 _END = struct.Struct("<BHHqq")
-_END_OFFSET = 43
+_FLAGS_OFFSET, _END_OFFSET = 42, 43
 _MAX_WAITED_US = 2**32 - 1
 
 
@@ -67,6 +79,7 @@ class Journal:
     def __init__(self, path: Path, header: dict[str, Any], grow: int = GROW_RECORDS) -> None:
         """A new journal at `path`; `header` must have run, worker and kinds. JournalError if it can't be made."""
         self.path, self.count, self._grow, self._room = path, 0, grow, 0
+        self._refused: int | None = None
         self._header = {**header, "pid": os.getpid(), "grow": grow, "closed": False}
         self._base = ids.operation(header["worker"], 0)
         try:
@@ -137,6 +150,25 @@ class Journal:
         place = number - self._base
         _END.pack_into(self._map, HEADER_BYTES + place * 64 + _END_OFFSET, outcome, status, failure, answer, end)
 
+    def refuse(self, number: int, items: Sequence[int]) -> None:
+        """Record that of operation `number` these of its items were refused: once, and before its end is recorded.
+
+        Like the journal it survives the kill of the process. JournalError if there is no room.
+        """
+        if not items:
+            return
+        refused = np.zeros(len(items), REFUSED)
+        refused["op"], refused["item"], refused["of"] = number, items, len(items)
+        path = refused_beside(self.path)
+        try:
+            if self._refused is None:
+                self._refused = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+            if os.write(self._refused, refused.tobytes()) < refused.nbytes:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            raise JournalError(f"{path}: can't record refused items: {error.strerror}; free some disk space") from None
+        self._map[HEADER_BYTES + (number - self._base) * RECORD.itemsize + _FLAGS_OFFSET] |= PARTLY
+
     def records(self, first: int) -> npt.NDArray[np.void]:
         """The records from place `first` on, as they are. Not to be kept: the journal can't be closed meanwhile."""
         return np.frombuffer(self._map, RECORD, self.count - first, HEADER_BYTES + first * RECORD.itemsize)
@@ -148,6 +180,8 @@ class Journal:
         self._map.close()
         os.ftruncate(self._file, HEADER_BYTES + self.count * RECORD.itemsize)
         os.close(self._file)
+        if self._refused is not None:
+            os.close(self._refused)
 
     def __enter__(self) -> Self:
         return self
@@ -163,6 +197,12 @@ class Journaled:
     path: Path
     header: dict[str, Any]
     records: npt.NDArray[np.void]
+
+    @cached_property
+    def refused(self) -> npt.NDArray[np.void]:
+        """The items that were refused, as REFUSED, as far as they are on record: of operations that are PARTLY."""
+        path = refused_beside(self.path)
+        return np.fromfile(path, REFUSED) if path.exists() else np.zeros(0, REFUSED)
 
     @property
     def worker(self) -> int:
@@ -222,6 +262,11 @@ class Journals(Sequence[Journaled]):
 
     def __len__(self) -> int:
         return len(self.found)
+
+
+def refused_beside(path: Path) -> Path:
+    """Where the refused items of the operations in the journal at `path` are."""
+    return path.with_name(path.name.replace("journal", "refused"))
 
 
 class CutError(JournalError):

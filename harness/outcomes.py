@@ -7,12 +7,12 @@ class Outcome(IntEnum):
     """The default is UNKNOWN: only an answer that the contract calls definite makes anything else.
 
     OPEN      begun, no outcome recorded: the process or the user was ended meanwhile; judged as UNKNOWN
-    ACK       done, by the target's answer: its effect is stored
-    REPLAY    had been done before under the same key: no new effect, but there is one
-    REJECT    a definite, contractual no: no effect
-    SHED      refused before any work, with the contract's own marker: no effect
+    ACK       done, by the target's answer: what the facts state for it is stored
+    REPLAY    had been done before under the same key: nothing new, but what was stored at first is there
+    REJECT    a definite, contractual no: no effect, unless the facts state one (a refusal that is logged)
+    SHED      refused before any work, with the contract's own marker: likewise
     NOT_SENT  no byte of it reached the target: no effect
-    UNKNOWN   anything else (timeout, reset, garbage, any 5xx): no effect, or one
+    UNKNOWN   anything else (timeout, reset, garbage, any 5xx): from no effect to the most that it can have
     """
 
     OPEN = 0
@@ -22,6 +22,10 @@ class Outcome(IntEnum):
     SHED = 4
     NOT_SENT = 5
     UNKNOWN = 6
+
+
+DONE = (Outcome.ACK, Outcome.REPLAY)
+"""Outcomes that say: it is done."""
 
 
 class Failure(IntEnum):

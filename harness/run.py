@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from harness.errors import RunError
 from harness.plan.scenario import Scenario, resolved
+from systems import ids
 
 FORMAT = 2
 """The version of run.json; a reader refuses any other."""
@@ -34,7 +35,8 @@ class Run:
     @classmethod
     def create(cls, runs: Path, scenario: Scenario, **facts: Any) -> Self:
         """A new folder `runs/<scenario>/<UTC>-<profile>`, with `latest` beside it pointing there."""
-        moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+        born = datetime.now(UTC)
+        moment = born.strftime(ids.BORN)
         parent = runs / scenario.name
         folder = parent / f"{moment}-{scenario.profile}"
         try:
@@ -53,7 +55,7 @@ class Run:
         run = cls(folder, {})
         run.record(
             format=FORMAT,
-            run=f"{moment}{secrets.token_hex(3)}",
+            run=ids.run_of(born, secrets.token_hex(3)),
             scenario=scenario.name,
             profile=scenario.profile,
             plan=scenario.as_json(),

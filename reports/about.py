@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 from harness.run import Run
+from systems import ids
 
 SCHEMA = 3
 """The version of verdict.json; it grows with any change that a reader of the last one would stumble over."""
@@ -45,7 +45,7 @@ def about(run: Run) -> dict[str, Any]:
         "plan": plan_digest(run),
         "overridden": dict(scenario.overridden),
         "folder": run.folder.name,
-        "created": datetime.strptime(run.id[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC).isoformat(),
+        "created": ids.born(run.id).isoformat(),
         **{name: run.facts.get(name) for name in FACTS},
     }
 

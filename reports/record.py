@@ -54,7 +54,7 @@ def record(evidence: Evidence) -> dict[str, Any]:
             "planned": samples.planned,
             "operations": len(samples.frame),
             "ended": int(samples.frame["end"].notna().sum()),
-            "effects": samples.effects,
+            "effects": None if samples.effects is None else len(samples.effects),
             "locust": evidence.load["requests"] if evidence.load else None,
         },
         "rules": [dataclasses.asdict(rule) for rule in rules],

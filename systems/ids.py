@@ -4,6 +4,8 @@ So a journal holds numbers only, and its readers compute the ids again.
 """
 
 import hashlib
+import re
+from datetime import UTC, datetime
 
 COUNT_BITS = 40
 """An operation's number holds its place in its load process's journal in the low bits, up to 2**40 of them, and the
@@ -12,17 +14,43 @@ number of the process in the 23 above: together they fit into a signed 64-bit in
 UUID_PREFIX = "00000000-0000-4000-8000-"
 """What every seeded UUID begins with; the number follows in twelve decimal digits."""
 
-
 POOL_SQL = f"BETWEEN '{UUID_PREFIX}000000000000' AND '{UUID_PREFIX}ffffffffffff'"
 """What is true of each seeded UUID, and of none that a target makes; in SQL, to follow a column."""
 
-KEY_SQL = "~ '^[0-9]{8}T[0-9]{6}[0-9a-f]{6}-[0-9a-f]{16}$'"
-"""What is true of each key that `key` makes, whatever the run; likewise."""
+BORN = "%Y%m%dT%H%M%S"
+"""How the moment of a run's birth (UTC) is written at the beginning of its id, …"""
+BORN_LENGTH = 15
+"""… in so many characters; six hex digits of chance follow."""
+_RUN = "[0-9]{8}T[0-9]{6}[0-9a-f]{6}"
+
+OPERATION_DIGITS = 16
+"""In a key, the hex digits of the operation's number, which is below 2**63; in lower case."""
+ITEM_MARK, ITEM_DIGITS = ".", 4
+"""In the key of an item, what follows them: a mark, and the hex digits of the item's number."""
+ITEMS = 16**ITEM_DIGITS
+"""So many items an operation can have at most."""
+PLAIN_SUFFIX = f"[0-7][0-9a-f]{{{OPERATION_DIGITS - 1}}}"
+SUFFIX = f"{PLAIN_SUFFIX}([{ITEM_MARK}][0-9a-f]{{{ITEM_DIGITS}}})?"
+"""What follows the run and a hyphen in a key, without and perhaps with an item: regular expressions for Python and
+PostgreSQL, without anchors."""
+
+KEY_SQL = f"~ '^{_RUN}-{SUFFIX}$'"
+"""What is true of each key that `key` and `item_key` make, whatever the run; in SQL, to follow a column."""
 
 
 def uuid_of(n: int) -> str:
     """The UUID of the seeded thing number `n` (1 ≤ n < 10**12), e.g. 1 → …-000000000001."""
     return f"{UUID_PREFIX}{n:012d}"
+
+
+def run_of(born: datetime, chance: str) -> str:
+    """The id of a run born at a moment (UTC), e.g. 20261120T235501a1b2c3; `chance`: six hex digits."""
+    return f"{born.strftime(BORN)}{chance}"
+
+
+def born(run: str) -> datetime:
+    """When a run was born; its id begins with it."""
+    return datetime.strptime(run[:BORN_LENGTH], BORN).replace(tzinfo=UTC)
 
 
 def operation(worker: int, count: int) -> int:
@@ -31,10 +59,28 @@ def operation(worker: int, count: int) -> int:
 
 
 def key(run: str, op: int) -> str:
-    """The idempotency key that operation `op` of `run` makes: unique over all runs; `op` is its last 16 hex digits."""
+    """The idempotency key that operation `op` of `run` makes: unique over all runs. As a key of an item, that of 0."""
     return f"{run}-{op:016x}"
+
+
+def item_key(run: str, op: int, item: int) -> str:
+    """The key of item number `item` (0 ≤ item < ITEMS) of what operation `op` leaves."""
+    return f"{run}-{op:016x}.{item:04x}"
+
+
+def parse(run: str, key: str) -> tuple[int, int] | None:
+    """Operation and item of a key of `run`: the inverse of `key` and `item_key`; None if they didn't make it."""
+    prefix, suffix = f"{run}-", key[len(run) + 1 :]
+    if not key.startswith(prefix) or not re.fullmatch(SUFFIX, suffix):
+        return None
+    op, _, item = suffix.partition(ITEM_MARK)
+    return int(op, 16), int(item or "0", 16)
 
 
 def digest(text: str) -> int:
     """63 bits that stand for `text` in a journal record, which holds only numbers; the same in every process."""
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
+
+
+NOTHING = digest("\0nothing is there")
+"""What stands in a journal for the answer to a read that there is nothing."""

@@ -5,7 +5,7 @@ What seeding, users, target and verification must agree on. The wire format and 
 `strangers` after them do not, and never will: a message to one must be refused.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cache
 
 from systems import ids
@@ -86,10 +86,7 @@ def scheduled_send_time(run: str, op: int) -> str:
     return (_born(run) - timedelta(seconds=1 + op % SEND_TIMES)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-@cache
-def _born(run: str) -> datetime:
-    """When a run was born; its id begins with it: 20261120T235501…"""
-    return datetime.strptime(run[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+_born = cache(ids.born)
 
 
 def body(run: str, op: int, user: int, key_of: int) -> dict[str, str]:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from systems import ids
-from verification.ledger import Array, Mask
+from verification.arrays import Array, Mask
 
 WHOLE = "bigint"
 ID = "uuid"
@@ -89,13 +89,13 @@ def numbers(uuids: Words) -> Array:
 def operations(suffixes: Words) -> Array:
     """The number in each of `suffixes` (pairs of words, 16 characters): 16 hex digits in lower case, below 2**63."""
     high, low = _halves(suffixes)
-    (upper, upper_known), (lower, lower_known) = _digits(high), _digits(low)
+    (upper, upper_known), (lower, lower_known) = hex_digits(high), hex_digits(low)
     known = upper_known & lower_known & (upper >> np.uint64(31) == 0)
     return np.where(known, (upper << np.uint64(32) | lower).astype(np.int64), NONE)
 
 
-def _digits(characters: Words) -> tuple[Words, Mask]:
-    """The number that eight hex digits stand for, and whether they are such."""
+def hex_digits(characters: Words) -> tuple[Words, Mask]:
+    """The number that eight characters stand for, and whether they are hex digits in lower case."""
     ones = np.uint64(0x0101_0101_0101_0101)
     # Letters are 0x61 … 0x66: a bit more than digits, 0x30 … 0x39, have.
     nibbles = (characters & ones * np.uint64(15)) + np.uint64(9) * (characters >> np.uint64(6) & ones)

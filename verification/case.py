@@ -8,11 +8,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.effects import EFFECT
+from harness.effects import fields
 from harness.outcomes import Outcome
 from systems import ids
-from verification.ledger import Array, Ledger, Mask, find
+from verification.arrays import Array, Mask
+from verification.ledger import Ledger, find
 from verification.rows import Source
+
+SHOWN = 10
+"""So many items and rows of an operation are shown at most."""
+NO_ITEMS = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +76,7 @@ class Case:
     seen: Any
     """The system's Observation."""
     content: Callable[[str, pd.DataFrame], pd.DataFrame]
-    """What must be stored for keys of a run, column by column."""
+    """What must be stored for items of keys of a run (key, subject, kind, item), column by column."""
 
     @property
     def rows(self) -> pd.DataFrame:
@@ -91,6 +96,32 @@ class Case:
         return np.bincount(self.row_key[self.row_key >= 0], minlength=len(self.ledger.keys))
 
     @cached_property
+    def row_item(self) -> Array:
+        """For each row, the item that its key names."""
+        return self.rows["item"].to_numpy() if "item" in self.rows else np.zeros(len(self.rows), np.int64)
+
+    @cached_property
+    def row_effect(self) -> Array:
+        """For each row, which of the ledger's possible effects it is; −1 if it is none."""
+        effect = np.full(len(self.rows), -1)
+        known = np.flatnonzero(self.row_key >= 0)
+        effect[known] = self.ledger.possible.lines(self.row_key[known], self.row_item[known])
+        return effect
+
+    @cached_property
+    def row_upper(self) -> Array:
+        """For each row, how many items its key may have; −1 if no operation sent that key."""
+        upper = np.full(len(self.rows), -1)
+        known = np.flatnonzero(self.row_key >= 0)
+        upper[known] = self.ledger.possible.upper[self.row_key[known]]
+        return upper
+
+    @cached_property
+    def effect_copies(self) -> Array:
+        """For each possible effect, how many rows it has."""
+        return np.bincount(self.row_effect[self.row_effect >= 0], minlength=len(self.ledger.possible.key))
+
+    @cached_property
     def key_row(self) -> Array:
         """For each key, its first row; −1 if it has none."""
         first = np.full(len(self.ledger.keys), -1)
@@ -104,7 +135,12 @@ class Case:
         return np.fromiter(map(ids.digest, self.rows["id"].tolist()), np.int64, len(self.rows))
 
     def named(self, attempts: Array) -> Mask:
-        """For each of `attempts` (lines of ops), whether its answer is the id of a row of its key."""
+        """For each of `attempts` (lines of ops), whether its answer is the id of a row of its key.
+
+        If rows have no id, whether its key has as many as all that say that they stored something new.
+        """
+        if "id" not in self.rows:
+            return self._often_enough(self.ledger.key_place[attempts])
         key, answer = self.ledger.key_place[attempts], self.ledger.ops["answer"].to_numpy()[attempts]
         row = self.key_row[key]
         right = row >= 0
@@ -115,6 +151,14 @@ class Case:
             right[n] = (key[n], answer[n]) in stored
         return right
 
+    def _often_enough(self, key: Array) -> Mask:
+        keys, possible = self.ledger.keys, self.ledger.possible
+        # Where nobody tells a replay from a first answer, two may speak of the same.
+        told = any("REPLAY" in outcomes for outcomes in self.ledger.scenario.expected.values())
+        times = keys["acks"].to_numpy() if told else keys["acks"].to_numpy().clip(max=1)
+        enough: Mask = self.copies >= times * np.bincount(possible.key[possible.must], minlength=len(keys))
+        return enough[key]
+
     def resolved(self) -> dict[str, Any]:
         """What became of the operations whose outcome is not known: their key is there, or it isn't."""
         unknown = self.ledger.unknown
@@ -124,17 +168,34 @@ class Case:
         return {"unknown": total, "committed": committed, "absent": total - committed, "share": share}
 
     def effects(self) -> Any:
-        """When each effect was stored and completed, on the master's clock (harness.effects.EFFECT)."""
-        stored = np.flatnonzero(self.key_row >= 0)
-        rows, keys = self.rows.iloc[self.key_row[stored]], self.ledger.keys.iloc[stored]
-        effects = np.zeros(len(stored), EFFECT)
-        effects["op"] = keys["key"]
-        for name, column in (("committed", self.seen.source.committed), ("completed", self.seen.source.completed)):
-            if not column:
-                continue
-            here = rows[column].to_numpy().astype(np.int64) * 1000 - self.seen.clock_offset - self.ledger.clock
-            effects[name] = np.where(rows[column].isna(), 0, here)
+        """When each item of a known operation reached each point, on the master's clock (`harness.effects.fields`)."""
+        place = self._first_rows()
+        rows, points = self.rows.iloc[place], self.seen.source.points
+        effects = np.zeros(len(place), fields(self.ledger.scenario.points))
+        effects["op"], effects["item"] = rows["op"], self.row_item[place]
+        for point in self.ledger.scenario.points:
+            if points.get(point):
+                moments = rows[points[point]]
+                here = moments.to_numpy().astype(np.int64) * 1000 - self.seen.clock_offset - self.ledger.clock
+                effects[point] = np.where(moments.isna(), 0, here)
         return effects
+
+    def _first_rows(self) -> Array:
+        """Of the rows of each item the first, in the order of operations and items."""
+        if not self.row_item.any():
+            return self.key_row[self.key_row >= 0]
+        known = np.flatnonzero(self.row_key >= 0)
+        _, first = np.unique(self.row_key[known] * ids.ITEMS + self.row_item[known], return_index=True)
+        return known[first]
+
+    def broken_items(self, compared: int, keys: Array, items: Array, detail: str, worst: int | None = None) -> Found:
+        """What is found if these items of these keys, in order, break the invariant: `worst` is a place among them."""
+        if not len(keys):
+            return Found(compared)
+        first, gravest = (
+            {} if place is None else self.witness(int(keys[place]), items[keys == keys[place]]) for place in (0, worst)
+        )
+        return Found(compared, len(keys), detail, first, gravest, self.sql_of(int(keys[0])))
 
     def broken(self, compared: int, keys: Array, detail: str, worst: int | None = None) -> Found:
         """What is found if `keys`, in order, break the invariant: the first one is shown, and the `worst`."""
@@ -149,14 +210,21 @@ class Case:
             self.sql_of(int(keys[0])),
         )
 
-    def witness(self, key: int) -> dict[str, Any]:
-        """All that is known of a key: what was sent, what was answered, what must be stored, and what is."""
+    def witness(self, key: int, items: Array = NO_ITEMS) -> dict[str, Any]:
+        """All that is known of a key: what was sent, what was answered, what must be stored, and what is; of one with
+        many items, of the first of `items`.
+        """
         ledger = self.ledger
-        line = ledger.keys.iloc[[key]]
+        line, several = ledger.keys.iloc[[key]], self.has_items
+        item = int(items[0]) if len(items) else 0
         attempts = ledger.ops[ledger.key_place == key]
+        may_be, rows = item < self.ledger.possible.upper[key], self.row_key == key
+        if several and len(items):
+            rows &= np.isin(self.row_item, items[:SHOWN])
         return {
             "operation": int(line["key"].iloc[0]),
             "key": ids.key(ledger.run, int(line["key"].iloc[0])),
+            **({"items": items[:SHOWN].tolist(), "of": len(items)} if several else {}),
             "attempts": [
                 {
                     "operation": int(attempt.op),
@@ -169,9 +237,14 @@ class Case:
                 }
                 for attempt in attempts.itertuples()
             ],
-            "expected": self.shown(self.content(ledger.run, line))[0],
-            "stored": self.shown(self.rows[self.row_key == key]),
+            "expected": self.shown(self.content(ledger.run, line.assign(item=item)))[0] if may_be else None,
+            "stored": self.shown(self.rows.iloc[np.flatnonzero(rows)[:SHOWN]]),
         }
+
+    @property
+    def has_items(self) -> bool:
+        """Whether an operation may have several items."""
+        return bool((self.ledger.possible.upper > 1).any() or self.row_item.any())
 
     def said(self, answer: int) -> Any:
         """What an answer said, for people."""
@@ -186,8 +259,10 @@ class Case:
         return self.sql(ids.key(self.ledger.run, int(self.ledger.keys["key"].iloc[key])))
 
     def sql(self, key: str | None) -> str:
-        """The query that shows the rows under `key`; None: those without one."""
+        """The query that shows the rows under `key`, and those of its items; None: those without one."""
         is_it = "IS NULL" if key is None else "= '{}'".format(key.replace("'", "''"))
+        if key and self.has_items and ids.parse(self.ledger.run, key):
+            is_it = f"LIKE '{key}%'"
         return f"SELECT * FROM {self.seen.source.table} WHERE {self.seen.source.key} {is_it};"
 
 

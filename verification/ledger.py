@@ -1,9 +1,9 @@
 """What was sent and what was answered, operation by operation, and what that allows each key to have done.
 
-An attempt whose outcome is not known may have had its effect; all attempts under one key have at most one together.
+An attempt whose outcome is not known may have had its effects; all attempts under one key have them once together.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -11,15 +11,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from harness.errors import JournalError
-from harness.journal import PARTNER, Journals, Lost
-from harness.outcomes import Outcome
+from harness.journal import PARTLY, PARTNER, REFUSED, Journals, Lost
+from harness.outcomes import DONE, Outcome
+from harness.plan.scenario import Scenario
 from systems import ids
-
-DONE = (Outcome.ACK, Outcome.REPLAY)
-"""Outcomes that say: it is done."""
-
-Array = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
+from verification import bounds
+from verification.arrays import Array, Mask
+from verification.bounds import Possible
 
 
 @dataclass(frozen=True)
@@ -39,8 +37,14 @@ class Ledger:
     """When the first load process began: ns of the master's clock."""
     clock: int
     """ns to add to the master's clock for its wall clock."""
+    scenario: Scenario
+    """What the run was; its facts state what each outcome of each kind leaves."""
     lost: tuple[Lost, ...] = ()
     """The load processes of which not all operations are here."""
+    partly: Array = field(default_factory=lambda: np.zeros(0, np.int64))
+    """The operations (numbers) of which some items were refused, though not all, …"""
+    refused: npt.NDArray[np.void] = field(default_factory=lambda: np.zeros(0, REFUSED))
+    """… and these items, as far as they are on record."""
 
     @property
     def ended(self) -> int:
@@ -82,23 +86,79 @@ class Ledger:
 
     @cached_property
     def keys(self) -> pd.DataFrame:
-        """One line a key, in order: key (the operation that made it), subject of its first attempt, lower and upper
-        (how many effects its attempts must and may have had together), acks (how many were acknowledged).
+        """One line a key, in order: key (the operation that made it), subject and kind (that of its maker, or else of
+        its first attempt), lower and upper (how many effects its attempts must and may have had together), acks (how
+        many were acknowledged).
         """
         key, first, place = self._unique
-        keys = self.ops[["subject"]].iloc[first].reset_index(drop=True)
-        keys.insert(0, "key", key)
+        op, kinds = self.ops["op"].to_numpy(), self.ops["kind"].cat
+        kind = kinds.codes.to_numpy()
+        outcome = self.ops["outcome"].to_numpy()
+        if self.unsure.any():
+            # Which of its items are there can't be known: as if no answer had come.
+            outcome = np.where(self.unsure, int(Outcome.UNKNOWN), outcome)
+        maker = kind[first]
+        made = np.flatnonzero(op[first] != key)
+        other, there = find(op, key[made])
+        maker[made[there]] = kind[other[there]]
+        stated = bounds.stated(list(kinds.categories), self.scenario)
+        lower, upper = bounds.bounds(stated, place, maker, kind, outcome)
+        # They may have been sent again by operations that are not on record.
+        upper[self._of_lost(key)] = stated.ever
+        return pd.DataFrame(
+            {
+                "key": key,
+                "subject": self.ops["subject"].to_numpy()[first],
+                "kind": pd.Categorical.from_codes(maker, kinds.categories),
+                "lower": lower,
+                "upper": upper,
+                "acks": np.bincount(place[self.outcome(Outcome.ACK)], minlength=len(key)),
+            },
+            copy=False,
+        )
 
-        def attempts(which: Mask) -> Array:
-            return np.bincount(place[which], minlength=len(key))
+    def _of_lost(self, ops: Array) -> Mask:
+        """Which of `ops` (numbers) are of a load process that is not wholly on record."""
+        return np.isin(ops >> ids.COUNT_BITS, [one.worker for one in self.lost])
 
-        done = self.outcome(*DONE)
-        keys["lower"] = attempts(done).clip(max=1)
-        keys["upper"] = attempts(done | self.unknown).clip(max=1)
-        # It may have been sent again by an operation that is not on record.
-        keys.loc[np.isin(key >> ids.COUNT_BITS, [one.worker for one in self.lost]), "upper"] = 1
-        keys["acks"] = attempts(self.outcome(Outcome.ACK))
-        return keys
+    @cached_property
+    def possible(self) -> Possible:
+        """The effects that may be there. An item that was refused is none of those that must be.
+
+        An operation is refused an item only if all attempts that say it is done say so.
+        """
+        keys, place = self.keys, self.key_place
+        found = bounds.possible(keys["lower"].to_numpy(), keys["upper"].to_numpy())
+        if not len(self._refused):
+            return found
+        done = self.outcome(*DONE) & ~self.unsure
+        attempts = np.bincount(place[done], minlength=len(keys))
+        at, there = find(self.ops["op"].to_numpy(), self._refused["op"])
+        there[there] = done[at[there]]
+        key, item = place[at[there]], self._refused["item"][there].astype(np.int64)
+        line, refusals = np.unique(found.lines(key, item), return_counts=True)
+        line, refusals = line[line >= 0], refusals[line >= 0]
+        line = line[refusals == attempts[found.key[line]]]
+        found.must[line] = False
+        # One that was not answered may have stored it.
+        open_ = np.bincount(place[self.unknown | self.unsure], minlength=len(keys)) > 0
+        open_ |= self._of_lost(keys["key"].to_numpy())
+        found.refused[line] = ~open_[found.key[line]]
+        return found
+
+    @cached_property
+    def unsure(self) -> Mask:
+        """Which operations had some items refused of which it is not on record which ones."""
+        known = np.unique(self._refused["op"])
+        return np.isin(self.ops["op"].to_numpy(), np.setdiff1d(self.partly, known)) & self.outcome(*DONE)
+
+    @cached_property
+    def _refused(self) -> npt.NDArray[np.void]:
+        """The refused items of the operations of which all are on record, each once."""
+        ours = np.unique(self.refused[np.isin(self.refused["op"], self.partly)])
+        _, place, found = np.unique(ours["op"], return_inverse=True, return_counts=True)
+        whole: npt.NDArray[np.void] = ours[found[place] == ours["of"]]
+        return whole
 
     @property
     def key_place(self) -> Array:
@@ -126,7 +186,7 @@ def find(ordered: Array, wanted: Array) -> tuple[Array, Mask]:
     return place, ordered[place] == wanted
 
 
-def ledger(run: str, journals: Journals, clock: int) -> Ledger:
+def ledger(run: str, journals: Journals, clock: int, scenario: Scenario) -> Ledger:
     """The operations in the journals of `run`; JournalError if they are of another run, or differ in their kinds.
 
     `clock`: ns to add to the master's clock for its wall clock.
@@ -153,4 +213,14 @@ def ledger(run: str, journals: Journals, clock: int) -> Ledger:
             "partner": (records["flags"] & PARTNER).astype(bool),
         }
     )
-    return Ledger(run, ops, min(journal.header["mono_ns"] for journal in journals), clock, journals.lost)
+    partly = ops["op"].to_numpy()[records["flags"] & PARTLY > 0]
+    return Ledger(
+        run,
+        ops,
+        min(journal.header["mono_ns"] for journal in journals),
+        clock,
+        scenario,
+        journals.lost,
+        partly,
+        np.concatenate([journal.refused for journal in journals]),
+    )

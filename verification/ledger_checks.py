@@ -1,38 +1,46 @@
 """What must be true of every system: the database holds what was acknowledged, once, as it was sent, and no more."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from harness.outcomes import Outcome
 from systems import ids
+from verification.arrays import Array, Mask
 from verification.case import Case, Found
 from verification.checks import Check
-from verification.ledger import Array, Mask
 
 
 def lost(case: Case) -> Found:
     """X1. Of two acknowledgements of one key each says that it stored something; if its id is not there, it is lost."""
-    keys = case.ledger.keys
-    done = keys["lower"].to_numpy() == 1
-    wrong = done & (case.copies == 0)
+    possible = case.ledger.possible
+    missing = possible.must & (case.effect_copies == 0)
     attempts = _acknowledged(case, several=True)
-    wrong[case.ledger.key_place[attempts[~case.named(attempts)]]] = True
-    places = np.flatnonzero(wrong)
-    return case.broken(
-        int(done.sum()),
-        places,
-        f"{len(places):,} were acknowledged and are not stored; the first is {_op(case, places)}",
+    unnamed = np.unique(case.ledger.key_place[attempts[~case.named(attempts)]])
+    missing[possible.first[unnamed[possible.upper[unnamed] > 0]]] = True
+    places = np.flatnonzero(missing)
+    keys, items = possible.key[places], possible.item[places]
+    found = case.broken_items(
+        int(possible.must.sum()),
+        keys,
+        items,
+        f"{len(places):,} were acknowledged and are not stored; the first is {_op(case, keys, items)}",
     )
+    return found if found.witnesses else replace(found, undecided=_unsure(case))
 
 
 def phantom(case: Case) -> Found:
-    """X2. An operation whose outcome is not known may have been stored: its row is no phantom."""
-    nobodys, foreign = case.rows[case.row_key < 0], case.seen.foreign
-    lost = case.ledger.unrecorded(nobodys["op"].to_numpy())
-    unsent = nobodys[~lost]
-    compared = len(case.rows) + len(foreign)
+    """X2. An operation whose outcome is not known may have been stored: its row is no phantom. A row of an item that
+    its key can never have is one.
+    """
+    rows, foreign = case.rows, case.seen.foreign
+    nobodys = case.row_key < 0
+    lost = nobodys & case.ledger.unrecorded(rows["op"].to_numpy())
+    beyond = (case.row_effect < 0) & (case.row_upper > 0)
+    unsent = rows[nobodys & ~lost | beyond]
+    compared = len(rows) + len(foreign)
     first = unsent.iloc[:1] if len(unsent) else foreign.iloc[:1]
     if first.empty:
         return Found(compared, undecided=_unattributable(case, int(lost.sum())))
@@ -40,65 +48,81 @@ def phantom(case: Case) -> Found:
     key = None if pd.isna(stray) else str(stray)
     if len(unsent) and key is None:
         key = ids.key(case.ledger.run, int(first["op"].iloc[0]))
+    too_many = f" ({int(beyond.sum()):,} of items that their operation can't have)" if beyond.any() else ""
     return Found(
         compared,
         len(unsent) + len(foreign),
-        f"no operation sent {len(unsent):,} rows under keys of this run, and {len(foreign):,} under other keys that "
-        f"were stored while the load was on; the first has the key {key}",
+        f"no operation sent {len(unsent):,} rows under keys of this run{too_many}, and {len(foreign):,} under other "
+        f"keys that were stored while the load was on; the first has the key {key}",
         {"key": key, "stored": case.shown(first)},
         sql=case.sql(key),
     )
 
 
 def rejected(case: Case) -> Found:
-    """X3. A definite no to all attempts of a key leaves nothing under it."""
-    refused = case.ledger.keys["upper"].to_numpy() == 0
-    places = np.flatnonzero(refused & (case.copies > 0))
-    return case.broken(
-        int(refused.sum()),
-        places,
-        f"{len(places):,} were refused or never sent and are stored all the same; the first is {_op(case, places)}",
+    """X3. A definite no to all attempts of a key leaves nothing under it; one to an item leaves nothing of that."""
+    possible = case.ledger.possible
+    nothing, there = possible.upper == 0, case.row_upper == 0
+    effects = np.flatnonzero(case.row_effect >= 0)
+    there[effects] = possible.refused[case.row_effect[effects]]
+    keys, items = np.divmod(np.unique(case.row_key[there] * ids.ITEMS + case.row_item[there]), ids.ITEMS)
+    found = case.broken_items(
+        int(nothing.sum() + possible.refused.sum()),
+        keys,
+        items,
+        f"{len(keys):,} were refused or never sent and are stored all the same; the first is {_op(case, keys, items)}",
     )
+    return found if found.witnesses else replace(found, undecided=_unsure(case))
 
 
 def repeated(case: Case) -> Found:
-    """X4. All attempts of a key have one effect together."""
-    stored = _allowed(case) & (case.copies > 0)
-    places = np.flatnonzero(stored & (case.copies > 1))
-    worst = int(places[case.copies[places].argmax()]) if len(places) else None
-    return case.broken(
+    """X4. All attempts of a key have each of their effects once together."""
+    possible, copies = case.ledger.possible, case.effect_copies
+    stored = ~possible.refused & (copies > 0)
+    places = np.flatnonzero(stored & (copies > 1))
+    keys, items = possible.key[places], possible.item[places]
+    worst = int(copies[places].argmax()) if len(places) else None
+    return case.broken_items(
         int(stored.sum()),
-        places,
-        f"{len(places):,} are stored more than once, {0 if worst is None else case.copies[worst]} times at most; "
-        f"the first is {_op(case, places)}",
+        keys,
+        items,
+        f"{len(places):,} are stored more than once, {copies[places].max(initial=0)} times at most; "
+        f"the first is {_op(case, keys, items)}",
         worst,
     )
 
 
 def altered(case: Case) -> Found:
     """X5. Column by column, null-safe; and the id that was answered when it was stored."""
-    rows = np.flatnonzero((case.row_key >= 0) & _allowed(case)[case.row_key])
-    key = case.row_key[rows]
-    expected = case.content(case.ledger.run, case.ledger.keys.iloc[key])
-    wrong = np.zeros(len(case.ledger.keys), bool)
+    possible = case.ledger.possible
+    rows = np.flatnonzero(case.row_effect >= 0)
+    if possible.refused.any():
+        rows = rows[~possible.refused[case.row_effect[rows]]]
+    effect = case.row_effect[rows]
+    asked = case.ledger.keys.iloc[case.row_key[rows]].assign(item=case.row_item[rows])
+    expected = case.content(case.ledger.run, asked)
+    wrong = np.zeros(len(possible.key), bool)
     columns = []
     for column in expected.columns:
         bad = differs(case.rows[column].iloc[rows], expected[column])
         if bad.any():
             columns.append(column)
-            wrong[key[bad]] = True
+            wrong[effect[bad]] = True
     attempts = _acknowledged(case, several=False)
-    attempts = attempts[case.copies[case.ledger.key_place[attempts]] > 0]
+    key = case.ledger.key_place[attempts]
+    attempts = attempts[(case.copies[key] > 0) & (possible.upper[key] > 0)]
     bad = ~case.named(attempts)
-    if bad.any():
+    if bad.any() and "id" in case.rows:
         columns.append("id in the answer")
-        wrong[case.ledger.key_place[attempts[bad]]] = True
+        wrong[possible.first[case.ledger.key_place[attempts[bad]]]] = True
     places = np.flatnonzero(wrong)
-    return case.broken(
+    keys, items = possible.key[places], possible.item[places]
+    return case.broken_items(
         len(rows),
-        places,
+        keys,
+        items,
         f"{len(places):,} are stored otherwise than they were sent or answered, in {', '.join(columns)}; "
-        f"the first is {_op(case, places)}",
+        f"the first is {_op(case, keys, items)}",
     )
 
 
@@ -177,20 +201,22 @@ def differs(stored: pd.Series, sent: pd.Series) -> Mask:
     return ~np.asarray((left == right) | (left.isna() & right.isna()), bool)
 
 
-def _allowed(case: Case) -> Mask:
-    """The keys whose operations may have had an effect."""
-    allowed: Mask = case.ledger.keys["upper"].to_numpy() == 1
-    return allowed
-
-
 def _acknowledged(case: Case, *, several: bool) -> Array:
     """The attempts that were acknowledged under keys that were so once only, or `several` times."""
     acks = case.ledger.keys["acks"].to_numpy()[case.ledger.key_place]
     return np.flatnonzero(case.ledger.outcome(Outcome.ACK) & ((acks > 1) if several else (acks == 1)))
 
 
-def _op(case: Case, places: Array) -> str:
-    return f"operation {case.ledger.keys['key'].iloc[places[0]]}" if len(places) else ""
+def _op(case: Case, keys: Array, items: Array) -> str:
+    if not len(keys):
+        return ""
+    return f"{f'item {items[0]} of ' * case.has_items}operation {case.ledger.keys['key'].iloc[keys[0]]}"
+
+
+def _unsure(case: Case) -> str:
+    """Why it is not known which items were refused; "" = it is."""
+    unsure = int(case.ledger.unsure.sum())
+    return f"of {unsure:,} operations the items that were refused are not on record" if unsure else ""
 
 
 def replayed(case: Case) -> Found:
@@ -214,7 +240,7 @@ def raced(case: Case) -> Found:
     halves = np.sort(np.stack([outcome[first], outcome[second]]), axis=0)
     definite = np.isin(halves, (Outcome.ACK, Outcome.REPLAY, Outcome.REJECT)).all(axis=0)
     otherwise = definite & ~((halves[0] == Outcome.ACK) & (halves[1] == Outcome.REPLAY))
-    twice = case.copies[key] > 1
+    twice = case.copies[key] > case.ledger.possible.upper[key].clip(min=1)
     return case.broken(
         len(key),
         np.unique(key[twice | otherwise]),

@@ -1,6 +1,6 @@
 """Acknowledged messages are stored once and sent once, refused ones never; the pool of users is as it was seeded."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,9 +14,10 @@ from harness.run import Run
 from schema.messages import MESSAGE_LOGS, POOL_COUNT_SQL, POOL_DIGEST_SQL, USERS
 from systems import ids, messages
 from verification import binary, checks, constraints, rows
+from verification.arrays import Array
 from verification.case import Case, Found, Observation
 from verification.checks import Check
-from verification.ledger import Array, Ledger, find
+from verification.ledger import Ledger, find
 from verification.ledger_checks import differs, invariants, raced, replayed
 from verification.quiescence import require_own_rows, still
 from verification.reading import MOMENT, Reader, reader
@@ -24,8 +25,7 @@ from verification.reading import MOMENT, Reader, reader
 SOURCE = rows.Source(
     MESSAGE_LOGS.name,
     key="idempotency_key",
-    committed="created_at",
-    completed="sent_at",
+    points={"stored": "created_at", "sent": "sent_at"},
     columns={
         "id": "str",
         "user_id": "str",
@@ -37,7 +37,7 @@ SOURCE = rows.Source(
         "sent_at": MOMENT,
     },
 )
-IN_POOL = f"user_id BETWEEN '{ids.uuid_of(0)}' AND '{ids.UUID_PREFIX}ffffffffffff'"
+IN_POOL = f"user_id {ids.POOL_SQL}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +69,7 @@ def observe(url: str, run: Run, ledger: Ledger) -> Messages:
         offset = session.clock_offset()
         theirs = ledger.clock + offset
         early = _early(session, ledger.run)
-        with still(session, ledger, run.scenario, pending, (table, USERS.name)) as stillness:
+        with still(session, ledger, pending, (table, USERS.name)) as stillness:
             own = rows.own(session, ledger.run, SOURCE, SOURCE.columns)
             seen = Messages(
                 settings=session.settings(),
@@ -110,13 +110,16 @@ def case(ledger: Ledger, seen: Messages) -> Case:
 
 
 def judge(case: Case) -> list[Finding]:
-    """What each of CHECKS says of it."""
-    return checks.judge(CHECKS, case)
+    """What each of its checks says of it."""
+    return checks.judge(checks_of(case.ledger.scenario), case)
 
 
-def checks_of(_scenario: Scenario) -> Sequence[Check]:
-    """The checks of a plan of this system: all of them, whatever it says."""
-    return CHECKS
+def checks_of(scenario: Scenario) -> Sequence[Check]:
+    """The checks of a plan: those of what this system promises, and X1 to X11 of the kinds of operations it has."""
+    x1, x2, x3, x4, x5, x11 = invariants("message", scenario.expected, races="race" in scenario.expected)
+    kinds = set(scenario.expected)
+    own = [check for check in CHECKS if kinds & APPLIES.get(check.id, kinds)]
+    return (x1, x2, x3, x4, x5, WHOLE, x11, *own)
 
 
 def weakened(_case: Case) -> list[str]:
@@ -222,17 +225,10 @@ def _keys_of(case: Case, positions: Array) -> Array:
     return keys[keys >= 0]
 
 
-X1, X2, X3, X4, X5, X11 = invariants("message", messages.EXPECTED, races=True)
+WHOLE = Check(
+    "X6", "Every delivery is whole: SENT with the time it was sent, after it was stored.", "stored messages", whole
+)
 CHECKS = (
-    X1,
-    X2,
-    X3,
-    X4,
-    X5,
-    Check(
-        "X6", "Every delivery is whole: SENT with the time it was sent, after it was stored.", "stored messages", whole
-    ),
-    X11,
     Check(
         "MP1",
         "Every key stands in one row only.",
@@ -278,3 +274,9 @@ CHECKS = (
     ),
     Check("POOL", "The pool is as it was seeded.", "users", pool),
 )
+APPLIES: Mapping[str, frozenset[str]] = {
+    "MP4": frozenset({"repeat", "race"}),
+    "MP5": frozenset({"conflict"}),
+    "MP6": frozenset({"race"}),
+}
+"""The kinds of operations of which a check needs one, if it needs any."""

@@ -9,7 +9,7 @@ import pandas as pd
 
 from harness import database
 from harness.errors import DatabaseError
-from harness.plan.scenario import Scenario
+from systems import ids
 from verification.ledger import Ledger
 from verification.reading import Reader
 
@@ -41,14 +41,21 @@ def late(ledger: Ledger, timeout_seconds: float) -> float:
     return min(max((last - time_ns()) / 1e9 + timeout_seconds, 0.0), timeout_seconds)
 
 
+def due(ledger: Ledger) -> float:
+    """For how many seconds from now on what was answered may still be stored: as the facts allow, within the drain."""
+    scenario = ledger.scenario
+    if not scenario.eventual:
+        return 0.0
+    passed = (time_ns() - ledger.ended - ledger.clock) / 1e9
+    return min(max(scenario.eventual - passed, 0.0), scenario.drain_seconds)
+
+
 @contextmanager
-def still(
-    reader: Reader, ledger: Ledger, scenario: Scenario, pending: str, tables: Sequence[str]
-) -> Iterator[Stillness]:
+def still(reader: Reader, ledger: Ledger, pending: str, tables: Sequence[str]) -> Iterator[Stillness]:
     """One snapshot, when `pending` (SQL for a count) is 0 and nobody writes to `tables`, or the drain is over."""
     began = monotonic()
-    settled = began + late(ledger, scenario.timeout_seconds)
-    limit = settled + scenario.drain_seconds
+    settled = began + max(late(ledger, ledger.scenario.timeout_seconds), due(ledger))
+    limit = settled + ledger.scenario.drain_seconds
     drained: float | None = None
     while True:
         if reader.row(pending)[0]:
@@ -70,20 +77,16 @@ def still(
                 return
 
 
-RUN_KEY = "^[0-9]{8}T[0-9]{6}[0-9a-f]{6}-[0-9a-f]{16}$"
-"""Keys of runs: harness.run makes the id, systems.ids the key."""
-
-
 def require_own_rows(reader: Reader, ledger: Ledger, url: str, table: str, key: str) -> None:
     """DatabaseError if `table` holds no row of this run, but some of a run that began after this one had ended."""
-    ended = pd.Timestamp(ledger.ended + ledger.clock).strftime("%Y%m%dT%H%M%S")
+    ended = pd.Timestamp(ledger.ended + ledger.clock).strftime(ids.BORN)
     (later,) = reader.row(
         f"""
         SELECT min(left({key}, strpos({key}, '-') - 1)) FROM {table}
-        WHERE {key} ~ %(run_key)s AND left({key}, 15) > %(ended)s
+        WHERE {key} {ids.KEY_SQL} AND left({key}, {ids.BORN_LENGTH}) > %(ended)s
         AND NOT EXISTS (SELECT FROM {table} WHERE {key} LIKE %(ours)s)
         """,
-        {"run_key": RUN_KEY, "ended": ended, "ours": f"{ledger.run}-%"},
+        {"ended": ended, "ours": f"{ledger.run}-%"},
     )
     if later:
         raise DatabaseError(

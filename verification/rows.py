@@ -1,4 +1,4 @@
-"""A row is of the run, and of the operation, that its key names; a key that names none is kept as it stands."""
+"""A row is of the run, the operation and the item that its key names; a key that names none is kept as it stands."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -8,11 +8,9 @@ import pandas as pd
 
 from systems import ids
 from verification import binary
-from verification.ledger import Array, Ledger
+from verification.arrays import Array
+from verification.ledger import Ledger
 from verification.reading import MOMENT, Reader, moment
-
-DIGITS = 16
-"""What follows a run's id in a key, if `systems.ids.key` made it."""
 
 
 @dataclass(frozen=True)
@@ -21,17 +19,22 @@ class Source:
 
     table: str
     key: str
-    """The column that holds the idempotency key."""
-    committed: str
-    """The column that tells when the row was stored."""
-    completed: str
-    """… and when what it asks for was done."""
+    """The column that holds the idempotency key, or the key of the item."""
+    points: Mapping[str, str]
+    """The points of the plan, and the columns that tell when a row reached them: `stored` first."""
     columns: Mapping[str, str]
-    """What is read of a row, and as what (`Reader.frame`): `id` first."""
+    """What is read of a row, and as what (`Reader.frame`): those of `points` too."""
+
+    @property
+    def stored(self) -> str:
+        """The column that tells when a row was stored; "" if none does."""
+        return next(iter(self.points.values()), "")
 
 
 def own(reader: Reader, run: str, source: Source, columns: Iterable[str]) -> pd.DataFrame:
-    """The rows whose key begins with the id of `run`: op (−1 if its key names none), stray (that key), `columns`."""
+    """The rows whose key begins with the id of `run`: op (−1 if its key names none), item (left out if there are none
+    but 0), stray (a key that names no operation), `columns`.
+    """
     dtypes = {column: source.columns[column] for column in columns}
     rows = reader.frame(
         f"SELECT substr({source.key}, {len(run) + 2}), {_selected(dtypes)} "
@@ -40,8 +43,10 @@ def own(reader: Reader, run: str, source: Source, columns: Iterable[str]) -> pd.
         {"ours": f"{run}-%"},
     )
     suffix = rows.pop("suffix")
-    op = operations(suffix.tolist())
+    op, item = operations(suffix.tolist())
     rows.insert(0, "op", op)
+    if item.any():
+        rows.insert(1, "item", item)
     rows.insert(1, "stray", f"{run}-" + suffix[op < 0])
     return rows
 
@@ -49,13 +54,14 @@ def own(reader: Reader, run: str, source: Source, columns: Iterable[str]) -> pd.
 def foreign(reader: Reader, ledger: Ledger, source: Source, about: str, began: int, ended: int) -> pd.DataFrame:
     """The rows of other keys `about` (SQL) the same things that were stored meanwhile: stray (that key), columns.
 
-    `began` and `ended` in ns by the database's clock.
+    `began` and `ended` in ns by the database's clock. Nothing, if no column tells when a row was stored.
     """
+    stored = source.stored
+    meanwhile = f"{stored} BETWEEN to_timestamp(%(began)s) AND to_timestamp(%(ended)s)" if stored else "false"
     return reader.frame(
         f"SELECT {source.key}, {_selected(source.columns)} FROM {source.table} "
         f"WHERE ({source.key} LIKE %(ours)s) IS NOT TRUE AND {about} "
-        f"AND {source.committed} BETWEEN to_timestamp(%(began)s) AND to_timestamp(%(ended)s) "
-        f"ORDER BY {source.committed}",
+        f"AND {meanwhile} ORDER BY {stored or source.key}",
         {"stray": "str", **source.columns},
         {"ours": f"{ledger.run}-%", "began": began / 1e9, "ended": ended / 1e9},
     )
@@ -65,15 +71,40 @@ def _selected(columns: Mapping[str, str]) -> str:
     return ", ".join(moment(name) if dtype == MOMENT else name for name, dtype in columns.items())
 
 
-def operations(suffixes: list[str]) -> Array:
-    """The number of the operation in each of `suffixes` of keys, as `systems.ids.key` made it; −1 if it made none."""
-    whole = [suffix if len(suffix) == DIGITS else "?" * DIGITS for suffix in suffixes]
-    words = np.frombuffer("".join(whole).encode("ascii", "replace"), ">u8").reshape(-1, 2)
-    return binary.operations(words)
+def operations(suffixes: list[str]) -> tuple[Array, Array]:
+    """Operation and item of each of `suffixes` of keys, what `systems.ids.parse` says for a million at once.
+
+    Of one that names none −1 and 0.
+    """
+    digits = ids.OPERATION_DIGITS
+    lengths = np.fromiter(map(len, suffixes), np.int64, len(suffixes))
+    item = np.zeros(len(suffixes), np.int64)
+    if (lengths == digits).all():
+        return binary.operations(_words(suffixes)), item
+    op = np.full(len(suffixes), binary.NONE)
+    plain, several = (np.flatnonzero(lengths == length) for length in (digits, _ITEM_LENGTH))
+    op[plain] = binary.operations(_words([suffixes[place] for place in plain.tolist()]))
+    long = [suffixes[place] for place in several.tolist()]
+    op[several] = binary.operations(_words([suffix[:digits] for suffix in long]))
+    # As 16 characters: the mark, zeros, the digits.
+    ends = _words([f"{suffix[digits]:0<{digits - ids.ITEM_DIGITS}}{suffix[-ids.ITEM_DIGITS :]}" for suffix in long])
+    mark = int.from_bytes(f"{ids.ITEM_MARK:0<8}".encode(), "big")
+    number, known = binary.hex_digits(ends[:, 1].astype(np.uint64))
+    known &= (ends[:, 0] == mark) & (op[several] != binary.NONE)
+    op[several[~known]], item[several[known]] = binary.NONE, number[known]
+    return op, item
+
+
+_ITEM_LENGTH = ids.OPERATION_DIGITS + len(ids.ITEM_MARK) + ids.ITEM_DIGITS
+
+
+def _words(texts: list[str]) -> binary.Words:
+    """Texts of 16 characters each, as pairs of words; what is not ASCII becomes something that is no digit."""
+    return np.frombuffer("".join(texts).encode("ascii", "replace"), ">u8").reshape(-1, 2)
 
 
 def whole(key: str) -> str:
-    """SQL, with `of_run`: whether `key` is of the run and of as many bytes as its keys have."""
+    """SQL, with `of_run`: whether `key` is of the run and of as many bytes as its keys without an item have."""
     return f"{key} LIKE %(ours)s AND octet_length(convert_to({key}, 'UTF8')) = %(length)s"
 
 

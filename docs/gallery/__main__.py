@@ -22,6 +22,7 @@ from harness.verdict import CheckState
 from reports.__main__ import report
 from reports.record import REPORT
 from reports.samples.phases import arrivals_until, stretches
+from systems import ids
 from tests.support.synthetic_run import BEGAN, EXPECTED, HOLDING, TARGET, Answer, Answering, synthetic_run
 
 FOLDER = Path(__file__).parent
@@ -263,7 +264,7 @@ def example(runs: Path, entry: Entry) -> tuple[Path, dict[str, Any]]:
     if entry.watched is not None:
         _watch(run, entry.watched, draw)
     # A folder is named after the moment at which it was made, which is on the page.
-    folder = run.folder.rename(run.folder.parent / f"{RUN_ID[:15]}-{run.scenario.profile}")
+    folder = run.folder.rename(run.folder.parent / f"{RUN_ID[: ids.BORN_LENGTH]}-{run.scenario.profile}")
     return folder, report(folder)
 
 

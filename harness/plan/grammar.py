@@ -2,7 +2,7 @@
 
     rule     := agg '(' metric [ '{' sel (',' sel)* '}' ] ')' op limit [ windows ] [ 'else' 'abort' ]
     agg      := p0 … p100 | mean | max | min | rate | count | ratio | slope | value
-    sel      := ('op' | 'phase' | 'status' | 'outcome' | 'worker') ('=' | '!=' | '=~') value
+    sel      := ('op' | 'phase' | 'status' | 'outcome' | 'worker' | 'point') ('=' | '!=' | '=~') value
     op       := '<' | '<=' | '>' | '>=' | '=='
     limit    := number unit | number '%' [ 'of' ('offered' | 'linear') ] | 'baseline' ('+' | '-') number '%'
     windows  := 'for' duration | 'in' number '%' 'of' duration 'windows'
@@ -24,12 +24,14 @@ from harness.plan.rules import (
     COUNT,
     DURATION,
     DURATION_SLOPE,
+    EFFECTS,
     METRICS,
     NUMBER,
     NUMBER_SLOPE,
     OP,
     OUTCOME,
     PHASE,
+    POINT,
     RATE,
     SELECTORS,
     SHARE,
@@ -81,6 +83,10 @@ _EXAMPLE = {
     DURATION_SLOPE: "5ms/min",
     NUMBER_SLOPE: "10/min or 1% of offered",
 }
+
+
+_SELECTS = {OP: ("=", "!=", "=~"), PHASE: ("=", "!=", "=~"), POINT: ("=",)}
+"""How names are selected, where it is not by = and != alone."""
 
 
 class RuleError(ValueError):
@@ -138,12 +144,12 @@ class _Reader:
         return not self.text[self.at :].strip()
 
 
-def parse(text: str) -> Rule:
-    """The rule that `text` states; RuleError if it is none."""
+def parse(text: str, items: str = EFFECTS) -> Rule:
+    """The rule that `text` states; RuleError if it is none. `items` is what the system calls its effects."""
     reader = _Reader(text)
     aggregate, quantile = _aggregate(reader)
     reader.symbol("(")
-    metric, name = _metric(reader, aggregate, quantile)
+    metric, name = _metric(reader, aggregate, quantile, items)
     selectors = _selectors(reader, metric)
     left = text[: reader.at]
     comparison = reader.symbol(*COMPARISONS)
@@ -194,11 +200,11 @@ def _aggregate(reader: _Reader) -> tuple[str, float | None]:
     return token, None
 
 
-def _metric(reader: _Reader, aggregate: str, quantile: float | None) -> tuple[str, str]:
+def _metric(reader: _Reader, aggregate: str, quantile: float | None, items: str) -> tuple[str, str]:
     token, column = reader.next("metric")
-    metric, name = split(token)
+    metric, name = split(token) if token != items else (EFFECTS, "")
     if metric not in METRICS or (METRICS[metric].named and not name):
-        known = [f"{word}.<name>" if one.named else word for word, one in METRICS.items()]
+        known = [items, *(f"{word}.<name>" if one.named else word for word, one in METRICS.items())]
         reader.fail(column, f"unknown metric {token!r}; {nearest(token, known)}")
     kinds = METRICS[metric].aggregates
     if aggregate not in kinds:
@@ -212,7 +218,10 @@ def _selectors(reader: _Reader, metric: str) -> tuple[Selector, ...]:
     selectors: list[Selector] = []
     if reader.symbol("{", ")") == "{":
         while not selectors or reader.symbol(",", "}") == ",":
+            at = reader.at
             selectors.append(_selector(reader, metric))
+            if sum(selector.key == POINT for selector in selectors) > 1:
+                reader.fail(at, "one point at a time: a rule for each")
         reader.symbol(")")
     return tuple(selectors)
 
@@ -223,7 +232,7 @@ def _selector(reader: _Reader, metric: str) -> Selector:
     if key not in METRICS[metric].selectors:
         have = ", ".join(word for word in SELECTORS if word in METRICS[metric].selectors) or "nothing"
         reader.fail(column, f"{metric} can't be selected by {key}; it can by {have}")
-    comparison = reader.symbol("=", "!=", "=~") if key in (OP, PHASE) else reader.symbol("=", "!=")
+    comparison = reader.symbol(*_SELECTS.get(key, ("=", "!=")))
     value, at = reader.next(f"the {key}", _PATTERN if comparison == "=~" else _TOKEN)
     if comparison == "=~":
         try:

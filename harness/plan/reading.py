@@ -16,9 +16,11 @@ from typing import Any
 from harness.errors import PlanError, nearest
 from harness.plan import overrides, rule_checks, services, stages
 from harness.plan.overrides import NONE, Overrides
+from harness.plan.rules import EFFECTS, METRICS
 from harness.plan.scenario import Scenario, Validity
 from harness.plan.toml_table import Table, Where
 from systems import __path__ as SYSTEMS
+from systems import ids
 from systems.effect import Effect
 
 TABLES = ("system", "title", "contract", "database", "pool", "service", "scenario")
@@ -127,6 +129,7 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
     locustfile = (where.path.parent / str(theirs)).resolve() if theirs else _locustfile(system)
     running = {} if theirs else services.read(where, _over(system, "service", tables, where), table.take("service", {}))
     stated = stages.read(where, table, profile, running)
+    items = getattr(facts, "ITEMS", EFFECTS)
     mix = _mix(where, table.take("mix", None), facts.MIX)
     scenario = Scenario(
         system="" if theirs else system,
@@ -140,12 +143,12 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
         users=_users(locustfile, table.take("users", {}), where),
         max_users=max(stage.users for stage in stated) or table.number("max_users", whole=True),
         stages=stated,
-        rules=tuple(rule_checks.read(where, table.take("rules", []))),
+        rules=tuple(rule_checks.read(where, table.take("rules", []), items)),
         mix=mix,
         expected={kind: tuple(facts.EXPECTED[kind]) for kind in mix},
         effects=_effects(facts.EFFECTS, mix, table.seconds("eventual", "0s", zero=True)),
         points=tuple(getattr(facts, "POINTS", ("stored",))),
-        items=getattr(facts, "ITEMS", "effects"),
+        items=items,
         rounds=table.flag("rounds"),
         pool={},
         services=running,
@@ -162,6 +165,12 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
     table.done()
     if theirs and scenario.open:
         where.fail("arrivals", "arrivals need users of ours; expected stages.… (a number of users)")
+    if scenario.eventual > scenario.drain_seconds:
+        where.fail(
+            "drain",
+            f"drain = {scenario.drain_seconds:g} s: expected at least the {scenario.eventual:g} s within which effects "
+            "are stored",
+        )
     rule_checks.check(where, scenario)
     if scenario.rounds and (scenario.open or scenario.requests or len({stage.users for stage in stated}) > 1):
         where.fail("rounds", "rounds need users who all meet; expected stages.… with a time and one number of users")
@@ -182,11 +191,18 @@ def _facts(system: str) -> Any:
             if kind not in getattr(facts, name):
                 raise PlanError(f"{facts.__file__}: {name} has nothing of {kind!r}, which MIX has")
         for outcome, effect in facts.EFFECTS[kind].items():
-            if outcome not in ("ACK", "REJECT", "SHED") or not isinstance(effect, Effect) or effect.items < 0:
+            known = outcome in ("ACK", "REJECT", "SHED") and isinstance(effect, Effect)
+            if not known or not 0 <= effect.items <= ids.ITEMS:
                 raise PlanError(
                     f"{facts.__file__}: EFFECTS of {kind!r}: {outcome!r}: {effect!r}: expected ACK, REJECT or SHED "
-                    "with an Effect of 0 items or more"
+                    f"with an Effect of 0 to {ids.ITEMS:,} items"
                 )
+    points = getattr(facts, "POINTS", ("stored",))
+    if not points or len({"op", "item", *points}) < len(points) + 2:
+        raise PlanError(f"{facts.__file__}: POINTS = {points!r}: expected the points of an effect, each once")
+    items = getattr(facts, "ITEMS", EFFECTS)
+    if items != EFFECTS and items in METRICS:
+        raise PlanError(f"{facts.__file__}: ITEMS = {items!r}: that is a metric; expected what effects are called")
     return facts
 
 

@@ -7,7 +7,21 @@ from itertools import groupby
 from harness.errors import nearest
 from harness.plan import grammar
 from harness.plan.provable import SMOKE
-from harness.plan.rules import BLOCKER, INFO, LINEAR, OFFERED, OP, PHASE, SEVERITIES, SLOPE, WORKER, Rule, selected
+from harness.plan.rules import (
+    BLOCKER,
+    EFFECTS,
+    INFO,
+    LINEAR,
+    OFFERED,
+    OP,
+    PHASE,
+    POINT,
+    SEVERITIES,
+    SLOPE,
+    WORKER,
+    Rule,
+    selected,
+)
 from harness.plan.scenario import Scenario
 from harness.plan.toml_table import Table, Where
 
@@ -19,8 +33,11 @@ SHORTEST_SLOPE_S = (20.0, 10.0)
 """How long what a slope is of must last: ten parts of two seconds; of one, where nothing is to be proven (smoke)."""
 
 
-def read(where: Where, entries: Iterable[object]) -> Iterator[Rule]:
-    """The rules of a plan: each a text, or a table { rule = "…", severity = "major", id = "…" }."""
+def read(where: Where, entries: Iterable[object], items: str) -> Iterator[Rule]:
+    """The rules of a plan: each a text, or a table { rule = "…", severity = "major", id = "…" }.
+
+    `items` is what the system calls its effects.
+    """
     seen: set[str] = set()
     for entry in entries:
         table = Table(where, "rules", entry if isinstance(entry, dict) else {"rule": entry})
@@ -34,7 +51,7 @@ def read(where: Where, entries: Iterable[object]) -> Iterator[Rule]:
         if not isinstance(name, str) or not name:
             table.fail("id", name, "a text")
         try:
-            rule = replace(grammar.parse(text), severity=severity, id=name)
+            rule = replace(grammar.parse(text, items), severity=severity, id=name)
         except grammar.RuleError as error:
             where.fail(text, str(error))
         for word in {text, name}:
@@ -57,7 +74,8 @@ def check(where: Where, scenario: Scenario) -> None:
 def _unreachable(rule: Rule, scenario: Scenario) -> str:
     """Which word of the rule selects nothing; "" = each selects something."""
     # Of somebody else's locustfile nobody knows the operations before they are done.
-    known = {PHASE: _phases(scenario), **({OP: list(scenario.mix)} if scenario.mix else {})}
+    known = {PHASE: _phases(scenario), POINT: list(scenario.points)}
+    known |= {OP: list(scenario.mix)} if scenario.mix else {}
     for key, names in known.items():
         for selector in rule.selectors:
             if selector.key == key and selector.comparison != "=~" and selector.value not in names:
@@ -67,7 +85,7 @@ def _unreachable(rule: Rule, scenario: Scenario) -> str:
     return ""
 
 
-_WHAT = {PHASE: "phase", OP: "operation"}
+_WHAT = {PHASE: "phase", OP: "operation", POINT: "point"}
 
 
 def _phases(scenario: Scenario) -> list[str]:
@@ -96,6 +114,16 @@ def _unmeasurable(rule: Rule, scenario: Scenario) -> Iterator[tuple[bool, str]]:
         "a slope is that of one even load: expected {phase=…} of neighbouring stages with one rate, or number of users",
     )
     yield rule.aggregate == SLOPE and longest < least, f"a slope takes {least:g} s, what it covers lasts {longest:g} s"
+    between = metric in ("end_to_end", "backlog")
+    yield (
+        between and len(scenario.points) < 2,
+        f"effects of {scenario.system or 'this target'} have one point only, {scenario.points[0]}: there is no time "
+        "between two",
+    )
+    yield (
+        scenario.foreign and (between or metric in (EFFECTS, "delivered")),
+        "of another's locustfile nobody knows what its operations leave",
+    )
     compared = metric == "efficiency" or rule.of == LINEAR
     changes = scenario.scales or len({stage.users for stage in scenario.stages if stage.users}) > 1
     yield (

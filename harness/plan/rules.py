@@ -17,7 +17,10 @@ SLOPE = "slope"
 BLOCKER, MAJOR, INFO = SEVERITIES = ("blocker", "major", "info")
 """blocker: full effect. major: CONDITIONAL at worst, unless it is more than twice its limit. info: shown only."""
 
-OP, PHASE, STATUS, OUTCOME, WORKER = SELECTORS = ("op", "phase", "status", "outcome", "worker")
+OP, PHASE, STATUS, OUTCOME, WORKER, POINT = SELECTORS = ("op", "phase", "status", "outcome", "worker", "point")
+
+EFFECTS = "effects"
+"""The metric that counts effects; the facts of a system may give it another name: events."""
 
 OFFERED, LINEAR, BASELINE = "offered", "linear", "baseline"
 REFERENCES = (OFFERED, LINEAR)
@@ -27,7 +30,7 @@ baseline's value."""
 ABORT = "abort.json"
 """Where whoever looks on says that a rule ends the load, in the run folder: {"rule", "at" (s), "said"}."""
 
-_ANY = frozenset(SELECTORS)
+_ANY = frozenset({OP, PHASE, STATUS, OUTCOME, WORKER})
 _PLANNED = frozenset({OP, PHASE, WORKER})
 _STAGES = frozenset({PHASE})
 
@@ -68,6 +71,7 @@ METRICS: Mapping[str, Metric] = {
     "requests": Metric(_FLOW, _PLANNED, REFERENCES, windows=True),
     "goodput": Metric(_FLOW, _ANY, REFERENCES, windows=True),
     "throughput": Metric(_FLOW, _ANY, REFERENCES, windows=True),
+    EFFECTS: Metric(_FLOW, _PLANNED | {POINT}, (LINEAR,)),
     "delivered": Metric(_FLOW, _PLANNED, REFERENCES),
     "backlog": Metric({"count": COUNT, SLOPE: NUMBER_SLOPE}, _PLANNED, (OFFERED,)),
     "in_flight": Metric({SLOPE: NUMBER_SLOPE}, _PLANNED, (OFFERED,)),
@@ -81,12 +85,13 @@ METRICS: Mapping[str, Metric] = {
 """response_time  end − planned start, of every operation that ended, failed ones too
 service_time   end − start, likewise
 lag            start − planned start
-end_to_end     from the stored effect to its completion (sent_at − created_at), by the database's clock
+end_to_end     from the first point of an effect to its last (sent_at − created_at), by the database's clock
 errors         operations whose outcome is not one that their kind expects
 conflicts      operations answered with the contract's status of a conflict (409: not enough units)
 dropped        arrivals of the plan that were never begun
 requests       operations begun; goodput those of them that ended as expected
 throughput     operations that ended during the phase, whatever came of them
+effects        effects that reached a point during the phase: the one selected, e.g. {point=routed}, or stored
 delivered      effects completed during the phase; backlog those begun in the phase and not completed
                by the beginning of the next one that offers load (or the end of the plan); of its slope, effects that
                are stored and not completed, second by second

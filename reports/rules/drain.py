@@ -3,7 +3,7 @@
 import numpy as np
 
 from harness.plan.rules import PHASE, Rule
-from reports.rules.measure import Measured, stored
+from reports.rules.measure import Measured, effects_of
 from reports.samples.evidence import Evidence
 from reports.samples.scope import Mask, Unmeasurable, runs, scope
 
@@ -16,22 +16,18 @@ def drain_time(rule: Rule, evidence: Evidence, stages: Mask) -> Measured:
     samples, frame = evidence.samples, evidence.samples.frame
     selected = scope(rule, samples, stages)
     named = any(selector.key == PHASE for selector in rule.selectors)
-    effects = stored(samples, selected.among if named else selected.of_kind)
-    if not effects.any():
+    effects = effects_of(samples)
+    among = (selected.among if named else selected.of_kind)[effects["place"].to_numpy()]
+    place, completed = (effects[name].to_numpy()[among] for name in ("place", samples.scenario.points[-1]))
+    count, never = len(place), int(np.isnan(completed).sum())
+    if not count:
         raise Unmeasurable("nothing to measure: no operation of this kind and phase has an effect")
-    completed = frame["completed"].to_numpy()
-    if np.isnan(completed).all():
-        raise Unmeasurable(
-            "no effect of this run was ever completed: expected a system that completes its effects later"
-        )
-    never = int((effects & np.isnan(completed)).sum())
-    count = int(effects.sum())
     if never:
         return Measured(np.inf, count, f"{never:,} of {count:,} were never completed")
     if not named and evidence.pending:
         return Measured(np.inf, count, "something was still pending when verification read the database")
     ends = [end for _, end in runs(samples, stages)] if named else [max(s.end for s in samples.stretches if s.loads)]
-    begins = np.array([stretch.begin for stretch in samples.stretches])[frame["stage"].to_numpy()[effects]]
+    begins = np.array([stretch.begin for stretch in samples.stretches])[frame["stage"].to_numpy()[place]]
     # Each belongs to the first run that ends after the stage which planned it begins; of the whole load there is one.
     own = np.minimum(np.searchsorted(ends, begins, "right"), len(ends) - 1)
-    return Measured(float(np.max(completed[effects] - np.array(ends)[own], initial=0.0)), count, "")
+    return Measured(float(np.max(completed - np.array(ends)[own], initial=0.0)), count, "")

@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
-from harness.plan.rules import COUNT, DURATION, RATE, Rule
+from harness.plan.rules import COUNT, DURATION, EFFECTS, POINT, RATE, Rule
 from harness.plan.sample_sizes import BATCHES
 from reports.samples.samples import Samples
 from reports.samples.scope import Mask, Scope, Unmeasurable, dropped, exposed, planned, scope, seconds, within
@@ -82,22 +83,21 @@ def _time(rule: Rule, samples: Samples, scope: Scope) -> Measurements:
 
 
 def _end_to_end(rule: Rule, samples: Samples, scope: Scope) -> Measurements:
-    effects, frame = stored(samples, scope.among), samples.frame
-    times = (frame["completed"].to_numpy() - frame["committed"].to_numpy())[effects]
+    effects, (first, *_, last) = effects_of(samples), samples.scenario.points
+    stored = scope.among[effects["place"].to_numpy()]
+    times = (effects[last].to_numpy() - effects[first].to_numpy())[stored]
     # An effect that was never completed is later than any that was; to leave it out would flatter the target.
     times = np.where(np.isnan(times), np.inf, times)
     never = int(np.isinf(times).sum())
-    return Measurements(
-        times, frame["sched"].to_numpy()[effects], f"{never:,} of {len(times):,} were never completed" * (never > 0)
-    )
+    planned = samples.frame["sched"].to_numpy()[effects["place"].to_numpy()[stored]]
+    return Measurements(times, planned, f"{never:,} of {len(times):,} were never completed" * (never > 0))
 
 
-def stored(samples: Samples, operations: Mask) -> Mask:
-    """Those of `operations` that have an effect."""
+def effects_of(samples: Samples) -> pd.DataFrame:
+    """The effects of the operations, item by item; Unmeasurable if verification did not read them."""
     if samples.effects is None:
         raise Unmeasurable("the effects in the database were not read (no effects.npy)")
-    stored: Mask = operations & ~np.isnan(samples.frame["committed"].to_numpy())
-    return stored
+    return samples.effects
 
 
 def _counted(samples: Samples, among: Mask, hits: Mask, detail: str = "") -> Measurements:
@@ -134,18 +134,26 @@ def _throughput(rule: Rule, samples: Samples, scope: Scope) -> Measurements:
     return Measurements((during & scope.answers)[among].astype(float), moments, "")
 
 
-def _delivered(rule: Rule, samples: Samples, scope: Scope) -> Measurements:
-    effects, completed = stored(samples, scope.among), samples.frame["completed"].to_numpy()
-    during = scope.of_kind & within(samples, scope.stages, completed)
-    among = effects | during
-    return Measurements(during[among].astype(float), np.where(np.isnan(completed), np.inf, completed)[among], "")
+def _reached(rule: Rule, samples: Samples, scope: Scope) -> Measurements:
+    """Whatever reached the point that the rule selects: of `delivered` the last one, else the first."""
+    points = samples.scenario.points
+    usual = points[-1] if rule.metric == "delivered" else points[0]
+    point = next((selector.value for selector in rule.selectors if selector.key == POINT), usual)
+    effects = effects_of(samples)
+    place, moments = effects["place"].to_numpy(), effects[point].to_numpy()
+    during = scope.of_kind[place] & within(samples, scope.stages, moments)
+    among = scope.among[place] | during
+    return Measurements(during[among].astype(float), np.where(np.isnan(moments), np.inf, moments)[among], "")
 
 
 def _backlog(rule: Rule, samples: Samples, scope: Scope) -> Measurements:
-    effects = stored(samples, scope.among)
-    deadlines = np.array([stretch.deadline for stretch in samples.stretches])[samples.frame["stage"].to_numpy()]
-    in_time = samples.frame["completed"].to_numpy() <= deadlines  # not so for NaN: never completed
-    return _counted(samples, effects, ~in_time)
+    effects, frame = effects_of(samples), samples.frame
+    stored = scope.among[effects["place"].to_numpy()]
+    place = effects["place"].to_numpy()[stored]
+    deadlines = np.array([stretch.deadline for stretch in samples.stretches])[frame["stage"].to_numpy()[place]]
+    completed = effects[samples.scenario.points[-1]].to_numpy()[stored]
+    in_time = completed <= deadlines  # not so for NaN: never completed
+    return Measurements((~in_time).astype(float), frame["sched"].to_numpy()[place], "")
 
 
 _EACH: dict[str, Callable[[Rule, Samples, Scope], Measurements]] = {
@@ -155,7 +163,8 @@ _EACH: dict[str, Callable[[Rule, Samples, Scope], Measurements]] = {
     "requests": _requests,
     "goodput": _goodput,
     "throughput": _throughput,
-    "delivered": _delivered,
+    EFFECTS: _reached,
+    "delivered": _reached,
     "backlog": _backlog,
 }
 

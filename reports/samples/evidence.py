@@ -88,7 +88,7 @@ def gather(folder: Path) -> Evidence:
     until = aborted["at"] if aborted else None
     return Evidence(
         run=run,
-        samples=samples(run.scenario, journals, effects.read(run.folder), until),
+        samples=samples(run.scenario, journals, effects.read(run.folder, run.scenario.points), until),
         processes=processes,
         lost=journals.lost,
         expected=journals.expected,

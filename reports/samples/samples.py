@@ -27,8 +27,7 @@ class Samples:
     op; kind; stage (index into `stretches`); sched, start, end (NaN: open); outcome (OPEN: open);
     ok (the outcome is one that the kind expects); response_s, service_s (NaN: open); lag_s; waited_s;
     status; failure; partner (the second half of a race, not an arrival of the plan);
-    worker (the load process);
-    committed, completed (of its effect; NaN: none, never).
+    worker (the load process).
     """
 
     scenario: Scenario
@@ -36,8 +35,9 @@ class Samples:
     frame: pd.DataFrame
     planned: int
     """Arrivals of the plan, as the load processes had counted them."""
-    effects: int | None
-    """How many effects the database held; None if nobody looked."""
+    effects: pd.DataFrame | None
+    """What the database held of them, a line an effect: place (its operation's line in `frame`), and for each point of
+    the scenario when it reached it (NaN: never), in seconds since the plan began. None if nobody looked."""
 
     @property
     def seconds(self) -> float:
@@ -62,9 +62,9 @@ def samples(
     `until` is the second of the plan at which a rule ended the load, if one did. What is done with is dropped at
     once: of ten million operations each column alone takes 80 MB.
     """
-    rows = None if effects is None else len(effects)
     ops = np.concatenate([journal.numbers for journal in journals])
-    moments = _effects(ops, effects, _began(next((one for one in journals if "began" in one.header), journals[0])))
+    began = _began(next((one for one in journals if "began" in one.header), journals[0]))
+    stored = None if effects is None else _effects(ops, effects, began, scenario.points)
     del effects
     sched, start, end = (_elapsed(journals, name) for name in ("sched", "start", "end"))
     if until is None and scenario.requests:
@@ -112,10 +112,9 @@ def samples(
         "failure": pd.Categorical.from_codes(_known(_field(journals, "failure"), len(FAILURES)), pd.Index(FAILURES)),
         "partner": (_field(journals, "flags") & PARTNER) > 0,
         "worker": (ops >> ids.COUNT_BITS).astype(np.int32),
-        **moments,
     }
     planned = sum(int(journal.header.get("arrivals", 0)) for journal in journals)
-    return Samples(scenario, stages, pd.DataFrame(columns, copy=False), planned, rows)
+    return Samples(scenario, stages, pd.DataFrame(columns, copy=False), planned, stored)
 
 
 def _field(journals: Sequence[Journaled], name: str) -> npt.NDArray[Any]:
@@ -173,15 +172,14 @@ def _stages(stages: tuple[Stretch, ...], elapsed_ns: npt.NDArray[Any]) -> npt.ND
 
 
 def _effects(
-    ops: npt.NDArray[np.int64], effects: npt.NDArray[np.void] | None, began: int
-) -> dict[str, npt.NDArray[np.float64]]:
-    columns = {name: np.full(len(ops), np.nan) for name in ("committed", "completed")}
-    if effects is not None and len(ops):
-        # Journals come by worker, so `ops` ascends. Reversed: of several effects of one operation the first stands.
-        effects = effects[::-1]
-        places = np.minimum(np.searchsorted(ops, effects["op"]), len(ops) - 1)
-        ours = ops[places] == effects["op"]
-        for name, column in columns.items():
-            moments = effects[name][ours]
-            column[places[ours]] = np.where(moments > 0, (moments - began) / 1e9, np.nan)
-    return columns
+    ops: npt.NDArray[np.int64], effects: npt.NDArray[np.void], began: int, points: Sequence[str]
+) -> pd.DataFrame:
+    """The effects of `ops`, which ascend, for journals come by worker; those of no known operation are left out."""
+    places = np.searchsorted(ops, effects["op"]).clip(max=max(len(ops) - 1, 0))
+    ours = ops[places] == effects["op"] if len(ops) else np.zeros(len(effects), bool)
+    if not ours.all():
+        effects, places = effects[ours], places[ours]
+    columns: dict[str, Any] = {"place": places.astype(np.int32)}
+    for point in points:
+        columns[point] = _seconds(effects[point] - began, effects[point] <= 0)
+    return pd.DataFrame(columns, copy=False)

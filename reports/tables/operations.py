@@ -45,7 +45,8 @@ def _row(kind: str, frame: pd.DataFrame, during: float) -> Row:
 def by_phase(samples: Samples) -> list[Row]:
     """A row for each phase, warm-up and pauses too; begun and ok count arrivals, not second halves of races."""
     stage = samples.frame["stage"].to_numpy()
-    completed = samples.frame["completed"].to_numpy()
+    effects = samples.effects
+    completed = None if effects is None else effects[samples.scenario.points[-1]].to_numpy()
     return [_phase(name, samples, stage, completed) for name in phases.names(samples.stretches)]
 
 
@@ -55,7 +56,9 @@ def _phase(name: str, samples: Samples, stage: Any, completed: Any) -> Row:
     frame = samples.frame.loc[stages[stage], ["response_s", "partner", "ok"]]
     response = frame["response_s"].dropna().to_numpy()
     arrived = frame["ok"][~frame["partner"]]
-    during = sum(int(((completed >= s.begin) & (completed <= s.end)).sum()) for s in own)
+    during = None
+    if completed is not None:
+        during = sum(int(((completed >= s.begin) & (completed <= s.end)).sum()) for s in own)
     return {
         "phase": name,
         "begin": own[0].begin,
@@ -67,7 +70,7 @@ def _phase(name: str, samples: Samples, stage: Any, completed: Any) -> Row:
         "ok": int(arrived.sum()),
         "errors": int((~frame["ok"]).sum()),
         "p95": percentiles(response, [0.95])[0] if len(response) else None,
-        "delivered": None if samples.effects is None else during,
+        "delivered": during,
     }
 
 

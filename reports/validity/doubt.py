@@ -13,6 +13,7 @@ from harness.verdict import RuleState
 from reports import figures
 from reports.rules import limits
 from reports.rules.evaluate import judge
+from reports.rules.measure import effects_of
 from reports.rules.result import RuleResult
 from reports.samples.evidence import Evidence
 from reports.samples.samples import Samples
@@ -177,12 +178,13 @@ def _late(rule: Rule, samples: Samples, doubt: Doubt) -> float:
     What waits in a queue is late by all that was done more slowly since the phase began; and by as much longer as what
     took least, which did not wait, would have taken.
     """
-    frame = samples.frame
-    committed, completed = frame["committed"].to_numpy(), frame["completed"].to_numpy()
-    own = scope(rule, samples, covered(rule, samples)).among & ~np.isnan(committed)
-    stage = frame["stage"].to_numpy()[own]
+    effects, points = effects_of(samples), samples.scenario.points
+    place = effects["place"].to_numpy()
+    stored, completed = effects[points[0]].to_numpy(), effects[points[-1]].to_numpy()
+    own = scope(rule, samples, covered(rule, samples)).among[place]
+    stage = samples.frame["stage"].to_numpy()[place[own]]
     begin, deadline = (np.array([getattr(s, name) for s in samples.stretches])[stage] for name in ("begin", "deadline"))
-    least = float(np.nanmin((completed - committed)[own], initial=math.inf))
+    least = float(np.nanmin((completed - stored)[own], initial=math.inf))
     later = begin + doubt.slower * (completed[own] - begin) + (doubt.longer - 1) * least
     return float((~(later <= deadline)).sum())
 

@@ -94,6 +94,53 @@ def test_a_full_disk_stops_the_journal_before_anything_is_sent(tmp_path: Path) -
     assert len(journal.read(tmp_path / "journal-3.bin").records) == 4
 
 
+def test_refused_items_survive_the_kill_of_the_process(tmp_path: Path) -> None:
+    script = (
+        "import os, signal\nfrom pathlib import Path\nfrom harness.journal import Journal\n"
+        "from harness.outcomes import Failure, Outcome\n"
+        f"book = Journal(Path({str(tmp_path / 'journal-3.bin')!r}), {HEADER!r})\n"
+        "for n in range(3):\n"
+        "    number = book.begin(0, n + 1, n + 1, 1, 0, n, None, 0)\n"
+        "    book.refuse(number, range(n))\n"
+        "    book.end(number, Outcome.ACK, 201, Failure.NONE, n, n + 2)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", script])
+
+    back = journal.read(tmp_path / "journal-3.bin")
+
+    assert back.records["flags"].tolist() == [0, journal.PARTLY, journal.PARTLY]
+    assert back.records["outcome"].tolist() == [Outcome.ACK] * 3
+    second, third = ids.operation(3, 1), ids.operation(3, 2)
+    assert back.refused.tolist() == [(second, 0, 1), (third, 0, 2), (third, 1, 2)]
+
+
+def test_without_refused_items_there_is_no_file_of_them(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal-3.bin", HEADER) as book:
+        book.refuse(begin(book), [])
+
+    assert [path.name for path in tmp_path.iterdir()] == ["journal-3.bin"]
+    assert len(journal.read(tmp_path / "journal-3.bin").refused) == 0
+
+
+def test_a_full_disk_stops_the_load_at_refused_items_too(tmp_path: Path) -> None:
+    book = Journal(tmp_path / "journal-3.bin", HEADER, grow=4)
+    number = begin(book)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20, before[1]))
+    try:
+        with pytest.raises(JournalError, match="can't record refused items"):
+            book.refuse(number, [1, 2])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    book.close()
+
+    # It is as if none had been refused, and the operation never ended.
+    assert journal.read(tmp_path / "journal-3.bin").records["flags"].tolist() == [0]
+
+
 def test_a_journal_is_never_written_over(tmp_path: Path) -> None:
     Journal(tmp_path / "journal-3.bin", HEADER).close()
 

@@ -209,7 +209,13 @@ class History:
         columns = ["op", "kind", "outcome", "subject", "key_of", "answer", "sched", "start", "end", "status"]
         ops = pd.DataFrame(self.ops, columns=[*columns, "partner", "doubt"])
         types = {name: "bool" if name == "partner" else "int64" for name in ops if name != "kind"}
-        return Ledger(RUN, ops.astype({**types, "kind": pd.CategoricalDtype(list(self.scenario.expected))}), 0, WALL)
+        return Ledger(
+            RUN,
+            ops.astype({**types, "kind": pd.CategoricalDtype(list(self.scenario.expected))}),
+            0,
+            WALL,
+            self.scenario,
+        )
 
     def observation(self) -> Authorizations:
         names = {name: quoted(word) if word else "" for name, word in self.scenario.database.items()}
@@ -222,7 +228,7 @@ class History:
         ]
         latest = max((row["writer"] for row in self.rows), default=FIRST_XID)
         seen: dict[str, Any] = {
-            "source": Source(names["movements"], names["movement_key"], "created_at", "", {}),
+            "source": Source(names["movements"], names["movement_key"], {"stored": "created_at"}, {}),
             "settings": {"server_version": "18.0"},
             "taken": pd.Timestamp(WALL, tz="UTC"),
             "clock_offset": 0,

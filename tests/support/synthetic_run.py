@@ -14,6 +14,7 @@ from harness.check import Finding
 from harness.journal import PARTNER, Journal
 from harness.outcomes import Failure, Outcome
 from harness.plan import arrivals
+from harness.plan.scenario import Scenario
 from harness.run import Run
 from harness.verdict import CheckState
 from tests.support.plans import varied
@@ -65,6 +66,12 @@ Answering = Callable[[int, str, float], Answer]
 def as_expected(place: int, kind: str, sched: float) -> Answer:
     """The target does what the contract says, in 20 ms."""
     return EXPECTED[kind]
+
+
+def left(scenario: Scenario, kind: str) -> int:
+    """How many items an acknowledgement leaves; of a kind that must not be acknowledged one."""
+    effect = scenario.effects[kind].get("ACK")
+    return effect.items if effect else 1
 
 
 def taking(seconds: float) -> Answering:
@@ -143,7 +150,7 @@ def synthetic_run(
         journals.append(Journal(run.folder / f"journal-{worker}.bin", {**header, **own}))
         if began:
             journals[-1].amend(began=BEGAN - shift, shift=shift)
-    stored: list[tuple[int, int, int]] = []
+    stored: list[tuple[int, ...]] = []
     ended = partners = 0
     spans: list[list[tuple[int, int]]] = [[] for _ in clocks]
     for place, second in enumerate(times[: len(times) - dropped].tolist()):
@@ -168,14 +175,15 @@ def synthetic_run(
                 spans[worker].append((start, end))
                 if said.outcome is Outcome.ACK:
                     completed = completing(end / 1e9)
-                    stored.append((number, end, 0 if completed is None else round(completed * 1e9)))
+                    moments = [end] * (len(found.points) - 1) + [0 if completed is None else round(completed * 1e9)]
+                    stored += [(number, item, *moments) for item in range(left(found, kind))]
     count = sum(journal.count for journal in journals)
     if closed:
         for journal in journals:
             journal.close()
 
     if with_effects:
-        effects.write(run.folder, np.array(stored, effects.EFFECT))
+        effects.write(run.folder, np.array(stored, effects.fields(found.points)))
     if findings is not None:
         run.write(check.FILE, {"schema": check.SCHEMA, "checks": [finding.as_json() for finding in findings]})
     for worker, shift in enumerate(clocks if health else []):

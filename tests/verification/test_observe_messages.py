@@ -6,10 +6,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import pandas as pd
 import psycopg2
@@ -25,6 +26,7 @@ from harness.run import FORMAT, Run
 from harness.verdict import CheckState
 from schema.messages import POOL_DIGEST_SQL
 from systems import ids, messages
+from systems.effect import Effect
 from tests.support.plans import USERS, varied
 from tests.support.target_process import ROOT, query, with_users
 from verification import quiescence, reading
@@ -77,7 +79,7 @@ class Scene:
 
     @property
     def sent(self) -> Ledger:
-        return ledger(self.run.id, read_all(self.run.folder), self.run.clock)
+        return ledger(self.run.id, read_all(self.run.folder), self.run.clock, self.run.scenario)
 
     def judge(self) -> dict[str, Finding]:
         seen = observe(self.url, self.run, self.sent)
@@ -375,19 +377,43 @@ def test_a_late_commit_is_waited_for_as_long_as_its_request_could_last(
     monkeypatch.setattr(quiescence, "time_ns", lambda: now * 10**9)
     unanswered, answered = (Outcome.UNKNOWN, status, 10), (Outcome.ACK, 201, 99)
 
-    assert quiescence.late(Ledger("r", ops_of(unanswered, answered), 0, 0), 5.0) == wait
+    assert quiescence.late(ledger_of(unanswered, answered), 5.0) == wait
 
 
 def test_nothing_is_waited_for_if_the_target_has_answered_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quiescence, "time_ns", lambda: 0)
 
-    assert quiescence.late(Ledger("r", ops_of((Outcome.ACK, 201, 1), (Outcome.UNKNOWN, 500, 1)), 0, 0), 5.0) == 0.0
+    assert quiescence.late(ledger_of((Outcome.ACK, 201, 1), (Outcome.UNKNOWN, 500, 1)), 5.0) == 0.0
 
 
-def ops_of(*ops: tuple[Outcome, int, int]) -> pd.DataFrame:
-    return pd.DataFrame(
-        [{"outcome": int(outcome), "status": status, "start": s * 10**9, "doubt": 0} for outcome, status, s in ops]
-    )
+Effects = Mapping[str, Mapping[str, Effect]]
+
+
+def ledger_of(*ops: tuple[Outcome, int, int], effects: Effects = MappingProxyType({})) -> Ledger:
+    """Operations of outcome, status and second of start, a second each, by a plan whose kinds have `effects`."""
+    lines = [
+        {"outcome": int(outcome), "status": status, "start": s * 10**9, "end": (s + 1) * 10**9, "doubt": 0}
+        for outcome, status, s in ops
+    ]
+    plan = replace(varied("sustained"), effects=effects, drain_seconds=20.0)
+    return Ledger("r", pd.DataFrame(lines), 0, 0, plan)
+
+
+@pytest.mark.parametrize(
+    ("within", "now", "wait"),
+    [(0.0, 5, 0.0), (10.0, 5, 6.0), (10.0, 1, 10.0), (10.0, 11, 0.0), (10.0, 99, 0.0), (30.0, 1, 20.0)],
+    ids=["at once", "soon", "just now", "over", "long over", "not longer than the drain"],
+)
+def test_effects_that_come_later_are_waited_for(
+    monkeypatch: pytest.MonkeyPatch, within: float, now: int, wait: float
+) -> None:
+    """The last operation ended at second 1."""
+    monkeypatch.setattr(quiescence, "time_ns", lambda: now * 10**9)
+    effects = {"process": {"ACK": Effect(within=1.0), "REJECT": Effect(within=within)}, "repeat": {}}
+    if not within:
+        effects = {"process": {"ACK": Effect()}}
+
+    assert quiescence.due(ledger_of((Outcome.ACK, 201, 0), effects=effects)) == wait
 
 
 def test_the_clocks_of_load_and_database_may_differ(
@@ -405,8 +431,8 @@ def test_the_clocks_of_load_and_database_may_differ(
     # The local clock is known to half a round trip: to a second, however busy the machine.
     assert abs(seen.clock_offset - HOUR_NS) < 10**9
     assert stored["op"].tolist() == [0, 1, 5, 7]
-    assert (stored["committed"] > before - 10**9).all()
-    assert (stored["completed"] < after + 10**9).all()
+    assert (stored["stored"] > before - 10**9).all()
+    assert (stored["sent"] < after + 10**9).all()
     assert len(seen.foreign) == 1
 
 
@@ -472,7 +498,7 @@ def test_the_command_tells_each_check_and_leaves_what_it_found_in_the_folder(sce
     assert written["weakened"] == []
     assert written["observation"]["rows"] == 3
     assert set(reading.SETTINGS) == set(written["observation"]["settings"])
-    stored = effects.read(scene.run.folder)
+    stored = effects.read(scene.run.folder, messages.POINTS)
     assert stored is not None
     assert stored["op"].tolist() == [0, 5, 7]
 
@@ -488,7 +514,7 @@ def test_a_database_that_fails_is_told_for_each_check(scene: Scene) -> None:
     assert {(finding.state, finding.crashed) for finding in findings} == {(CheckState.UNDECIDED, True)}
     assert 'relation "message_logs" does not exist' in findings[0].detail
     assert written["observation"] is None
-    assert effects.read(scene.run.folder) is None
+    assert effects.read(scene.run.folder, messages.POINTS) is None
 
 
 def test_a_database_that_cannot_be_reached_is_an_error_of_usage(scene: Scene) -> None:

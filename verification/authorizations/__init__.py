@@ -45,7 +45,7 @@ def observe(url: str, run: Run, ledger: Ledger) -> Authorizations:
         offset = session.clock_offset()
         theirs = ledger.clock + offset
         early = movements.early(session, ledger.run, names) if table else None
-        with still(session, ledger, scenario, NOTHING_PENDING, written) as stillness:
+        with still(session, ledger, NOTHING_PENDING, written) as stillness:
             own = others = movements.none()
             unique = None
             if table:
@@ -53,7 +53,7 @@ def observe(url: str, run: Run, ledger: Ledger) -> Authorizations:
                 unique = constraints.unique_key(session, plain["movements"], plain["movement_key"], ledger.run, own)
             overbooked, queried = standing.overbooked(session, names)
             seen = Authorizations(
-                source=rows.Source(table, key, "created_at", "", {}),
+                source=rows.Source(table, key, {"stored": "created_at"}, {}),
                 settings=session.settings(),
                 taken=pd.Timestamp(session.row("SELECT now()")[0]),
                 clock_offset=offset,

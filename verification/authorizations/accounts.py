@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.outcomes import Outcome
+from harness.outcomes import DONE, Outcome
 from harness.plan.scenario import Scenario
 from systems import ids
 from systems.authorizations import MOVES, Pool
+from verification.arrays import Array, Mask
 from verification.authorizations import movements
 from verification.authorizations.moments import NEVER, Moments
 from verification.authorizations.movements import Early
@@ -20,7 +21,6 @@ from verification.authorizations.standing import Names
 from verification.authorizations.turns import Turns, in_turn
 from verification.case import Case, Found, Observation
 from verification.constraints import UniqueKey
-from verification.ledger import DONE, Array, Mask
 from verification.quiescence import UNANSWERED
 
 

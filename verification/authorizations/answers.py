@@ -2,11 +2,10 @@
 
 import numpy as np
 
-from harness.outcomes import Outcome
+from harness.outcomes import DONE, Outcome
 from verification import constraints
 from verification.authorizations.accounts import Units
 from verification.case import Found
-from verification.ledger import DONE
 
 
 def balanced(case: Units) -> Found:

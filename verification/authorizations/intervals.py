@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from verification.arrays import Array, Mask
 from verification.authorizations.accounts import Units
 from verification.authorizations.movements import XIDS
 from verification.authorizations.moves import CONSUME, RELEASE, RESERVE, TO_SCHEDULED, TO_USED
 from verification.authorizations.overbooking import overdrawn
 from verification.case import Found
-from verification.ledger import Array, Mask
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 
 from systems.authorizations import MOVES
+from verification.arrays import Array, Mask
 from verification.authorizations.moves import Moves
-from verification.ledger import Array, Mask
 
 NEVER = np.iinfo(np.int64).max
 """The end of what was never known to be over."""

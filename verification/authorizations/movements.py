@@ -8,12 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from systems import ids
 from systems.authorizations import MOVES
-from verification.authorizations.standing import IN_POOL, Names
+from verification.arrays import Array, Mask
+from verification.authorizations.standing import Names
 from verification.binary import HEX, ID, MOMENT, NONE, WHOLE, WRITER, selected
-from verification.ledger import Array, Mask
 from verification.reading import Reader
-from verification.rows import DIGITS, digits, of_run, whole
+from verification.rows import digits, of_run, whole
 
 NUMBERS: Mapping[str, str] = {
     "authorization": ID,
@@ -68,11 +69,13 @@ def read(reader: Reader, run: str, names: Names) -> tuple[pd.DataFrame, pd.DataF
     op (NONE if the key names none), stray (that key), and NUMBERS.
     """
     key = names["movement_key"]
-    source = f"FROM {names['movements']} WHERE ({key} LIKE %(ours)s OR {names['movement_authorization']} {IN_POOL})"
+    source = (
+        f"FROM {names['movements']} WHERE ({key} LIKE %(ours)s OR {names['movement_authorization']} {ids.POOL_SQL})"
+    )
     parameters = of_run(run)
     numbers = selected(_expressions(names), NUMBERS)
     found = reader.columns(
-        f"SELECT CASE WHEN {whole(key)} THEN {digits(key)} ELSE '{'?' * DIGITS}' END, {numbers} {source}",
+        f"SELECT CASE WHEN {whole(key)} THEN {digits(key)} ELSE '{'?' * ids.OPERATION_DIGITS}' END, {numbers} {source}",
         OF_KEY,
         parameters,
     )
@@ -82,7 +85,7 @@ def read(reader: Reader, run: str, names: Names) -> tuple[pd.DataFrame, pd.DataF
         return _frame(found), _frame(nothing)
     own = _frame({name: column[known] for name, column in found.items()})
     # The same that `binary.operations` knows. Ordered, so that both queries give the same rows at the same places.
-    source += f" AND ({key} ~ '^{run}-[0-7][0-9a-f]{{15}}$') IS NOT TRUE ORDER BY tableoid, ctid"
+    source += f" AND ({key} ~ '^{run}-{ids.PLAIN_SUFFIX}$') IS NOT TRUE ORDER BY tableoid, ctid"
     keys = reader.frame(f"SELECT {key} {source}", {"stray": "str"}, parameters)["stray"]
     others = reader.columns(f"SELECT {numbers} {source}", NUMBERS, parameters)
     strays = _frame({"op": np.full(len(keys), NONE), **others})

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from systems.authorizations import MOVES, Pool
-from verification.ledger import Array, Mask
+from verification.arrays import Array, Mask
 
 # What one unit of each of MOVES adds to the counters. available = total − used − scheduled.
 TO_USED = np.array([0, 0, 1])

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from harness.outcomes import Outcome
+from harness.outcomes import DONE, Outcome
 from systems.authorizations import MOVES
+from verification.arrays import Array
 from verification.authorizations import standing
 from verification.authorizations.accounts import Units
 from verification.authorizations.moves import CONSUME, RELEASE, RESERVE, TO_SCHEDULED, TO_USED
 from verification.case import Found, shown
-from verification.ledger import DONE, Array
 
 
 def counted(case: Units) -> Found:

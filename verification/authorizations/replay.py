@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.outcomes import Outcome
+from harness.outcomes import DONE, Outcome
 from systems.authorizations import MOVES
+from verification.arrays import Array, Mask
 from verification.authorizations.accounts import Units
 from verification.authorizations.moves import TO_SCHEDULED, TO_USED, Moves
 from verification.authorizations.turns import VERSIONS
 from verification.case import Found
-from verification.ledger import DONE, Array, Mask
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ write, and a row says which one wrote it last.
 
 import numpy as np
 
+from verification.arrays import Array
 from verification.authorizations.accounts import Units
 from verification.authorizations.moments import NEVER
 from verification.case import Found
-from verification.ledger import Array
 from verification.quiescence import UNANSWERED
 
 

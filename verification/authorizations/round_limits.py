@@ -4,10 +4,10 @@ import numpy as np
 
 from harness.outcomes import Outcome
 from systems import ids
+from verification.arrays import Array, Mask
 from verification.authorizations.accounts import Units
 from verification.authorizations.moves import CONSUME, RELEASE, RESERVE
 from verification.case import Found
-from verification.ledger import Array, Mask
 
 
 def served(case: Units) -> Found:

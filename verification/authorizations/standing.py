@@ -11,9 +11,6 @@ from verification.reading import Reader
 Names = Mapping[str, str]
 """What tables and columns are called in SQL, by the keys of [database]; "" = there is none."""
 
-IN_POOL = f"BETWEEN '{ids.UUID_PREFIX}000000000000' AND '{ids.UUID_PREFIX}ffffffffffff'"
-"""After a column of UUIDs: whether it is one that seeding may have made."""
-
 PEOPLE = ("organizations", "practitioners", "patients")
 
 
@@ -57,6 +54,6 @@ def overbooked_sql(names: Names) -> str:
 
 def _read(reader: Reader, names: Names, one: str, columns: Mapping[str, str], types: Mapping[str, str]) -> pd.DataFrame:
     """The rows of the pool, by number."""
-    of_pool = f"FROM {names[f'{one}s']} WHERE {names[f'{one}_id']} {IN_POOL}"
+    of_pool = f"FROM {names[f'{one}s']} WHERE {names[f'{one}_id']} {ids.POOL_SQL}"
     found = reader.columns(f"SELECT {selected(columns, types)} {of_pool}", types)
     return pd.DataFrame(found).sort_values("number", ignore_index=True)

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from harness.outcomes import DONE
 from systems import ids
 from systems.authorizations import PATIENTS, PRACTITIONERS
+from verification.arrays import Array
 from verification.authorizations.accounts import Units
 from verification.case import Found
-from verification.ledger import DONE, Array
 
 
 def kept_apart(case: Units) -> Found:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from verification.arrays import Array
 from verification.authorizations.moves import TO_SCHEDULED, TO_USED, Moves, Seeded
-from verification.ledger import Array
 
 VERSIONS = 2**22
 """Above any version that a journal can hold."""

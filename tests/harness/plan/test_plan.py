@@ -11,6 +11,8 @@ from harness.plan import reading, rule_checks
 from harness.plan.scenario import resolved
 from harness.plan.text import describe
 from harness.settings import Settings
+from systems import messages
+from systems.effect import Effect
 
 PLAN = """\
 system = "messages"
@@ -235,3 +237,54 @@ def test_unknown_scenarios_and_profiles_are_refused_with_the_nearest_name(tmp_pa
         reading.find("peak", "smke")
     with pytest.raises(PlanError, match="No such file"):
         reading.find("peak", "smoke", tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    ("rule", "says"),
+    [
+        ("rate(messages{point=sent}) > 1/s", ""),
+        ("count(effects{point=stored, op=process}) > 1", ""),
+        ("rate(messages{point=snt}) > 1/s", "unknown point 'snt'; did you mean 'sent'?"),
+        ("rate(events) > 1/s", "unknown metric 'events'"),
+    ],
+)
+def test_a_rule_counts_effects_at_a_point(tmp_path: Path, rule: str, says: str) -> None:
+    path = write(tmp_path, PLAN.replace(RATIO, f'"{rule}"'))
+
+    if not says:
+        assert reading.find("test", "smoke", path).rules[1].metric == "effects"
+        return
+    with pytest.raises(PlanError, match=re.escape(says)):
+        reading.find("test", "smoke", path)
+
+
+@pytest.mark.parametrize("rule", ["p95(end_to_end) < 1s", "count(backlog) == 0"])
+def test_nothing_is_between_two_points_where_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rule: str
+) -> None:
+    monkeypatch.setattr(messages, "POINTS", ("stored",))
+
+    with pytest.raises(PlanError, match="effects of messages have one point only, stored"):
+        reading.find("test", "smoke", write(tmp_path, PLAN.replace(RATIO, f'"{rule}"')))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("EFFECTS", {**messages.EFFECTS, "process": {"REPLAY": Effect()}}, "expected ACK, REJECT or SHED"),
+        ("EFFECTS", {**messages.EFFECTS, "process": {"ACK": Effect(-1)}}, "with an Effect of 0 to 65,536 items"),
+        ("EFFECTS", {**messages.EFFECTS, "process": {"ACK": Effect(65_537)}}, "with an Effect of 0 to 65,536 items"),
+        ("EFFECTS", {**messages.EFFECTS, "process": {"ACK": Effect(within=11.0)}}, "at least the 11 s within which"),
+        ("POINTS", (), "expected the points of an effect, each once"),
+        ("POINTS", ("stored", "stored"), "expected the points of an effect, each once"),
+        ("POINTS", ("stored", "item"), "expected the points of an effect, each once"),
+        ("ITEMS", "requests", "that is a metric; expected what effects are called"),
+    ],
+)
+def test_effects_that_can_not_be_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: object, says: str
+) -> None:
+    monkeypatch.setattr(messages, name, value)
+
+    with pytest.raises(PlanError, match=re.escape(says)):
+        reading.find("test", "smoke", write(tmp_path, PLAN))

@@ -104,6 +104,16 @@ def test_selectors_keep_names_and_the_warm_up_only_if_it_is_meant(text: str, kep
     assert selected(["a", "ab", "b", "warm-up"], rule.selectors, "phase") == kept
 
 
+@pytest.mark.parametrize("text", ["rate(events{point=routed, op=a}) > 1/s", "rate(effects{point=routed, op=a}) > 1/s"])
+def test_a_system_may_name_its_effects(text: str) -> None:
+    rule = parse(text, "events")
+
+    assert (rule.metric, rule.kind, rule.text) == ("effects", "rate", text)
+    assert rule.selectors == (Selector("point", "=", "routed"), Selector("op", "=", "a"))
+    with pytest.raises(RuleError, match="unknown metric 'event'; did you mean 'events'"):
+        parse("rate(event) > 1/s", "events")
+
+
 def test_a_metric_with_a_name_keeps_what_belongs_to_it() -> None:
     resource = parse("p95(resource.db.waiting.lock) <= 2")
 
@@ -200,6 +210,12 @@ def test_what_a_rule_measures_is_known_without_its_limit() -> None:
         ("p95(response_time{status=ok}) < 1s", 26, "expected an HTTP status"),
         ("p95(response_time{worker=a}) < 1s", 26, "expected the number of a load process"),
         ("p95(response_time{outcome=ACKED}) < 1s", 27, "did you mean 'ACK'?"),
+        ("rate(effects{point!=sent}) > 1/s", 19, "expected '=', found '!='"),
+        ("rate(effects{point=a,point=b}) > 1/s", 22, "one point at a time"),
+        ("rate(delivered{point=a}) > 1/s", 16, "delivered can't be selected by point"),
+        ("rate(effects) >= 95% of offered", 25, "unknown reference 'offered'"),
+        ("rate(events) > 1/s", 6, "unknown metric 'events'"),
+        ("p95(effects) < 1s", 5, "effects has no percentiles; it has rate, count"),
         ("ratio(dropped{op=a}) < 1%", 15, "dropped can't be selected by op; it can by phase"),
         ("value(invariant.X1{op=a}) == 0", 20, "invariant can't be selected by op; it can by nothing"),
         ("p95(response_time < 5ms", 19, "expected '{' or ')'"),
@@ -273,8 +289,12 @@ def rules(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
             "status": st.integers(0, 599).map(str),
             "worker": st.integers(0, 9).map(str),
             "outcome": st.sampled_from(list(Outcome.__members__)),
+            "point": NAMES,
         }[key]
-        selectors.append(Selector(key, draw(st.sampled_from(["=", "!="])), draw(value)))
+        if key != "point":
+            selectors.append(Selector(key, draw(st.sampled_from(["=", "!="])), draw(value)))
+        elif not any(one.key == key for one in selectors):
+            selectors.append(Selector(key, "=", draw(value)))
     inside = ", ".join(f'{one.key} {one.comparison} "{one.value}"' for one in selectors)
     number = draw(st.integers(0, 10_000))
     comparison = draw(st.sampled_from(["<", "<=", ">", ">=", "=="]))

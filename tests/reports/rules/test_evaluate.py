@@ -4,13 +4,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from harness import effects
 from harness.outcomes import Outcome
 from harness.plan.grammar import parse
+from harness.run import Run
 from harness.verdict import RuleState
+from reports.record import record
 from reports.rules.evaluate import evaluate, judge
 from reports.rules.result import RuleResult
 from reports.samples.evidence import gather
@@ -240,6 +245,12 @@ def test_what_was_never_completed_is_later_than_all_else(tmp_path: Path, percent
     assert "were never completed" in result.detail
 
 
+def effects_of(run: Run) -> pd.DataFrame:
+    effects = gather(run.folder).samples.effects
+    assert effects is not None
+    return effects
+
+
 def test_delivered_counts_what_was_completed_during_the_phase(tmp_path: Path) -> None:
     table = steady(("a", 10, "5s", None), ("b", 10, "5s", None))
 
@@ -254,8 +265,50 @@ def test_delivered_counts_what_was_completed_during_the_phase(tmp_path: Path) ->
         for phase in "ab"
     ]
 
-    stored = gather(synthetic_run(tmp_path / "all", table=table).folder).samples.frame["committed"].dropna()
+    stored = effects_of(synthetic_run(tmp_path / "all", table=table))["stored"]
     assert counts == [(stored + 2 <= 5).sum(), ((stored + 2 >= 5) & (stored + 2 <= 10)).sum()]
+
+
+def batches(runs: Path) -> Run:
+    """Ten operations a second over 2 × 5 s; each acknowledged one leaves three items, sent 1, 2 and 3 s later."""
+    run = synthetic_run(runs, table=steady(("a", 10, "5s", None), ("b", 10, "5s", None)))
+    one = effects.read(run.folder, run.scenario.points)
+    assert one is not None
+    several = np.repeat(one, 3)
+    several["item"] = np.tile(np.arange(3), len(one))
+    several["sent"] = several["stored"] + (several["item"] + 1) * 10**9
+    effects.write(run.folder, several)
+    return run
+
+
+@pytest.mark.parametrize("name", ["effects", "messages"])
+def test_effects_are_counted_item_by_item_at_the_point_that_is_selected(tmp_path: Path, name: str) -> None:
+    run = batches(tmp_path)
+    evidence, every = gather(run.folder), effects_of(run)
+
+    def value(text: str) -> float | None:
+        return evaluate(parse(text, "messages"), evidence).value
+
+    for phase, begin, end in (("a", 0, 5), ("b", 5, 10)):
+        for point in ("stored", "sent"):
+            during = ((every[point] >= begin) & (every[point] <= end)).sum()
+            assert value(f"count({name}{{phase={phase}, point={point}}}) >= 1") == during
+            assert value(f"rate({name}{{phase={phase}, point={point}}}) >= 1/s") == during / 5
+    assert value(f"count({name}) >= 1") == value(f"count({name}{{point=stored}}) >= 1") == len(every)
+    assert value("count(delivered) >= 1") == value(f"count({name}{{point=sent}}) >= 1")
+    assert value("p50(end_to_end) < 1s") == 2.0
+    # Of the last items of the operations of the first phase some were sent after the second had begun.
+    planned = evidence.samples.frame["sched"].to_numpy()[every["place"]]
+    assert value("count(backlog{phase=a}) == 0") == ((planned < 5) & (every["sent"] > 5)).sum()
+    assert value(f"count({name}{{op=race}}) >= 1") == 3 * (evidence.samples.frame["kind"] == "race").sum() / 2
+
+
+def test_the_report_counts_effects(tmp_path: Path) -> None:
+    run = batches(tmp_path)
+    found = record(gather(run.folder))
+
+    assert found["totals"]["effects"] == len(effects_of(run))
+    assert sum(phase["delivered"] for phase in found["phases"]) == (effects_of(run)["sent"] <= 10).sum()
 
 
 @pytest.mark.parametrize("after", [1.0, 4.0, 60.0, None])
@@ -270,7 +323,8 @@ def test_the_backlog_is_what_is_not_completed_when_the_next_phase_begins(tmp_pat
 
     result = evaluate(parse("count(backlog{phase=a}) == 0"), evidence)
 
-    stored = evidence.samples.frame.query("sched < 5")["committed"].dropna()
+    planned = evidence.samples.frame["sched"].to_numpy()[effects_of(run)["place"]]
+    stored = effects_of(run)["stored"][planned < 5]
     assert result.n == len(stored)
     assert result.value == (len(stored) if after is None else (stored + after > 7).sum())
     assert result.state is (PASS if after == 1.0 else NO_GO)
@@ -297,7 +351,7 @@ def test_linear_is_the_rate_of_the_fewest_workers_times_their_ratio(
 
     run = synthetic_run(tmp_path, table=scaling((10, 40)), completing=completing, answer=taking(0))
     evidence = gather(run.folder)
-    completions = evidence.samples.frame["completed"]
+    completions = effects_of(run)["sent"]
     result = evaluate(parse("rate(delivered{phase=four}) >= 90% of linear"), evidence)
 
     reference = int((completions < 5).sum()) / 5

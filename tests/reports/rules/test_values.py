@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness import effects
 from harness.check import Finding
 from harness.outcomes import Outcome
 from harness.plan.grammar import parse
@@ -278,6 +279,7 @@ def test_processes_that_complete_nothing_later_are_compared_by_their_goodput(tmp
     table["rules"] = ["ratio(errors) < 50%"]
     run = synthetic_run(tmp_path, table=table, completing=lambda stored: None)
     run.record(plan={**run.facts["plan"], "points": ["stored"]})
+    effects.write(run.folder, np.zeros(0, effects.fields(("stored",))))
 
     assert evaluate(parse("value(efficiency{phase=four}) >= 90%"), gather(run.folder)).value == pytest.approx(1.0)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from harness import effects
-from harness.errors import JournalError
+from harness.errors import JournalError, RunError
 from harness.journal import RECORD, Journaled
 from harness.outcomes import Outcome
 from harness.plan.scenario import Scenario
@@ -130,18 +130,30 @@ def test_an_outcome_of_another_version_is_unknown() -> None:
     assert (row["outcome"], bool(row["ok"])) == ("UNKNOWN", False)
 
 
-def test_each_operation_has_its_own_effect_and_of_several_the_first() -> None:
+def test_each_effect_belongs_to_its_operation_and_those_of_none_are_left_out() -> None:
     rows = [(1.0, 1.0, 1.1, 0, Outcome.ACK)] * 3
+    second = 10**9
     stored = np.array(
-        [(1, 101_000_000_000, 0), (0, 102_000_000_000, 103_500_000_000), (0, 104_000_000_000, 0), (9, 1, 1)],
-        effects.EFFECT,
+        [(1, 0, 101 * second, 0), (0, 0, 102 * second, 103 * second), (0, 7, 104 * second, 0), (9, 0, 1, 1)],
+        effects.fields(("stored", "sent")),
     )
 
-    found = of(journaled(rows), effects=stored)
+    found = of(journaled(rows), effects=stored).effects
 
-    assert found.effects == 4
-    assert found.frame["committed"].fillna(-1).tolist() == [2.0, 1.0, -1]
-    assert found.frame["completed"].fillna(-1).tolist() == [3.5, -1, -1]
+    assert found is not None
+    assert found["place"].tolist() == [1, 0, 0]
+    assert found["stored"].tolist() == [1.0, 2.0, 4.0]
+    assert found["sent"].fillna(-1).tolist() == [-1, 3.0, -1]
+    none = of(journaled([]), effects=stored).effects
+    assert none is not None
+    assert len(none) == 0
+
+
+def test_effects_of_another_version_are_refused(tmp_path: Path) -> None:
+    effects.write(tmp_path, np.zeros(1, [("op", "<i8"), ("committed", "<i8"), ("completed", "<i8")]))
+
+    with pytest.raises(RunError, match=r"committed.*expected \('op', 'item', 'stored'\); verify the run again"):
+        effects.read(tmp_path, ["stored"])
 
 
 def test_the_second_half_of_a_race_is_not_an_arrival(tmp_path: Path) -> None:

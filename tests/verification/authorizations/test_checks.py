@@ -425,9 +425,9 @@ def test_unknown_outcomes_are_resolved_by_their_key_and_effects_told_on_the_cloc
 
     assert case.resolved() == {"unknown": 4, "committed": 3, "absent": 1, "share": 4 / 23}
     assert [tuple(map(int, effect)) for effect in effects][:3] == [
-        (FIRST, STEP_NS, 0),
-        (SECOND, 2 * STEP_NS, 0),
-        (RELEASED, 3 * STEP_NS, 0),
+        (FIRST, 0, STEP_NS),
+        (SECOND, 0, 2 * STEP_NS),
+        (RELEASED, 0, 3 * STEP_NS),
     ]
     assert {HOT_CONSUMED_LOST, LOST, RELEASE_LOST} <= set(effects["op"].tolist())
 

@@ -73,7 +73,7 @@ class Scene:
 
     @property
     def sent(self) -> Ledger:
-        return ledger(self.run.id, read_all(self.run.folder), self.run.clock)
+        return ledger(self.run.id, read_all(self.run.folder), self.run.clock, self.run.scenario)
 
     def observe(self) -> Authorizations:
         return observe(self.url, self.run, self.sent)
@@ -354,7 +354,7 @@ def test_a_target_may_have_less(
     assert {id_: finding.detail for id_, finding in found.items() if finding.state != CheckState.HOLDS} == {}
     written = scene.run.read(check.FILE)
     assert ("There is no table of movements" in " ".join(written["weakened"])) == ("X1" not in found)
-    stored = effects.read(tmp_path)
+    stored = effects.read(tmp_path, scene.run.scenario.points)
     assert stored is not None
     assert (len(stored) == 0) == ("X1" not in found)
 
@@ -450,11 +450,10 @@ def test_all_is_written_into_the_folder(scene: Scene) -> None:
     assert written["outcomes"]["race"] == {"ACK": 1, "REPLAY": 1}
     assert written["resolved"]["unknown"] == 4
     assert written["observation"]["quiescent"] is True
-    stored = effects.read(scene.run.folder)
+    stored = effects.read(scene.run.folder, scene.run.scenario.points)
     assert stored is not None
     assert len(stored) == written["observation"]["rows"]
-    assert (stored["committed"] > 0).all()
-    assert not stored["completed"].any()
+    assert (stored["stored"] > 0).all()
 
 
 def test_a_database_that_fails_is_told_for_each_check(scene: Scene) -> None:

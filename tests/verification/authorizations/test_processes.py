@@ -59,7 +59,7 @@ def split(history: History, folder: Path, *clocks: Clock) -> History:
 
 def judge(parted: History, folder: Path, processes: int = 2) -> dict[str, Finding]:
     """What the checks find in the journals in `folder`, beside what stands."""
-    sent = ledger(RUN, read_all(folder, processes), WALL - START)
+    sent = ledger(RUN, read_all(folder, processes), WALL - START, parted.scenario)
     return {finding.id: finding for finding in judged.judge(judged.case(sent, parted.observation()))}
 
 

@@ -1,0 +1,111 @@
+"""The simple case: what operations leave are rows of one table, each under the key of its operation or of its item.
+
+A system's module states what is special about it as STORED, and needs no more; see docs/adding-a-system.md.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from harness.check import Finding
+from harness.plan.scenario import Scenario
+from harness.run import Run
+from verification import checks, reads, rows
+from verification.case import Case, Observation
+from verification.checks import Check
+from verification.ledger import Ledger
+from verification.ledger_checks import invariants
+from verification.quiescence import require_own_rows, still
+from verification.reading import reader
+from verification.rows import Source
+
+
+@dataclass(frozen=True)
+class Query:
+    """What else is to be read in the same snapshot."""
+
+    sql: str
+    columns: Mapping[str, str]
+    """What it gives: columns by name, as `Reader.frame` reads them (int64, str, MOMENT)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows(Observation):
+    """What was read of such a system."""
+
+    also: Mapping[str, pd.DataFrame]
+    """What its queries gave."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """A system whose effects are rows of one table."""
+
+    thing: str
+    """What a row is, in the singular, for the titles of its checks."""
+    source: Source
+    content: Callable[[str, pd.DataFrame], pd.DataFrame]
+    """What must stand in the rows of items of a run (key, subject, kind, item), line by line; each column is one of
+    the source's."""
+    pending: str = "SELECT 0"
+    """SQL for how many rows are still to be completed; in it {ours} is a condition behind the name of the key column,
+    which the rows of the run meet."""
+    about: str = "true"
+    """SQL for the rows that only this load may have written: one under another key, stored meanwhile, is invented."""
+    answered: str = ""
+    """What answers say of the row, e.g. ", under the id that was answered", if they do: the column `id` is that."""
+    also: Mapping[str, Query] = field(default_factory=dict)
+    """Further queries, whose answers its own checks find in `case.seen.also`."""
+    checks: Sequence[Check] = ()
+    """Its own checks, behind the ones that hold for every system."""
+    versions: Callable[[Case], pd.DataFrame] | None = None
+    """What each subject was, and when (`verification.reads.versions`); None if nothing is read, or what it answers is
+    not told."""
+
+    def observe(self, url: str, run: Run, ledger: Ledger) -> Rows:
+        """Wait until all is stored and nobody writes, then read the table in one snapshot."""
+        source = self.source
+        pending = self.pending.format(ours=f"LIKE '{ledger.run}-%'")
+        until = ledger.ended + round((run.scenario.timeout_seconds + run.scenario.eventual) * 1e9)
+        with reader(url) as session:
+            require_own_rows(session, ledger, url, source.table, source.key)
+            offset = session.clock_offset()
+            theirs = ledger.clock + offset
+            with still(session, ledger, pending, [source.table]) as stillness:
+                return Rows(
+                    source=source,
+                    settings=session.settings(),
+                    taken=pd.Timestamp(session.row("SELECT now()")[0]),
+                    clock_offset=offset,
+                    drained_seconds=stillness.drained_seconds,
+                    disturbance=stillness.disturbance,
+                    rows=rows.own(session, ledger.run, source, source.columns),
+                    foreign=rows.foreign(session, ledger, source, self.about, ledger.began + theirs, until + theirs),
+                    also={name: session.frame(query.sql, query.columns) for name, query in self.also.items()},
+                )
+
+    def case(self, ledger: Ledger, seen: Any) -> Case:
+        """What was sent beside what is there."""
+        return Case(ledger, seen, self.content)
+
+    def judge(self, case: Case) -> list[Finding]:
+        """What each of its checks says of it."""
+        return checks.judge(self.checks_of(case.ledger.scenario), case)
+
+    def checks_of(self, scenario: Scenario) -> Sequence[Check]:
+        """The checks of a plan: those of every system, that of the reads if it has some, and its own."""
+        races = "race" in scenario.expected
+        found = [*invariants(self.thing, scenario.expected, races=races, answered=self.answered)]
+        read = reads.kinds(scenario)
+        if self.versions is not None and read:
+            found.append(reads.check(self.versions, read))
+        return [*found, *self.checks]
+
+    def weakened(self, case: Case) -> list[str]:
+        """What makes the checks say less than they could."""
+        read = reads.kinds(case.ledger.scenario)
+        if not read or self.versions is not None:
+            return []
+        return [f"What {' and '.join(read)} answered was compared with nothing (X8 is left out)."]
