@@ -96,7 +96,11 @@ def sentence(facts: dict[str, Any]) -> str:
     things = f"{facts['authorizations']:,} authorizations for {facts['practitioners']} practitioners"
     cleaned = f"{facts['cleaned']:,} movements of earlier runs deleted" if facts["cleaned"] else "nothing to clean"
     done = f"the same {things} are already there" if facts["skipped"] else f"seeded {things}"
-    key = f"; {KEY} is not set: the tokens are signed with a key that nobody knows" if facts["own_key"] else ""
+    key = (
+        f"; {KEY} is not set: the tokens are signed with a random key; set {KEY} to share it"
+        if facts["own_key"]
+        else ""
+    )
     return f"{done} in {facts['seconds']:.2f} s (digest {facts['digest'][:4]}…); {cleaned}{key}"
 
 

@@ -68,7 +68,7 @@ def sentence(facts: dict[str, Any]) -> str:
 
 
 def check(url: str, scenario: Scenario | None = None) -> None:
-    """PoolError unless the pool is there, in its full number and with nobody beside it."""
+    """PoolError unless the pool is there, in its full number and no user beside it."""
     with connected(url, "messages") as driver, driver.cursor() as cursor:
         users = pool.count(cursor, POOL)
     expected = size(scenario)

@@ -23,6 +23,8 @@ DATA = ("conflicts", "invariant")
 """What the data decides, and not how long things take: the units that are left, the rows that are there."""
 TIMES = ("response_time", "service_time", "lag", "end_to_end", "recovery_time", "drain_time", "resource")
 """What gets longer, or is used for longer."""
+SPACE = (".rss", ".processes", ".limit")
+"""What of the monitor's names does not depend on how long things take."""
 FAILURES = ("errors", "dropped")
 """What happens as much more often as times get longer; to all, once they reach the timeout or all users wait."""
 SEVERAL_PHASES = ("recovery_time", "capacity", "efficiency")
@@ -66,25 +68,29 @@ def changes(doubts: Sequence[Doubt], evidence: Evidence, results: Sequence[RuleR
     for rule, result in zip(evidence.samples.scenario.rules, results, strict=True):
         if rule.severity == INFO or result.state in UNJUDGED or result.value is None or result.limit is None:
             continue
-        for doubt in _about(rule, doubts, evidence.samples):
-            shift = _shift(rule, result, doubt, evidence)
-            if shift is None:
-                continue
-            changed = _changed(rule, result, shift, evidence.samples.scenario.profile)
-            if changed:
-                found.append(changed)
-                break
-            value = shift(result.value, rule.upper)
-            left = _left(value, result.limit, rule.upper)
-            if closest is None or left < closest[0]:
-                closest = left, f"{rule.text}, with {_figure(value, rule)} against {_figure(result.limit, rule)}"
-    how = str(Doubt(max(one.longer for one in doubts), max(one.slower for one in doubts)))
+        own = _about(rule, doubts, evidence.samples)
+        shift = _shift(rule, result, _worst(own), evidence) if own else None
+        if shift is None:
+            continue
+        changed = _changed(rule, result, shift, evidence.samples.scenario.profile)
+        if changed:
+            found.append(changed)
+            continue
+        value = shift(result.value, rule.upper)
+        left = _left(value, result.limit, rule.upper)
+        if closest is None or left < closest[0]:
+            closest = left, f"{rule.text}, with {_figure(value, rule)} against {_figure(result.limit, rule)}"
+    how = str(_worst(doubts))
     if found:
         others = f" and of {len(found) - 1} more" if len(found) > 1 else ""
         return found, f"{how}, which could change the state of {found[0].said}{others}"
     if closest is None:
         return found, f"harmless: {how}, but no rule rests on that"
     return found, f"harmless: {how}, and no rule would change its state; closest would be {closest[1]}"
+
+
+def _worst(doubts: Sequence[Doubt]) -> Doubt:
+    return Doubt(max(one.longer for one in doubts), max(one.slower for one in doubts))
 
 
 def _about(rule: Rule, doubts: Sequence[Doubt], samples: Samples) -> list[Doubt]:
@@ -119,7 +125,8 @@ def _changed(rule: Rule, result: RuleResult, shift: Shift, profile: str) -> Chan
 def _shift(rule: Rule, result: RuleResult, doubt: Doubt, evidence: Evidence) -> Shift | None:
     """How the doubt could change figures of the rule; None if it can't."""
     samples, longer = evidence.samples, doubt.longer
-    if rule.metric in DATA or (rule.metric == "requests" and samples.scenario.open):
+    planned = rule.metric == "requests" and samples.scenario.open
+    if rule.metric in DATA or planned or (rule.metric == "resource" and rule.name.endswith(SPACE)):
         return None
     if rule.metric in TIMES or rule.aggregate == SLOPE:
         return _by(longer, longer)

@@ -1,5 +1,6 @@
 """A warning demotes if what it found could change the state of a rule, and is harmless if every margin is wider."""
 
+import json
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from harness.verdict import CheckState
 from reports.rules.evaluate import evaluate
 from reports.samples.evidence import gather
 from reports.validity.doubt import Doubt, changes
-from tests.support.synthetic_run import EXPECTED, HOLDING, Answer, Answering, synthetic_run, taking
+from tests.support.synthetic_run import BEGAN, EXPECTED, HOLDING, Answer, Answering, synthetic_run, taking
 
 
 def changed(runs: Path, rules: Sequence[Any], *doubts: Doubt, **asked: Any) -> tuple[list[str], str]:
@@ -162,6 +163,20 @@ def test_what_the_plan_or_the_data_decides_is_changed_by_nothing(tmp_path: Path,
         [],
         "harmless: times could be 1e+06 times as long and rates 1e+06 times as low, but no rule rests on that",
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "reached"),
+    [("max(resource.target.cpu) < 0.5", True), ("max(resource.target.rss) < 200MB", False)],
+)
+def test_a_core_may_be_used_for_longer_and_memory_is_not(tmp_path: Path, text: str, reached: bool) -> None:
+    run = synthetic_run(tmp_path, table={"rules": [text, "ratio(errors) < 1%"]})
+    line = {"at": BEGAN + 10**9, "target.cpu": 0.3, "target.rss": 1.5e8}
+    run.write_text("monitor.jsonl", json.dumps(line) + "\n")
+    evidence = gather(run.folder)
+    results = [evaluate(rule, evidence) for rule in evidence.samples.scenario.rules]
+
+    assert [change.rule for change in changes([Doubt(2)], evidence, results)[0]] == [text] * reached
 
 
 @pytest.mark.parametrize(
