@@ -1,7 +1,7 @@
-"""`python -m reports.abort RUN_FOLDER`, beside a load: looks on until a rule with `else abort` is broken, and says so.
+"""`python -m reports.abort RUN_FOLDER`, beside a load: watches until a rule with `else abort` is broken; records it.
 
-What it says is abort.json in the run folder; whoever put the load on ends it then. The journals are read as they grow,
-each operation once, when it has ended; so a look costs as much after an hour as in the first second.
+Its record is abort.json in the run folder; the load stage then ends the load. The journals are read as they grow,
+each operation once, when it has ended; so a step costs as much after an hour as in the first second.
 """
 
 import argparse
@@ -42,7 +42,7 @@ class Tail:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._first = 0
-        """Everything before this place has been told of, …"""
+        """Everything before this place has been reported, …"""
         self._told = np.zeros(0, bool)
         """… and of the places from there on, these."""
         self.pending = math.inf
@@ -127,7 +127,7 @@ class Count:
     def _missed(self) -> npt.NDArray[np.bool_]:
         """Which windows are beyond the limit: as `reports.windows` says it of the whole."""
         if self.rule.kind == DURATION:
-            # Nearest rank: the quantile is within the limit if as many operations are as its place says.
+            # Nearest rank: the quantile is within the limit if at least as many operations are as its rank.
             places = [rank(self._quantile, int(number)) + 1 if number else 0 for number in self._numbers]
             return self._numbers - self._hits < np.array(places)
         values = self._hits if self.rule.kind == COUNT else self._hits / np.maximum(self._numbers, 1)
@@ -149,7 +149,7 @@ class Count:
 
 
 class Watch:
-    """Looks on at the load of a run."""
+    """Watches the load of a run."""
 
     def __init__(self, run: Run) -> None:
         self._run, self._scenario = run, run.scenario
@@ -180,7 +180,7 @@ class Watch:
 
 
 def main() -> int:
-    """Look on at the run that the command line names."""
+    """Watch the run that the command line names."""
     parser = argparse.ArgumentParser(prog="python -m reports.abort", description=__doc__)
     parser.add_argument("run", type=Path, metavar="RUN_FOLDER", help="the folder of a run whose load goes on")
     run = Run.open(parser.parse_args().run)

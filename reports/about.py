@@ -1,4 +1,4 @@
-"""What a run was and ran on: the `run` of verdict.json, by which runs are told apart and found comparable."""
+"""What a run was and ran on: the `run` of verdict.json, by which runs are identified and found comparable."""
 
 import hashlib
 import json

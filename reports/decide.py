@@ -63,7 +63,7 @@ def decide(
 ) -> Decision:
     """The verdict of a run of `operations`: the first of these groups that has a cause in it (statistics.md §7.2).
 
-    `findings` are None if nobody has looked at the data; `run` is run.json.
+    `findings` are None if the data was not checked; `run` is run.json.
     """
     missed, warnings = _missed(rules), _warnings(validity, run)
     undecided = _undecided(findings)
@@ -80,7 +80,7 @@ def decide(
     ]
     unjudged = not any(rule.severity == BLOCKER and rule.state in EVALUATED for rule in rules)
     if unjudged and not any(cause.verdict is Verdict.NO_GO for cause in missed):
-        causes.append(Cause(Verdict.INVALID, "rule", "No rule that blocks was evaluated: nothing says what is enough."))
+        causes.append(Cause(Verdict.INVALID, "rule", "No blocking rule was evaluated: no limit was judged."))
     if not causes:
         return Decision(Verdict.GO, _all_holds(rules, findings or (), operations), (), None)
     verdict = causes[0].verdict
@@ -93,7 +93,7 @@ def decide(
 def _damage(findings: Sequence[Finding]) -> list[Cause]:
     """The data contradicts the answers, or a check could not even be run: worse than anything that is slow.
 
-    The first violated one leads: a system lists its checks with the gravest first.
+    The first violated one leads: a system lists its checks in order of severity.
     """
     violated = [finding for finding in findings if finding.state is CheckState.VIOLATED]
     crashed = [finding for finding in findings if finding.crashed]
@@ -148,7 +148,7 @@ def _undecided(findings: Sequence[Finding] | None) -> list[Cause]:
     if findings is None:
         return [Cause(Verdict.INVALID, "check", "The data was not checked: there is no integrity.json.")]
     if not findings:
-        return [Cause(Verdict.INVALID, "check", "No check of the data was evaluated, so nothing says it is right.")]
+        return [Cause(Verdict.INVALID, "check", "No check of the data was evaluated: nothing shows that it is right.")]
     return [
         Cause(Verdict.INVALID, "check", f"{_check(one)} is undecided: {_sentence(one.detail)}")
         for one in findings

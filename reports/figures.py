@@ -25,7 +25,7 @@ SYMBOLS = {
     "broken": "✗",
     "not applicable": "–",
 }
-"""What stands beside each word of a state, so that no state is told by its colour alone."""
+"""The symbol beside each word of a state, so that no state is shown by its colour alone."""
 
 
 def _number(value: float) -> str:
@@ -73,7 +73,7 @@ def margin(rule: dict[str, Any]) -> str:
 
 
 def interval(rule: dict[str, Any]) -> str:
-    """Where the value is with 95 % confidence; ? is an end that the run is too short for, – stands for a count."""
+    """Where the value is with 95 % confidence; ? is an end that the run is too short for, – is for a count."""
     if rule["interval"] is None:
         return "–"
     low, high = ("?" if end is None else figure(end, rule["kind"]) for end in rule["interval"])

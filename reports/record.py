@@ -1,4 +1,4 @@
-"""verdict.json holds all that is known of a run, so that whoever renders or compares runs needs nothing else."""
+"""verdict.json holds all that is known of a run, so that renderings and comparisons need nothing else."""
 
 import dataclasses
 import math

@@ -19,10 +19,10 @@ PAGE, RESULTS = "results.html", "PERFORMANCE_TEST_RESULTS.md"
 WORST_FIRST = (Verdict.NO_GO, Verdict.INVALID, Verdict.CONDITIONAL, Verdict.GO)
 
 RECOMMENDATIONS = {
-    Verdict.GO: "Go ahead: every scenario is within its limits, and the data agrees with every answer.",
-    Verdict.CONDITIONAL: "Go ahead only with the conditions below accepted by whoever answers for them, or mended.",
-    Verdict.INVALID: "Decide nothing by these figures: mend what made them invalid, and run again.",
-    Verdict.NO_GO: "Do not go ahead before the causes below are mended and the suite has run again.",
+    Verdict.GO: "Release: every scenario is within its limits, and the data agrees with every answer.",
+    Verdict.CONDITIONAL: "Release only once the conditions below are fixed or accepted by their owner.",
+    Verdict.INVALID: "These figures are not valid. Fix the cause and run again.",
+    Verdict.NO_GO: "Do not release before the causes below are fixed and the suite has run again.",
 }
 
 
@@ -51,7 +51,7 @@ def gather(folder: Path) -> dict[str, Any]:
 
 
 def _scenario(folder: Path, run: dict[str, Any]) -> dict[str, Any]:
-    """A scenario without a verdict counts as INVALID: nobody knows what it would have said."""
+    """A scenario without a verdict counts as INVALID: its result is unknown."""
     found: dict[str, Any] = {"name": run["scenario"], "report": None, "record": None}
     try:
         if run["folder"] is None:

@@ -70,7 +70,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Case:
-    """What a check looks at. Lines of the ledger's keys and rows of the observation are named by their position."""
+    """What a check reads. Lines of the ledger's keys and rows of the observation are named by their position."""
 
     ledger: Ledger
     seen: Any
@@ -131,7 +131,7 @@ class Case:
 
     @cached_property
     def digests(self) -> Array:
-        """For each row, what stands in a journal for its id."""
+        """For each row, the number for its id in a journal."""
         return np.fromiter(map(ids.digest, self.rows["id"].tolist()), np.int64, len(self.rows))
 
     def named(self, attempts: Array) -> Mask:
@@ -210,6 +210,12 @@ class Case:
             self.sql_of(int(keys[0])),
         )
 
+    def items_of(self, key: Array, item: Array) -> pd.DataFrame:
+        """What `content` is told of these items of these keys."""
+        keys = self.ledger.keys
+        taken = {name: keys[name].array.take(key) for name in ("key", "subject", "kind")}
+        return pd.DataFrame({**taken, "item": item}, copy=False)
+
     def witness(self, key: int, items: Array = NO_ITEMS) -> dict[str, Any]:
         """All that is known of a key: what was sent, what was answered, what must be stored, and what is; of one with
         many items, of the first of `items`.
@@ -237,7 +243,9 @@ class Case:
                 }
                 for attempt in attempts.itertuples()
             ],
-            "expected": self.shown(self.content(ledger.run, line.assign(item=item)))[0] if may_be else None,
+            "expected": self.shown(self.content(ledger.run, self.items_of(np.array([key]), np.array([item]))))[0]
+            if may_be
+            else None,
             "stored": self.shown(self.rows.iloc[np.flatnonzero(rows)[:SHOWN]]),
         }
 
@@ -247,7 +255,7 @@ class Case:
         return bool((self.ledger.possible.upper > 1).any() or self.row_item.any())
 
     def said(self, answer: int) -> Any:
-        """What an answer said, for people."""
+        """An answer in words for people."""
         return answer
 
     def shown(self, frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -19,18 +19,18 @@ class Check:
     what: str
     """What is compared."""
     find: Callable[[Any], Found]
-    """What it says of a Case; a system's own checks, of that system's."""
+    """Its result for a Case; of a system's own checks, for that system's."""
     needs_all: bool = False
     """Whether it needs every operation of the run: then it can't be decided where some are not on record."""
 
 
 def judge(checks: Iterable[Check], case: Case) -> list[Finding]:
-    """What each of `checks` says of `case`."""
+    """The findings of `checks` for `case`."""
     return [_judge(check, case) for check in checks]
 
 
 def undecided(checks: Iterable[Check], reason: str) -> list[Finding]:
-    """The findings if nothing could be looked at, for `reason`."""
+    """The findings if nothing could be read, for `reason`."""
     return [Finding(c.id, c.title, CheckState.UNDECIDED, 0, c.what, detail=reason, crashed=True) for c in checks]
 
 

@@ -12,14 +12,14 @@ from verification.reading import Reader, quoted
 
 @dataclass(frozen=True)
 class UniqueKey:
-    """A column of which each value stands in one row only."""
+    """A column each of whose values is in one row only."""
 
     table: str
     column: str
     rows: int
     """How many rows the table has."""
     repeated: pd.DataFrame
-    """The values that stand in several rows, most often first: value, copies."""
+    """The values that are in several rows, most often first: value, copies."""
     indexes: dict[str, bool]
     """The definitions of the unique indexes on just this column, and whether each is in force."""
 
@@ -40,7 +40,7 @@ class Reference:
 
 
 def unique_key(reader: Reader, table: str, column: str, run: str, own: pd.DataFrame) -> UniqueKey:
-    """What stands in `table`, and what keeps `column` unique there; the keys of `run` were read already: `own`."""
+    """The rows of `table`, and what keeps `column` unique there; the keys of `run` were read already: `own`."""
     others = reader.frame(
         f"SELECT {quoted(column)}, count(*) FROM {quoted(table)} WHERE ({quoted(column)} LIKE %(ours)s) IS NOT TRUE "
         "GROUP BY 1 HAVING count(*) > 1",
@@ -60,7 +60,7 @@ def unique_key(reader: Reader, table: str, column: str, run: str, own: pd.DataFr
 
 
 def _repeated(run: str, own: pd.DataFrame) -> pd.DataFrame:
-    """The keys of `run` that stand in several of its rows (`verification.rows.own`)."""
+    """The keys of `run` that are in several of its rows (`verification.rows.own`)."""
     op, copies = np.unique(own["op"].to_numpy()[own["op"].to_numpy() >= 0], return_counts=True)
     several = pd.DataFrame({"value": [ids.key(run, n) for n in op[copies > 1].tolist()], "copies": copies[copies > 1]})
     strays = own["stray"].dropna().astype("str").value_counts().rename_axis("value").reset_index(name="copies")
@@ -91,7 +91,7 @@ def reference(reader: Reader, table: str, column: str, parent: str) -> Reference
 
 
 def stored_once(unique: UniqueKey) -> Found:
-    """Whether each value stands in one row: by the rows."""
+    """Whether each value is in one row: by the rows."""
     if unique.repeated.empty:
         return Found(unique.rows)
     first = unique.repeated.iloc[0]
@@ -101,7 +101,7 @@ def stored_once(unique: UniqueKey) -> Found:
     return Found(
         unique.rows,
         len(unique.repeated),
-        f"{len(unique.repeated):,} keys stand in more than one row; most often {value}, in {copies:,}",
+        f"{len(unique.repeated):,} keys are in more than one row; most often {value}, in {copies:,}",
         shown,
         shown,
         f"SELECT * FROM {unique.table} WHERE {condition};",

@@ -99,8 +99,7 @@ def altered(case: Case) -> Found:
     if possible.refused.any():
         rows = rows[~possible.refused[case.row_effect[rows]]]
     effect = case.row_effect[rows]
-    asked = case.ledger.keys.iloc[case.row_key[rows]].assign(item=case.row_item[rows])
-    expected = case.content(case.ledger.run, asked)
+    expected = case.content(case.ledger.run, case.items_of(case.row_key[rows], case.row_item[rows]))
     wrong = np.zeros(len(possible.key), bool)
     columns = []
     for column in expected.columns:
@@ -166,7 +165,7 @@ def invariants(
 ) -> tuple[Check, Check, Check, Check, Check, Check]:
     """X1 to X5 and X11 of a system that stores one `thing` an operation, with the outcomes `expected` of each kind.
 
-    `answered`: what the answer says of the row itself, which must be so; "" if it says nothing.
+    `answered`: what the answer says of the row itself, which must be so; "" if it has nothing of it.
     """
     return (
         Check("X1", f"Every acknowledged {thing} is stored.", f"acknowledged {thing}s against stored rows", lost),

@@ -55,11 +55,11 @@ class Messages(Observation):
     """How many the plan asks for."""
     pool_digest: str
     seeded_digest: str | None
-    """What seeding said of the pool; None if nothing was recorded."""
+    """The digest that seeding recorded; None if there is none."""
 
 
 def observe(url: str, run: Run, ledger: Ledger) -> Messages:
-    """Wait until all is delivered and nobody writes, then read all that the checks need, in one snapshot."""
+    """Wait until all is delivered and no client writes, then read all that the checks need, in one snapshot."""
     table, key = SOURCE.table, SOURCE.key
     pending = f"SELECT count(*) FROM {table} WHERE status = '{messages.SCHEDULED}' AND {key} LIKE '{ledger.run}-%'"
     # The latest moment at which this load can have caused anything: another load may have come since.
@@ -171,9 +171,9 @@ def delivered(case: Case) -> Found:
 
 
 def _not_as_before(case: Case) -> Array:
-    """The keys of messages that were there before the drain and are gone, or were SENT and are so no more or anew."""
+    """The keys of messages there before the drain that are gone, or were SENT and are no more, or at another time."""
     before = case.seen.early[case.seen.early["op"] >= 0].reset_index(drop=True)
-    # A key that stands twice gives several pairs: one that stayed as it was is enough.
+    # A key with several rows gives several pairs: one that stayed as it was is enough.
     pairs = before.reset_index().merge(case.rows[["op", "status", "sent_at"]], on="op", suffixes=("", "_now"))
     sent, sent_now = pairs["status"] == messages.SENT, pairs["status_now"] == messages.SENT
     stayed = ~sent | (sent_now & ~differs(pairs["sent_at"], pairs["sent_at_now"]))
@@ -184,7 +184,7 @@ def _not_as_before(case: Case) -> Array:
 
 
 def conflicting(case: Case) -> Found:
-    """MP5. An outcome that is not known is no acceptance; but what is stored then tells."""
+    """MP5. An outcome that is not known is no acceptance; but the stored row decides."""
     ledger = case.ledger
     conflicts = np.flatnonzero(ledger.kind("conflict") & (case.copies[ledger.key_place] > 0))
     definite = ledger.outcome(Outcome.ACK, Outcome.REPLAY, Outcome.REJECT)[conflicts]
@@ -231,13 +231,13 @@ WHOLE = Check(
 CHECKS = (
     Check(
         "MP1",
-        "Every key stands in one row only.",
+        "Every key is in one row only.",
         "rows of all runs",
         lambda case: constraints.stored_once(case.seen.keys),
     ),
     Check(
         "MP1I",
-        "A valid unique index stands behind the keys.",
+        "A valid unique index covers the keys.",
         "unique index",
         lambda case: constraints.index_stands(case.seen.keys),
     ),
@@ -249,7 +249,7 @@ CHECKS = (
     ),
     Check(
         "MP2F",
-        "A validated foreign key stands behind the users.",
+        "A validated foreign key covers the users.",
         "foreign key",
         lambda case: constraints.foreign_key_stands(case.seen.users),
     ),

@@ -1,4 +1,4 @@
-"""The last look is taken when everything is delivered and nobody writes any more; else it says what still stirred."""
+"""The final snapshot is taken at quiescence; otherwise it records what was still active."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,12 +15,12 @@ from verification.reading import Reader
 
 POLL_S = 0.1
 STILL_S = 0.3
-"""How long nothing may change before the last look."""
+"""How long nothing may change before the final snapshot."""
 
 
 @dataclass(frozen=True)
 class Stillness:
-    """How still the database was at the last look."""
+    """How quiescent the database was at the final snapshot."""
 
     drained_seconds: float | None
     """After how long nothing was pending any more; None if something still was."""
@@ -52,7 +52,7 @@ def due(ledger: Ledger) -> float:
 
 @contextmanager
 def still(reader: Reader, ledger: Ledger, pending: str, tables: Sequence[str]) -> Iterator[Stillness]:
-    """One snapshot, when `pending` (SQL for a count) is 0 and nobody writes to `tables`, or the drain is over."""
+    """One snapshot, when `pending` (SQL for a count) is 0 and no client writes to `tables`, or the drain is over."""
     began = monotonic()
     settled = began + max(late(ledger, ledger.scenario.timeout_seconds), due(ledger))
     limit = settled + ledger.scenario.drain_seconds

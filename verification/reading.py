@@ -21,14 +21,14 @@ NEVER = np.iinfo(np.int64).min
 """What NumPy keeps for "not a time"."""
 ROUND_TRIPS = 9
 SETTINGS = ("server_version", "default_transaction_isolation", "fsync", "full_page_writes", "synchronous_commit")
-"""What is told of the server beside the checks: durability and isolation are promised under these only."""
+"""What is reported of the server beside the checks: durability and isolation are promised under these only."""
 
 # A limit on statements is meant for the application. Memory for the hash of a million keys.
 SESSION = """
 SET default_transaction_read_only = on; SET statement_timeout = 0; SET work_mem = '256MB';
 SET TimeZone = 'UTC'; SET client_encoding = 'UTF8'
 """
-# A broken index must not vouch for itself: the rows themselves are looked at.
+# A broken index must not vouch for itself: the rows themselves are read.
 SNAPSHOT = """
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off; SET LOCAL enable_bitmapscan = off
@@ -81,7 +81,7 @@ class Reader:
         return binary.columns(rows.getbuffer(), types)
 
     def settings(self) -> dict[str, str]:
-        """SETTINGS as they stand in this database."""
+        """SETTINGS as they are in this database."""
         found = self.rows(
             "SELECT name, setting FROM pg_settings WHERE name = ANY(%(names)s)", {"names": list(SETTINGS)}
         )
@@ -99,7 +99,7 @@ class Reader:
 
     def writers(self) -> list[str]:
         """Who else has written here and not yet ended its transaction, prepared transactions too."""
-        # Locks are shown to every role, what others run is not: so the lock on its own id tells who writes.
+        # Locks are shown to every role, what others run is not: the lock on its own id shows that a transaction writes.
         found = self.rows("""
             SELECT format('%s (pid %s)', coalesce(nullif(application_name, ''), 'a client'), pid)
             FROM pg_stat_activity WHERE datname = current_database() AND pid IN (

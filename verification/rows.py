@@ -1,4 +1,4 @@
-"""A row is of the run, the operation and the item that its key names; a key that names none is kept as it stands."""
+"""A row is of the run, the operation and the item that its key names; a key that names none is kept as it is."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from verification.reading import MOMENT, Reader, moment
 
 @dataclass(frozen=True)
 class Source:
-    """Where the effects of a system's operations stand."""
+    """Where the effects of a system's operations are stored."""
 
     table: str
     key: str

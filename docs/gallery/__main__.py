@@ -53,7 +53,7 @@ class Entry:
 
 CREATED_TWICE = Finding(
     "MP1",
-    "Every key stands in one row only.",
+    "Every key is in one row only.",
     CheckState.VIOLATED,
     1_483,
     "rows of all runs",

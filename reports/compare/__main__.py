@@ -35,7 +35,7 @@ Record = dict[str, Any]
 
 
 def comparison(base: list[Record], head: list[Record], about: dict[str, Any]) -> dict[str, Any]:
-    """What pairs of verdict.json say: pair n is `base[n]` and `head[n]`. `about` says what base and head are.
+    """The comparison of pairs of verdict.json: pair n is `base[n]` and `head[n]`. `about` describes base and head.
 
     NOT COMPARABLE, and without figures, if any of them ran on something else, or is INVALID.
     """
@@ -72,7 +72,7 @@ def comparison(base: list[Record], head: list[Record], about: dict[str, Any]) ->
 
 
 def verdict(found: dict[str, Any]) -> Verdict:
-    """What follows from a comparison for whoever wants to merge: uncertainty can demote, and never excuses."""
+    """The verdict of a comparison for a merge: uncertainty can demote, and never excuses."""
     if found["change"] == NOT_COMPARABLE:
         return Verdict.INVALID
     worse = [
@@ -117,7 +117,7 @@ def read(folder: Path) -> Record:
     try:
         record: Record = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise RunError(f"{path}: {error}: expected a reported run; `make report RUN={folder}` mends it") from None
+        raise RunError(f"{path}: {error}: expected a reported run; `make report RUN={folder}` fixes it") from None
     if "spectrum" not in record or not record.get("operations"):
         raise RunError(f"{path}: it is of another version: `make report RUN={folder}` writes it again")
     return record

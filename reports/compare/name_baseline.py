@@ -12,7 +12,7 @@ from reports.record import VERDICT
 
 
 def name(folder: Path) -> Path:
-    """Make the run in `folder` the baseline of its scenario; where that stands.
+    """Make the run in `folder` the baseline of its scenario; the path of the baseline.
 
     RunError if its figures mean nothing. A copy: the run may go, and stays what it was.
     """
@@ -28,7 +28,7 @@ def name(folder: Path) -> Path:
 
 
 def main() -> int:
-    """Name what the command line says."""
+    """Name the run of the command line."""
     parser = argparse.ArgumentParser(prog="python -m reports.compare.name_baseline", description=__doc__)
     parser.add_argument("run", type=Path, help="a run folder, e.g. reports/runs/peak/latest")
     folder = parser.parse_args().run

@@ -69,7 +69,7 @@ def value(name: str, number: float) -> str:
 
 
 def _more(one: dict[str, Any]) -> str:
-    return f"; about {one['more']} more might tell" if one["more"] else ""
+    return f"; about {one['more']} more might decide" if one["more"] else ""
 
 
 def forest(metrics: list[dict[str, Any]]) -> Markup:

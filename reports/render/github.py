@@ -9,7 +9,7 @@ SUMMARY = "GITHUB_STEP_SUMMARY"
 """The variable with the file that GitHub renders."""
 
 MOST = 10
-"""Annotations of a kind that GitHub keeps for a step: so the last one says how many more there are."""
+"""Annotations of a kind that GitHub keeps for a step: so the last one counts the remaining ones."""
 
 
 def publish(verdict: dict[str, Any], summary: str) -> list[str]:

@@ -17,7 +17,7 @@ from reports.samples.samples import Samples
 
 DIGITS = 3
 SUB_BUCKETS = 2048
-"""The least power of two above 2 × 10**DIGITS: so many values are told apart before the buckets double."""
+"""The least power of two above 2 × 10**DIGITS: the values that are kept apart before the buckets double."""
 HALF = SUB_BUCKETS // 2
 HIGHEST_NS = 3_600_000_000_000
 """An hour; longer times count as this."""

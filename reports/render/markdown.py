@@ -8,7 +8,7 @@ from harness.plan.rules import DURATION
 from reports import figures
 
 MOST_BYTES = 30_000
-"""GitHub refuses a step summary of 1 MiB and a comment of 64 Ki; nobody reads as much as this."""
+"""GitHub refuses a step summary of 1 MiB and a comment of 64 Ki; and this is more than people read."""
 SHOWN = 10
 """How many causes are named."""
 
@@ -60,7 +60,7 @@ def _causes(causes: list[dict[str, Any]]) -> str:
 
 
 def fitted(parts: list[str]) -> str:
-    """`parts`, of which the last tables give way if they are too long together; what was left out is said."""
+    """`parts`, of which the last tables give way if they are too long together; what was left out is stated."""
     left_out = "\n\nMore is in `report.html`: this summary was cut to fit."
     whole = "\n\n".join(parts)
     if len(whole.encode()) <= MOST_BYTES:
@@ -83,7 +83,7 @@ def state(of: dict[str, Any]) -> str:
 
 
 def text(words: str) -> str:
-    """`words` on one line: no markup, no HTML, no link; and nobody is mentioned."""
+    """`words` on one line: no markup, no HTML, no link, no mention."""
     escaped = re.sub(r"([\\`*_{}\[\]()<>#|~!$&:])", r"\\\1", " ".join(words.split()))
     return escaped.replace("@", "@\u200b").replace("www.", "www\u200b.")
 

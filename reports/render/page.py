@@ -11,7 +11,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 def page(template: str, filters: dict[str, Callable[..., Any]] | None = None, **context: Any) -> str:
-    """The page that `template` makes of `context`, and `style`; a name that nobody gave is an error."""
+    """The page that `template` makes of `context`, and `style`; an undefined name is an error."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -24,5 +24,5 @@ def page(template: str, filters: dict[str, Callable[..., Any]] | None = None, **
 
 
 def text(name: str) -> str:
-    """What stands in a file of the templates."""
+    """The contents of a file of the templates."""
     return (TEMPLATES / name).read_text(encoding="utf-8")

@@ -117,7 +117,7 @@ def _class(state: str) -> str:
 
 
 def _labels(bands: Sequence[Band], over: float) -> list[tuple[float, int]]:
-    """Where the name of each band begins, and the row in which it stands clear of the names before it."""
+    """Where the name of each band begins, and the row in which it is clear of the names before it."""
     scale = (WIDTH - LEFT - RIGHT) / over
     free: list[float] = []
     labels = []

@@ -6,7 +6,7 @@ import io
 from reports.samples.series import Series
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""A cell that begins with one of these is a formula to a spreadsheet, whoever named the phase."""
+"""A cell that begins with one of these is a formula to a spreadsheet, whatever the name of the phase."""
 
 
 def render(series: Series, phases: list[tuple[str, float, float]]) -> str:

@@ -6,7 +6,7 @@ from harness.plan.rules import Rule
 
 
 class NotComparedError(Exception):
-    """Why nothing is said of a rule that compares with the baseline: it neither passes nor blocks."""
+    """Why a rule that compares with the baseline is not judged: it neither passes nor blocks."""
 
 
 @dataclass(frozen=True)

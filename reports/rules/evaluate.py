@@ -17,16 +17,16 @@ from reports.samples.evidence import Evidence
 from reports.samples.scope import Mask, Unmeasurable, covered, seconds
 
 FAR = {BLOCKER: Decimal("1.5"), MAJOR: Decimal(2), INFO: Decimal("1.5")}
-"""What is more than so many times its limit, or less than the limit by more than this factor, is NO-GO."""
+"""A value beyond its limit by more than this factor is NO-GO."""
 
 LEAST_LONGER = 1.1
-"""What is not proven needs a run at least so many times as long, however little is missing."""
+"""What is not proven needs a run longer by at least this factor, however little is missing."""
 
 NO_BASELINE = Baseline()
 
 
 def evaluate(rule: Rule, evidence: Evidence, baseline: Baseline = NO_BASELINE) -> RuleResult:
-    """What `rule` says of a run: ERROR, never PASS, if there is nothing to measure."""
+    """The result of `rule` for a run: ERROR, never PASS, if there is nothing to measure."""
     try:
         stages = covered(rule, evidence.samples)
     except Unmeasurable as reason:
@@ -35,7 +35,7 @@ def evaluate(rule: Rule, evidence: Evidence, baseline: Baseline = NO_BASELINE) -
 
 
 def _evaluate(rule: Rule, evidence: Evidence, stages: Mask, baseline: Baseline) -> RuleResult:
-    """What it says of these stages."""
+    """Its result for these stages."""
     measured: Measured | None = None
     try:
         measured = _measure(rule, evidence, stages)

@@ -24,7 +24,7 @@ NOTHING = "nothing to measure: no operation of this kind and phase"
 
 
 class Measured(NamedTuple):
-    """A value, infinite if it never came to be; how many things it was measured on; what is to be said about it."""
+    """A value, infinite if it never came to be; how many things it was measured on; a note about it."""
 
     value: float
     n: int
@@ -86,7 +86,7 @@ def _end_to_end(rule: Rule, samples: Samples, scope: Scope) -> Measurements:
     effects, (first, *_, last) = effects_of(samples), samples.scenario.points
     stored = scope.among[effects["place"].to_numpy()]
     times = (effects[last].to_numpy() - effects[first].to_numpy())[stored]
-    # An effect that was never completed is later than any that was; to leave it out would flatter the target.
+    # An effect that was never completed is later than any that was; to leave it out would favour the target.
     times = np.where(np.isnan(times), np.inf, times)
     never = int(np.isinf(times).sum())
     planned = samples.frame["sched"].to_numpy()[effects["place"].to_numpy()[stored]]

@@ -11,13 +11,13 @@ from reports.samples.scope import Mask, Unmeasurable, runs
 from reports.samples.series import Course, course
 
 HOLD_S = 10
-"""So many seconds in a row must be as before for the target to have recovered at the first of them."""
+"""The consecutive seconds that must be as before; the target recovered at the first of them."""
 BEFORE_S = 3
-"""With fewer seconds of load before a spike nobody knows how it was."""
+"""With fewer seconds of load before a spike it is not known how it was."""
 GROWN = 1.2
 """p95 and operations in flight may be this many times what they were before, …"""
 NOISE = 3.0
-"""… or more by so many times their median absolute deviation then, if that is more, …"""
+"""… or more by this multiple of their median absolute deviation then, if that is more, …"""
 ALONE = 1.0
 """… and in flight by one operation, which is no backlog."""
 ERRORS = 0.001

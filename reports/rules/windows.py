@@ -1,4 +1,4 @@
-"""A rule with windows has one value too: the one that says, by the same comparison, whether enough windows hold."""
+"""A rule with windows has one value too: the one that decides, by the same comparison, whether enough windows hold."""
 
 from typing import Any
 
@@ -43,9 +43,9 @@ def measure(rule: Rule, window: Window, samples: Samples, stages: Mask) -> Measu
 
 
 def cut(seconds: float, samples: Samples, stages: Mask) -> tuple[Values, Values]:
-    """Begin and end of each window: whole ones from the beginning of each stretch of neighbouring stages on.
+    """Begin and end of each window: whole ones from the beginning of each run of neighbouring stages.
 
-    The last of a stretch has what is left over, so that no second goes unjudged.
+    The last of a run has what is left over, so that every second is judged.
     """
     begins, ends = [], []
     for first, last in runs(samples, stages):
@@ -56,7 +56,7 @@ def cut(seconds: float, samples: Samples, stages: Mask) -> tuple[Values, Values]
 
 
 def lasting(values: Values, lasting: int, begin: Values, end: Values) -> float:
-    """The greatest value that so many neighbouring windows reach."""
+    """The greatest value that `lasting` neighbouring windows reach."""
     neighbours = np.split(values, np.flatnonzero(begin[1:] != end[:-1]) + 1)
     longest = max(len(run) for run in neighbours)
     if longest < lasting:

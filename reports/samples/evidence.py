@@ -19,7 +19,7 @@ HealthLines = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Process:
-    """A load process: what its journal says of it, and its health."""
+    """A load process: the facts of its journal, and its health."""
 
     worker: int
     closed: bool
@@ -28,7 +28,7 @@ class Process:
     arrivals: int
     system: str
     scenario: str
-    """What its journal says that it put on."""
+    """The load of its journal."""
     health: HealthLines
     http: bool = True
     """Whether its users went over HTTP."""
@@ -46,11 +46,11 @@ class Evidence:
     expected: int
     """How many load processes there were."""
     load: dict[str, Any] | None
-    """What the load said at its end; None if it did not come to it."""
+    """load.json; None if the load did not reach its end."""
     findings: tuple[Finding, ...] | None
     """What the checks found; None if they have not been run."""
     monitor: list[Line]
-    """What was seen of target, database and machine, a line a second; empty if nobody looked."""
+    """The monitor's samples of target, database and machine, a line a second; empty if there was no monitor."""
     pending: bool
     """Whether verification, at the end of the drain, still found something that was not completed."""
     weakened: list[str]
@@ -144,7 +144,7 @@ def _weakened(run: Run) -> list[str]:
 
 
 def _statements(run: Run) -> list[dict[str, Any]] | None:
-    """What the monitor left of them; a file that is not whole tells nothing."""
+    """What the monitor left of them; None if the file is not whole."""
     try:
         found: list[dict[str, Any]] | None = json.loads((run.folder / STATEMENTS).read_text())
     except (OSError, ValueError):

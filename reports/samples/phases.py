@@ -1,4 +1,4 @@
-"""Each stage of the plan has its seconds, its share of the arrivals, and the delivery workers that stood behind it."""
+"""Each stage of the plan has its seconds, its share of the arrivals, and the number of processes of each service."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

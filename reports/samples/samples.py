@@ -37,7 +37,7 @@ class Samples:
     """Arrivals of the plan, as the load processes had counted them."""
     effects: pd.DataFrame | None
     """What the database held of them, a line an effect: place (its operation's line in `frame`), and for each point of
-    the scenario when it reached it (NaN: never), in seconds since the plan began. None if nobody looked."""
+    the scenario when it reached it (NaN: never), in seconds since the plan began. None if they were not read."""
 
     @property
     def seconds(self) -> float:
@@ -135,9 +135,9 @@ def _seconds(ns: npt.NDArray[np.int64], never: npt.NDArray[np.bool_]) -> npt.NDA
 
 
 def _began(journal: Journaled) -> int:
-    """When the plan began for this process; where nothing says so, with the first operation.
+    """When the plan began for this process; where the journal doesn't hold it, with the first operation.
 
-    Each was told second 0 in its own clock: what it planned is in the plan's second to the ns, whatever the doubt.
+    Each got second 0 in its own clock: what it planned is in the plan's second to the ns, whatever the doubt.
     """
     records = journal.records
     return int(journal.header.get("began") or (records["sched"].min() if len(records) else 0))

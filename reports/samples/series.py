@@ -38,7 +38,7 @@ class Series(NamedTuple):
 
 
 def series(samples: Samples) -> Series:
-    """The course of the load until its last operation ended."""
+    """The series of the load until its last operation ended."""
     frame = samples.frame
     sched, start, end = (frame[name].to_numpy() for name in ("sched", "start", "end"))
     over = max(samples.seconds, np.fmax(start, end).max(initial=0.0))
@@ -139,7 +139,7 @@ def in_flight(samples: Samples, course: Series) -> Values:
 
 
 def cores(lines: Sequence[Line], began: int, course: Series) -> Mapping[str, Values]:
-    """The mean cores in use in each step, by what used them; None where there was no sample. Empty: nobody watched."""
+    """The mean cores in use in each step, by what used them; None without a sample. Empty without a monitor."""
     found: dict[str, Values] = {}
     for name, key in CPU.items():
         at = np.array([(line["at"] - began) / 1e9 for line in lines if key in line])

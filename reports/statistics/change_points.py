@@ -16,7 +16,7 @@ SHORTEST = 3
 """Runs on either side of a change."""
 ALPHA = 0.001
 LEAST = 0.05
-"""The least relative change that is told."""
+"""The least relative change that is reported."""
 SHUFFLES = 2_000
 
 Values = npt.NDArray[np.float64]

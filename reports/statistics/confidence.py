@@ -1,7 +1,7 @@
 """How sure a figure is: its 95 % interval, from how much the parts of a run differ (statistics.md §1.3).
 
-Operations that follow each other wait in the same queues, so that a thousand of them tell less than a thousand
-independent ones would. How many independent ones they are worth, `n_eff`, is seen from ten batches in order of time.
+Operations that follow each other wait in the same queues, so that a thousand of them are worth less than a thousand
+independent ones. How many independent ones they are worth, `n_eff`, is seen from ten batches in order of time.
 """
 
 import math
@@ -23,7 +23,7 @@ class Interval(NamedTuple):
     low: float
     high: float
     n_eff: float | None
-    """How many independent values the run is worth; None if it is too short to tell."""
+    """How many independent values the run is worth; None if it is too short."""
     longer: Callable[[float], float]
     """How many times as long a run would have to be to be sure on which side of a limit the value is."""
 
@@ -78,7 +78,7 @@ def share(values: Array) -> Interval:
         # Wilson's interval holds the limits from which p is less than z standard errors away, as these limits have it.
         return NORMAL * NORMAL * limit * (1 - limit) / (p - limit) ** 2 / (n_eff or n) if p != limit else math.inf
 
-    # In a short run each is taken for an independent one; there are so few that this flatters nobody.
+    # In a short run each is taken for an independent one; there are so few that this favours no result.
     return Interval(*wilson(p, n_eff or n), n_eff, longer)
 
 

@@ -2,7 +2,7 @@
 
 Requests of one run are not independent, and neither are runs of one hour: a test on pooled requests "finds" a change in
 most comparisons of equals. Each pair gives one log-ratio; the pairs are tested exactly, and a change counts only if it
-is as large as somebody would care about (statistics.md §0.4, §0.5 and §2).
+is as large as a user would care about (statistics.md §0.4, §0.5 and §2).
 """
 
 import itertools
@@ -24,7 +24,7 @@ Ratios = npt.NDArray[np.float64]
 
 
 class Change(StrEnum):
-    """What a comparison of a metric says."""
+    """The result of comparing a metric."""
 
     REGRESSED = "REGRESSED"
     IMPROVED = "IMPROVED"
@@ -41,7 +41,7 @@ class ComparedMetric:
     least: float
     """The least relative change that counts."""
     floor: float
-    """… and the least absolute one, in the metric's unit: below it nobody notices."""
+    """… and the least absolute one, in the metric's unit: below it no user notices."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Comparison:
     """Of "it did not get worse" or "… better", whichever is contradicted more; corrected by Holm over all metrics."""
     pairs: int
     more: int | None
-    """How many more pairs might tell; None where it is told."""
+    """How many more pairs might decide; None where it is decided."""
 
 
 def compare(
@@ -103,7 +103,7 @@ def sign_flip(worse: Ratios) -> float:
 
 
 def holm(values: Sequence[float]) -> list[float]:
-    """The p values, each raised for how many are looked at (Holm 1979), in their order."""
+    """The p values, each raised for the number of comparisons (Holm 1979), in their order."""
     order = sorted(range(len(values)), key=values.__getitem__)
     adjusted, highest = [0.0] * len(values), 0.0
     for rank, place in enumerate(order):

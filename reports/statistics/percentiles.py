@@ -29,7 +29,7 @@ def percentile(values: npt.NDArray[Any], quantile: float) -> float:
 
 
 _BITS = 44
-"""So many bits hold nanoseconds up to almost five hours; what takes longer counts as infinitely long."""
+"""Bits that hold nanoseconds up to almost five hours; what takes longer counts as infinitely long."""
 
 
 def binned(

@@ -8,13 +8,13 @@ import numpy.typing as npt
 BATCH = 5
 """MSER-5: five neighbouring values make one."""
 TAIL = 5
-"""So few batches can be alike by chance: what would leave no more is not looked at."""
+"""So few batches can be alike by chance: a cut that would leave no more is not considered."""
 NOISE = 3.0
-"""What differs by less than so many times what neighbouring batches do (the median of it) is noise."""
+"""A difference below this multiple of that between neighbouring batches (its median) is noise."""
 PARTS = 10
-"""A trend is looked for among so many parts of a series, which are all but independent of each other."""
+"""The parts of a series among which a trend is looked for; they are all but independent of each other."""
 AGREEING = 23
-"""Of their 45 pairs so many more must grow than shrink, or shrink than grow: by chance in 5 % (Mann-Kendall)."""
+"""Of their 45 pairs, the excess of growing over shrinking ones, or the reverse, with a chance of 5 % (Mann-Kendall)."""
 
 Values = npt.NDArray[Any]
 

@@ -1,4 +1,4 @@
-"""What was answered, by class: how fast a target says no tells nothing of how fast it works, so they are kept apart."""
+"""What was answered, by class: the time of a refusal says nothing about the time of work, so they are kept apart."""
 
 from typing import Any
 

@@ -6,7 +6,7 @@ from reports.samples.samples import Samples
 from systems import ids
 
 SHOWN = 20
-"""How many ways to fail are told apart; the rest are counted together."""
+"""The number of ways to fail that are listed; the rest are counted together."""
 
 WAY = ["kind", "outcome", "status", "failure"]
 

@@ -1,4 +1,4 @@
-"""How the response times lie over the load: a picture in which each cell says how many operations took that long then.
+"""Response times over the load: a picture in which each cell counts the operations that took that long then.
 
 An indexed PNG, written by hand: its palette and its few bytes are all that a heatmap needs.
 """

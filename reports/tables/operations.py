@@ -76,7 +76,7 @@ def _phase(name: str, samples: Samples, stage: Any, completed: Any) -> Row:
 
 STEPS_A_NINE = 12
 FEWEST_BEYOND = 5
-"""So many operations must lie beyond a point for it to be one: the tail's last values are single accidents."""
+"""The operations that must lie beyond a point of the spectrum: the tail's last values are single accidents."""
 
 
 def spectrum(samples: Samples) -> list[list[float]]:

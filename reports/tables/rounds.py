@@ -9,7 +9,7 @@ from reports.statistics.percentiles import percentiles
 
 
 def rounds(samples: Samples) -> dict[str, Any] | None:
-    """What is to be said of the rounds of a scenario that has them; None of any other.
+    """The rounds of a scenario that has them; None for any other.
 
     A round is all operations that were to begin at one instant. `spread_s` is the time from the first of their starts
     to the last; `late_s` from the instant to the last start. `ended` counts rounds by how many were acknowledged.

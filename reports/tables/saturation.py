@@ -8,7 +8,7 @@ from harness.quantities import duration, share
 from reports.samples.monitor_lines import Line
 
 LASTING = 3
-"""So many samples in a row, one a second, make a saturation: one alone is a hiccup."""
+"""Consecutive samples, one a second, that make a saturation: a single one is a hiccup."""
 
 BUSY = 0.9
 """The share of what there is from which on it is used up: beyond it, queues grow without bound."""
@@ -16,7 +16,7 @@ BUSY = 0.9
 
 @dataclass(frozen=True)
 class Resource:
-    """Something that can run out. `used` is its share in use at a sample; None where the sample doesn't tell."""
+    """Something that can run out. `used` is its share in use at a sample; None where the sample doesn't have it."""
 
     name: str
     used: Callable[[Line, int], float | None]
@@ -48,7 +48,7 @@ def _pool(line: Line, _: int) -> float | None:
 
 
 def _waiting(line: Line, _: int) -> float | None:
-    """Of the backends at work, those that wait for another's lock; fewer than four at work tell nothing."""
+    """Of the backends at work, those that wait for another's lock; with fewer than four at work it means nothing."""
     active = line.get("db.active", 0)
     return line.get("db.waiting.lock", 0) / active if active >= 4 else None
 
@@ -102,7 +102,7 @@ def _since(known: Sequence[tuple[float, float]]) -> float | None:
 
 def _sentence(peaks: list[dict[str, Any]], full: list[tuple[float, Resource, float]], began: int, n: int) -> str:
     if not peaks:
-        return "Nobody watched what stood under the load, so nothing is known of what ran out."
+        return "There was no monitor, so nothing is known of what ran out."
     if full:
         since, resource, highest = min(full, key=lambda each: each[0])
         others = [other.name for at, other, _ in sorted(full, key=lambda each: each[0])][1:]

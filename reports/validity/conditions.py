@@ -78,7 +78,7 @@ def _sent(evidence: Evidence) -> ValidityResult | None:
         state,
         value,
         f"at least {share(least)}",
-        "Look in load.log for why arrivals were not begun; the generator may need a core of its own.",
+        "See load.log for why arrivals were not begun; the generator may need a core of its own.",
     )
 
 
@@ -152,7 +152,7 @@ def _resolved(rules: Sequence[RuleResult], profile: str) -> ValidityResult:
         value, state = "a smoke run is not asked to prove anything", ValidityState.NOT_APPLICABLE
     return ValidityResult(
         "V13",
-        "The load was long enough to tell where each figure is that a rule limits",
+        "The load was long enough to locate each figure that a rule limits",
         state,
         f"too short for {', '.join(rule.text for rule in short)}" if short else value,
         "an interval with an end on the side of the limit",
@@ -230,7 +230,7 @@ def _processes(evidence: Evidence) -> ValidityResult:
         hard(not lost),
         "; ".join(lost) or f"{evidence.expected} of {evidence.expected} closed their journals",
         "all",
-        "Look in load.log and for an out-of-memory kill in the kernel's log.",
+        "See load.log, and the kernel's log for an out-of-memory kill.",
     )
 
 
@@ -250,7 +250,7 @@ def _undisturbed(evidence: Evidence) -> ValidityResult:
     interrupted = evidence.run.facts.get("interrupted")
     return ValidityResult(
         "INTERRUPTED",
-        "Nobody interrupted the run",
+        "The run was not interrupted",
         hard(not interrupted),
         f"interrupted: {interrupted}" if interrupted else "it ran undisturbed",
         "undisturbed",

@@ -105,7 +105,7 @@ def _shared(evidence: Evidence) -> ValidityResult:
 
 def _declared(evidence: Evidence) -> ValidityResult:
     run, samples = evidence.run, evidence.samples
-    wrong = [f"run.json tells nothing of {name}" for name in ("host", "versions", "git") if not run.facts.get(name)]
+    wrong = [f"run.json has nothing about {name}" for name in ("host", "versions", "git") if not run.facts.get(name)]
     for process in evidence.processes:
         did, said = (process.system, process.scenario), (samples.scenario.system, samples.scenario.name)
         if did != said:

@@ -1,4 +1,4 @@
-"""The generator's own limits: a load process that was slow, starved or out of sockets says nothing of the target."""
+"""The generator's limits: figures of a load process that was slow, starved or out of sockets are not the target's."""
 
 from itertools import pairwise
 
@@ -16,7 +16,7 @@ from reports.validity.result import ValidityResult, hard, soft
 from systems import ids
 
 SILENCE_S = 3.0
-"""For how long a load process may have said nothing of its health; it speaks once a second."""
+"""How long a load process may leave no health line; it writes one a second."""
 
 LOOP_LAG_S = 0.010
 """How late the loop may be at the 99th percentile, where the plan does not say it, …"""
@@ -31,7 +31,7 @@ CPU_WARNING = 0.70
 LITTLE = 0.05
 """By how much the operations seen in flight may differ from those that the journal has."""
 FEWEST_IN_FLIGHT = 100
-"""So many must have been seen in flight, over all looks, for a difference to mean anything."""
+"""Operations that must have been sampled in flight, over all samples, for a difference to mean anything."""
 
 CLOCK_STEP_S = 0.050
 """The greatest step of the wall clock against the monotonic one."""
@@ -43,7 +43,7 @@ def conditions(evidence: Evidence) -> list[ValidityResult]:
 
 
 def _within(process: Process, seconds: float) -> HealthLines:
-    """The lines that tell of the load alone: a line tells of the time since the line before it."""
+    """The lines about the load alone: a line covers the time since the line before it."""
     began = process.began
     if began is None:
         return []
@@ -124,10 +124,10 @@ def _cpu(evidence: Evidence) -> ValidityResult:
 
 
 def _little(evidence: Evidence) -> ValidityResult:
-    """V5, Little's law in its sharpest form: at each look of the generator as many operations were in flight, by a
+    """V5, an instantaneous count: at each sample of the generator as many operations were in flight, by a
     gauge that counts them, as the journal has that had begun and not ended.
 
-    Not on the mean of the times: looks are not by chance, for they wait for the loop like the operations do.
+    Not on the mean of the times: samples are not random, since they wait for the loop like the operations do.
     """
     pairs = [_in_flight(evidence, process) for process in evidence.processes]
     gauge, times, looks = (sum(values) for values in zip(*pairs, strict=True))
@@ -142,20 +142,20 @@ def _little(evidence: Evidence) -> ValidityResult:
         "V5",
         "As many operations were in flight as the journal has",
         ValidityState.NOT_APPLICABLE if few else hard(off <= LITTLE),
-        f"{mean}, over {looks:,} looks{few}",
+        f"{mean}, over {looks:,} samples{few}",
         f"within {share(LITTLE)}",
         "Operations were lost or their times are wrong: run again, and report this if it comes back.",
     )
 
 
 def _in_flight(evidence: Evidence, process: Process) -> tuple[int, int, int]:
-    """The operations in flight summed over all looks, by the gauge and by the journal; and how many looks."""
+    """The operations in flight summed over all looks, by the gauge and by the journal; and how many samples."""
     within = _within(process, evidence.samples.seconds)
     began = process.began or 0
     looks = np.array([at for line in within for at in line["ticks"]], np.int64)
     frame = evidence.samples.frame
     own = (frame["op"].to_numpy() >> ids.COUNT_BITS) == process.worker
-    # As whole ns: the journal's times are whole, and a look may fall on the instant of one.
+    # As whole ns: the journal's times are whole, and a sample may fall on the instant of one.
     begun, ended = (
         np.sort(np.rint(frame[name].to_numpy()[own & frame[name].notna().to_numpy()] * 1e9))
         for name in ("start", "end")
@@ -178,7 +178,7 @@ def _clock(evidence: Evidence) -> ValidityResult:
         hard(bool(steps) and step < CLOCK_STEP_S and not backwards),
         f"the wall clock stepped by {duration(step)} at most, {backwards:,} operations ended before they began",
         f"less than {duration(CLOCK_STEP_S)}, none",
-        "Somebody set the clock during the load, or the machine was suspended: run again.",
+        "The clock was set during the load, or the machine was suspended: run again.",
     )
 
 
@@ -190,5 +190,5 @@ def _own_errors(evidence: Evidence) -> ValidityResult:
         hard(not errors),
         f"{errors:,} operations failed for want of files, ports or a name's address",
         "none",
-        "Raise the limit of open files (`ulimit -n`), reuse connections, or mend the host name in TARGET_URL.",
+        "Raise the limit of open files (`ulimit -n`), reuse connections, or fix the host name in TARGET_URL.",
     )

@@ -69,7 +69,7 @@ class Steady:
 
 
 def steady(samples: Samples) -> list[Steady]:
-    """Every stretch of even load that is long enough to be judged; none in a smoke run."""
+    """Every even part of the load that is long enough to be judged; none in a smoke run."""
     if samples.scenario.profile == SMOKE:
         return []
     seconds = course(samples)

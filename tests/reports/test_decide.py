@@ -240,7 +240,7 @@ def test_all_causes_are_listed_the_worst_first() -> None:
             "With care, V9: it was not; times could be wrong, which could change one rule; needed: quiet. "
             "End the rest.",
         ),
-        ({"rules": [ALONE]}, "No rule that blocks was evaluated: nothing says what is enough."),
+        ({"rules": [ALONE]}, "No blocking rule was evaluated: no limit was judged."),
         ({"rules": [EMPTY]}, "Rule p95(end_to_end) < 1s could not be evaluated: nothing to measure."),
         ({"findings": [VIOLATED]}, "Check X2 “No message is stored twice” is violated: 3 of 171 messages."),
         ({"findings": [CRASHED]}, "Check X5 “Time flies” could not be run: no such table."),

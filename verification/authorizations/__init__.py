@@ -32,7 +32,7 @@ NOTHING_PENDING = "SELECT 0"
 
 
 def observe(url: str, run: Run, ledger: Ledger) -> Authorizations:
-    """Wait until nobody writes, then read all that the checks need, in one snapshot."""
+    """Wait for quiescence, then read all that the checks need, in one snapshot."""
     scenario, plain = run.scenario, run.scenario.database
     names = {name: quoted(word) if word else "" for name, word in plain.items()}
     table, key = names["movements"], names["movement_key"]
@@ -80,12 +80,12 @@ def _meanwhile(others: pd.DataFrame, began: int, ended: int) -> pd.DataFrame:
 
 
 def case(ledger: Ledger, seen: Authorizations) -> Units:
-    """The moves that were asked for beside those that stand."""
+    """The requested moves beside the stored ones."""
     return Units(ledger, seen, content)
 
 
 def judge(case: Units) -> list[Finding]:
-    """What each of the checks of its plan says of it."""
+    """The findings of the checks of its plan."""
     return checks.judge(checks_of(case.seen.scenario), case)
 
 
@@ -107,11 +107,11 @@ def weakened(case: Units) -> list[str]:
     if not case.versions:
         said.append("There is no version in the database: a change that another one undid shows only in the units.")
     if not case.seen.scenario.contract["version"]:
-        said.append("The answers tell no version: in which order moves were made is not known (A8 is left out).")
+        said.append("The answers have no version: the order of the moves is not known (A8 is left out).")
     if not case.replays_told:
         said.append(
-            "The answers don't tell a replay from a first answer: both halves of a race may say that they did it, and "
-            "one that is lost doesn't show by that."
+            "The answers don't distinguish a replay from a first answer: both halves of a race may report that they "
+            "did it, and one that is lost doesn't show by that."
         )
     return said
 
@@ -133,7 +133,7 @@ def _with_movements(scenario: Scenario) -> bool:
 OVERBOOKED = (
     Check(
         "A1",
-        "No authorization has more units used and scheduled than it has, as it stands and as answers said.",
+        "No authorization has more units used and scheduled than it has, in the database and in the answers.",
         "authorizations and answers",
         overbooking.counted,
     ),
@@ -157,7 +157,7 @@ OVERBOOKED = (
         intervals.equal,
     ),
 )
-"""What nobody may ever find: named first, whatever else is wrong."""
+"""The gravest findings: named first, whatever else is wrong."""
 
 CHECKS = (
     Check(
@@ -165,7 +165,7 @@ CHECKS = (
     ),
     Check(
         "X7",
-        "Nobody moved or was shown another organization's units.",
+        "No user moved or saw another organization's units.",
         "operations of strangers, answers and movements",
         tenants.kept_apart,
     ),
@@ -184,7 +184,7 @@ CHECKS = (
     ),
     Check(
         "A5",
-        "A key stands for one move, whoever sends it again with other units.",
+        "A key is one move, even if it is sent again with other units.",
         "keys of movements, and keys sent again with other units",
         answers.used_once,
     ),

@@ -1,4 +1,4 @@
-"""Authorizations by every account: as seeded, as asked for, as answered, as moved, and as they stand."""
+"""Authorizations by every account: as seeded, as requested, as answered, as moved, and as they are now."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class Authorizations(Observation):
     overbooked: pd.DataFrame
     """What the document's own query returned: id, total, used, scheduled."""
     queried: int
-    """How many rows it looked at."""
+    """How many rows it read."""
     others: pd.DataFrame
     """The movements of the pool under other keys, whenever they were stored; those of meanwhile are `foreign`."""
     early: Early | None
@@ -47,7 +47,7 @@ class Authorizations(Observation):
 
 @dataclass(frozen=True)
 class Units(Case):
-    """The moves that were asked for beside those that stand; without movements these are not known."""
+    """The requested moves beside the stored ones; without a table of movements the latter are not known."""
 
     @property
     def movements(self) -> bool:
@@ -73,7 +73,7 @@ class Units(Case):
         """The place of each of these authorizations; NOWHERE for those that are not in the pool."""
         numbered = np.full(int(self.pool.number.max()) + 2, NOWHERE)
         numbered[self.pool.number] = np.arange(len(self.pool.number))
-        # The last number is nobody's, and neither is 0.
+        # The last number belongs to no authorization, and neither does 0.
         places: Array = numbered[numbers.clip(0, len(numbered) - 1)]
         return places
 
@@ -113,7 +113,7 @@ class Units(Case):
 
     @cached_property
     def standing(self) -> pd.DataFrame:
-        """The authorizations as they stand, by place; those that are not there have the number 0."""
+        """The current authorizations, by place; those that are missing have the number 0."""
         found: pd.DataFrame = self.seen.standing
         place = self.places(found["number"].to_numpy())
         by_place = found.set_index(place)[~pd.Index(place).duplicated()]
@@ -121,7 +121,7 @@ class Units(Case):
 
     @cached_property
     def stands(self) -> Mask:
-        """The keys that had their effect: their movement stands; without movements, they were acknowledged."""
+        """The keys that had their effect: their movement is stored; without movements, they were acknowledged."""
         return self.copies > 0 if self.movements else self.ledger.keys["lower"].to_numpy() == 1
 
     @cached_property
@@ -142,7 +142,7 @@ class Units(Case):
     def done(self) -> Array:
         """For each key, when its effect, if it had any, had happened at the latest (ns); the end of time if never."""
         ops, latest = self.ledger.ops, self.ledger.latest
-        # A target that answered 500 itself is done with it, and what it did stands or doesn't.
+        # A target that answered 500 itself is done with it: its effect is stored or it isn't.
         resolved = self.ledger.unknown & ~ops["status"].isin(UNANSWERED).to_numpy() & self.movements
         closed = (self.ledger.outcome(*DONE) | resolved) & (latest > 0)
         end = np.full(len(self.ledger.keys), NEVER)
@@ -151,7 +151,7 @@ class Units(Case):
 
     @cached_property
     def version(self) -> Array:
-        """For each key that stands, the version that its move was answered with; 0 if no answer tells."""
+        """For each stored key, the version that its move was answered with; 0 if no answer has it."""
         ledger, said = self.ledger, self.answers
         acked = ledger.outcome(Outcome.ACK) & ~said.another & (said.version > 0) & (self.sent.place >= 0)
         version = np.full(len(ledger.keys), NEVER)
@@ -162,18 +162,18 @@ class Units(Case):
             keys = np.flatnonzero(version)
             version[keys[self.moved.place[self.key_row[keys]] != self.asked.place[keys]]] = 0
         if not self.replays_told:
-            # Of a race of which one half was not answered, nobody knows which one moved.
+            # Of a race of which one half was not answered, it is not known which one moved.
             version[ledger.key_place[ledger.unknown & ledger.kind("race")]] = 0
         return version
 
     @cached_property
     def disturbed(self) -> Array:
-        """The places at which somebody else moved units: nobody knows when."""
+        """The places at which others moved units, at unknown times."""
         return np.unique(self.moved.place[self.moved_key < 0])
 
     @cached_property
     def moved_version(self) -> Array:
-        """For each of `moved`, its version, if an answer tells it; else 0. Only one row of a key can have it."""
+        """For each of `moved`, its version, if an answer has it; else 0. Only one row of a key can have it."""
         version = np.zeros(len(self.moved_key), np.int64)
         told = (self.version > 0) & (self.copies > 0)
         version[self.key_row[told]] = self.version[told]
@@ -190,7 +190,7 @@ class Units(Case):
         return Moments(self.asked, self.begun, self.done, self.may_stand, self.stands)
 
     def named(self, attempts: Array) -> Mask:
-        """Answers name no row; but what was done anew twice, says the target, must stand twice."""
+        """Answers name no row; but what the target reports as done twice must be stored twice."""
         key = self.ledger.key_place[attempts]
         acks = self.ledger.keys["acks"].to_numpy()[key]
         return self.copies[key] >= (acks if self.replays_told else acks.clip(max=1))

@@ -26,7 +26,7 @@ def balanced(case: Units) -> Found:
 
 
 def used_once(case: Units) -> Found:
-    """A5. One row a key, behind a unique index; and who sends it again with other units is told so."""
+    """A5. One row a key, behind a unique index; and a second use with other units is refused."""
     ledger, keys = case.ledger, case.seen.keys
     reuses = np.flatnonzero(ledger.kind("reuse"))
     definite = ledger.outcome(*DONE, Outcome.REJECT)[reuses]
@@ -52,7 +52,7 @@ def used_once(case: Units) -> Found:
 
 
 def no_errors(case: Units) -> Found:
-    """A11. Whoever comes in each other's way is served later or told so (SHED); a 500 is no answer to that."""
+    """A11. Under contention a request is served later or refused (SHED); a 500 is no answer to that."""
     ledger, status = case.ledger, case.ledger.ops["status"].to_numpy()
     errors = (status >= 500) & ~ledger.outcome(Outcome.SHED)
     codes, counts = np.unique(status[errors], return_counts=True)

@@ -15,11 +15,11 @@ from verification.case import Found
 @dataclass(frozen=True)
 class Intervals:
     """What the answers allow at each place (integrity.md §3.5). An unknown outcome makes it wider, unless it is
-    resolved: its movement stands, or doesn't.
+    resolved: its movement is stored, or it isn't.
     """
 
     least: Array
-    """So many units were moved at least, by place and move …"""
+    """The units that were moved at least, by place and move …"""
     most: Array
     """… and at most."""
     fewest: Array
@@ -34,7 +34,7 @@ class Intervals:
 
 
 def intervals(case: Units) -> Intervals:
-    """By what was asked for under each key, once; and by the movements under keys that nobody sent."""
+    """By what was asked for under each key, once; and by the movements under keys that were not sent."""
     places, asked, moved = len(case.pool.number), case.asked, case.moved
     must = case.stands | (case.ledger.keys["lower"].to_numpy() == 1)
     unsent = case.moved_key < 0
@@ -48,7 +48,7 @@ def intervals(case: Units) -> Intervals:
 
 
 def equal(case: Units) -> Found:
-    """A2. Both ways: an authorization without movements stands as seeded, and one that has some is there."""
+    """A2. Both ways: an authorization without movements is as seeded, and one that has some exists."""
     used, scheduled, _ = _leftovers(case)
     off = np.abs(used) + np.abs(scheduled)
     gone = _missing(case) & (_movements(case) > 0)
@@ -95,7 +95,7 @@ def once(case: Units) -> Found:
 
 def within(case: Units) -> Found:
     """A6. The version counts the moves; and the units lie in the intervals of integrity.md §3.5. What was acknowledged
-    must be in the counters, whether its movement stands or not.
+    must be in the counters, whether its movement is stored or not.
     """
     pool, standing, allowed = case.pool, case.standing, intervals(case)
     used, scheduled = standing["used"].to_numpy() - pool.used, standing["scheduled"].to_numpy() - pool.scheduled
@@ -124,7 +124,7 @@ def within(case: Units) -> Found:
 
 
 def whole(case: Units) -> Found:
-    """X6. Version, used and scheduled have changed by what stands as movements and nothing else. Where a target writes
+    """X6. Version, used and scheduled have changed by the stored movements and nothing else. Where a target writes
     the row last in the transaction that writes the movement, both have the same xmin.
     """
     used, scheduled, version = _leftovers(case)
@@ -138,7 +138,7 @@ def whole(case: Units) -> Found:
     return case.broken_at(
         int(moved.sum()),
         places,
-        f"{int(torn.sum()):,} authorizations have changed otherwise than by whole moves that stand; "
+        f"{int(torn.sum()):,} authorizations have changed otherwise than by whole stored moves; "
         f"{int(alone.sum()):,} were last written by a transaction that wrote no movement of theirs",
         (np.abs(used) + np.abs(scheduled) + np.abs(version))[places],
     )

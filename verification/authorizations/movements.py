@@ -1,4 +1,4 @@
-"""The movements as they stand: which operation stored each, what it moved, and which transaction wrote it last."""
+"""The stored movements: which operation stored each, what it moved, and which transaction wrote it last."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ NUMBERS: Mapping[str, str] = {
 OF_KEY = {"op": HEX, **NUMBERS}
 
 XIDS = 2**32
-"""Transactions are numbered modulo so many."""
+"""The modulus of transaction numbers."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Early:
 
 
 def early(reader: Reader, run: str, names: Names) -> Early:
-    """The movements of `run` as they stand now."""
+    """The stored movements of `run`."""
     snapshot, count = reader.row(
         f"SELECT pg_current_snapshot()::text, count(*) FROM {names['movements']} "
         f"WHERE {names['movement_key']} LIKE %(ours)s",

@@ -1,4 +1,4 @@
-"""Units and moves: what a move does to an authorization, and the numbers that stand for them in a journal."""
+"""Units and moves: what a move does to an authorization, and their numbers in a journal."""
 
 from dataclasses import dataclass
 
@@ -51,7 +51,7 @@ class Moves:
 
 @dataclass(frozen=True)
 class Said:
-    """What answers said, operation by operation: the inverse of `systems.authorizations.state`."""
+    """The states in answers, operation by operation: the inverse of `systems.authorizations.state`."""
 
     used: Array
     scheduled: Array
@@ -61,7 +61,7 @@ class Said:
 
 
 def said(answers: Array) -> Said:
-    """What stands in `answers`."""
+    """The states in `answers`."""
     units = 2**20 - 1
     return Said(
         answers & units,
@@ -79,7 +79,7 @@ def seeded(pool: Pool) -> Seeded:
 
 
 def about(subjects: Array) -> dict[str, Array]:
-    """What stands in `subjects`: the inverse of `systems.authorizations.subject`; the move as its place in MOVES."""
+    """The parts of `subjects`: the inverse of `systems.authorizations.subject`; the move as its place in MOVES."""
     return {
         "authorization": subjects & 2**24 - 1,
         "practitioner": subjects >> 24 & 2**8 - 1,

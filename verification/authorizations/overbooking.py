@@ -12,7 +12,7 @@ from verification.case import Found, shown
 
 
 def counted(case: Units) -> Found:
-    """A1. As the counters stand, and as each answer said."""
+    """A1. By the current counters, and by each answer."""
     total, used, scheduled = case.pool.total, case.standing["used"].to_numpy(), case.standing["scheduled"].to_numpy()
     beyond = outside(used, scheduled, total).clip(min=0)
     said, place = case.answers, case.sent.place
@@ -24,14 +24,14 @@ def counted(case: Units) -> Found:
     return case.broken_at(
         int((case.standing["number"] > 0).sum()) + len(answered),
         places,
-        f"{stand:,} authorizations stand with more units promised than they have, or with less than none; "
-        f"{answers:,} answers said so of {len(places):,}",
+        f"{stand:,} authorizations hold more promised units than they have, or fewer than none; "
+        f"{answers:,} answers report that of {len(places):,}",
         beyond[places],
     )
 
 
 def queried(case: Units) -> Found:
-    """DOC. The document's own query, as it stands there."""
+    """DOC. The document's own query, word for word."""
     rows = case.seen.overbooked
     lines = shown(rows)
     worst = int((rows["used"] + rows["scheduled"] - rows["total"]).argmax()) if lines else 0
@@ -46,7 +46,7 @@ def queried(case: Units) -> Found:
 
 
 def moved(case: Units) -> Found:
-    """A1M. As the movements say: all together; one after the other, where answers tell their order; and at each moment,
+    """A1M. By the movements: all together; one after the other, where answers tell their order; and at each moment,
     by what had happened for sure.
     """
     pool, every = case.pool, np.ones(len(case.moved.place), bool)

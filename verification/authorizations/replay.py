@@ -33,7 +33,7 @@ class Told:
 
 @dataclass(frozen=True)
 class Untold:
-    """The moves that stand, or may, and whose version no answer told: by place and move."""
+    """The moves that are stored, or may be, and whose version no answer has: by place and move."""
 
     count: Array
     units: Array
@@ -44,7 +44,7 @@ class Untold:
 
 def ordered(case: Units) -> Found:
     """A8. A move whose version is not known fills a place that is missing; which one, is no matter, for between two
-    states that were answered the moves must add up. What no version can be told of has its own rules (A6).
+    states that were answered the moves must add up. What has no known version is A6's.
     """
     told, untold = _told(case), _untold(case)
     before, again = _as_before(told.place), _as_before(told.place, told.version)
@@ -69,7 +69,7 @@ def ordered(case: Units) -> Found:
 
 
 def _contrast(case: Units, told: Told, line: int) -> str:
-    """What an answer said, beside the one before it at the same authorization."""
+    """The state in an answer, beside the one before it at the same authorization."""
     place, ops = told.place[line], case.ledger.ops["op"]
 
     def state(version: int, used: int, scheduled: int) -> str:
@@ -88,7 +88,7 @@ def _contrast(case: Units, told: Told, line: int) -> str:
 def _told(case: Units) -> Told:
     ledger, said, place = case.ledger, case.answers, case.sent.place
     acked = ledger.outcome(Outcome.ACK)
-    # What is said to be done and does not stand is the matter of X1, and no state came of it.
+    # Acknowledged but missing moves are X1's; skipped here: they made no state.
     named = ledger.outcome(*DONE) & case.stands[ledger.key_place]
     attempt = np.flatnonzero(named & ~said.another & (said.version > 0) & (place >= 0))
     key, version = ledger.key_place[attempt], said.version[attempt]

@@ -13,7 +13,7 @@ from verification.quiescence import UNANSWERED
 
 def unchanged(case: Units) -> Found:
     """A10. During the load: a movement that was answered for was written by a transaction which is older than those of
-    operations that began afterwards. After it: what was there at the first look was not written since.
+    operations that began afterwards. After it: what was there in the early snapshot was not written since.
     """
     early, rows, keys = case.seen.early, len(case.rows), np.flatnonzero(case.key_row >= 0)
     age = early.age(case.rows["writer"].to_numpy()[case.key_row[keys]])
@@ -29,7 +29,7 @@ def unchanged(case: Units) -> Found:
     gone = max(early.count - int(saw.sum()) - int(after.sum()), 0)
     detail = (
         f"{int(during.sum()):,} movements were written by a transaction that is younger than one of an operation which "
-        f"began after they were answered for; since the first look {int(after.sum()):,} were written again and "
+        f"began after they were answered for; since the early snapshot {int(after.sum()):,} were written again and "
         f"{gone:,} more are gone or were"
     )
     found = case.broken(rows, keys[during | after], detail)
@@ -40,7 +40,7 @@ def unchanged(case: Units) -> Found:
         rows,
         gone,
         detail,
-        {"at first": early.count, "of these now": int(saw.sum())},
+        {"in the early snapshot": early.count, "of these now": int(saw.sum())},
         sql=f"SELECT xmin, * FROM {source.table} WHERE {source.key} LIKE '{case.ledger.run}-%' ORDER BY age(xmin);",
     )
 

@@ -11,9 +11,9 @@ from verification.case import Found
 
 
 def served(case: Units) -> Found:
-    """ROUND. By the answers and by what stands; who was turned away before anybody looked (SHED), never asked, or is
-    unknown and left nothing, was not there. A round is compared if all that had happened to its authorization before is
-    known, and nothing else was under way.
+    """ROUND. By the answers and by the stored movements; a user that was refused before any work (SHED), never asked,
+    or is unknown and left nothing, was not there. A round is compared if all that had happened to its authorization
+    before is known, and nothing else was under way.
     """
     ledger, members = case.ledger, complete(case)
     place, units = case.sent.place[members[:, 0]], case.sent.units[members]
@@ -44,7 +44,7 @@ def served(case: Units) -> Found:
         int(known.sum()),
         len(wrong),
         f"{len(wrong):,} rounds did not end as they must; of the first, {first['acknowledged']} were acknowledged and "
-        f"{first['stored']} stand, expected {first['expected']}: {first['units']} units for each of "
+        f"{first['stored']} are stored, expected {first['expected']}: {first['units']} units for each of "
         f"{first['available']} that were available. {_left_out(known)}".rstrip(),
         first,
         account(int(wrong[off[wrong].argmax()])),

@@ -1,4 +1,4 @@
-"""Nobody moves what is another organization's, or without a signed token; and what was seeded stays as it is."""
+"""No user moves units of another organization, or without a signed token; and what was seeded stays as it is."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ from verification.case import Found
 
 
 def kept_apart(case: Units) -> Found:
-    """X7. By who asked, by whom the answers were about, and by who stands in the movements."""
+    """X7. By the caller, by the authorizations in the answers, and by the practitioners in the movements."""
     ledger, key, sent = case.ledger, case.ledger.key_place, case.sent
     answered = ledger.outcome(*DONE)
     strangers = (sent.place >= 0) & (_employer(sent.practitioner) != case.pool.organization[sent.place])
@@ -26,7 +26,7 @@ def kept_apart(case: Units) -> Found:
     known = mixed[case.moved_key[mixed] >= 0]
     compared = int(strangers.sum() + answered.sum() + joined.sum())
     detail = (
-        f"{int(let_in.sum()):,} operations on another organization's authorization were acknowledged or stand, "
+        f"{int(let_in.sum()):,} operations on another organization's authorization were acknowledged or are stored, "
         f"{len(mixed):,} movements are of a practitioner of another organization, and {int(shown.sum()):,} answers "
         "were about another authorization"
     )
@@ -39,14 +39,14 @@ def kept_apart(case: Units) -> Found:
 
 
 def forged(case: Units) -> Found:
-    """TOKEN. Nothing came of what was asked with a token that nobody signed."""
+    """TOKEN. Requests with an unsigned token had no effect."""
     ledger = case.ledger
     attempts = ledger.kind("forged")
     believed = attempts & (ledger.outcome(*DONE) | case.stands[ledger.key_place])
     return case.broken(
         int(attempts.sum()),
         np.unique(ledger.key_place[believed]),
-        f"{int(believed.sum()):,} operations with a forged token were acknowledged or stand",
+        f"{int(believed.sum()):,} operations with a forged token were acknowledged or are stored",
     )
 
 
@@ -96,7 +96,7 @@ def _employer(practitioner: Array) -> Array:
 
 
 def _organizations(case: Units) -> tuple[Array, Array]:
-    """For each movement, the organization of its practitioner and of its authorization, as they stand; 0: not known."""
+    """For each movement, the organization of its practitioner and of its authorization, as they are now; 0: unknown."""
     staff, moved = case.seen.people["practitioners"], case.moved
     numbers = staff["number"].to_numpy().clip(min=0)
     employers = np.zeros(int(numbers.max(initial=0)) + 2, np.int64)

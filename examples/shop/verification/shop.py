@@ -60,7 +60,7 @@ def case(ledger: Ledger, seen: Observation) -> Case:
 
 
 def judge(case: Case) -> list[Finding]:
-    """What each of CHECKS says of it."""
+    """The findings of the checks."""
     return checks.judge(CHECKS, case)
 
 

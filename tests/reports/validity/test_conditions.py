@@ -156,7 +156,7 @@ BREAKS: dict[str, tuple[dict[str, Any], list[str], str]] = {
         ["V2"],
         "the loop was 5 ms late at p99",
     ),
-    "an unknown machine": ({"facts": {"host": None}}, ["V11"], "run.json tells nothing of host"),
+    "an unknown machine": ({"facts": {"host": None}}, ["V11"], "run.json has nothing about host"),
     "times that never settle": (
         {"profile": "ci", "table": TIMED, "answer": growing(0.1, 0.4)},
         ["V7"],

@@ -112,7 +112,7 @@ def swapped(h: History) -> None:
 
 
 def written_again(h: History, op: int) -> None:
-    """Once more, after the first look."""
+    """Once more, after the early snapshot."""
     h.seen["early"] = h.observation().early
     h.row(op)["writer"] = 5000
 
@@ -267,7 +267,7 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     "a move has a lower version than one that had ended": (swapped, {"A8"}),
     "a movement was written again, after the load": (lambda h: written_again(h, FIRST), {"A10"}),
     "a movement was written again, during the load": (lambda h: h.row(FIRST).update(writer=FIRST_XID + 6), {"A10"}),
-    "a movement of unknown outcome is gone since the first look": (
+    "a movement of unknown outcome is gone since the early snapshot": (
         lambda h: gone(h, LOST),
         {"X6", "A2", "A6", "A8", "A10"},
     ),
@@ -603,16 +603,16 @@ LACKS: dict[tuple[str, ...], tuple[set[str], list[str]]] = {
     (): (set(), []),
     ("movements",): (set(CHECKS_OF_MOVEMENTS), ["There is no table of movements", "Without movements"]),
     ("version",): (set(), ["There is no version in the database"]),
-    ("answered versions",): ({"A8"}, ["The answers tell no version"]),
-    ("replayed",): (set(), ["The answers don't tell a replay"]),
+    ("answered versions",): ({"A8"}, ["The answers have no version"]),
+    ("replayed",): (set(), ["The answers don't distinguish a replay"]),
     ("movements", "version", "answered versions", "replayed"): (
         {*CHECKS_OF_MOVEMENTS, "A8"},
         [
             "There is no table of movements",
             "Without movements",
             "There is no version in the database",
-            "The answers tell no version",
-            "The answers don't tell a replay",
+            "The answers have no version",
+            "The answers don't distinguish a replay",
         ],
     ),
 }

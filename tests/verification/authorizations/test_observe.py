@@ -387,7 +387,7 @@ def test_a_movement_that_is_written_again_meanwhile_is_found(scene: Scene, monke
 
     assert found.state == CheckState.VIOLATED
     assert found.first["operation"] == LAST
-    assert "since the first look 1 were written again" in found.detail
+    assert "since the early snapshot 1 were written again" in found.detail
 
 
 def test_a_movement_of_unknown_outcome_that_vanishes_meanwhile_is_missed(
