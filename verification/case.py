@@ -185,7 +185,7 @@ class Case:
         if not self.row_item.any():
             return self.key_row[self.key_row >= 0]
         known = np.flatnonzero(self.row_key >= 0)
-        _, first = np.unique(self.row_key[known] * ids.ITEMS + self.row_item[known], return_index=True)
+        _, first = np.unique(self.row_key[known] * ids.MOST_ITEMS + self.row_item[known], return_index=True)
         return known[first]
 
     def broken_items(self, compared: int, keys: Array, items: Array, detail: str, worst: int | None = None) -> Found:
@@ -209,6 +209,12 @@ class Case:
             {} if worst is None else self.witness(worst),
             self.sql_of(int(keys[0])),
         )
+
+    def items_of(self, key: Array, item: Array) -> pd.DataFrame:
+        """What `content` is told of these items of these keys."""
+        keys = self.ledger.keys
+        taken = {name: keys[name].array.take(key) for name in ("key", "subject", "kind")}
+        return pd.DataFrame({**taken, "item": item}, copy=False)
 
     def witness(self, key: int, items: Array = NO_ITEMS) -> dict[str, Any]:
         """All that is known of a key: what was sent, what was answered, what must be stored, and what is; of one with
@@ -237,7 +243,9 @@ class Case:
                 }
                 for attempt in attempts.itertuples()
             ],
-            "expected": self.shown(self.content(ledger.run, line.assign(item=item)))[0] if may_be else None,
+            "expected": self.shown(self.content(ledger.run, self.items_of(np.array([key]), np.array([item]))))[0]
+            if may_be
+            else None,
             "stored": self.shown(self.rows.iloc[np.flatnonzero(rows)[:SHOWN]]),
         }
 
