@@ -27,7 +27,7 @@ OPERATION_DIGITS = 16
 """In a key, the hex digits of the operation's number, which is below 2**63; in lower case."""
 ITEM_MARK, ITEM_DIGITS = ".", 4
 """In the key of an item, what follows them: a mark, and the hex digits of the item's number."""
-ITEMS = 16**ITEM_DIGITS
+MOST_ITEMS = 16**ITEM_DIGITS
 """So many items an operation can have at most."""
 PLAIN_SUFFIX = f"[0-7][0-9a-f]{{{OPERATION_DIGITS - 1}}}"
 SUFFIX = f"{PLAIN_SUFFIX}([{ITEM_MARK}][0-9a-f]{{{ITEM_DIGITS}}})?"
@@ -64,7 +64,7 @@ def key(run: str, op: int) -> str:
 
 
 def item_key(run: str, op: int, item: int) -> str:
-    """The key of item number `item` (0 ≤ item < ITEMS) of what operation `op` leaves."""
+    """The key of item number `item` (0 ≤ item < MOST_ITEMS) of what operation `op` leaves."""
     return f"{run}-{op:016x}.{item:04x}"
 
 

@@ -88,6 +88,14 @@ def test_what_judges_a_run_folder_imports_nothing_that_runs_things(package: str)
             assert not any(name == one or name.startswith(f"{one}.") for one in RUNS_THINGS), f"{path}: {name}"
 
 
+@pytest.mark.parametrize("package", ["reports", "verification"])
+def test_what_judges_a_run_folder_takes_the_kinds_of_operations_from_it(package: str) -> None:
+    """Not from today's facts: they may be others than those of the run."""
+    for path in modules(package):
+        named = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
+        assert not named & {"MIX", "EXPECTED", "EFFECTS", "POINTS", "ITEMS"}, path
+
+
 ORDER = ("statistics", "samples", "rules", "validity", "tables", "render", "compare")
 """The packages of reports/: each imports those before it; `compare` and the files beside them import all."""
 

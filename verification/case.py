@@ -185,7 +185,7 @@ class Case:
         if not self.row_item.any():
             return self.key_row[self.key_row >= 0]
         known = np.flatnonzero(self.row_key >= 0)
-        _, first = np.unique(self.row_key[known] * ids.ITEMS + self.row_item[known], return_index=True)
+        _, first = np.unique(self.row_key[known] * ids.MOST_ITEMS + self.row_item[known], return_index=True)
         return known[first]
 
     def broken_items(self, compared: int, keys: Array, items: Array, detail: str, worst: int | None = None) -> Found:

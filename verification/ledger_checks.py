@@ -65,7 +65,7 @@ def rejected(case: Case) -> Found:
     nothing, there = possible.upper == 0, case.row_upper == 0
     effects = np.flatnonzero(case.row_effect >= 0)
     there[effects] = possible.refused[case.row_effect[effects]]
-    keys, items = np.divmod(np.unique(case.row_key[there] * ids.ITEMS + case.row_item[there]), ids.ITEMS)
+    keys, items = np.divmod(np.unique(case.row_key[there] * ids.MOST_ITEMS + case.row_item[there]), ids.MOST_ITEMS)
     found = case.broken_items(
         int(nothing.sum() + possible.refused.sum()),
         keys,

@@ -192,10 +192,10 @@ def _facts(system: str) -> Any:
                 raise PlanError(f"{facts.__file__}: {name} has nothing of {kind!r}, which MIX has")
         for outcome, effect in facts.EFFECTS[kind].items():
             known = outcome in ("ACK", "REJECT", "SHED") and isinstance(effect, Effect)
-            if not known or not 0 <= effect.items <= ids.ITEMS:
+            if not known or not 0 <= effect.items <= ids.MOST_ITEMS:
                 raise PlanError(
                     f"{facts.__file__}: EFFECTS of {kind!r}: {outcome!r}: {effect!r}: expected ACK, REJECT or SHED "
-                    f"with an Effect of 0 to {ids.ITEMS:,} items"
+                    f"with an Effect of 0 to {ids.MOST_ITEMS:,} items"
                 )
     points = getattr(facts, "POINTS", ("stored",))
     if not points or len({"op", "item", *points}) < len(points) + 2:

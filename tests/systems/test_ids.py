@@ -10,7 +10,7 @@ from systems import ids
 from verification.rows import operations
 
 RUN = ids.run_of(datetime(2026, 11, 20, 23, 55, 1, tzinfo=UTC), "a1b2c3")
-OPERATIONS, ITEMS = st.integers(0, 2**63 - 1), st.integers(0, ids.ITEMS - 1)
+OPERATIONS, ITEMS = st.integers(0, 2**63 - 1), st.integers(0, ids.MOST_ITEMS - 1)
 
 
 def test_a_run_knows_when_it_was_born() -> None:
