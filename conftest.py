@@ -16,7 +16,7 @@ VARIABLES = ("TARGET_URL", "DATABASE_URL", "FAULT", "PROFILE", "NO_COLOR", "FORC
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No setting of whoever runs the tests reaches them."""
+    """No setting in the environment of the person who runs the tests reaches them."""
     for name in list(os.environ):
         if name in VARIABLES or name.startswith(("PERF_", "LOCUST_")):
             monkeypatch.delenv(name)

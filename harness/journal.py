@@ -7,7 +7,7 @@ Space is allocated before it is used: on a full disk `begin` fails before anythi
 
 Times are ns of the CLOCK_MONOTONIC of the process's machine. The header's `shift` and `doubt` say how they relate to
 the clock of the load's master: its time is the process's + shift, to within ± doubt. `read_all` applies the shift, once
-and for all: what it gives is on the master's clock. The doubt is for whoever compares times of different processes.
+and for all: what it gives is on the master's clock. The doubt is for those who compare times of different processes.
 """
 
 import errno

@@ -192,10 +192,10 @@ class Case:
         """What is found if these items of these keys, in order, break the invariant: `worst` is a place among them."""
         if not len(keys):
             return Found(compared)
-        first, gravest = (
+        first, worst_item = (
             {} if place is None else self.witness(int(keys[place]), items[keys == keys[place]]) for place in (0, worst)
         )
-        return Found(compared, len(keys), detail, first, gravest, self.sql_of(int(keys[0])))
+        return Found(compared, len(keys), detail, first, worst_item, self.sql_of(int(keys[0])))
 
     def broken(self, compared: int, keys: Array, detail: str, worst: int | None = None) -> Found:
         """What is found if `keys`, in order, break the invariant: the first one is shown, and the `worst`."""

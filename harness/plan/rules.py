@@ -28,7 +28,7 @@ REFERENCES = (OFFERED, LINEAR)
 baseline's value."""
 
 ABORT = "abort.json"
-"""Where whoever looks on says that a rule ends the load, in the run folder: {"rule", "at" (s), "said"}."""
+"""Where the watcher records that a rule ends the load, in the run folder: {"rule", "at" (s), "said"}."""
 
 _ANY = frozenset({OP, PHASE, STATUS, OUTCOME, WORKER})
 _PLANNED = frozenset({OP, PHASE, WORKER})

@@ -66,7 +66,7 @@ def _values(lines: list[Line], name: str) -> npt.NDArray[np.float64]:
 def _slower(stretches: Sequence[Stretch], lines: list[Line], began: int) -> Iterator[Doubt]:
     """By what factor the machine was slower in each phase: times by its worst second, rates by the mean.
 
-    Rates only for as long as something computes: whoever waits, or sleeps, is not slower for it.
+    Rates only for as long as something computes: what waits, or sleeps, is not slower for it.
     """
     canaries = _values(lines, "machine.canary")
     usual = float(np.median(canaries)) if len(canaries) else 1.0

@@ -219,7 +219,7 @@ class DoubleConsume(Store):
 
 
 class TokenIgnored(Tokens):
-    """Every token is believed, whoever signed it."""
+    """Every token is believed, no matter who signed it."""
 
     def decode(self, token: str) -> dict[str, Any]:
         return jwt.decode(token, algorithms=[ALGORITHM], options={"verify_signature": False})

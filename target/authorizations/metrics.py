@@ -11,7 +11,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 class Metrics:
     """The counters of one process.
 
-    Each process of `--processes` counts for itself, and whoever asks reaches one of them: add up the
+    Each process of `--processes` counts for itself, and a request reaches one of them: add up the
     answers of several, or count with one process.
     """
 

@@ -331,7 +331,7 @@ def test_without_anybody_who_looks_on_the_load_does_not_go_on(pipeline: Aborting
     assert all_gone(below)
 
 
-def test_whoever_looks_on_writes_what_it_found_and_is_done(tmp_path: Path) -> None:
+def test_the_watcher_records_what_it_found_and_ends(tmp_path: Path) -> None:
     load = Growing(tmp_path, "count(errors) == 0 else abort")
     load.do(1, 1.0, bad=True)
 

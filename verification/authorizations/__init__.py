@@ -157,7 +157,7 @@ OVERBOOKED = (
         intervals.equal,
     ),
 )
-"""The gravest findings: named first, whatever else is wrong."""
+"""The most severe findings: named first, whatever else is wrong."""
 
 CHECKS = (
     Check(

@@ -1,4 +1,4 @@
-"""What is due is delivered once, whoever and however many deliver it, and whatever becomes of them."""
+"""What is due is delivered once, by however many workers, and whatever becomes of them."""
 
 import asyncio
 import signal
