@@ -77,7 +77,7 @@ def test_pauses_grow_at_random_within_bounds_and_hold_no_connection(
 
     async def give_up(deadline: float) -> int:
         store = Store(SerializableUpdate)
-        await store.open(tables)
+        await store.open(tables, CONNECTIONS)
 
         async def pause(seconds: float) -> None:
             pauses.append(seconds)
