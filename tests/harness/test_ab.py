@@ -13,11 +13,11 @@ from tests.support.pipeline_process import Pipeline
 SMALL = """
 system = "messages"
 [scenario.tiny]
-purpose = "a second for the tests"
+purpose = "seconds for the tests: a load process writes its health once a second"
 users = { MessageSender = 1 }
 max_users = 60
 service.deliver = { processes = 1 }
-arrivals.smoke = [{ rate = 120, for = "1500ms" }]
+arrivals.smoke = [{ rate = 120, for = "2500ms" }]
 validity = { loop_lag = "30s", loop_gap = "1m", min_successes = 50, sent = "50%" }
 rules = ["p95(response_time) < 30s", "ratio(errors) < 1%"]
 """
