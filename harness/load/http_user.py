@@ -63,14 +63,22 @@ class HttpUser(LoadUser):
         """Do one operation: `route` is a method and a path, as the contract has it; `body` and `headers` (each ended by
         CRLF) make the request of the operation's number. The rest is as in `perform`.
         """
-        through = connection or self.connection
-        tally, index = self.session.tally, self.kinds[kind]
+        how = (self.kinds[kind], route, body, headers, connection or self.connection)
+        return self.perform(kind, subject, self._exchange, judge, key_of, flags, how)
 
-        def call(number: int) -> Answer:
-            more = headers(number) if headers else b""
-            answer = through.exchange(through.origin.request(route, body(number), more))
-            tally.bytes[index] += len(answer.body)
-            tally.routes[index] = route
-            return answer
-
-        return self.perform(kind, subject, call, judge, key_of, flags)
+    def _exchange(
+        self,
+        number: int,
+        index: int,
+        route: str,
+        body: Callable[[int], bytes],
+        headers: Callable[[int], bytes] | None,
+        connection: Connection,
+    ) -> Answer:
+        """Send the request of an operation; its answer."""
+        more = headers(number) if headers else b""
+        answer = connection.exchange(connection.origin.request(route, body(number), more))
+        tally = self.session.tally
+        tally.bytes[index] += len(answer.body)
+        tally.routes[index] = route
+        return answer
