@@ -123,11 +123,10 @@ def _begin(environment: Environment, **_: Any) -> None:
         log.error("%s", error)
         environment.process_exit_code = 2
         raise StopTest(str(error)) from None
-    if folder:
-        assert load.scenario is not None
-        environment.stop_timeout = load.scenario.timeout_seconds + 1
-        if not isinstance(environment.runner, WorkerRunner):
-            _end_in_order(environment)
+    # What is in flight when the time is up is waited for: nothing is killed that could end.
+    environment.stop_timeout = max(environment.stop_timeout or 0, load.timeout + 1)
+    if not isinstance(environment.runner, WorkerRunner):
+        _end_in_order(environment)
 
 
 def _load(environment: Environment, folder: str) -> Session | Coordinator:
@@ -191,7 +190,12 @@ def _end_in_order(environment: Environment) -> None:
         load = load_of(environment)
         if load is None or load.closed:
             raise KeyboardInterrupt
-        load.end(signal.Signals(number).name)
+        if load.run is not None:
+            load.end(signal.Signals(number).name)
+        else:
+            # Python raises it in whatever runs at this moment, which may be a user in the middle of an operation.
+            hub: Any = gevent.get_hub()
+            hub.loop.run_callback(hub.parent.throw, KeyboardInterrupt)
 
     # Python's own handlers: they take the place of those that Locust has, or will, set through the loop.
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -22,6 +22,9 @@ from harness.plan import arrivals
 from harness.plan.scenario import Scenario
 from harness.run import Run
 
+BARE_TIMEOUT_S = 10.0
+"""How long an answer may take when there is no plan to say so."""
+
 HEAD_START_NS = 200_000_000
 """Between the last user's start and second 0 of the plan, so that no user is late for the first arrivals."""
 
@@ -48,6 +51,8 @@ class Session:
         outcomes = [frozenset(Outcome[name] for name in names) for names in expected.values()]
         self.run = run
         self.scenario: Scenario | None = run.scenario if run else None
+        self.timeout = self.scenario.timeout_seconds if self.scenario else BARE_TIMEOUT_S
+        """How many seconds an answer may take."""
         self.id = run.id if run else time.strftime("%Y%m%dT%H%M%S", time.gmtime()) + "bare"
         self.seed: int = run.facts["seed"] if run else 1
         self.kinds = kinds

@@ -25,9 +25,6 @@ from harness.load.transport import Meaning, NoAnswer, NotSent
 from harness.outcomes import Failure, Outcome
 from harness.plan.reading import reference
 
-BARE_TIMEOUT_S = 10.0
-"""How long an answer may take when there is no plan to say so."""
-
 REFUSED_S = 0.01
 """The pause of a user that could not connect: it waited for nothing, and would keep the others from their turn."""
 
@@ -65,7 +62,7 @@ class LoadUser(User):
         super().__init__(environment)
         self.session = session_of(environment)
         scenario = self.session.scenario
-        self.timeout = scenario.timeout_seconds if scenario else BARE_TIMEOUT_S
+        self.timeout = self.session.timeout
         """How many seconds an answer may take."""
         try:
             self.prepare(self.session)
@@ -93,7 +90,7 @@ class LoadUser(User):
         self._draw: list[str] = [task.__name__ for task in tasks]
         """The kinds, each as often as its weight says."""
         self._sched = self._waited_us = 0
-        self._paused = False
+        self._paused = self._leaving = False
 
     def prepare(self, session: Session) -> None:
         """What a system's user needs before it can begin; ProofloadError if it isn't there."""
@@ -126,24 +123,34 @@ class LoadUser(User):
         finally:
             self.close()
 
+    def stop(self, force: bool = False) -> bool:
+        """End this user: at once if it waits or by `force`, else after its operation; whether it was at once."""
+        # A user that waits may wake up before the kill reaches it: it must not begin what would then be killed.
+        self._leaving = self._state == LOCUST_STATE_WAITING
+        return bool(super().stop(force))
+
     def _next(self) -> str:
         """Wait until the next operation of this user is due; its kind. While it waits, a user can be ended at once."""
         self._state = LOCUST_STATE_WAITING
+        kind = self._due()
+        if kind is None or self._leaving:
+            gevent.event.Event().wait()  # nothing left to do; until the runner ends this user
+            raise StopUser
+        return kind
+
+    def _due(self) -> str | None:
+        """The kind of the next operation, once it is due; None if there is none for this user."""
         session = self.session
         if session.schedule is not None:
             arrival = session.schedule.arrival()
-            if arrival is not None:
-                self._sched, kind, self._waited_us = arrival
-                return session.kinds[kind]
-        else:
-            self._pause()
-            if session.draws is not None:
-                if session.take():
-                    return session.kinds[next(session.draws)]
-            else:
-                return self._draw[int(self.random.random() * len(self._draw))]
-        gevent.event.Event().wait()  # nothing left to do; until the runner ends this user
-        raise StopUser
+            if arrival is None:
+                return None
+            self._sched, kind, self._waited_us = arrival
+            return session.kinds[kind]
+        self._pause()
+        if session.draws is None:
+            return self._draw[int(self.random.random() * len(self._draw))]
+        return session.kinds[next(session.draws)] if not self._leaving and session.take() else None
 
     def _pause(self) -> None:
         """In a closed load: think; before the first operation for a part of it, so that users don't go in step."""
@@ -192,8 +199,8 @@ class LoadUser(User):
         """Do one operation: its intent is recorded, then it is called, then its outcome is recorded, whatever happens.
 
         `subject`, `key_of` and `flags` go into the journal. `call` gets the operation's number and `how`, and gives an
-        answer or raises NotSent or NoAnswer; `judge` says what the answer means. Gives number and outcome. JournalError, with
-        nothing called, if the intent can't be recorded.
+        answer or raises NotSent or NoAnswer; `judge` says what the answer means. Gives number and outcome.
+        JournalError, with nothing called, if the intent can't be recorded.
         """
         session, journal = self.session, self.session.journal
         index = self.kinds[kind]

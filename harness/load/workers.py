@@ -69,6 +69,11 @@ class Coordinator:
                 )
             gevent.sleep(0.05)
 
+    @property
+    def timeout(self) -> float:
+        """How many seconds an answer may take."""
+        return self.scenario.timeout_seconds
+
     def begin(self) -> None:
         """Say when second 0 of the plan is."""
         if self.began is None:

@@ -1,7 +1,6 @@
 """A run from an empty machine to a verdict, seen from outside: command line, exit code, files, processes."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -327,35 +326,3 @@ def test_a_secret_reaches_no_file_no_log_and_no_command_line(served: str, databa
     assert secret not in result.out + result.err
     for path in result.folder.iterdir():
         assert secret.encode() not in path.read_bytes(), path
-
-
-def test_a_bare_locustfile_works_by_itself(served: str, database: str, tmp_path: Path) -> None:
-    from seeding.messages import seed
-
-    seed(database, 1)
-    command = [
-        sys.executable,
-        "-m",
-        "locust",
-        "-f",
-        "locustfiles/messages.py",
-        "--headless",
-        "-u",
-        "5",
-        "-r",
-        "5",
-        "-t",
-        "4s",
-    ]
-    done = subprocess.run(
-        [*command, "--host", served, "--json-file", str(tmp_path / "stats")],
-        cwd=ROOT,
-        env={**os.environ, "DATABASE_URL": database},
-        capture_output=True,
-        text=True,
-    )
-    stored = query(database, "SELECT count(*) FROM message_logs")[0][0]
-
-    assert done.returncode == 0, done.stderr
-    assert stored > 0
-    assert "nothing will be verified" in done.stderr
