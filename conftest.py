@@ -4,8 +4,10 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
+import psycopg2
 import pytest
 
 from harness.stack import postgres
@@ -40,12 +42,37 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     postgres.remove(path)
 
 
+EMPTY = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid();
+DO $$
+DECLARE it text;
+BEGIN
+    FOR it IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema)' LOOP
+        EXECUTE format('DROP SCHEMA %I CASCADE', it);
+    END LOOP;
+    EXECUTE format('ALTER DATABASE %I RESET ALL', current_database());
+END $$;
+CREATE SCHEMA public AUTHORIZATION pg_database_owner;
+GRANT USAGE ON SCHEMA public TO PUBLIC;
+"""
+"""Leaves of a database what `CREATE DATABASE` makes, which takes twenty times as long."""
+
+
+@pytest.fixture(scope="session")
+def _databases() -> list[str]:
+    """The URLs of empty databases that tests are done with."""
+    return []
+
+
 @pytest.fixture
-def database(cluster: Postgres) -> Iterator[str]:
-    """The URL of a fresh, empty database."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    yield cluster.create(name)
-    cluster.drop(name)
+def database(cluster: Postgres, _databases: list[str]) -> Iterator[str]:
+    """The URL of an empty database, of this test alone."""
+    url = _databases.pop() if _databases else cluster.create(f"test_{uuid.uuid4().hex[:12]}")
+    yield url
+    with closing(psycopg2.connect(url)) as connection:
+        connection.autocommit = True
+        connection.cursor().execute(EMPTY)
+    _databases.append(url)
 
 
 ALLOW_SKIPS = "PERF_ALLOW_SKIPS"
