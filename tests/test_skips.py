@@ -12,10 +12,15 @@ TEST = "import pytest\ndef test_it():\n    pytest.skip('no such thing here')\nde
 
 
 @pytest.mark.parametrize(
-    ("variables", "code"), [({}, 0), ({"CI": "true"}, 1), ({"CI": "true", "PERF_ALLOW_SKIPS": "1"}, 0)]
+    ("variables", "processes", "code"),
+    [
+        ({}, "0", 0),
+        ({"CI": "true"}, "0", 1),
+        ({"CI": "true"}, "2", 1),
+        ({"CI": "true", "PERF_ALLOW_SKIPS": "1"}, "0", 0),
+    ],
 )
-@pytest.mark.parametrize("processes", ["0", "2"])
-def test_a_skipped_test_fails_in_ci(variables: dict[str, str], code: int, processes: str, tmp_path: Path) -> None:
+def test_a_skipped_test_fails_in_ci(variables: dict[str, str], processes: str, code: int, tmp_path: Path) -> None:
     (tmp_path / "test_one.py").write_text(TEST)
     command = [sys.executable, "-m", "pytest", "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT)]
     command += ["-p", "conftest", "-p", "no:cacheprovider", "-n", processes, str(tmp_path / "test_one.py")]

@@ -163,7 +163,7 @@ def test_a_busy_user_makes_the_figures_invalid(run: Run, database: str) -> None:
         "import time\nfrom locust import task\nfrom harness.load.http_user import HttpUser\n"
         "from systems import messages\n"
         "class Busy(HttpUser):\n    abstract = False\n    system = messages\n"
-        "    def work(self):\n        end = time.monotonic() + 0.4\n        while time.monotonic() < end: pass\n"
+        "    def work(self):\n        end = time.monotonic() + 0.2\n        while time.monotonic() < end: pass\n"
         "    process = repeat = conflict = stranger = race = None\n"
         "for kind in messages.MIX:\n    def one(self):\n        self.work()\n    one.__name__ = kind\n"
         "    Busy.tasks = [*Busy.tasks, one]\n"
