@@ -74,7 +74,9 @@ def git() -> dict[str, Any]:
 
 def _git(*words: str) -> str | None:
     try:
-        done = subprocess.run(["git", "-C", str(PROJECT), *words], capture_output=True, text=True, timeout=10)
+        # `git status` would write its index: a kill in between leaves a lock behind that blocks the next commit.
+        command = ["git", "--no-optional-locks", "-C", str(PROJECT), *words]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None

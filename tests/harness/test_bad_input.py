@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from harness import journal
+from harness.__main__ import main
+from harness.errors import command
 from harness.journal import HEADER_BYTES
 from harness.plan import reading
 from harness.plan.scenario import Validity
@@ -75,9 +77,25 @@ def refuse(pipeline: Pipeline, *words: str, **environment: str) -> str:
     ],
 )  # fmt: skip
 def test_bad_words_and_settings_are_refused(
-    words: list[str], environment: dict[str, str], says: str, pipeline: Pipeline
+    words: list[str],
+    environment: dict[str, str],
+    says: str,
+    pipeline: Pipeline,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    assert says in refuse(pipeline, *words, **environment)
+    """In this process: they are many, and each would take half a second to start."""
+    for name, value in pipeline.environment(**environment).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "argv", ["python -m harness", *words])
+    monkeypatch.chdir(ROOT)
+
+    with pytest.raises(SystemExit) as ended:
+        command(main)
+
+    assert ended.value.code == 2
+    assert says in capfd.readouterr().err
+    assert not list(pipeline.runs.glob("*/*/journal-0.bin"))
 
 
 def test_an_unknown_fault_is_refused_with_the_known_ones(pipeline: Pipeline) -> None:

@@ -67,6 +67,7 @@ purpose = "the same load on somebody else's service"
 users = { Clinic = 1 }
 think = "100ms"
 stages.smoke = [{ users = 20, for = "4s" }]
+validity = { loop_lag = "30s", loop_gap = "1m" }
 rules = ["ratio(errors) < 1%", "p95(response_time) < 2s"]
 """
 

@@ -109,7 +109,7 @@ class Target:
     def is_up(self) -> bool:
         try:
             return self.ask("GET", "/health").status == 200
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return False
 
 
