@@ -87,6 +87,9 @@ test: $(READY)  ## run all tests
 test-machine: $(READY)  ## run the tests that need the machine to themselves, or an environment of their own
 	$(PY) -m pytest tests/machine -m machine -n 0 --timeout 600
 
+fault-matrix: $(READY)  ## make a run with each fault of target, database and harness, and the table of what named it (some minutes)
+	@$(PY) -m tests.fault_matrix
+
 lint: $(READY)  ## ruff, and mypy (strict outside locustfiles/)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .

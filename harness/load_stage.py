@@ -6,11 +6,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from harness import journal
-from harness.errors import JournalError, RunError, StackError
+from sqlalchemy.exc import SQLAlchemyError
+
+from harness import before, journal
+from harness.errors import DatabaseError, JournalError, RunError, StackError
 from harness.plan.rules import ABORT
 from harness.plan.scenario import Scenario
 from harness.progress import Progress, load_line
@@ -41,7 +44,11 @@ def put_load(
     alone, children = count == 1, []
     watcher = _watcher(run, scenario)
     # Before it begins: which processes must leave a journal, and how the only clock that counts relates to the wall's.
-    run.record(load={"processes": count}, clock={"wall_ns": time.time_ns(), "mono_ns": time.monotonic_ns()})
+    run.record(
+        load={"processes": count},
+        clock={"wall_ns": time.time_ns(), "mono_ns": time.monotonic_ns()},
+        before=before.taken(stack.database_url) if stack.database_url else None,
+    )
     try:
         roles = [[]] if alone else [["--master", *_MASTER, str(port), "--expect-workers", str(count)]]
         roles += [] if alone else [["--worker", *_WORKER, str(port)]] * count
@@ -60,13 +67,26 @@ def put_load(
         codes = [process.stop(child, signal.SIGINT) for child in children]
         if watcher:
             process.stop(watcher)
-    run.record(load={"exit_code": codes[0], "processes": count}, target={**run.facts["target"], "died": stack.died()})
+    run.record(
+        load={"exit_code": codes[0], "processes": count},
+        target={**run.facts["target"], "died": stack.died()},
+        after=_after(stack.database_url),
+    )
     if why and not _finished(run):
         run.record(**({"aborted": run.read(ABORT)} if why == A_RULE else {"interrupted": f"{why} during the load"}))
-    begun = _began_any(run)
+    begun = began_any(run)
     if not why and not begun:
         raise StackError(f"no load was put on: Locust ended with code {codes[0]}\n{process.tail(log)}")
     return begun
+
+
+def _after(url: str) -> dict[str, Any] | None:
+    """What run.json holds of the database after the load; None if there is none, or it is gone."""
+    if not url:
+        return None
+    with suppress(DatabaseError, SQLAlchemyError):
+        return before.compared(url)
+    return None
 
 
 def _watcher(run: Run, scenario: Scenario) -> subprocess.Popen[bytes] | None:
@@ -130,7 +150,7 @@ def _watch(
     while child.poll() is None:
         began = began or _began(run)
         progress.now(load_line(run.folder, scenario, began))
-        before, why = why, why or signalled() or (_dead(stack.died()))
+        known, why = why, why or signalled() or (_dead(stack.died()))
         if why is None and any(each.poll() is not None for each in others) and not _finished(run):
             why = "a load process was lost"
         if why is None and began and steps and time.monotonic_ns() >= began + steps[0][0] * 1e9:
@@ -142,9 +162,9 @@ def _watch(
             except StackError as error:
                 why = "scaling failed"
                 run.record(scaling_failed=str(error))
-        if why is not None and (before is None or (ui and (run.folder / "load.json").exists())):
+        if why is not None and (known is None or (ui and (run.folder / "load.json").exists())):
             child.send_signal(signal.SIGINT)  # with a web UI once for the load, and once for that
-        if why is not None and before is None:
+        if why is not None and known is None:
             give_up = time.monotonic() + scenario.timeout_seconds + OVERTIME_S
         if time.monotonic() > give_up and (why or not ui):
             why = why or f"hung for {OVERTIME_S:g} s"
@@ -177,7 +197,8 @@ def _began(run: Run) -> int | None:
     return header["began"] + header.get("shift", 0) if "began" in header else None
 
 
-def _began_any(run: Run) -> bool:
+def began_any(run: Run) -> bool:
+    """Whether any operation was begun."""
     try:
         return any(len(each.records) for each in journal.read_all(run.folder))
     except JournalError:

@@ -16,8 +16,8 @@ from typing import Any
 
 from harness import check, fingerprint, guard
 from harness.check import Finding
-from harness.errors import PlanError
-from harness.load_stage import put_load
+from harness.errors import PlanError, ProofloadError
+from harness.load_stage import began_any, put_load
 from harness.plan import overrides, reading
 from harness.plan.scenario import Scenario
 from harness.progress import Progress
@@ -95,25 +95,32 @@ def _measure(
     run = Run.create(settings.runs, scenario, seed=settings.seed, command=command, interrupted=None)
     run.record(host=fingerprint.host(), versions=fingerprint.versions(), git=fingerprint.git())
     up = stack.outside(run, settings) if scenario.foreign else stack.up(run, scenario, settings, variant, progress)
-    with up as running:
-        if ui:
-            progress.say(
-                f"  Locust's web UI: http://127.0.0.1:{settings.ui_port}; Ctrl-C here ends it, verifies and reports"
-            )
-        interrupt.patient = True
-        with _watched(run, settings, running):
-            begun = put_load(run, settings, running, lambda: interrupt.signal, progress, ui)
-        if not begun:
-            raise Interrupted
-        if ui and not run.facts["interrupted"]:
-            interrupt.signal = None  # the plan was done: this Ctrl-C only closed the web UI
-        progress.now("verifying: journal × database")
-        if scenario.foreign:
-            _undecided(run)
-        else:
-            stack.stage([sys.executable, "-m", "verification", str(run.folder)], running.database_url)
-        run.record(target={**run.facts["target"], "died": running.died()})
-        progress.now("ending the target and PostgreSQL")
+    try:
+        with up as running:
+            if ui:
+                progress.say(
+                    f"  Locust's web UI: http://127.0.0.1:{settings.ui_port}; Ctrl-C here ends it, verifies and reports"
+                )
+            interrupt.patient = True
+            with _watched(run, settings, running):
+                begun = put_load(run, settings, running, lambda: interrupt.signal, progress, ui)
+            if not begun:
+                raise Interrupted
+            if ui and not run.facts["interrupted"]:
+                interrupt.signal = None  # the plan was done: this Ctrl-C only closed the web UI
+            progress.now("verifying: journal × database")
+            if scenario.foreign:
+                _undecided(run)
+            else:
+                stack.stage([sys.executable, "-m", "verification", str(run.folder)], running.database_url)
+            run.record(target={**run.facts["target"], "died": running.died()})
+            progress.now("ending the target and PostgreSQL")
+    except ProofloadError as error:
+        if not began_any(run):
+            raise
+        # What was sent has a verdict, whatever fails after it.
+        run.record(failed=str(error))
+        progress.say(f"  {error}")
     return run.folder
 
 

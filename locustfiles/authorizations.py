@@ -1,5 +1,7 @@
 """Users of the authorizations: practitioners who reserve, release and consume units, alone or all at one instant."""
 
+import base64
+import hmac
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
@@ -27,6 +29,7 @@ from systems.authorizations import (
     PRACTITIONERS,
     ROUND_UNITS,
     SPREAD_FIRST,
+    TOKEN_DEFECTS,
     UNITS,
     about,
     organization_of,
@@ -58,6 +61,8 @@ class Practitioner(HttpUser):
         run = session.run
         seeded = _seeded(fixtures.fixtures_of(run.folder if run else Settings().home / "authorizations"))
         self.tokens: list[str] = seeded["practitionerTokens"]
+        self.expired: list[str] = seeded["expiredTokens"]
+        self.elsewhere: list[str] = seeded["otherAudienceTokens"]
         self.spread = len(seeded["throughputAuthIds"])
 
     @task(MIX["reserve"])
@@ -87,30 +92,41 @@ class Practitioner(HttpUser):
 
     @task(MIX["reuse"])
     def reuse(self) -> None:
-        """An earlier key, with another number of units."""
+        """An earlier key, for other units, another authorization or another move in turn."""
         original, subject = self.random.choice(self.session.acknowledged)
         number, practitioner, units, move = about(subject)
-        other = authorizations.subject(number, practitioner, units + 1, move)
+        turn = self._turn("reuse") % 3
+        if turn == 0:
+            units += 1
+        elif turn == 1:
+            number = self._elsewhere(number, practitioner)
+        else:
+            move = MOVES[(MOVES.index(move) + 1) % len(MOVES)]
+        other = authorizations.subject(number, practitioner, units, move)
         self._send("reuse", other, partial(self._judge_refusal, "key_reused"), key_of=original)
 
     @task(MIX["stranger"])
     def stranger(self) -> None:
-        """A reserve by a member of another organization."""
-        number = self._number(spread=True)
+        """A move by a member of another organization."""
+        number, move = self._number(spread=True), self._move_in_turn("stranger")
         others = [n for n in range(1, sum(PRACTITIONERS) + 1) if n not in practitioners(organization_of(number))]
-        subject = authorizations.subject(number, self.random.choice(others), UNITS["reserve"], "reserve")
+        subject = authorizations.subject(number, self.random.choice(others), UNITS[move], move)
         self._send("stranger", subject, partial(self._judge_refusal, "forbidden"))
 
     @task(MIX["forged"])
     def forged(self) -> None:
-        """A reserve with a token that names a practitioner and is not signed."""
-        subject = self._subject(self._number(spread=True), UNITS["reserve"], "reserve")
-        self._send("forged", subject, partial(self._judge_refusal, "unauthorized"))
+        """A move with a token that names a practitioner, and must not be believed."""
+        turn, defects = self._turn("forged"), self.contract["token_defects"]
+        defect = TOKEN_DEFECTS.index(defects[turn % len(defects)])
+        move = MOVES[(turn + turn // len(defects)) % len(MOVES)]
+        subject = self._subject(self._number(spread=True), UNITS[move] + defect, move)
+        self._send("forged", subject, partial(self._judge_refusal, "unauthorized"), defect=TOKEN_DEFECTS[defect])
 
     @task(MIX["race"])
     def race(self) -> None:
-        """A reserve twice at the same instant, with one key, on two connections."""
-        subject = self._subject(self._number(spread=True), UNITS["reserve"], "reserve")
+        """A move twice at the same instant, with one key, on two connections."""
+        move = self._move_in_turn("race")
+        subject = self._subject(self._number(spread=True), UNITS[move], move)
         partners: list[gevent.Greenlet] = []
 
         def second(number: int) -> None:
@@ -123,6 +139,22 @@ class Practitioner(HttpUser):
         finally:
             # The second half ends with its user, too: a killed user must not leave one behind.
             gevent.joinall(partners)
+
+    def _turn(self, kind: str) -> int:
+        """How many of this kind there were: what varies goes through all in turn, so that a few show each."""
+        turns = self.session.shared
+        turns[kind] = turns.get(kind, -1) + 1
+        return int(turns[kind])
+
+    def _move_in_turn(self, kind: str) -> str:
+        return MOVES[self._turn(kind) % len(MOVES)]
+
+    def _elsewhere(self, number: int, practitioner: int) -> int:
+        """Another authorization of the practitioner's organization."""
+        while True:
+            other = self._number(spread=True)
+            if other != number and practitioner in practitioners(organization_of(other)):
+                return other
 
     def _move(self, move: str) -> None:
         subject = self._subject(self._number(), UNITS[move], move)
@@ -151,19 +183,19 @@ class Practitioner(HttpUser):
         key_of: int | None = None,
         partner: bool = False,
         before: Callable[[int], None] | None = None,
+        defect: str = "",
     ) -> tuple[int, Outcome]:
         """Do what `subject` says; `before` gets the operation's number before its first byte is sent."""
         number, practitioner, units, move = about(subject)
-        token = self.tokens[practitioner - 1]
-        if kind == "forged":
-            token = token.rpartition(".")[0] + ".c2lnbmVkLWJ5LW5vYm9keQ"
+        token = self._forge(defect, practitioner) if defect else self.tokens[practitioner - 1]
 
         def headers(operation: int) -> bytes:
             if before:
                 before(operation)
             key = ids.key(self.session.id, operation if key_of is None else key_of)
             said = self.contract["token"].replace("{token}", token)
-            return f"{self.contract['token_header']}: {said}\r\n{self.contract['key_header']}: {key}\r\n".encode()
+            shown = f"{self.contract['token_header']}: {said}\r\n" if token else ""
+            return f"{shown}{self.contract['key_header']}: {key}\r\n".encode()
 
         return self.send(
             kind,
@@ -176,6 +208,23 @@ class Practitioner(HttpUser):
             connection=self.second_connection if partner else None,
             headers=headers,
         )
+
+    def _forge(self, defect: str, practitioner: int) -> str:
+        """A token of the practitioner with this defect; "": none at all."""
+        head, claims, _ = self.tokens[practitioner - 1].split(".")
+        match defect:
+            case "absent":
+                return ""
+            case "garbage":
+                return "not.a.token"
+            case "expired":
+                return str(self.expired[practitioner - 1])
+            case "other key":
+                return f"{head}.{claims}.{_base64(hmac.digest(b'another key', f'{head}.{claims}'.encode(), 'sha256'))}"
+            case "alg none":
+                return f"{_base64(orjson.dumps({'alg': 'none', 'typ': 'JWT'}))}.{claims}."
+            case _:
+                return str(self.elsewhere[practitioner - 1])
 
     def _judge_move(self, subject: int, answer: Answer) -> Meaning:
         """A key that was never sent before: done, or refused for want of units."""
@@ -274,6 +323,11 @@ class Contender(Practitioner):
 @cache
 def _seeded(path: Path) -> dict[str, Any]:
     return fixtures.read(path, "authorizations")
+
+
+def _base64(data: bytes) -> str:
+    """As a token has it."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def _object(answer: Answer) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Users of the message system: they send to random users of the pool, and sometimes send a key again on purpose."""
 
-from functools import partial
+from collections.abc import Sequence
+from functools import cached_property, partial
 
 import gevent
 import orjson
@@ -20,6 +21,11 @@ class MessageSender(HttpUser):
     abstract = False
     system = messages
     first, again = "process", frozenset({"repeat", "conflict"})
+
+    @cached_property
+    def _special(self) -> Sequence[str]:
+        """The texts that the service allows, besides the plain one."""
+        return messages.texts(self.contract["content"])
 
     @task(messages.MIX["process"])
     def process(self) -> None:
@@ -81,7 +87,7 @@ class MessageSender(HttpUser):
         )
 
     def _body(self, number: int, user: int, key_of: int) -> bytes:
-        return orjson.dumps(messages.body(self.session.id, number, user, key_of))
+        return orjson.dumps(messages.body(self.session.id, number, user, key_of, self._special))
 
     def _judge_new(self, answer: Answer) -> Meaning:
         """A key that was never sent before can't have been used: 409 is a no like any other."""

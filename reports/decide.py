@@ -38,7 +38,7 @@ class Cause:
 
     verdict: Verdict
     about: str
-    """check, target, validity or rule."""
+    """check, target, stage, validity or rule."""
     sentence: str
 
 
@@ -71,6 +71,7 @@ def decide(
     causes = [
         *_damage(findings or ()),
         *_died(run.get("target") or {}),
+        *_failed(run),
         *_broken(validity),
         # A load that a rule has ended is too short for many a check: that is the rule's doing.
         *([*ended, *undecided] if ended else undecided),
@@ -110,6 +111,16 @@ def _died(target: Mapping[str, Any]) -> list[Cause]:
     services = " and ".join(target["died"])
     logs = ", ".join(f"{name}.log" for name in target["died"])
     return [Cause(Verdict.NO_GO, "target", f"A process of service {services} died during the run{fault}; see {logs}.")]
+
+
+def _failed(run: Mapping[str, Any]) -> list[Cause]:
+    """What ended the run before its end, though something was sent: what is missing for that proves nothing."""
+    said = []
+    if (run.get("postgres") or {}).get("crashed"):
+        said.append("PostgreSQL crashed during the run and recovered; its log is postgres.log in PERF_HOME.")
+    if run.get("failed"):
+        said.append(f"The run did not come to its end: {_sentence(run['failed'])}")
+    return [Cause(Verdict.INVALID, "stage", one) for one in said]
 
 
 def _broken(validity: Sequence[ValidityResult]) -> list[Cause]:

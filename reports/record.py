@@ -41,6 +41,10 @@ def record(evidence: Evidence) -> dict[str, Any]:
         notes.append("SMOKE: not a release verdict")
     if target.get("fault"):
         notes.append(f"the target ran with the fault {target['fault']} on purpose")
+    errors = (run.facts.get("postgres") or {}).get("errors") or {}
+    if errors:
+        told = ", ".join(f"{code} × {count:,}" for code, count in errors.items())
+        notes.append(f"PostgreSQL logged errors during the run: {told}")
     facts: dict[str, Any] = {
         "schema": SCHEMA,
         "verdict": decision.verdict,

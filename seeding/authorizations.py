@@ -157,16 +157,20 @@ def _lines(table: str, names: Names, pool: Pool, seed: int) -> Iterator[str]:
 def _fixtures(pool: Pool) -> dict[str, Any]:
     """Ids and tokens, under the names that the document has for them, and the pool beside."""
     key, now = os.environ.get(KEY) or secrets.token_hex(32), datetime.now(UTC)
+    everybody = range(1, sum(PRACTITIONERS) + 1)
     return {
         "authorizationIds": [ids.uuid_of(n) for n in range(1, DOCUMENTED + 1)],
         "highContentionAuthIds": [ids.uuid_of(n) for n in HOT],
         "throughputAuthIds": [ids.uuid_of(n) for n in range(SPREAD_FIRST, SPREAD_FIRST + pool.spread)],
-        "practitionerTokens": [_token(n, key, now) for n in range(1, sum(PRACTITIONERS) + 1)],
+        "practitionerTokens": [_token(n, key, now) for n in everybody],
+        "expiredTokens": [_token(n, key, now - 2 * TOKEN_LIFE) for n in everybody],
+        "otherAudienceTokens": [_token(n, key, now, aud=facts.AUDIENCE) for n in everybody],
     }
 
 
-def _token(practitioner: int, key: str, now: datetime) -> str:
+def _token(practitioner: int, key: str, now: datetime, **more: str) -> str:
     claims = {
+        **more,
         "sub": ids.uuid_of(practitioner),
         CLAIM_ORGANIZATION: ids.uuid_of(facts.employer(practitioner)),
         "role": "practitioner",

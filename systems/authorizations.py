@@ -65,13 +65,21 @@ MIX = {"reserve": 66, "release": 18, "consume": 9, "repeat": 3, "reuse": 1, "str
 
 reserve, release, consume   a new operation; done, or refused for want of units
 repeat    an earlier, acknowledged operation again, same key and body; must be answered as a replay
-reuse     an earlier key with another number of units; must be refused
-stranger  a reserve of another organization's authorization; must be refused
-forged    a reserve with an unsigned token; must be refused
-race      a reserve sent twice at the same instant with one key; done once
+reuse     an earlier key for something else: other units, another authorization, another move; must be refused
+stranger  a move of another organization's authorization; must be refused
+forged    a move with a token that has one of TOKEN_DEFECTS; must be refused
+race      a move sent twice at the same instant with one key; done once
+
+The last four go through all moves in turn.
 
 The last five are there so that identity and rejection are exercised in every run: a check of
 something that never happened proves nothing.
+"""
+
+TOKEN_DEFECTS = ("absent", "garbage", "expired", "other key", "alg none", "other audience")
+"""What is wrong with a forged token; `token_defects` in [contract] has those that the service refuses.
+
+A forged move is of so many units more than is usual as the place of its defect here says: so the journal has it.
 """
 
 EXPECTED = {
@@ -103,6 +111,9 @@ POINTS = ("stored",)
 
 ITEMS = "movements"
 """What the effects are called."""
+
+AUDIENCE = "https://elsewhere.example"
+"""Whom a token with the wrong audience is for."""
 
 CLAIM_ORGANIZATION = "organizationId"
 """The claim of a practitioner's token that names the organization; `sub` names the practitioner. HS256."""

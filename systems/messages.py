@@ -5,8 +5,10 @@ What seeding, users, target and verification must agree on. The wire format and 
 `strangers` after them do not, and never will: a message to one must be refused.
 """
 
-from datetime import timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta, timezone
 from functools import cache
+from typing import Any
 
 from systems import ids
 from systems.effect import Effect
@@ -76,25 +78,68 @@ def message_type(op: int) -> str:
     return MESSAGE_TYPES[op % 2]
 
 
-def content(op: int) -> str:
-    """The text of the message that operation `op` sends; different for each operation of a run."""
-    return f"Proofload message {op}: many happy returns of the day."
+PLAIN = "Proofload message {op}: many happy returns of the day."
+CONTENTS: Mapping[str, tuple[str, ...]] = {
+    "empty": ("",),
+    "lengths": ("x", *(PLAIN.ljust(n + len("{op}") - 1, "x") for n in (255, 256, 1_000))),
+    # Composed and not, beyond 16 bits, joined, from right to left.
+    "unicode": (
+        "Zo\u00eb {op}",
+        "Zoe\u0308 {op}",
+        "\U0001f382 {op} \U0001f469\u200d\U0001f467",
+        "\u05e9\u05dc \u0639\u064a {op}",
+    ),
+    "blanks": ("  {op} on both sides  ", "{op} and a tab\t", "{op} and one that does not break\u00a0"),
+    "quotes": ("{op} 'once' \"twice\" `thrice` \\ \\n %s $1 ; -- <b>&amp;</b>",),
+    "control": ("{op}\nand\r\nmore\x01\x1f\x7f",),
+}
+"""The texts by which a service shows that it keeps what it was given, by class; {op} is the number of the operation.
+
+Which classes a service allows is `content` in [contract]. Every fourth message has one of these texts in turn.
+"""
+OFTEN = 4
+OFFSETS = (0, 330, -480, 840)
+"""Minutes from UTC in which due times are written."""
+
+
+def texts(allowed: Iterable[str]) -> tuple[str, ...]:
+    """The texts of these classes, besides the plain one."""
+    return tuple(text for name in CONTENTS if name in set(allowed) for text in CONTENTS[name])
+
+
+ALL_TEXTS = texts(CONTENTS)
+
+
+def content(op: int, special: Sequence[str] = ALL_TEXTS) -> str:
+    """The text of the message that operation `op` sends; the plain ones differ for all operations of a run."""
+    turn, rest = divmod(op, OFTEN)
+    text = PLAIN if rest or not special else special[turn % len(special)]
+    return text.replace("{op}", str(op))
+
+
+def before_birth(op: Any) -> Any:
+    """How many µs before the birth of its run the message of operation `op` (or of each of an array) is due: always
+    past, each third with a fraction of a second.
+    """
+    return (1 + op % SEND_TIMES) * 1_000_000 - (op % 3 == 1) * (op % 1_000_000 * 7_919 % 1_000_000)
 
 
 def scheduled_send_time(run: str, op: int) -> str:
-    """When the message of operation `op` is due, ISO 8601 in UTC: a second of the day before the run, so always due."""
-    return (_born(run) - timedelta(seconds=1 + op % SEND_TIMES)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """When the message of operation `op` is due, ISO 8601 with one of OFFSETS."""
+    due = _born(run) - timedelta(microseconds=before_birth(op))
+    return due.astimezone(_ZONES[op % len(_ZONES)]).isoformat()
 
 
 _born = cache(ids.born)
+_ZONES = tuple(timezone(timedelta(minutes=minutes)) for minutes in OFFSETS)
 
 
-def body(run: str, op: int, user: int, key_of: int) -> dict[str, str]:
+def body(run: str, op: int, user: int, key_of: int, special: Sequence[str] = ALL_TEXTS) -> dict[str, str]:
     """The request of operation `op` to user number `user`, under the key of operation `key_of` (itself, if new)."""
     return {
         "userId": ids.uuid_of(user),
         "messageType": message_type(op),
         "scheduledSendTime": scheduled_send_time(run, op),
-        "messageContent": content(op),
+        "messageContent": content(op, special),
         "idempotencyKey": ids.key(run, key_of),
     }

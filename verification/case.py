@@ -12,6 +12,9 @@ from harness.effects import fields
 from harness.outcomes import Outcome
 from systems import ids
 from verification.arrays import Array, Mask
+from verification.before import Before
+from verification.catalogue import Schema
+from verification.durability import Durability
 from verification.ledger import Ledger, find
 from verification.rows import Source
 
@@ -38,7 +41,11 @@ class Observation:
     rows: pd.DataFrame
     """The rows of this run, as `verification.rows.own` gives them."""
     foreign: pd.DataFrame
-    """What was stored meanwhile about the same things under other keys, as `verification.rows.foreign` gives it."""
+    """What was written since the load began under other keys, as `verification.rows.foreign` gives it."""
+    before: Before | None = None
+    """The database before the load; None if that is not on record."""
+    durability: Durability | None = None
+    schema: Schema | None = None
 
     def as_json(self) -> dict[str, Any]:
         """As integrity.json holds it."""
@@ -176,9 +183,15 @@ class Case:
         for point in self.ledger.scenario.points:
             if points.get(point):
                 moments = rows[points[point]]
-                here = moments.to_numpy().astype(np.int64) * 1000 - self.seen.clock_offset - self.ledger.clock
+                here = moments.to_numpy().astype(np.int64) * 1000 - self._ahead
                 effects[point] = np.where(moments.isna(), 0, here)
         return effects
+
+    @property
+    def _ahead(self) -> int:
+        """By how many ns the database's clock is ahead of the master's, as near as is known."""
+        before: Before | None = self.seen.before
+        return sum(before.ahead) // 2 if before else int(self.seen.clock_offset) + self.ledger.clock
 
     def _first_rows(self) -> Array:
         """Of the rows of each item the first, in the order of operations and items."""

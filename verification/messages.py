@@ -1,8 +1,9 @@
 """Acknowledged messages are stored once and sent once, refused ones never; the pool of users is as it was seeded."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -13,8 +14,9 @@ from harness.plan.scenario import Scenario
 from harness.run import Run
 from schema.messages import MESSAGE_LOGS, POOL_COUNT_SQL, POOL_DIGEST_SQL, USERS
 from systems import ids, messages
-from verification import binary, checks, constraints, rows
+from verification import binary, catalogue, checks, constraints, durability, rows, surroundings
 from verification.arrays import Array
+from verification.before import before
 from verification.case import Case, Found, Observation
 from verification.checks import Check
 from verification.ledger import Ledger, find
@@ -62,12 +64,11 @@ def observe(url: str, run: Run, ledger: Ledger) -> Messages:
     """Wait until all is delivered and no client writes, then read all that the checks need, in one snapshot."""
     table, key = SOURCE.table, SOURCE.key
     pending = f"SELECT count(*) FROM {table} WHERE status = '{messages.SCHEDULED}' AND {key} LIKE '{ledger.run}-%'"
-    # The latest moment at which this load can have caused anything: another load may have come since.
-    until = ledger.ended + round(run.scenario.timeout_seconds * 1e9)
+    began = before(run)
     with reader(url) as session:
         require_own_rows(session, ledger, url, table, key)
         offset = session.clock_offset()
-        theirs = ledger.clock + offset
+        kept = durability.read(session, run, [table])
         early = _early(session, ledger.run)
         with still(session, ledger, pending, (table, USERS.name)) as stillness:
             own = rows.own(session, ledger.run, SOURCE, SOURCE.columns)
@@ -78,7 +79,10 @@ def observe(url: str, run: Run, ledger: Ledger) -> Messages:
                 drained_seconds=stillness.drained_seconds,
                 disturbance=stillness.disturbance,
                 rows=own,
-                foreign=rows.foreign(session, ledger, SOURCE, IN_POOL, ledger.began + theirs, until + theirs),
+                foreign=rows.foreign(session, ledger.run, SOURCE, IN_POOL, began),
+                before=began,
+                durability=kept,
+                schema=catalogue.read(session, run),
                 early=early,
                 keys=constraints.unique_key(session, table, key, ledger.run, own),
                 users=constraints.reference(session, table, "user_id", USERS.name),
@@ -106,7 +110,12 @@ def _early(session: Reader, run: str) -> pd.DataFrame:
 
 def case(ledger: Ledger, seen: Messages) -> Case:
     """The messages that were sent beside those that are there."""
-    return Case(ledger, seen, expected)
+    return Case(ledger, seen, partial(expected, special=_special(ledger)))
+
+
+def _special(ledger: Ledger) -> Sequence[str]:
+    """The texts that the service allows besides the plain one."""
+    return messages.texts(ledger.scenario.contract["content"])
 
 
 def judge(case: Case) -> list[Finding]:
@@ -116,10 +125,10 @@ def judge(case: Case) -> list[Finding]:
 
 def checks_of(scenario: Scenario) -> Sequence[Check]:
     """The checks of a plan: those of what this system promises, and X1 to X11 of the kinds of operations it has."""
-    x1, x2, x3, x4, x5, x11 = invariants("message", scenario.expected, races="race" in scenario.expected)
+    x1, x2, x3, x4, x5, *rest = invariants("message", scenario.expected, races="race" in scenario.expected)
     kinds = set(scenario.expected)
     own = [check for check in CHECKS if kinds & APPLIES.get(check.id, kinds)]
-    return (x1, x2, x3, x4, x5, WHOLE, x11, *own)
+    return (x1, x2, x3, x4, x5, WHOLE, *rest, *surroundings.checks(scenario), *own)
 
 
 def weakened(_case: Case) -> list[str]:
@@ -127,17 +136,17 @@ def weakened(_case: Case) -> list[str]:
     return []
 
 
-def expected(run: str, keys: pd.DataFrame) -> pd.DataFrame:
+def expected(run: str, keys: pd.DataFrame, special: Sequence[str] = messages.ALL_TEXTS) -> pd.DataFrame:
     """What must be stored under `keys` (key, subject): `systems.messages.body`, for a million at once."""
     op = keys["key"].to_numpy()
     number, which = np.unique(keys["subject"].to_numpy(), return_inverse=True)
-    latest = datetime.fromisoformat(messages.scheduled_send_time(run, 0)).replace(tzinfo=None)
+    born = np.datetime64(ids.born(run).replace(tzinfo=None), "us")
     return pd.DataFrame(
         {
             "user_id": np.array([ids.uuid_of(n) for n in number.tolist()], object)[which],
             "message_type": [messages.message_type(n) for n in op.tolist()],
-            "message_content": [messages.content(n) for n in op.tolist()],
-            "scheduled_send_time": np.datetime64(latest, "us") - (op % messages.SEND_TIMES).astype("timedelta64[s]"),
+            "message_content": [messages.content(n, special) for n in op.tolist()],
+            "scheduled_send_time": born - messages.before_birth(op).astype("timedelta64[us]"),
         }
     )
 
@@ -190,13 +199,42 @@ def conflicting(case: Case) -> Found:
     definite = ledger.outcome(Outcome.ACK, Outcome.REPLAY, Outcome.REJECT)[conflicts]
     accepted = ledger.outcome(Outcome.ACK, Outcome.REPLAY)[conflicts]
     stored = case.rows["message_content"].to_numpy()[case.key_row[ledger.key_place[conflicts]]]
-    sent = np.array([messages.content(n) for n in ledger.ops["op"].to_numpy()[conflicts].tolist()], object)
-    overwritten = stored == sent
+    special, ops = _special(ledger), ledger.ops
+    sent, first = (
+        np.array([messages.content(n, special) for n in ops[name].to_numpy()[conflicts].tolist()], object)
+        for name in ("op", "key_of")
+    )
+    overwritten = (stored == sent) & (sent != first)
     return case.broken(
         int(definite.sum()),
         np.unique(ledger.key_place[conflicts[accepted | overwritten]]),
         f"{int(accepted.sum()):,} messages with another body under a used key were accepted, and "
         f"{int(overwritten.sum()):,} replaced the first body",
+    )
+
+
+def answered(case: Case) -> Found:
+    """MP7. A definite answer that is not the one for its kind is false, however rare it is: no budget of errors has
+    room for it. Another body that was accepted is the matter of MP5, and a race of which one half is stored of MP6.
+    """
+    ledger, contract = case.ledger, case.ledger.scenario.contract
+    status, outcome = ledger.ops["status"].to_numpy(), ledger.ops["outcome"].to_numpy()
+    right = np.zeros(len(outcome), bool)
+    for kind, outcomes in ANSWERS.items():
+        for wanted, name in outcomes.items():
+            # Without a status, the outcome is all that is known.
+            as_told = (status == contract[name]) | (status == 0) if name else np.ones(len(status), bool)
+            right = right | ledger.kind(kind) & (outcome == wanted) & as_told
+    accepted = ledger.kind("conflict") & ledger.outcome(Outcome.ACK, Outcome.REPLAY)
+    definite = ledger.outcome(Outcome.ACK, Outcome.REPLAY, Outcome.REJECT) & ~accepted
+    wrong = np.flatnonzero(definite & ~right)
+    lines = ledger.ops.iloc[wrong][["kind", "outcome", "status"]].itertuples(index=False)
+    counts = Counter((str(kind), Outcome(said).name, int(code)) for kind, said, code in lines)
+    told = "; ".join(f"{kind} {said} with {code}: {n:,}" for (kind, said, code), n in counts.most_common())
+    return case.broken(
+        int(definite.sum()),
+        np.unique(ledger.key_place[wrong]),
+        f"{len(wrong):,} definite answers are not what the contract has for them: {told}",
     )
 
 
@@ -272,8 +310,24 @@ CHECKS = (
         "races",
         raced,
     ),
+    Check(
+        "MP7",
+        "No definite answer was false: a new message is accepted, a repeated one replayed, another body or a stranger "
+        "refused as such.",
+        "definite answers",
+        answered,
+    ),
     Check("POOL", "The pool is as it was seeded.", "users", pool),
 )
+ANSWERS: Mapping[str, Mapping[Outcome, str]] = {
+    # A proxy may have sent it twice: the body tells.
+    "process": {Outcome.ACK: "created", Outcome.REPLAY: ""},
+    "repeat": {Outcome.REPLAY: ""},
+    "conflict": {Outcome.REJECT: "used_key"},
+    "stranger": {Outcome.REJECT: "unknown_user"},
+    "race": {Outcome.ACK: "created", Outcome.REPLAY: ""},
+}
+"""What an operation of each kind is answered, and the status in the contract for it; "": any."""
 APPLIES: Mapping[str, frozenset[str]] = {
     "MP4": frozenset({"repeat", "race"}),
     "MP5": frozenset({"conflict"}),

@@ -9,7 +9,7 @@ import pandas as pd
 from systems import ids
 from verification import binary
 from verification.arrays import Array
-from verification.ledger import Ledger
+from verification.before import Before, next_transaction
 from verification.reading import MOMENT, Reader, moment
 
 
@@ -51,19 +51,19 @@ def own(reader: Reader, run: str, source: Source, columns: Iterable[str]) -> pd.
     return rows
 
 
-def foreign(reader: Reader, ledger: Ledger, source: Source, about: str, began: int, ended: int) -> pd.DataFrame:
-    """The rows of other keys `about` (SQL) the same things that were stored meanwhile: stray (that key), columns.
+def foreign(reader: Reader, run: str, source: Source, about: str, before: Before | None) -> pd.DataFrame:
+    """The rows under other keys that were written since the load of `run` began: stray (that key), columns.
 
-    `began` and `ended` in ns by the database's clock. Nothing, if no column tells when a row was stored.
+    In a database of our own all of them, in somebody's those `about` (SQL) the things of this load. None without
+    `before`.
     """
-    stored = source.stored
-    meanwhile = f"{stored} BETWEEN to_timestamp(%(began)s) AND to_timestamp(%(ended)s)" if stored else "false"
+    written = before.since(next_transaction(reader)) if before else "false"
     return reader.frame(
         f"SELECT {source.key}, {_selected(source.columns)} FROM {source.table} "
-        f"WHERE ({source.key} LIKE %(ours)s) IS NOT TRUE AND {about} "
-        f"AND {meanwhile} ORDER BY {stored or source.key}",
+        f"WHERE ({source.key} LIKE %(ours)s) IS NOT TRUE AND {written} "
+        f"AND {'true' if before and before.ours else about} ORDER BY {source.stored or source.key}",
         {"stray": "str", **source.columns},
-        {"ours": f"{ledger.run}-%", "began": began / 1e9, "ended": ended / 1e9},
+        {"ours": f"{run}-%"},
     )
 
 

@@ -12,7 +12,8 @@ import pandas as pd
 from harness.check import Finding
 from harness.plan.scenario import Scenario
 from harness.run import Run
-from verification import checks, reads, rows
+from verification import catalogue, checks, durability, reads, rows, surroundings
+from verification.before import before
 from verification.case import Case, Observation
 from verification.checks import Check
 from verification.ledger import Ledger
@@ -68,11 +69,11 @@ class Stored:
         """Wait until all is stored and nobody writes, then read the table in one snapshot."""
         source = self.source
         pending = self.pending.format(ours=f"LIKE '{ledger.run}-%'")
-        until = ledger.ended + round((run.scenario.timeout_seconds + run.scenario.eventual) * 1e9)
+        began = before(run)
         with reader(url) as session:
             require_own_rows(session, ledger, url, source.table, source.key)
             offset = session.clock_offset()
-            theirs = ledger.clock + offset
+            kept = durability.read(session, run, [source.table])
             with still(session, ledger, pending, [source.table]) as stillness:
                 return Rows(
                     source=source,
@@ -82,7 +83,10 @@ class Stored:
                     drained_seconds=stillness.drained_seconds,
                     disturbance=stillness.disturbance,
                     rows=rows.own(session, ledger.run, source, source.columns),
-                    foreign=rows.foreign(session, ledger, source, self.about, ledger.began + theirs, until + theirs),
+                    foreign=rows.foreign(session, ledger.run, source, self.about, began),
+                    before=began,
+                    durability=kept,
+                    schema=catalogue.read(session, run),
                     also={name: session.frame(query.sql, query.columns) for name, query in self.also.items()},
                 )
 
@@ -98,14 +102,20 @@ class Stored:
         """The checks of a plan: those of every system, that of the reads if it has some, and its own."""
         races = "race" in scenario.expected
         found = [*invariants(self.thing, scenario.expected, races=races, answered=self.answered)]
+        if not self.source.stored:
+            found = [check for check in found if check.id != "X9"]
         read = reads.kinds(scenario)
         if self.versions is not None and read:
             found.append(reads.check(self.versions, read))
-        return [*found, *self.checks]
+        return [*found, *surroundings.checks(scenario), *self.checks]
 
     def weakened(self, case: Case) -> list[str]:
         """What makes the checks say less than they could."""
-        read = reads.kinds(case.ledger.scenario)
-        if not read or self.versions is not None:
-            return []
-        return [f"What {' and '.join(read)} answered was compared with nothing (X8 is left out)."]
+        said, read = [], reads.kinds(case.ledger.scenario)
+        if read and self.versions is None:
+            said.append(f"What {' and '.join(read)} answered was compared with nothing (X8 is left out).")
+        if not self.source.stored:
+            said.append(
+                "No column tells when a row was stored: whether it was by the answer is not known (X9 is left out)."
+            )
+        return said

@@ -24,7 +24,7 @@ from sqlalchemy.exc import DBAPIError
 from harness import database
 from harness.errors import StackError
 from harness.project import reference
-from harness.stack import process
+from harness.stack import postgres_log, process
 
 START_TIMEOUT_S = 30.0
 SUPERUSER = "postgres"
@@ -51,6 +51,7 @@ SETTINGS = {
     "shared_preload_libraries": "pg_stat_statements",
     "timezone": "UTC",
     "log_timezone": "UTC",
+    "log_line_prefix": postgres_log.PREFIX,
 }
 
 COPY_METHODS = ("clone", "copy")

@@ -10,11 +10,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any, cast
 
 from sqlalchemy import text
 
-from harness import database, fingerprint, steps
+from harness import catalogue, database, fingerprint, steps
 from harness.errors import ProofloadError, StackError
 from harness.plan.scenario import Scenario
 from harness.plan.services import with_port
@@ -22,7 +23,7 @@ from harness.progress import Progress
 from harness.project import environment, hint
 from harness.run import Run
 from harness.settings import Settings
-from harness.stack import copies, health, postgres, process
+from harness.stack import copies, health, postgres, postgres_log, process
 from harness.stack.postgres import Postgres
 from harness.stack.services import Services
 from harness.stack.variant import Variant
@@ -81,6 +82,7 @@ def up(run: Run, scenario: Scenario, settings: Settings, variant: Variant, progr
             progress.now("copying the seeded database")
             # A copy of the seeded one: no run inherits another's rows, bloat or dropped index.
             url = server.create(name, scenario.system)
+            undo.callback(_record_log, run, server.log, server.log.stat().st_size)
             with database.connect(url, "stack") as connection, connection.begin():
                 # So that the monitor can tell which statements took the time.
                 connection.execute(text("CREATE EXTENSION IF NOT EXISTS pg_stat_statements"))
@@ -92,6 +94,7 @@ def up(run: Run, scenario: Scenario, settings: Settings, variant: Variant, progr
                 "ours": not settings.database_url,
                 **fingerprint.server(url),
             },
+            schema=catalogue.lines(url),
         )
         progress.now("starting the target")
         yield _target(run, scenario, settings, url, variant, undo)
@@ -156,6 +159,10 @@ def stage(command: list[str], url: str, progress: Progress | None = None) -> str
     if code:
         raise ProofloadError(said.strip().removeprefix("error: ") or f"{command[2]} ended with {code}")
     return output[0]
+
+
+def _record_log(run: Run, log: Path, offset: int) -> None:
+    run.record(postgres=postgres_log.read(log, offset))
 
 
 def _prune(server: Postgres, system: str, share: float) -> None:

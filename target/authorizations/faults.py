@@ -5,6 +5,7 @@ Those that need operations to meet each other are strategies, in target/authoriz
 
 # ruff: noqa: D102 (the clean class documents each method)
 
+import asyncio
 import contextlib
 from typing import Any
 from uuid import uuid4
@@ -36,6 +37,9 @@ MOVE_PATIENT = """
 UPDATE patients SET organization_id = o.id FROM authorizations a, organizations o
 WHERE a.id = $1 AND patients.id = a.patient_id AND o.id <> a.organization_id
 """
+USED = "SELECT true FROM unit_movements WHERE idempotency_key = $1"
+SAME_PLACE = "SELECT true FROM unit_movements WHERE authorization_id = $1 AND idempotency_key = $2"
+SAME_MOVE = "SELECT true FROM unit_movements WHERE kind = $1 AND idempotency_key = $2"
 ALTER = "UPDATE unit_movements SET created_at = clock_timestamp() WHERE idempotency_key = $1"
 
 
@@ -168,6 +172,56 @@ class TenantIgnored(Store):
         return await super().do(replace(move, organization=owner)) if owner else None
 
 
+class StrangersConsume(TenantIgnored):
+    """The organization of an authorization is checked for all moves but one."""
+
+    async def do(self, move: Move) -> State | None:
+        return await (super().do(move) if move.kind == "consume" else Store.do(self, move))
+
+
+class KeyOfAnotherAuthorization(Store):
+    """A key that was used for another authorization is taken for a sign that all is done."""
+
+    async def attempt(self, move: Move) -> Outcome:
+        outcome = await super().attempt(move)
+        if outcome is not Refused.REUSED or await self.pool.fetchval(SAME_PLACE, move.authorization, move.key):
+            return outcome
+        found = await self.find(move.authorization, move.organization)
+        return Done(found, replayed=True) if isinstance(found, State) else found
+
+
+class KeyOfAnotherMove(Store):
+    """A key that was used for another move is taken for a sign that all is done."""
+
+    async def attempt(self, move: Move) -> Outcome:
+        outcome = await super().attempt(move)
+        if outcome is not Refused.REUSED or await self.pool.fetchval(SAME_MOVE, move.kind, move.key):
+            return outcome
+        found = await self.find(move.authorization, move.organization)
+        return Done(found, replayed=True) if isinstance(found, State) else found
+
+
+class ReleasedTwiceAtOnce(Store):
+    """A release that is sent twice at once gives its units back twice, under one movement."""
+
+    async def attempt(self, move: Move) -> Outcome:
+        if move.kind != "release" or await self.pool.fetchval(USED, move.key):
+            return await super().attempt(move)
+        await asyncio.sleep(0.05)
+        async with self.pool.acquire() as connection, connection.transaction(isolation="read_committed"):
+            row = await connection.fetchrow(
+                f"UPDATE authorizations SET {CHANGES[move.kind]}, version = version + 1 "
+                f"WHERE id = $1 AND organization_id = $2 AND {NEEDS[move.kind]} >= $3 RETURNING {COLUMNS}",
+                move.authorization,
+                move.organization,
+                move.units,
+            )
+            if row:
+                again = f"{INSERT} ON CONFLICT DO NOTHING"
+                await connection.execute(again, move.authorization, move.units, move.key, move.practitioner, move.kind)
+        return Done(State(*row)) if row else await self.why_not(move)
+
+
 class CommitsButRejects(Store):
     """One move in ten is refused after it was made."""
 
@@ -225,6 +279,30 @@ class TokenIgnored(Tokens):
         return jwt.decode(token, algorithms=[ALGORITHM], options={"verify_signature": False})
 
 
+class UnsignedBelieved(Tokens):
+    """A token that says that it is not signed is believed."""
+
+    def decode(self, token: str) -> dict[str, Any]:
+        if jwt.get_unverified_header(token).get("alg") == "none":
+            return jwt.decode(token, options={"verify_signature": False})
+        return super().decode(token)
+
+
+class ExpiredBelieved(Tokens):
+    """A token is believed when it has expired, too."""
+
+    def decode(self, token: str) -> dict[str, Any]:
+        said = jwt.decode(token, self.key, algorithms=[ALGORITHM], options={"verify_exp": False})
+        return {**said, "exp": float("inf")}
+
+
+class AudienceIgnored(Tokens):
+    """A token for somebody else is believed."""
+
+    def decode(self, token: str) -> dict[str, Any]:
+        return jwt.decode(token, self.key, algorithms=[ALGORITHM], options={"verify_aud": False})
+
+
 class Unbalanced(Api):
     """One answer in ten reports one available unit too many."""
 
@@ -268,6 +346,13 @@ FAULTS = (
     _fault("spurious_reject", (SpuriousReject,), "A7"),
     _fault("tenant_ignored", (TenantIgnored,), "X7"),
     _fault("token_ignored", (TokenIgnored,), "TOKEN"),
+    _fault("strangers_consume", (StrangersConsume,), "X7"),
+    _fault("key_of_another_authorization", (KeyOfAnotherAuthorization,), "A5"),
+    _fault("key_of_another_move", (KeyOfAnotherMove,), "A5"),
+    _fault("released_twice_at_once", (ReleasedTwiceAtOnce,), "A2"),
+    _fault("unsigned_believed", (UnsignedBelieved,), "TOKEN"),
+    _fault("expired_believed", (ExpiredBelieved,), "TOKEN"),
+    _fault("audience_ignored", (AudienceIgnored,), "TOKEN"),
     _fault("half_written", (HalfWritten,), "X6"),
     _fault("wrong_units", (WrongUnits,), "X5"),
     _fault("another_authorization", (AnotherAuthorization,), "X7"),

@@ -24,6 +24,16 @@ from target.messages.delivery import CLAIM, Delivery
 INSERT_ANYWAY = f"{INSERT} RETURNING id"
 NO_UNIQUE_KEY = "ALTER TABLE message_logs DROP CONSTRAINT IF EXISTS message_logs_idempotency_key_key"
 NO_FOREIGN_KEY = "ALTER TABLE message_logs DROP CONSTRAINT IF EXISTS message_logs_user_id_fkey"
+NO_CHECK = "ALTER TABLE message_logs DROP CONSTRAINT message_logs_status_check"
+KNOWN = "SELECT true FROM users WHERE id = $1"
+WITH_ID = """
+INSERT INTO message_logs (id, user_id, message_type, scheduled_send_time, message_content, idempotency_key)
+VALUES ($1, $2, $3, $4, $5, $6)
+"""
+BACK_DATED = f"""
+{INSERT.replace("idempotency_key)", "idempotency_key, created_at)").replace("$5", "$5, now() - interval '1 hour'")}
+"""
+AN_HOUR_AGO = "created_at = created_at - interval '1 hour'"
 ONE_IN_TEN = "hashtext(idempotency_key) % 10 = 0"
 """The same tenth of the messages for all workers."""
 
@@ -181,6 +191,106 @@ class ConflictOverwrites(Store):
         return Duplicate(stored, True) if stored else UnknownUser()
 
 
+class AnswerFirst(Store):
+    """Every message is acknowledged from memory, and stored 0.3 s later."""
+
+    later: set[asyncio.Task[None]]
+
+    async def open(self, url: str, connections: int, **more: str) -> None:
+        await super().open(url, connections, **more)
+        self.later = set()
+
+    async def accept(self, message: Message) -> Outcome:
+        known = await self.why_not(message)
+        if isinstance(known, Duplicate) or not await self.pool.fetchval(KNOWN, message.user_id):
+            return known
+        number = uuid4()
+        task = asyncio.create_task(self._store(number, message))
+        self.later.add(task)
+        task.add_done_callback(self.later.discard)
+        return Accepted(number)
+
+    async def _store(self, number: UUID, message: Message) -> None:
+        await asyncio.sleep(0.3)
+        await self.pool.execute(f"{WITH_ID} ON CONFLICT DO NOTHING", number, *astuple(message))
+
+
+class StoredTwice(Store):
+    """Every message is stored once more, an hour ago, under a key of its own."""
+
+    async def accept(self, message: Message) -> Outcome:
+        outcome = await super().accept(message)
+        if isinstance(outcome, Accepted):
+            await self.pool.execute(BACK_DATED, *astuple(replace(message, idempotency_key=f"copy-{uuid4()}")))
+        return outcome
+
+
+class ClockStepsBack(Store):
+    """After 50 messages, what is stored has a time of an hour before."""
+
+    count = 0
+
+    async def accept(self, message: Message) -> Outcome:
+        outcome = await super().accept(message)
+        if isinstance(outcome, Accepted):
+            self.count += 1
+            if self.count > 50:
+                await self.pool.execute(f"UPDATE message_logs SET {AN_HOUR_AGO} WHERE id = $1", outcome.message_id)
+        return outcome
+
+
+class CommitsDontWait(Store):
+    """The sessions of the API commit without waiting for the disk."""
+
+    async def open(self, url: str, connections: int, **more: str) -> None:
+        await super().open(url, connections, synchronous_commit="off", **more)
+
+
+class Unlogged(Store):
+    """The table of the messages is emptied by a crash."""
+
+    async def open(self, url: str, connections: int, **more: str) -> None:
+        await super().open(url, connections, **more)
+        await self.pool.execute("ALTER TABLE message_logs SET UNLOGGED")
+
+
+class CheckDropped(Store):
+    """A constraint on the status of messages is dropped."""
+
+    async def open(self, url: str, connections: int, **more: str) -> None:
+        await super().open(url, connections, **more)
+        await self.pool.execute(NO_CHECK)
+
+
+class RepeatRefused(Store):
+    """One repeated message in five is called another message."""
+
+    chosen = every(5)
+
+    async def why_not(self, message: Message) -> Duplicate | UnknownUser:
+        found = await super().why_not(message)
+        if isinstance(found, Duplicate) and found.same and next(self.chosen):
+            return Duplicate(found.message_id, same=False)
+        return found
+
+
+class StrangerUsedAKey(Store):
+    """A message to a user that does not exist is refused as if its key had been used."""
+
+    async def accept(self, message: Message) -> Outcome:
+        outcome = await super().accept(message)
+        return Duplicate(uuid4(), same=False) if isinstance(outcome, UnknownUser) else outcome
+
+
+class FreshRefused(Store):
+    """One new message in a hundred is refused as one to a user that does not exist, and not stored."""
+
+    chosen = every(100)
+
+    async def accept(self, message: Message) -> Outcome:
+        return UnknownUser() if next(self.chosen) else await super().accept(message)
+
+
 class PoolChanged(Store):
     """One message in ten renames its user."""
 
@@ -305,6 +415,15 @@ FAULTS = (
     _fault("replay_other_id", ReplayOtherId, "MP4"),
     _fault("conflict_overwrites", ConflictOverwrites, "MP5"),
     _fault("pool_changed", PoolChanged, "POOL"),
+    _fault("answer_first", AnswerFirst, "X9"),
+    _fault("stored_twice", StoredTwice, "X2"),
+    _fault("clock_steps_back", ClockStepsBack, "X9"),
+    _fault("commits_dont_wait", CommitsDontWait, "X10"),
+    _fault("unlogged", Unlogged, "X10"),
+    _fault("check_dropped", CheckDropped, "SCHEMA"),
+    _fault("repeat_refused", RepeatRefused, "MP7"),
+    _fault("stranger_used_a_key", StrangerUsedAKey, "MP7"),
+    _fault("fresh_refused", FreshRefused, "MP7"),
     _fault("every_429", Every429, "validity:statuses"),
     _fault("every_401", Every401, "validity:statuses"),
     _fault("fail_after_commit", FailAfterCommit, "rule:errors"),

@@ -33,7 +33,7 @@ def test_it_is_go_and_each_check_fires_when_an_item_is_lost_doubled_altered_or_i
     verdict = json.loads((folder / "verdict.json").read_text())
     states = {check["id"]: check["state"] for check in verdict["checks"]}
     statuses = next(each for each in verdict["validity"] if each["id"] == "STATUSES")
-    assert states == dict.fromkeys(("X1", "X2", "X3", "X4", "X5", "X8", "X11"), "HOLDS")
+    assert states == dict.fromkeys(("X1", "X2", "X3", "X4", "X5", "X8", "X9", "X10", "X11", "SCHEMA"), "HOLDS")
     assert statuses["state"] == ("ok" if scenario == "parcels-http" else "not applicable")
     assert verdict["totals"]["effects"] > 1000
 

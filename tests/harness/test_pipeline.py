@@ -7,6 +7,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -213,6 +214,26 @@ def test_a_target_that_dies_is_no_go(pipeline: Pipeline) -> None:
 
     assert result.code == 1, result.out + result.err
     assert "died" in result.json("verdict.json")["reason"]
+
+
+def test_a_killed_verification_leaves_a_verdict_and_a_report(pipeline: Pipeline) -> None:
+    running = pipeline.start("short")
+
+    def verifier() -> list[psutil.Process]:
+        found = []
+        for each in descendants(running):
+            with suppress(psutil.Error):
+                found += [each] if "verification" in each.cmdline() else []
+        return found
+
+    eventually(verifier, running)[0].kill()  # type: ignore[arg-type]
+    result = pipeline.finish(running)
+    verdict = result.json("verdict.json")
+
+    assert result.code == 3, result.out + result.err
+    assert verdict["verdict"] == "INVALID"
+    assert "did not come to its end" in verdict["reason"]
+    assert (result.folder / "report.html").exists()
 
 
 @pytest.mark.parametrize("processes", ["1", "2"])

@@ -17,6 +17,7 @@ from harness.plan.scenario import Scenario
 from systems import authorizations as facts
 from systems import ids
 from systems.authorizations import MOVES, PATIENTS, PRACTITIONERS, ROUND_UNITS, UNITS, Pool
+from tests.support.surroundings import around
 from verification import authorizations as judged
 from verification.authorizations import movements
 from verification.authorizations.accounts import Authorizations, Units
@@ -243,6 +244,7 @@ class History:
             "people": {thing: pd.DataFrame(lines or _NOBODY, dtype=int) for thing, lines in self.people.items()},
             "overbooked": pd.DataFrame(over, columns=["id", "total", "used", "scheduled"]),
             "queried": len(self.standing),
+            **around(WALL),
             "early": Early(f"{latest + 1}:{latest + 1}:", len(rows)) if moved else None,
             "keys": UniqueKey(
                 names["movements"],

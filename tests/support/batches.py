@@ -15,6 +15,7 @@ from harness.plan import reading
 from harness.plan.scenario import Scenario
 from systems import ids
 from systems.effect import Effect
+from tests.support.surroundings import around
 from verification import reads
 from verification.case import Case
 from verification.ledger import Ledger
@@ -164,6 +165,7 @@ class History:
             rows=_frame(self.rows, ["op", "item", "stray", *STORED.source.columns]),
             foreign=_frame(self.foreign, ["stray", *STORED.source.columns]),
             also={},
+            **around(WALL),
         )
 
     def case(self) -> Case:

@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from harness import catalogue
 from harness.check import Finding
 from harness.fixtures import fixtures_of
 from harness.load_stage import put_load
@@ -74,7 +75,12 @@ def judged(cluster: Postgres, folder: Path, scenario: Scenario, variant: Variant
     with database_of(cluster, scenario) as url, Progress() as progress:
         run = Run.create(folder / "runs", scenario, seed=1, command=[], interrupted=None, git={}, host={})
         seeding = importlib.import_module(f"seeding.{system}")
-        run.record(seeding=seeding.seed(url, 1, scenario, fixtures_of(run.folder)), target={"ours": True})
+        run.record(
+            seeding=seeding.seed(url, 1, scenario, fixtures_of(run.folder)),
+            target={"ours": True},
+            database={"ours": True},
+            schema=catalogue.lines(url),
+        )
         services = Services(scenario.services, run, url, free_port(), variant)
         try:
             services.start()

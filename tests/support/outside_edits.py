@@ -47,7 +47,8 @@ for name, (statement, key) in EDITS.items():
         cursor.execute("ALTER TABLE entries DROP CONSTRAINT IF EXISTS entries_pkey")
         cursor.execute("CREATE TABLE before AS SELECT * FROM entries")
         cursor.execute(statement, (key,))
-    violated = [each.id for each in verify(run, url) if each.state is CheckState.VIOLATED]
+    # SCHEMA sees that the key is gone, which is only there for the edits.
+    violated = [each.id for each in verify(run, url) if each.state is CheckState.VIOLATED and each.id != "SCHEMA"]
     with connection, connection.cursor() as cursor:
         cursor.execute("TRUNCATE entries")
         cursor.execute("INSERT INTO entries SELECT * FROM before")

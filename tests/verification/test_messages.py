@@ -19,10 +19,13 @@ from harness.plan import reading
 from harness.verdict import CheckState
 from systems import ids, messages
 from tests.support.plans import USERS
+from tests.support.surroundings import around
 from verification import constraints
 from verification import messages as judged
 from verification.case import Case
+from verification.catalogue import Schema
 from verification.checks import Check, judge
+from verification.durability import Durability
 from verification.ledger import Ledger, ledger
 from verification.messages import Messages, checks_of, expected
 
@@ -93,7 +96,7 @@ class History:
             "user_id": sent["userId"],
             "message_type": sent["messageType"],
             "message_content": sent["messageContent"],
-            "scheduled_send_time": pd.Timestamp(sent["scheduledSendTime"]).tz_localize(None),
+            "scheduled_send_time": pd.Timestamp(sent["scheduledSendTime"]).tz_convert(None),
             "status": "SENT",
             "created_at": at,
             "sent_at": at + pd.Timedelta("10ms"),
@@ -131,6 +134,7 @@ class History:
             ),
             "pool": USERS,
             "expected_pool": USERS,
+            **around(WALL),
             "pool_digest": "d1",
             "seeded_digest": "d1",
         }
@@ -200,6 +204,10 @@ def test_each_check_says_how_much_it_compared() -> None:
         "MP4": 2,
         "MP5": 1,
         "MP6": 1,
+        "MP7": 7,
+        "X9": 4,
+        "X10": 4,
+        "SCHEMA": 1,
         "POOL": USERS,
     }
 
@@ -208,13 +216,13 @@ Edit = Callable[[History], object]
 EDITS: dict[str, tuple[Edit, set[str]]] = {
     "an acknowledged message is not stored": (lambda h: h.rows.remove(h.row(1)), {"X1"}),
     "an acknowledged message disappears during the drain": (lambda h: _disappear(h, 1), {"X1", "MP3"}),
-    "a message was rolled back and its repeat was stored": (lambda h: _rolled_back_and_repeated(h), {"X1"}),
+    "a message was rolled back and its repeat was stored": (lambda h: _rolled_back_and_repeated(h), {"X1", "MP7"}),
     "both halves of a race are lost": (lambda h: h.rows.remove(h.row(8)), {"X1"}),
     "a row has a key of the run that no operation made": (lambda h: h.store(77, 1), {"X2"}),
     "a row has the key that a repeat would have made": (lambda h: h.store(5, 1), {"X2"}),
     "a row has a key that only begins as ours do": (lambda h: _stray(h, f"{RUN}-1-again"), {"X2"}),
     "a row of the pool has another key": (lambda h: h.foreign.append(h.row(1) | {"stray": "other"}), {"X2"}),
-    "a message that was refused is stored": (lambda h: h.op(2).update(outcome=Outcome.REJECT), {"X3"}),
+    "a message that was refused is stored": (lambda h: h.op(2).update(outcome=Outcome.REJECT), {"X3", "MP7"}),
     "a message to nobody was refused and is stored": (lambda h: h.store(7, 10_001), {"X3"}),
     "a message that was never sent is stored": (lambda h: h.store(10, 6), {"X3"}),
     "a message that was shed is stored": (lambda h: h.op(2).update(outcome=Outcome.SHED), {"X3"}),
@@ -251,16 +259,23 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     "another body replaced the first, outcome unknown": (lambda h: _overwritten(h, 11), {"X5", "MP5"}),
     "both halves of a race were acknowledged": (lambda h: _answered(h, 9, Outcome.ACK), {"MP6"}),
     "neither half of a race was acknowledged": (lambda h: _answered(h, 8, Outcome.REPLAY), {"MP6"}),
-    "one half of a race was refused": (lambda h: _answered(h, 9, Outcome.REJECT), {"MP6"}),
+    "one half of a race was refused": (lambda h: _answered(h, 9, Outcome.REJECT), {"MP6", "MP7"}),
     "a race was stored twice": (lambda h: _stored_twice(h, 8), {"X4", "MP6"}),
+    "a repeat was refused": (lambda h: _answered(h, 5, Outcome.REJECT), {"MP7"}),
+    "a whole race was refused": (lambda h: _race_refused(h), {"MP7"}),
+    "a new message was refused": (lambda h: h.send(12, "process", "REJECT", 7), {"MP7"}),
+    "a stranger was told of a used key": (lambda h: h.op(7).update(status=409), {"MP7"}),
+    "another body was told of a stranger": (lambda h: h.op(6).update(status=404), {"MP7"}),
+    "a message to nobody was acknowledged": (lambda h: _answered(h, 7, Outcome.ACK), {"X1", "MP7"}),
+    "a message was stored after it was answered": (lambda h: _stored_later(h, 2), {"X9"}),
+    "durability was given up": (lambda h: h.seen.update(durability=Durability(4, ("fsync is off",))), {"X10"}),
+    "a constraint is gone": (lambda h: h.seen.update(schema=Schema(["a"], [])), {"SCHEMA"}),
     "the pool lacks a user": (lambda h: h.seen.update(pool=USERS - 1), {"POOL"}),
     "a user of the pool was changed": (lambda h: h.seen.update(pool_digest="d2"), {"POOL"}),
     # The harness's own faults, and what must not fire.
     "a journal of several was lost": (lambda h: _forget(h, 2, 6), {"X2"}),
     "half of the answers were 500, after the commit": (lambda h: h.op(2).update(outcome=Outcome.UNKNOWN), set()),
-    "a timeout was taken for a refusal": (lambda h: h.op(3).update(outcome=Outcome.REJECT), {"X3"}),
-    "a repeat was refused": (lambda h: _answered(h, 5, Outcome.REJECT), set()),
-    "a whole race was refused": (lambda h: _race_refused(h), set()),
+    "a timeout was taken for a refusal": (lambda h: h.op(3).update(outcome=Outcome.REJECT), {"X3", "MP7"}),
     "one half of a race was never answered": (lambda h: h.op(8).update(outcome=Outcome.UNKNOWN), set()),
     "the pool's digest was not recorded": (lambda h: h.seen.update(seeded_digest=None), set()),
 }
@@ -287,6 +302,11 @@ def _forget(h: History, *numbers: int) -> None:
 
 def _later(h: History, op: int, column: str) -> None:
     h.row(op)[column] += pd.Timedelta("1s")
+
+
+def _stored_later(h: History, op: int) -> None:
+    for column in ("created_at", "sent_at"):
+        _later(h, op, column)
 
 
 def _frame_of(**values: Any) -> pd.DataFrame:
@@ -415,13 +435,14 @@ def test_all_tables_empty_is_a_loss_and_nothing_about_rows_holds() -> None:
     assert violated(found) == {"X1", "POOL"}
     assert found["X1"].witnesses == 3
     holding = {id_ for id_, finding in found.items() if finding.state == CheckState.HOLDS}
-    assert holding == {"X3", "X11", "MP1I", "MP2F"}
+    assert holding == {"X3", "X10", "X11", "SCHEMA", "MP1I", "MP2F", "MP7"}
 
 
 def test_an_empty_journal_and_empty_tables_prove_nothing() -> None:
     found = History().judge()
 
-    assert {id_ for id_, finding in found.items() if finding.state == CheckState.HOLDS} == {"MP1I", "MP2F", "POOL"}
+    holding = {id_ for id_, finding in found.items() if finding.state == CheckState.HOLDS}
+    assert holding == {"MP1I", "MP2F", "X10", "SCHEMA", "POOL"}
     assert violated(found) == set()
     assert "there was nothing to compare" in found["X1"].detail
 
@@ -493,7 +514,7 @@ def test_the_worst_of_what_is_stored_too_often_is_shown_beside_the_first() -> No
 
 def test_effects_are_told_on_the_clock_of_the_journals() -> None:
     history = clean()
-    history.seen["clock_offset"] = 3_600_000_000_000
+    history.seen.update(around(WALL + 3_600_000_000_000))
     for row in history.rows:
         row["created_at"] += pd.Timedelta("1h")
         row["sent_at"] += pd.Timedelta("1h")
@@ -520,12 +541,12 @@ def test_what_must_be_stored_is_what_the_facts_say_was_sent(sent: list[tuple[int
             "user_id": body["userId"],
             "message_type": body["messageType"],
             "message_content": body["messageContent"],
-            "scheduled_send_time": pd.Timestamp(body["scheduledSendTime"]).tz_localize(None),
+            "scheduled_send_time": pd.Timestamp(body["scheduledSendTime"]).tz_convert(None),
         }
 
 
 OUTCOMES = st.sampled_from(
-    ["ACK", "ACK", "UNKNOWN", "UNKNOWN, stored", "REJECT", "NOT_SENT", "SHED", "repeat", "conflict", "race"]
+    ["ACK", "ACK", "UNKNOWN", "UNKNOWN, stored", "stranger", "NOT_SENT", "SHED", "repeat", "conflict", "race"]
 )
 
 
@@ -541,8 +562,8 @@ def test_no_clean_history_violates_anything_and_any_loss_in_it_is_seen(sent: lis
                 key = acknowledged[pick % len(acknowledged)]
                 history.send(number, what, "REPLAY" if what == "repeat" else "REJECT", key, key)
             continue
-        outcome = "ACK" if what == "race" else what.split(",")[0]
-        history.send(number, "race" if what == "race" else "process", outcome, user)
+        outcome = {"race": "ACK", "stranger": "REJECT"}.get(what, what.split(",")[0])
+        history.send(number, what if what in ("race", "stranger") else "process", outcome, user)
         if what == "race":
             history.send(number + 1, "race", "REPLAY", user, number, partner=True)
         if what in ("ACK", "race", "UNKNOWN, stored"):

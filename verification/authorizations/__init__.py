@@ -7,7 +7,7 @@ import pandas as pd
 from harness.check import Finding
 from harness.plan.scenario import Scenario
 from harness.run import Run
-from verification import checks, constraints, rows
+from verification import catalogue, checks, constraints, durability, rows, surroundings
 from verification.authorizations import (
     answers,
     intervals,
@@ -21,6 +21,7 @@ from verification.authorizations import (
 )
 from verification.authorizations.accounts import Authorizations, Units
 from verification.authorizations.moves import content
+from verification.before import Before, before, next_transaction
 from verification.checks import Check
 from verification.ledger import Ledger
 from verification.ledger_checks import invariants
@@ -37,19 +38,18 @@ def observe(url: str, run: Run, ledger: Ledger) -> Authorizations:
     names = {name: quoted(word) if word else "" for name, word in plain.items()}
     table, key = names["movements"], names["movement_key"]
     written = [names[thing] for thing in ("authorizations", "movements") if names[thing]]
-    # The latest moment at which this load can have caused anything: another load may have come since.
-    until = ledger.ended + round(scenario.timeout_seconds * 1e9)
+    began = before(run)
     with reader(url) as session:
         if table:
             require_own_rows(session, ledger, url, table, key)
         offset = session.clock_offset()
-        theirs = ledger.clock + offset
+        kept = durability.read(session, run, written)
         early = movements.early(session, ledger.run, names) if table else None
         with still(session, ledger, NOTHING_PENDING, written) as stillness:
             own = others = movements.none()
             unique = None
             if table:
-                own, others = movements.read(session, ledger.run, names)
+                own, others = movements.read(session, ledger.run, names, everything=bool(began and began.ours))
                 unique = constraints.unique_key(session, plain["movements"], plain["movement_key"], ledger.run, own)
             overbooked, queried = standing.overbooked(session, names)
             seen = Authorizations(
@@ -60,7 +60,10 @@ def observe(url: str, run: Run, ledger: Ledger) -> Authorizations:
                 drained_seconds=stillness.drained_seconds,
                 disturbance=stillness.disturbance,
                 rows=own,
-                foreign=_meanwhile(others, ledger.began + theirs, until + theirs),
+                foreign=_since(others, began, next_transaction(session)),
+                before=began,
+                durability=kept,
+                schema=catalogue.read(session, run),
                 others=others,
                 scenario=scenario,
                 names=names,
@@ -74,9 +77,9 @@ def observe(url: str, run: Run, ledger: Ledger) -> Authorizations:
     return seen
 
 
-def _meanwhile(others: pd.DataFrame, began: int, ended: int) -> pd.DataFrame:
-    """Those of `others` that were stored between two moments (ns by the database's clock)."""
-    return others[others["created_at"].between(pd.Timestamp(began), pd.Timestamp(ended))]
+def _since(others: pd.DataFrame, began: Before | None, now: int) -> pd.DataFrame:
+    """Those of `others` that were written since the load began; `now` is the next transaction at the snapshot."""
+    return others[began.wrote(others["writer"].to_numpy(), now)] if began else others[:0]
 
 
 def case(ledger: Ledger, seen: Authorizations) -> Units:
@@ -119,7 +122,8 @@ def weakened(case: Units) -> list[str]:
 def checks_of(scenario: Scenario) -> Sequence[Check]:
     """The checks of a plan: none about movements, versions, rounds or kinds of operations that it doesn't have."""
     ledgers = invariants("move", scenario.expected, races="race" in scenario.expected, answered="")
-    return [check for check in (*OVERBOOKED, *ledgers, *CHECKS) if APPLIES.get(check.id, _always)(scenario)]
+    around = surroundings.checks(scenario)
+    return [check for check in (*OVERBOOKED, *ledgers, *CHECKS, *around) if APPLIES.get(check.id, _always)(scenario)]
 
 
 def _always(_scenario: Scenario) -> bool:
@@ -184,8 +188,8 @@ CHECKS = (
     ),
     Check(
         "A5",
-        "A key is one move, even if it is sent again with other units.",
-        "keys of movements, and keys sent again with other units",
+        "A key is one move, even if it is sent again for another.",
+        "keys of movements, and keys sent again for another move",
         answers.used_once,
     ),
     Check(
@@ -216,7 +220,7 @@ CHECKS = (
         "operations that were answered",
         answers.no_errors,
     ),
-    Check("TOKEN", "Nothing was moved with a forged token.", "operations with a forged token", tenants.forged),
+    Check("TOKEN", "Nothing was moved with a bad token.", "operations with a bad token", tenants.forged),
     Check(
         "ROUND",
         "In every round exactly as many were served as there was room for.",
@@ -232,7 +236,7 @@ CHECKS = (
     ),
 )
 
-CHECKS_OF_MOVEMENTS = ("X1", "X2", "X3", "X4", "X5", "X6", "A1M", "A2", "A10")
+CHECKS_OF_MOVEMENTS = ("X1", "X2", "X3", "X4", "X5", "X6", "X9", "A1M", "A2", "A10")
 APPLIES: Mapping[str, Callable[[Scenario], bool]] = {
     **dict.fromkeys(CHECKS_OF_MOVEMENTS, _with_movements),
     "A5": lambda scenario: _with_movements(scenario) or "reuse" in scenario.expected,

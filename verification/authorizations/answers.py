@@ -26,7 +26,7 @@ def balanced(case: Units) -> Found:
 
 
 def used_once(case: Units) -> Found:
-    """A5. One row a key, behind a unique index; and a second use with other units is refused."""
+    """A5. One row a key, behind a unique index; and a second use for something else is refused."""
     ledger, keys = case.ledger, case.seen.keys
     reuses = np.flatnonzero(ledger.kind("reuse"))
     definite = ledger.outcome(*DONE, Outcome.REJECT)[reuses]
@@ -38,17 +38,22 @@ def used_once(case: Units) -> Found:
                 return found
         key = ledger.key_place[reuses]
         there = np.flatnonzero(case.key_row[key] >= 0)
-        stored, first = case.moved.units[case.key_row[key[there]]], case.asked.units[key[there]]
-        overwritten[there] = (stored == case.sent.units[reuses[there]]) & (stored != first)
+        row, again, first = case.key_row[key[there]], reuses[there], key[there]
+        as_again, as_first = np.ones(len(there), bool), np.ones(len(there), bool)
+        for part in ("place", "units", "move"):
+            stored = getattr(case.moved, part)[row]
+            as_again &= stored == getattr(case.sent, part)[again]
+            as_first &= stored == getattr(case.asked, part)[first]
+        overwritten[there] = as_again & ~as_first
     found = case.broken(
         int(definite.sum()) + (keys.rows if keys else 0),
         np.unique(ledger.key_place[reuses[accepted | overwritten]]),
-        f"{int(accepted.sum()):,} moves of other units under a used key were accepted, and {int(overwritten.sum()):,} "
+        f"{int(accepted.sum()):,} other moves under a used key were accepted, and {int(overwritten.sum()):,} "
         "took the place of the first",
     )
     if found.witnesses or definite.any() or "reuse" not in case.seen.scenario.expected:
         return found
-    return Found(found.compared, undecided="no key was sent again with other units and answered")
+    return Found(found.compared, undecided="no key was sent again for something else and answered")
 
 
 def no_errors(case: Units) -> Found:

@@ -63,14 +63,15 @@ def early(reader: Reader, run: str, names: Names) -> Early:
     return Early(snapshot, int(count))
 
 
-def read(reader: Reader, run: str, names: Names) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The movements under keys of `run`, and those about authorizations of the pool under other keys.
+def read(reader: Reader, run: str, names: Names, *, everything: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The movements under keys of `run`, and those about authorizations of the pool under other keys; or `everything`.
 
     op (NONE if the key names none), stray (that key), and NUMBERS.
     """
     key = names["movement_key"]
     source = (
-        f"FROM {names['movements']} WHERE ({key} LIKE %(ours)s OR {names['movement_authorization']} {ids.POOL_SQL})"
+        f"FROM {names['movements']} WHERE "
+        f"({everything} OR {key} LIKE %(ours)s OR {names['movement_authorization']} {ids.POOL_SQL})"
     )
     parameters = of_run(run)
     numbers = selected(_expressions(names), NUMBERS)

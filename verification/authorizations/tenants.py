@@ -1,13 +1,14 @@
 """No user moves units of another organization, or without a signed token; and what was seeded stays as it is."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from harness.outcomes import DONE
 from systems import ids
-from systems.authorizations import PATIENTS, PRACTITIONERS
+from systems.authorizations import MOVES, PATIENTS, PRACTITIONERS, TOKEN_DEFECTS, UNITS
 from verification.arrays import Array
 from verification.authorizations.accounts import Units
 from verification.case import Found
@@ -30,24 +31,36 @@ def kept_apart(case: Units) -> Found:
         f"{len(mixed):,} movements are of a practitioner of another organization, and {int(shown.sum()):,} answers "
         "were about another authorization"
     )
+    tried = ", ".join(
+        f"{int((case.sent.move[strangers] == place).sum()):,} {move}s" for place, move in enumerate(MOVES)
+    )
     found = case.broken(compared, np.unique(np.concatenate([key[let_in | shown], case.moved_key[known]])), detail)
-    if found.witnesses or not len(mixed):
+    if found.witnesses:
         return found
+    if not len(mixed):
+        return replace(found, detail=f"strangers tried {tried}")
     movement = case.moved_rows.iloc[mixed[:1]]
     sql = case.sql(movement["stray"].iloc[0])
     return Found(compared, len(mixed), detail, case.shown(movement.drop(columns="op"))[0], sql=sql)
 
 
 def forged(case: Units) -> Found:
-    """TOKEN. Requests with an unsigned token had no effect."""
-    ledger = case.ledger
+    """TOKEN. Requests with a token that must not be believed had no effect."""
+    ledger, sent = case.ledger, case.sent
     attempts = ledger.kind("forged")
     believed = attempts & (ledger.outcome(*DONE) | case.stands[ledger.key_place])
-    return case.broken(
+    usual = np.array([UNITS[move] for move in MOVES])[sent.move]
+    defect = np.where(attempts, sent.units - usual, -1)
+    counts = "; ".join(
+        f"{int((defect[believed if believed.any() else attempts] == place).sum()):,} with {name}"
+        for place, name in enumerate(TOKEN_DEFECTS)
+    )
+    found = case.broken(
         int(attempts.sum()),
         np.unique(ledger.key_place[believed]),
-        f"{int(believed.sum()):,} operations with a forged token were acknowledged or are stored",
+        f"{int(believed.sum()):,} operations with a bad token were acknowledged or are stored: {counts}",
     )
+    return found if found.witnesses else replace(found, detail=f"tried: {counts}")
 
 
 def kept(case: Units) -> Found:

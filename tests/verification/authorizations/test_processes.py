@@ -14,6 +14,7 @@ from harness.outcomes import Failure, Outcome
 from harness.verdict import CheckState
 from systems import ids
 from tests.support.authorization_history import HOT, RUN, SPREAD, STEP_NS, WALL, History, clean
+from tests.support.surroundings import around
 from verification import authorizations as judged
 from verification.ledger import ledger
 
@@ -59,6 +60,7 @@ def split(history: History, folder: Path, *clocks: Clock) -> History:
 
 def judge(parted: History, folder: Path, processes: int = 2) -> dict[str, Finding]:
     """What the checks find in the journals in `folder`, beside what stands."""
+    parted.seen.update(around(WALL - START))
     sent = ledger(RUN, read_all(folder, processes), WALL - START, parted.scenario)
     return {finding.id: finding for finding in judged.judge(judged.case(sent, parted.observation()))}
 

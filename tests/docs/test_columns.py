@@ -1,0 +1,19 @@
+"""Every stored column is said to be compared, or not: a new one is on the list before anything passes."""
+
+import re
+
+import pytest
+
+from harness.plan.reading import reference
+from harness.settings import ROOT
+from schema import authorizations, messages
+
+LINES = (ROOT / "docs" / "integrity.md").read_text().partition("## Columns")[2].partition("\n## ")[0].splitlines()
+LISTED = {line.split("|")[1].strip(" `"): re.findall(r"`(\w+)`", line)[1:] for line in LINES if line.startswith("| `")}
+METADATA = (messages.TABLES, authorizations.tables(reference("authorizations", "database")))
+TABLES = {table.name: table for metadata in METADATA for table in metadata.sorted_tables}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_each_column_is_on_the_list(name: str) -> None:
+    assert sorted(LISTED[name]) == sorted(column.name for column in TABLES[name].columns)

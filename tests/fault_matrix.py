@@ -1,0 +1,226 @@
+"""`make fault-matrix`: each fault of target, database and harness in a run of its own, and what named it.
+
+The table goes into docs/integrity.md, between two marks. Exit code 1 if any run ended otherwise than is expected:
+this is the gate of a release.
+"""
+
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from harness.plan import reading
+from harness.settings import ROOT
+from target import faults
+from target.faults import Fault
+from tests.support.pipeline_process import Pipeline, descendants
+
+DOCS = ROOT / "docs" / "integrity.md"
+BEGIN, END = "<!-- fault matrix -->", "<!-- end of the fault matrix -->"
+
+PLANS = {
+    "messages": """
+system = "messages"
+title = "Messages, shortly"
+[scenario.{name}]
+purpose = "a short load for the table of faults"
+users = {{ MessageSender = 1 }}
+max_users = 60
+drain = "8s"
+timeout = "8s"
+arrivals.smoke = [{{ rate = 80, for = "{seconds}s" }}]
+validity = {{ loop_lag = "30s", loop_gap = "1m", min_successes = 50, sent = "50%" }}
+rules = ["p99(response_time) < 900ms", "ratio(errors) < 1%"]
+""",
+    "authorizations": """
+system = "authorizations"
+title = "Authorizations, shortly"
+[scenario.{name}]
+purpose = "a short load for the table of faults"
+users = {{ Clinic = 1 }}
+think = "50ms"
+stages.smoke = [{{ users = 40, for = "{seconds}s" }}]
+validity = {{ loop_lag = "30s", loop_gap = "1m" }}
+rules = ["p95(response_time) < 5s", "ratio(errors) < 1%"]
+""",
+}
+SHORT, LONG = ("short", 3), ("long", 30)
+"""The scenario of a fault of the target, and that in which something is killed: names and seconds."""
+
+VERDICTS = {"rule": {"NO-GO", "CONDITIONAL"}, "validity": {"INVALID"}}
+"""The verdicts of a run whose fault is named by a rule or a condition; by a check it is NO-GO."""
+
+
+@dataclass(frozen=True)
+class Kill:
+    """A process that is killed while the load is on."""
+
+    what: str
+    is_it: Callable[[str], bool]
+    """Whether it is the one with this command line."""
+    verdicts: frozenset[str]
+    named: str
+    """What the reason of the verdict says of it (a regular expression)."""
+
+
+KILLS = {
+    "target": Kill("the API is killed", lambda words: "messages serve" in words, frozenset({"NO-GO"}), "api died"),
+    "delivery": Kill("the delivery is killed", lambda words: "deliver" in words, frozenset({"NO-GO"}), "deliver died"),
+    "load": Kill(
+        "the load process is killed", lambda words: "harness.load" in words, frozenset({"INVALID"}), "process"
+    ),
+    "monitor": Kill(
+        "the monitor is killed", lambda words: "harness.monitor" in words, frozenset({"INVALID"}), "onitor"
+    ),
+    "postgres": Kill(
+        "PostgreSQL is killed",
+        lambda words: "shared_preload" in words,
+        frozenset({"NO-GO", "INVALID"}),
+        "database|PostgreSQL",
+    ),
+    "backend": Kill(
+        "a session of PostgreSQL is killed, so that it recovers",
+        lambda words: words.startswith("postgres: postgres"),
+        frozenset({"INVALID"}),
+        "PostgreSQL crashed",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table."""
+
+    where: str
+    fault: str
+    what: str
+    verdict: str
+    named: str
+    as_expected: bool
+
+
+def main() -> int:
+    """Make all runs, or those of the names on the command line; write the table if all were made."""
+    wanted = set(sys.argv[1:])
+    began, rows = time.monotonic(), []
+    with tempfile.TemporaryDirectory(prefix="proofload-matrix-") as folder:
+        for row in _rows(Path(folder), wanted):
+            rows.append(row)
+            print(
+                f"{'ok ' if row.as_expected else 'BAD'} {row.where} {row.fault}: {row.verdict}, {row.named}", flush=True
+            )
+    if not wanted:
+        _write(rows, time.monotonic() - began)
+    bad = [row.fault for row in rows if not row.as_expected]
+    print(f"{len(rows)} runs in {time.monotonic() - began:.0f} s; otherwise than expected: {', '.join(bad) or 'none'}")
+    return 1 if bad or not rows else 0
+
+
+def _rows(folder: Path, wanted: set[str]) -> Iterator[Row]:
+    for system in reading.systems():
+        if system not in PLANS:
+            continue
+        clean = Fault("clean", "no fault", ())
+        for fault in (clean, *faults.of(system).values()):
+            if "pairs" not in fault.caught_by and (not wanted or fault.name in wanted):
+                yield _of_target(folder / f"{system}-{fault.name}", folder / "home", system, fault)
+    for name, kill in KILLS.items():
+        if not wanted or f"kill-{name}" in wanted:
+            yield _of_harness(folder / f"kill-{name}", folder / "home", name, kill)
+
+
+def _pipeline(folder: Path, home: Path, system: str, scenario: tuple[str, int]) -> Pipeline:
+    name, seconds = scenario
+    return Pipeline(home, folder, PLANS[system].format(name=name, seconds=seconds))
+
+
+def _of_target(folder: Path, home: Path, system: str, fault: Fault) -> Row:
+    words = () if fault.name == "clean" else ("--fault", fault.name)
+    running = _pipeline(folder, home, system, SHORT).start(SHORT[0], *words)
+    _, errors = running.communicate(timeout=150)
+    found = _verdict(folder)
+    if found is None:
+        return Row(f"target of {system}", fault.name, fault.what, f"exit {running.returncode}", errors[-200:], False)
+    violated = {check["id"] for check in found["checks"] if check["state"] == "VIOLATED"}
+    missed = {f"rule:{word}" for word in ("errors", "p99") for rule in found["rules"] if _missed(rule, word)}
+    broken = {f"validity:{each['id'].lower()}" for each in found["validity"] if each["state"] == "broken"}
+    named = violated | missed | broken
+    verdicts = {verdict for by in fault.caught_by for verdict in VERDICTS.get(by.partition(":")[0], {"NO-GO"})}
+    expected = set(fault.caught_by) <= named and found["verdict"] in (verdicts or {"GO"})
+    return Row(
+        f"target of {system}", fault.name, fault.what, found["verdict"], ", ".join(sorted(named)) or "–", expected
+    )
+
+
+def _missed(rule: Mapping[str, Any], word: str) -> bool:
+    return word in rule["text"] and rule["state"] in ("NO-GO", "CONDITIONAL")
+
+
+def _of_harness(folder: Path, home: Path, name: str, kill: Kill) -> Row:
+    pipeline = _pipeline(folder, home, "messages", LONG)
+    running = pipeline.start(LONG[0])
+    pipeline.journal(running, 200)
+    below = descendants(running)
+    for one in below:
+        if kill.is_it(_words(one)):
+            one.send_signal(signal.SIGKILL)
+            break
+    else:
+        return Row("harness", f"kill-{name}", kill.what, "nothing to kill", "", False)
+    running.communicate(timeout=200)
+    left = psutil.wait_procs(below, timeout=30)[1]
+    found = _verdict(folder)
+    verdict, reason = (found["verdict"], found["reason"]) if found else (f"exit {running.returncode}", "no verdict")
+    expected = verdict in kill.verdicts and bool(re.search(kill.named, reason)) and not left
+    return Row("harness", f"kill-{name}", kill.what, verdict, reason, expected)
+
+
+def _words(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
+def _verdict(folder: Path) -> dict[str, Any] | None:
+    import json
+
+    found = sorted(folder.glob("*/2*/verdict.json"))
+    return json.loads(found[0].read_text()) if found else None
+
+
+def _write(rows: list[Row], seconds: float) -> None:
+    """The table into the document."""
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout
+    lines = [
+        BEGIN,
+        f"{len(rows)} runs in {seconds / 60:.0f} minutes, at commit {commit.strip() or 'unknown'}:",
+        "",
+        "| where | fault | what it does | verdict | named by | as expected |",
+        "| --- | --- | --- | --- | --- | --- |",
+        *(
+            f"| {row.where} | `{row.fault}` | {row.what.splitlines()[0]} | {row.verdict} | {row.named} | "
+            f"{'yes' if row.as_expected else '**no**'} |"
+            for row in rows
+        ),
+        END,
+    ]
+    text = DOCS.read_text()
+    if BEGIN in text:
+        head, _, rest = text.partition(BEGIN)
+        text = head + "\n".join(lines) + rest.partition(END)[2]
+    else:
+        text = f"{text.rstrip()}\n\n## The matrix of faults\n\n" + "\n".join(lines) + "\n"
+    DOCS.write_text(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

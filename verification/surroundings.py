@@ -1,0 +1,59 @@
+"""What protects the data is as it was: the schema, and the settings that make a commit durable."""
+
+from collections.abc import Sequence
+
+from harness.plan.scenario import Scenario
+from verification.case import Case, Found
+from verification.catalogue import Schema
+from verification.checks import Check
+from verification.durability import Durability
+
+SHOWN = 3
+"""So many changes of the schema are named."""
+
+
+def kept(case: Case) -> Found:
+    """X10. What gives durability up is a setting: that a crash loses something need not be seen."""
+    durability: Durability | None = case.seen.durability
+    if durability is None:
+        return Found(0)
+    given_up = durability.given_up
+    return Found(
+        durability.looked,
+        len(given_up),
+        "; ".join(given_up),
+        {"given_up": list(given_up)} if given_up else {},
+        sql="SELECT * FROM pg_db_role_setting;" if given_up else "",
+    )
+
+
+def same(case: Case) -> Found:
+    """SCHEMA. As it was before the target was started, line by line."""
+    schema: Schema | None = case.seen.schema
+    if schema is None:
+        return Found(0, detail="run.json does not have the schema before the load")
+    missing, new = schema.missing, schema.new
+    told = [f"{word}: {'; '.join(lines[:SHOWN])}" for word, lines in (("gone", missing), ("new", new)) if lines]
+    return Found(
+        len(schema.then),
+        len(missing) + len(new),
+        ". ".join(told),
+        {"gone": missing[:SHOWN], "new": new[:SHOWN]} if told else {},
+        sql="SELECT conrelid::regclass, conname, pg_get_constraintdef(oid) FROM pg_constraint;" if told else "",
+    )
+
+
+DURABLE = Check(
+    "X10",
+    "Every acknowledged commit waited for the disk, and no table is lost in a crash.",
+    "settings, tables and sessions",
+    kept,
+)
+SCHEMA = Check(
+    "SCHEMA", "Tables, constraints, indexes and triggers are as before the load.", "parts of the schema", same
+)
+
+
+def checks(scenario: Scenario) -> Sequence[Check]:
+    """Those that a plan asks for: `durable = false` in its contract gives durability up."""
+    return (*([DURABLE] if scenario.contract.get("durable", True) else []), SCHEMA)
