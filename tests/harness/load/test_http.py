@@ -342,6 +342,30 @@ def test_connections_are_spread_over_all_addresses(monkeypatch: pytest.MonkeyPat
     assert (first.requests, second.requests) == (3, 3)
 
 
+@pytest.mark.parametrize(
+    ("failures", "told"),
+    [
+        ((Failure.LOCAL, Failure.CONNECT_REFUSED), Failure.CONNECT_REFUSED),
+        ((Failure.CONNECT_TIMEOUT, Failure.LOCAL), Failure.CONNECT_TIMEOUT),
+        ((Failure.LOCAL, Failure.LOCAL), Failure.LOCAL),
+    ],
+)
+def test_what_ran_out_here_is_the_reason_only_if_no_address_had_another(
+    failures: tuple[Failure, ...], told: Failure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gevent.socket.getaddrinfo", names("127.0.0.2,127.0.0.3"))
+    origin, left = Origin("http://target.test", 5), iter(failures)
+
+    def fail(_: object) -> None:
+        raise NotSent(next(left))
+
+    monkeypatch.setattr(origin, "_connect_to", fail)
+    with pytest.raises(NotSent) as caught:
+        origin.connect()
+
+    assert caught.value.failure is told
+
+
 def test_a_name_without_addresses_is_a_fault_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     def none(*_: Any, **__: Any) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
