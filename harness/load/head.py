@@ -66,10 +66,10 @@ class Kept:
         if b"max" in said:
             self._requests = min(self._requests, said[b"max"])
 
-    def answered(self) -> None:
-        """A request was answered just now."""
+    def answered(self, now: float) -> None:
+        """A request was answered `now` (s, monotonic clock)."""
         self._requests -= 1
-        self._until = time.monotonic() + self._seconds
+        self._until = now + self._seconds
 
     def over(self) -> bool:
         """Whether the next request needs another connection."""

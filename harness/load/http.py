@@ -9,6 +9,7 @@ import re
 import time
 from typing import NamedTuple
 
+import gevent
 import gevent.socket
 import httptools
 
@@ -16,6 +17,7 @@ from harness import addresses
 from harness.addresses import Address
 from harness.load import head
 from harness.load.channel import OURS, Broken, Channel, Deadlines, TlsChannel
+from harness.load.habit import GRACE_S, NEVER, Habit
 from harness.load.head import MAX_BODY_BYTES, Kept
 from harness.load.spread import Spread
 from harness.load.transport import NoAnswer, NotSent
@@ -89,6 +91,7 @@ class Origin:
         where = self._where = addresses.where(url)
         self._spread = Spread(lambda: addresses.look_up(where, gevent.socket.getaddrinfo))
         self.deadlines = Deadlines(timeout)
+        self.habit = Habit(where.authority)
         self._tls = addresses.trust(ca_file) if where.secure else None
         self._heads: dict[str, bytes] = {}
 
@@ -148,16 +151,44 @@ class Connection:
         self._channel: Channel | None = None
         self._kept: Kept | None = None
         """What the peer said of how long it keeps the connection; None: nothing."""
+        self._habit = origin.habit
+        self._answers = 0
+        """How many answers the connection gave, …"""
+        self._opened = self._answered = 0.0
+        """… when it was opened, and when the last of them came (s, monotonic clock)."""
         self._reading = _Reading()
 
     def open(self) -> Channel:
         """Connect, unless there is an open connection that the peer still keeps; NotSent if that fails."""
         channel = self._channel
-        if channel is None or (self._kept is not None and self._kept.over()) or not channel.fresh():
+        if channel is not None and self._answers == self._habit.doubtful:
+            self._await_end(channel)
+        if channel is None or (self._kept is not None and self._kept.over()) or self._over(channel):
             self.close()
             channel = self._channel = self.origin.connect()
+            self._opened = time.monotonic()
             self._reading = _Reading()
         return channel
+
+    def _over(self, channel: Channel) -> bool:
+        if channel.fresh():
+            return False
+        self._ended()
+        return True
+
+    def _ended(self) -> None:
+        """The peer has ended the connection, which it had not announced."""
+        if self._answers:
+            self._habit.ended(self._answers, self._opened, self._answered)
+
+    def _await_end(self, channel: Channel) -> None:
+        """Wait until the peer has had the time to end the connection, if it does so after so many answers."""
+        self._habit.doubtful = NEVER
+        gevent.sleep(max(self._answered + GRACE_S - time.monotonic(), 0))
+        if channel.fresh():
+            self._habit.lasted(self._answers)
+        else:
+            self._habit.doubtful = self._answers
 
     def exchange(self, request: bytes) -> Answer:
         """Send `request` once and read its answer; NotSent or NoAnswer if that fails."""
@@ -166,6 +197,7 @@ class Connection:
         try:
             sent = channel.send(request)
             if sent < len(request):
+                self._ended()
                 failure = Failure.READ_TIMEOUT if channel.expired else Failure.RESET
                 raise (NoAnswer if sent else NotSent)(failure)
             answer = self._head(channel) if request.startswith(b"HEAD ") else self._answer(channel)
@@ -174,15 +206,18 @@ class Connection:
             self.close()
             raise
         channel.until = math.inf
-        if not self._reading.keep_alive:
+        self._answers += 1
+        if not self._reading.keep_alive or self._answers >= self._habit.most:
             self.close()
-        elif self._kept is not None:
-            self._kept.answered()
+            return answer
+        self._answered = time.monotonic()
+        if self._kept is not None:
+            self._kept.answered(self._answered)
         return answer
 
     def close(self) -> None:
         """Drop the connection."""
-        self._kept = None
+        self._kept, self._answers = None, 0
         if self._channel is not None:
             self.origin.deadlines.channels.discard(self._channel)
             self._channel.close()
@@ -210,8 +245,14 @@ class Connection:
     def _answer(self, channel: Channel) -> Answer:
         reading = self._reading
         reading.reset()
-        data = self._receive(channel)
-        begin = data
+        try:
+            begin = data = channel.receive()
+        except Broken as error:
+            if error.failure is Failure.RESET:
+                self._ended()
+            raise NoAnswer(error.failure, error.detail) from None
+        if not data:
+            self._ended()
         while True:
             if not data:
                 # Without a length the end of the connection is the end of the body; else the answer was cut.

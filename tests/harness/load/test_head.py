@@ -61,7 +61,7 @@ def test_a_connection_is_used_as_long_as_the_peer_keeps_it(
     kept = Kept()
     for field in fields:
         kept.hear(field)
-        kept.answered()
+        kept.answered(now)
 
     assert kept._requests == requests
     assert kept.over() == (seconds == 0 or requests == 0)

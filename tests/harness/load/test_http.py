@@ -2,6 +2,7 @@
 
 import contextlib
 import gzip
+import math
 import socket
 import ssl
 import threading
@@ -15,6 +16,7 @@ import gevent
 import pytest
 
 from harness.errors import PlanError
+from harness.load.habit import GRACE_S, NEVER
 from harness.load.http import MAX_BODY_BYTES, MAX_HEADER_BYTES, Answer, Connection, NoAnswer, NotSent, Origin
 from harness.outcomes import Failure
 
@@ -273,18 +275,66 @@ def ending(ended: threading.Event) -> Script:
 
 
 @pytest.mark.parametrize("tls", [False, True])
-def test_an_end_that_the_loop_has_had_no_turn_to_notice_is_seen_before_the_next_request(tls: bool) -> None:
+def test_an_end_that_the_loop_has_had_no_turn_to_notice_is_seen_before_the_next_request(
+    tls: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.load.habit.PROMPT_S", -1)  # else it would soon be known beforehand
     ended = [threading.Event() for _ in range(20)]
     scripts = map(ending, ended)
     with serving_tls(*scripts) if tls else serving(*scripts) as (server, _):
         url = server.url.replace("http://127.0.0.1", "https://localhost") if tls else server.url
         with closing(Connection(Origin(url, 5, str(TLS / "certificate.pem")))) as connection:
+            connection.origin.habit.doubtful = NEVER
             for end in ended:
                 assert ask(connection) == Answer(200, b"{}")
                 # Without gevent, so that the loop has no turn.
                 assert end.wait(10)
 
     assert (server.connections, server.requests) == (20, 20)
+
+
+def test_an_end_that_is_still_on_its_way_is_awaited_after_the_first_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    leave, ended = threading.Event(), threading.Event()
+
+    def hesitant(server: Peer, sock: socket.socket) -> None:
+        server.read(sock)
+        sock.sendall(OK)
+        leave.wait(10)
+        sock.shutdown(socket.SHUT_WR)
+        ended.set()
+        sock.recv(1)
+
+    def sleep(seconds: float) -> None:
+        assert 0 <= seconds <= GRACE_S
+        leave.set()
+        assert ended.wait(10)
+
+    monkeypatch.setattr("gevent.sleep", sleep)
+    with serving(hesitant, answering(OK)) as (server, connection):
+        assert [ask(connection), ask(connection)] == [Answer(200, b"{}")] * 2
+        assert (server.connections, server.requests) == (2, 2)
+
+
+def test_a_peer_that_ends_connections_after_each_answer_costs_no_more_than_two_requests(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def cruel(server: Peer, sock: socket.socket) -> None:
+        server.read(sock)
+        sock.sendall(OK)
+        sock.recv(1)  # if there is a next request, the rest of it stays unread: closing resets
+
+    monkeypatch.setattr("harness.load.habit.PROMPT_S", math.inf)
+    with serving(*[cruel] * 8) as (server, connection):
+        connection.origin.habit.doubtful = NEVER
+        found = []
+        for _ in range(10):
+            try:
+                found.append(ask(connection).status)
+            except NoAnswer as error:
+                found.append(error.failure)
+
+        assert found == [200, Failure.RESET, 200, Failure.RESET, *[200] * 6]
+        assert (server.connections, server.requests) == (8, 8)
 
 
 def test_an_answer_that_comes_before_the_request_is_sent_is_read() -> None:
