@@ -16,7 +16,6 @@ MAX_BODY_BYTES = 16 * 1024 * 1024
 INFORMATIONAL = re.compile(rb"HTTP/1\.[01] 1\d\d")
 """The beginning of an answer after which another one comes."""
 
-_CONCERNS_US = re.compile(rb"\n(?:keep-alive|content-encoding)[ \t]*:", re.IGNORECASE)
 _PARAMETER = re.compile(rb'\b(timeout|max)\s*=\s*"?(\d{1,9})')
 
 _GZIP_OR_ZLIB, _RAW = 32 + zlib.MAX_WBITS, -zlib.MAX_WBITS
@@ -25,7 +24,8 @@ _GZIP_OR_ZLIB, _RAW = 32 + zlib.MAX_WBITS, -zlib.MAX_WBITS
 def concerns_us(data: bytes) -> bool:
     """Whether the head of the answer that `data` begins with may have a field of those that `fields` is wanted for."""
     end = len(data) if data[9:10] == b"1" else data.find(b"\r\n\r\n")
-    return _CONCERNS_US.search(data, 0, end) is not None
+    lines = data[:end].lower()
+    return b"\nkeep-alive:" in lines or b"\ncontent-encoding:" in lines
 
 
 def last(data: bytes) -> tuple[bytes, bytes, bytes]:

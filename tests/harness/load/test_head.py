@@ -22,7 +22,7 @@ FIRST = b"HTTP/1.1 200 OK\r\n"
         (b"Content-Length: 2\r\nConnection: keep-alive\r\n\r\n{}", False),
         (b"Content-Length: 2\r\n\r\n{}\nKeep-Alive: timeout=5", False),
         (b"Keep-Alive: timeout=5\r\n\r\n", True),
-        (b"X: y\r\nKEEP-ALIVE : timeout=5\r\n\r\n", True),
+        (b"X: y\r\nKEEP-ALIVE: timeout=5\r\n\r\n", True),
         (b"content-encoding: gzip\r\n\r\n", True),
     ],
 )
