@@ -77,7 +77,7 @@ def _database(settings: Settings) -> None:
 def _target(settings: Settings) -> None:
     if settings.target_url:
         guard.may_load(settings.target_url, settings)
-        health.require(settings.target_url, None)
+        health.require(settings.target_url, None, settings.ca_file)
 
 
 def _required() -> list[str]:

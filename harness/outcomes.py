@@ -44,3 +44,5 @@ class Failure(IntEnum):
     KILLED = 10
     LOCAL = 11
     """Ours: no more files or ports on this machine, or no address for the name. Never the target's fault."""
+    BAD_CODING = 12
+    """The body is compressed, though it was asked for as it is, and can't be read."""

@@ -18,7 +18,7 @@ from harness.load.http import Answer
 from harness.load.http_user import HttpUser
 from harness.load.session import Session
 from harness.load.transport import Meaning
-from harness.outcomes import Failure, Outcome
+from harness.outcomes import DONE, Failure, Outcome
 from harness.settings import Settings
 from systems import authorizations, ids
 from systems.authorizations import (
@@ -131,11 +131,11 @@ class Practitioner(HttpUser):
 
         def second(number: int) -> None:
             # Between the first half's intent and its first byte: the earliest moment at which its key is known.
-            again = partial(self._send, "race", subject, self._judge_race, key_of=number, partner=True)
+            again = partial(self._send, "race", subject, self._judge_new, key_of=number, partner=True)
             partners.append(gevent.spawn(again))
 
         try:
-            self._send("race", subject, self._judge_race, before=second)
+            self._send("race", subject, self._judge_new, before=second)
         finally:
             # The second half ends with its user, too: a killed user must not leave one behind.
             gevent.joinall(partners)
@@ -161,7 +161,7 @@ class Practitioner(HttpUser):
         self._acknowledge(*self._send(move, subject, self._judge_move), subject)
 
     def _acknowledge(self, number: int, outcome: Outcome, subject: int) -> None:
-        if outcome is Outcome.ACK:
+        if outcome in DONE:
             self.session.acknowledged.append((number, subject))
 
     def _number(self, spread: bool = False) -> int:
@@ -230,30 +230,36 @@ class Practitioner(HttpUser):
         """A key that was never sent before: done, or refused for want of units."""
         if self._refused(answer, "conflict", "insufficient_units"):
             return Outcome.REJECT, Failure.NONE, 0
-        return self._judge_done(subject, answer, Outcome.ACK)
+        return self._judge_new(subject, answer)
 
     def _judge_again(self, subject: int, answer: Answer) -> Meaning:
-        """A key that was acknowledged: whatever is done now was done before."""
+        """A key that was acknowledged: what is done now was done before, unless the answer says otherwise."""
         return self._judge_done(subject, answer, Outcome.REPLAY)
 
-    def _judge_race(self, subject: int, answer: Answer) -> Meaning:
+    def _judge_new(self, subject: int, answer: Answer) -> Meaning:
         """The first or the second under its key; if the target does not tell, both are acknowledged."""
-        replayed = self.contract["replayed"] and _object(answer).get(self.contract["replayed"]) is True
-        return self._judge_done(subject, answer, Outcome.REPLAY if replayed else Outcome.ACK)
+        return self._judge_done(subject, answer, Outcome.ACK)
 
     def _judge_refusal(self, status: str, subject: int, answer: Answer) -> Meaning:
         """What must be refused with just this status; any other no is not the one that was asked for."""
         if answer.status == self.contract[status]:
             return Outcome.REJECT, Failure.NONE, 0
-        return self._judge_done(subject, answer, Outcome.ACK)
+        return self._judge_new(subject, answer)
 
     def _judge_done(self, subject: int, answer: Answer, outcome: Outcome) -> Meaning:
+        """Done now, or before: as the body says; `outcome` if it doesn't say."""
         if self._refused(answer, "exhausted", "serialization_exhausted"):
             return Outcome.SHED, Failure.NONE, 0
         if answer.status != self.contract["done"]:
             return Outcome.UNKNOWN, Failure.NONE, 0
-        state = self._said(about(subject)[0], _object(answer))
-        return (Outcome.UNKNOWN, Failure.BAD_BODY, 0) if state is None else (outcome, Failure.NONE, state)
+        said = _object(answer)
+        state = self._said(about(subject)[0], said)
+        if state is None:
+            return Outcome.UNKNOWN, Failure.BAD_BODY, 0
+        replayed = said.get(self.contract["replayed"]) if self.contract["replayed"] else None
+        if isinstance(replayed, bool):
+            outcome = Outcome.REPLAY if replayed else Outcome.ACK
+        return outcome, Failure.NONE, state
 
     def _refused(self, answer: Answer, status: str, marker: str) -> bool:
         """Whether it has `status` and the contract's own word for it: a proxy has that status, too."""
@@ -271,7 +277,7 @@ class Practitioner(HttpUser):
             return None
         total, used, scheduled, available = values
         balanced = available + scheduled + used == total == total_units(number)
-        another = said.get(contract["id"]) != ids.uuid_of(number)
+        another = _id(said.get(contract["id"])) != ids.uuid_of(number)
         return authorizations.state(used, scheduled, version, not balanced, another)
 
 
@@ -311,7 +317,7 @@ class Contender(Practitioner):
         self._sched = 0
         # No units are released before all are answered, else the round would have more to serve.
         rounds.meet(to_begin=False)
-        if outcome is Outcome.ACK:
+        if outcome in DONE:
             back = self._subject(hot, ROUND_UNITS, "release")
             self._acknowledge(*self._send("release", back, self._judge_move), back)
         if self.number == place % rounds.users:
@@ -337,3 +343,11 @@ def _object(answer: Answer) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def _id(said: object) -> str:
+    """An id in an answer, as we write it; "" if it is none."""
+    try:
+        return ids.canonical(said)
+    except TypeError:
+        return ""

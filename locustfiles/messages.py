@@ -11,7 +11,7 @@ from harness.journal import PARTNER
 from harness.load.http import Answer
 from harness.load.http_user import HttpUser
 from harness.load.transport import Meaning
-from harness.outcomes import Failure, Outcome
+from harness.outcomes import DONE, Failure, Outcome
 from systems import ids, messages
 
 
@@ -32,7 +32,7 @@ class MessageSender(HttpUser):
         """A new message to a user of the pool."""
         user = self.random.randint(1, self.pool["users"])
         number, outcome = self._send("process", user)
-        if outcome is Outcome.ACK:
+        if outcome in DONE:
             self.session.acknowledged.append((number, user))
 
     @task(messages.MIX["repeat"])
@@ -65,7 +65,7 @@ class MessageSender(HttpUser):
             return self._body(number, user, number)
 
         try:
-            self.send("race", self.contract["process"], user, body, self._judge_again)
+            self.send("race", self.contract["process"], user, body, self._judge)
         finally:
             # The second half ends with its user, too: a killed user must not leave one behind.
             gevent.joinall(partners)
@@ -80,7 +80,7 @@ class MessageSender(HttpUser):
             lambda number: self._body(
                 number if body_of is None else body_of, user, number if key_of is None else key_of
             ),
-            self._judge_new if key_of is None else self._judge_again,
+            self._judge,
             key_of=key_of,
             flags=PARTNER if partner else 0,
             connection=self.second_connection if partner else None,
@@ -89,30 +89,24 @@ class MessageSender(HttpUser):
     def _body(self, number: int, user: int, key_of: int) -> bytes:
         return orjson.dumps(messages.body(self.session.id, number, user, key_of, self._special))
 
-    def _judge_new(self, answer: Answer) -> Meaning:
-        """A key that was never sent before can't have been used: 409 is a no like any other."""
-        if answer.status in (self.contract["used_key"], self.contract["unknown_user"]):
-            return Outcome.REJECT, Failure.NONE, 0
-        return self._judge_created(answer)
-
-    def _judge_again(self, answer: Answer) -> Meaning:
+    def _judge(self, answer: Answer) -> Meaning:
+        """What the body says, whatever was sent: something on the way may have sent a new message twice."""
         if answer.status == self.contract["unknown_user"]:
             return Outcome.REJECT, Failure.NONE, 0
-        if answer.status == self.contract["used_key"]:
-            said = _object(answer)
-            stored = said.get(self.contract["message_id"])
-            if said.get(self.contract["same"], True):
-                return Outcome.REPLAY, Failure.NONE, ids.digest(stored) if isinstance(stored, str) else 0
-            return Outcome.REJECT, Failure.NONE, 0
-        return self._judge_created(answer)
-
-    def _judge_created(self, answer: Answer) -> Meaning:
-        if answer.status != self.contract["created"]:
+        if answer.status not in (self.contract["created"], self.contract["used_key"]):
             return Outcome.UNKNOWN, Failure.NONE, 0
-        stored = _object(answer).get(self.contract["message_id"])
-        if not isinstance(stored, str):
+        said = _object(answer)
+        new = answer.status == self.contract["created"]
+        same = said.get(self.contract["same"]) if self.contract["same"] and not new else True
+        if same is False:
+            return Outcome.REJECT, Failure.NONE, 0
+        try:
+            stored = ids.digest(said.get(self.contract["message_id"]))
+        except TypeError:
+            stored = 0
+        if same is not True or not stored:
             return Outcome.UNKNOWN, Failure.BAD_BODY, 0
-        return Outcome.ACK, Failure.NONE, ids.digest(stored)
+        return Outcome.ACK if new else Outcome.REPLAY, Failure.NONE, stored
 
 
 def _object(answer: Answer) -> dict[str, object]:

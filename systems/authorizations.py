@@ -63,7 +63,8 @@ HOT_SHARE = 0.2
 MIX = {"reserve": 66, "release": 18, "consume": 9, "repeat": 3, "reuse": 1, "stranger": 1, "forged": 1, "race": 1}
 """Of every 100 operations, how many are of which kind; 70/20/10 for the first three, as the document has it.
 
-reserve, release, consume   a new operation; done, or refused for want of units
+reserve, release, consume   a new operation; done, or refused for want of units. Told as a replay it is done, too:
+          something on the way may have sent it twice
 repeat    an earlier, acknowledged operation again, same key and body; must be answered as a replay
 reuse     an earlier key for something else: other units, another authorization, another move; must be refused
 stranger  a move of another organization's authorization; must be refused
@@ -83,9 +84,9 @@ A forged move is of so many units more than is usual as the place of its defect 
 """
 
 EXPECTED = {
-    "reserve": ("ACK", "REJECT"),
-    "release": ("ACK", "REJECT"),
-    "consume": ("ACK", "REJECT"),
+    "reserve": ("ACK", "REPLAY", "REJECT"),
+    "release": ("ACK", "REPLAY", "REJECT"),
+    "consume": ("ACK", "REPLAY", "REJECT"),
     "repeat": ("REPLAY",),
     "reuse": ("REJECT",),
     "stranger": ("REJECT",),

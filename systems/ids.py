@@ -77,9 +77,30 @@ def parse(run: str, key: str) -> tuple[int, int] | None:
     return int(op, 16), int(item or "0", 16)
 
 
-def digest(text: str) -> int:
-    """63 bits that stand for `text` in a journal record, which holds only numbers; the same in every process."""
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
+def canonical(said: object) -> str:
+    """An id as text, the same however it is written: a UUID in lower case with hyphens, a whole number in digits.
+
+    TypeError for what is no id.
+    """
+    if type(said) is int:
+        return str(said)
+    if not isinstance(said, str):
+        raise TypeError(f"{said!r} is no id: expected text or a whole number")
+    if len(said) == 36 and said[8] == "-" and said == said.lower():
+        return said  # as PostgreSQL writes UUIDs: most are
+    found = _UUID.fullmatch(said)
+    return "-".join(found.groups()).lower() if found else said
+
+
+_PARTS = "-?".join(f"([0-9a-f]{{{digits}}})" for digits in (8, 4, 4, 4, 12))
+_UUID = re.compile(f"(?:urn:uuid:)?[{{]?{_PARTS}[}}]?", re.ASCII | re.IGNORECASE)
+
+
+def digest(said: object) -> int:
+    """63 bits that stand for an id or a text in a journal record, which holds only numbers; the same in every process,
+    and for every way to write an id. TypeError for what is neither.
+    """
+    return int.from_bytes(hashlib.blake2b(canonical(said).encode(), digest_size=8).digest(), "big") >> 1
 
 
 NOTHING = digest("\0nothing is there")

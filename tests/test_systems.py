@@ -5,8 +5,11 @@ A new system needs no test here: it is found among the plans, and its short load
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from harness.journal import read_all
+from harness.outcomes import Outcome
 from harness.plan import reading
 from harness.stack.postgres import Postgres
 from harness.stack.services import KEY
@@ -14,6 +17,7 @@ from harness.stack.variant import Variant
 from harness.verdict import CheckState
 from target import faults
 from tests.support.judged import LOADS, judged, scenario_of
+from tests.support.repeating_proxy import repeating
 
 SYSTEMS = reading.systems()
 CAUGHT = [
@@ -41,6 +45,18 @@ def test_a_clean_target_holds_every_check(system: str, cluster: Postgres, tmp_pa
 
     assert found.checks(CheckState.VIOLATED) == found.checks(CheckState.UNDECIDED) == set()
     assert len(found.checks(CheckState.HOLDS)) > 5
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_proxy_that_repeats_requests_and_writes_ids_otherwise_is_no_fault_of_the_target(
+    system: str, cluster: Postgres, tmp_path: Path
+) -> None:
+    found = judged(cluster, tmp_path, scenario_of(system), Variant(), repeating)
+    journals = read_all(found.run.folder)
+    told = sum(np.count_nonzero(one.records["outcome"] == Outcome.REPLAY) for one in journals)
+
+    assert found.checks(CheckState.VIOLATED) == found.checks(CheckState.UNDECIDED) == set()
+    assert told > sum(len(one.records) for one in journals) / 4
 
 
 @pytest.mark.parametrize(("system", "fault"), CAUGHT)

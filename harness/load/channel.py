@@ -8,6 +8,7 @@ in which they end, and one timer for all checks the first.
 import contextlib
 import errno
 import math
+import select
 import socket
 import ssl
 import time
@@ -18,10 +19,13 @@ import gevent.monkey
 import gevent.socket
 from greenlet import getcurrent, greenlet
 
+from harness.addresses import Address, family
 from harness.outcomes import Failure
 
 Socket: type[socket.socket] = gevent.monkey.get_original("socket", "socket")
-"""The standard library's, without gevent's waiting."""
+"""The standard library's, without gevent's waiting; …"""
+Poll: Any = gevent.monkey.get_original("select", "poll")
+"""… likewise."""
 
 SEND_LOOK_S = 0.05
 """How often a send that the peer holds up checks whether its time is up."""
@@ -36,9 +40,9 @@ OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS
 class Broken(Exception):
     """The stream can't go on."""
 
-    def __init__(self, failure: Failure) -> None:
+    def __init__(self, failure: Failure, detail: str = "") -> None:
         super().__init__(failure.name)
-        self.failure = failure
+        self.failure, self.detail = failure, detail
 
 
 class Deadlines:
@@ -67,13 +71,15 @@ class Deadlines:
 class Channel:
     """A connected TCP stream."""
 
-    def __init__(self, address: tuple[Any, ...], timeout: float) -> None:
+    def __init__(self, address: Address, timeout: float) -> None:
         """Connect within `timeout` seconds; Broken if that fails."""
         self._user: greenlet | None = None
-        self.stale = self.expired = False
+        self.stale = self.expired = self._early = False
+        self.cut = False
+        """Whether the stream ended without the peer having said so, where it has a way to say it."""
         self.until = math.inf
         """When the exchange must be over (s, monotonic clock)."""
-        self._socket = Socket(socket.AF_INET6 if len(address) == 4 else socket.AF_INET, socket.SOCK_STREAM)
+        self._socket = Socket(family(address), socket.SOCK_STREAM)
         self._socket.setblocking(False)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
@@ -85,8 +91,12 @@ class Channel:
         self._wait = hub.switch
         self._watcher = hub.loop.io(self._socket.fileno(), _READ)
         self._watcher.start(self._readable)
+        poll = Poll()
+        poll.register(self._socket.fileno(), select.POLLIN)
+        self._arrived: Callable[[int], list[Any]] = poll.poll
+        """What has come and was not read, asked of the kernel; waits so many ms."""
 
-    def _connect(self, address: tuple[Any, ...], timeout: float) -> None:
+    def _connect(self, address: Address, timeout: float) -> None:
         code = self._socket.connect_ex(address)
         if code == errno.EINPROGRESS:
             try:
@@ -102,12 +112,22 @@ class Channel:
         """Called in the hub, again and again as long as there is something to read."""
         user = self._user
         if user is None:
-            # No request is open: the peer has closed, or sent what belongs to none. Either way it is done.
-            self.stale = True
+            # While a request is being sent it is the answer. Else the peer has closed, or sent what belongs to no
+            # request. Either way it is done.
+            self._early = self.until < math.inf
+            self.stale = not self._early
             self._watcher.stop()
         else:
             self._user = None
             user.switch()
+
+    def fresh(self) -> bool:
+        """Whether nothing has come since the last answer, so that a request can be sent. The loop notices what comes,
+        but may not have had a turn since; a request that follows the peer's end would be lost.
+        """
+        if not self.stale and self._arrived(0):
+            self._readable()
+        return not self.stale
 
     def expire(self) -> None:
         """Called in the hub when the time of the exchange is up."""
@@ -133,6 +153,9 @@ class Channel:
 
     def receive(self) -> bytes:
         """What the peer sends next; nothing at its end. Broken if that can't be, or the time is up."""
+        if self._early:
+            self._early = False
+            self._watcher.start(self._readable)
         while True:
             self._user = getcurrent()
             try:
@@ -158,7 +181,7 @@ class Channel:
 class TlsChannel(Channel):
     """The same through TLS."""
 
-    def __init__(self, address: tuple[Any, ...], timeout: float, context: ssl.SSLContext, name: str) -> None:
+    def __init__(self, address: Address, timeout: float, context: ssl.SSLContext, name: str) -> None:
         super().__init__(address, timeout)
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
@@ -168,26 +191,39 @@ class TlsChannel(Channel):
         except TimeoutError:
             self.close()
             raise Broken(Failure.CONNECT_TIMEOUT) from None
-        except (Broken, OSError):
+        except (Broken, OSError) as error:
             self.close()
-            raise Broken(Failure.CONNECT_FAILED) from None
+            raise Broken(Failure.CONNECT_FAILED, f"no TLS with {name}: {error}") from None
         except BaseException:
             self.close()
             raise
 
+    def fresh(self) -> bool:
+        """Also what came in one piece with the answer may be unread."""
+        if not self.stale and (self._incoming.pending or self._tls.pending() or self._arrived(0)):
+            self._readable()
+        return not self.stale
+
     def _readable(self) -> None:
-        if self._user is None:
-            # The peer may renew its keys at any time; only what belongs to HTTP, or the end, is unasked for.
-            try:
+        if self._user is not None or self.until < math.inf or self._unasked():
+            super()._readable()
+
+    def _unasked(self) -> bool:
+        """Whether what has come with no request open is the end, or belongs to HTTP: the peer may renew its keys at any
+        time.
+        """
+        try:
+            with contextlib.suppress(BlockingIOError):
                 heard = self._socket.recv(READ_BYTES)
+                if not heard:
+                    return True
                 self._incoming.write(heard)
-                if heard:
-                    self._tls.read(1)
-            except (ssl.SSLWantReadError, BlockingIOError):
-                return
-            except OSError:
-                pass
-        super()._readable()
+            self._tls.read(1)
+        except ssl.SSLWantReadError:
+            return False
+        except OSError:
+            pass
+        return True
 
     def _until_done(self, step: Callable[[], Any]) -> Any:
         """Do `step` of the TLS machine, with what it has to say and to hear in between."""
@@ -219,8 +255,11 @@ class TlsChannel(Channel):
         """What the peer sends next, in the clear."""
         try:
             data: bytes = self._until_done(lambda: self._tls.read(READ_BYTES))
-        except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+        except ssl.SSLZeroReturnError:
             return b""
-        except ssl.SSLError:
-            raise Broken(Failure.RESET) from None
+        except ssl.SSLEOFError:
+            self.cut = True
+            return b""
+        except ssl.SSLError as error:
+            raise Broken(Failure.RESET, f"TLS: {error}") from None
         return data

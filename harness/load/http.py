@@ -6,28 +6,33 @@ breaks after the first byte has left is an unknown outcome, and stays one.
 
 import math
 import re
-import ssl
 import time
-from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from typing import NamedTuple
 
+import gevent
 import gevent.socket
 import httptools
 
-from harness.errors import PlanError
+from harness import addresses
+from harness.addresses import Address
+from harness.load import head
 from harness.load.channel import OURS, Broken, Channel, Deadlines, TlsChannel
+from harness.load.habit import GRACE_S, NEVER, Habit
+from harness.load.head import MAX_BODY_BYTES, Kept
+from harness.load.spread import Spread
 from harness.load.transport import NoAnswer, NotSent
 from harness.outcomes import Failure
 
 CONNECT_TIMEOUT_S = 2.0
+"""How long connecting to one address may take."""
 MAX_HEADER_BYTES = 64 * 1024
-MAX_BODY_BYTES = 16 * 1024 * 1024
 MAX_HEADS = 10_000
 """Heads of requests that are kept, for as many routes; paths may hold ids."""
 
+SHOWN_BYTES = 120
+"""How much of a bad answer is shown."""
 
 _STATUS = re.compile(rb"HTTP/1\.[01] ([2-9]\d\d)(?: |\r\n|$)")
-_INFORMATIONAL = re.compile(rb"HTTP/1\.[01] 1\d\d")
 
 
 class Answer(NamedTuple):
@@ -79,55 +84,63 @@ class _Reading:
 
 
 class Origin:
-    """Where requests go: the address of `url`, looked up once, and how long an exchange may take."""
+    """Where requests go: the addresses of `url`, and how long an exchange may take."""
 
     def __init__(self, url: str, timeout: float, ca_file: str | None = None) -> None:
         """`ca_file` (PEM) is trusted besides what the system trusts, for https."""
-        parts = urlsplit(url)
-        self.name = parts.hostname or ""
-        self.port = parts.port or (443 if parts.scheme == "https" else 80)
-        self.prefix = parts.path.rstrip("/")
-        self.authority = parts.netloc
+        where = self._where = addresses.where(url)
+        self._spread = Spread(lambda: addresses.look_up(where, gevent.socket.getaddrinfo))
         self.deadlines = Deadlines(timeout)
-        self._tls = ssl.create_default_context() if parts.scheme == "https" else None
-        if self._tls is not None and ca_file:
-            try:
-                self._tls.load_verify_locations(ca_file)
-            except OSError as error:
-                raise PlanError(f"PERF_CA_FILE={ca_file}: {error}: expected certificates in PEM") from None
-        self._address: tuple[Any, ...] = ()
+        self.habit = Habit(where.authority)
+        self._tls = addresses.trust(ca_file) if where.secure else None
         self._heads: dict[str, bytes] = {}
 
     def connect(self) -> Channel:
-        """A new connection; NotSent if there is none to be had."""
+        """A connection to the first address that accepts one; NotSent if none does, and a lookup finds no other."""
+        tried: dict[Address, NotSent] = {}
+        while True:
+            try:
+                untried = [address for address in self._spread.addresses() if address not in tried]
+            except (OSError, UnicodeError) as error:
+                raise NotSent(Failure.LOCAL, f"{self._where.name}: {error}") from None
+            if not untried:
+                # What ran out here is the reason only if no address had another.
+                failed = list(tried.values())
+                raise next((error for error in failed if error.failure is not Failure.LOCAL), failed[0])
+            for address in untried:
+                try:
+                    channel = self._connect_to(address)
+                except NotSent as error:
+                    tried[address] = error
+                    self._spread.failed(address)
+                else:
+                    self.deadlines.watch(channel)
+                    return channel
+
+    def _connect_to(self, address: Address) -> Channel:
         try:
-            if not self._address:
-                found = gevent.socket.getaddrinfo(self.name, self.port, type=gevent.socket.SOCK_STREAM)
-                self._address = found[0][4]
             if self._tls is None:
-                channel = Channel(self._address, CONNECT_TIMEOUT_S)
-            else:
-                channel = TlsChannel(self._address, CONNECT_TIMEOUT_S, self._tls, self.name)
+                return Channel(address, CONNECT_TIMEOUT_S)
+            return TlsChannel(address, CONNECT_TIMEOUT_S, self._tls, self._where.name)
         except Broken as error:
-            raise NotSent(error.failure) from None
+            raise NotSent(error.failure, error.detail) from None
         except OSError as error:
-            ours = error.errno in OURS or isinstance(error, gevent.socket.gaierror)
-            raise NotSent(Failure.LOCAL if ours else Failure.CONNECT_FAILED) from None
-        self.deadlines.watch(channel)
-        return channel
+            failure = Failure.LOCAL if error.errno in OURS else Failure.CONNECT_FAILED
+            raise NotSent(failure, f"{address[0]}: {error}") from None
 
     def request(self, route: str, body: bytes, headers: bytes = b"") -> bytes:
         """The bytes of a request with a JSON body. `route` is a method and a path; each of `headers` ends with CRLF."""
-        head = self._heads.get(route)
-        if head is None:
+        lines = self._heads.get(route)
+        if lines is None:
             method, path = route.split(" ", 1)
-            head = (
-                f"{method} {self.prefix}{path} HTTP/1.1\r\nHost: {self.authority}\r\nContent-Type: application/json\r\n"
-                "Accept: application/json\r\nContent-Length: "
+            lines = (
+                f"{method} {self._where.prefix}{path} HTTP/1.1\r\nHost: {self._where.authority}\r\n"
+                "Content-Type: application/json\r\nAccept: application/json\r\nAccept-Encoding: identity\r\n"
+                "Content-Length: "
             ).encode()
             if len(self._heads) < MAX_HEADS:
-                self._heads[route] = head
-        return b"%b%d\r\n%b\r\n%b" % (head, len(body), headers, body)
+                self._heads[route] = lines
+        return b"%b%d\r\n%b\r\n%b" % (lines, len(body), headers, body)
 
 
 class Connection:
@@ -136,16 +149,46 @@ class Connection:
     def __init__(self, origin: Origin) -> None:
         self.origin = origin
         self._channel: Channel | None = None
+        self._kept: Kept | None = None
+        """What the peer said of how long it keeps the connection; None: nothing."""
+        self._habit = origin.habit
+        self._answers = 0
+        """How many answers the connection gave, …"""
+        self._opened = self._answered = 0.0
+        """… when it was opened, and when the last of them came (s, monotonic clock)."""
         self._reading = _Reading()
 
     def open(self) -> Channel:
-        """Connect, unless there is an open connection; NotSent if that fails."""
+        """Connect, unless there is an open connection that the peer still keeps; NotSent if that fails."""
         channel = self._channel
-        if channel is None or channel.stale:
+        if channel is not None and self._answers == self._habit.doubtful:
+            self._await_end(channel)
+        if channel is None or (self._kept is not None and self._kept.over()) or self._over(channel):
             self.close()
             channel = self._channel = self.origin.connect()
+            self._opened = time.monotonic()
             self._reading = _Reading()
         return channel
+
+    def _over(self, channel: Channel) -> bool:
+        if channel.fresh():
+            return False
+        self._ended()
+        return True
+
+    def _ended(self) -> None:
+        """The peer has ended the connection, which it had not announced."""
+        if self._answers:
+            self._habit.ended(self._answers, self._opened, self._answered)
+
+    def _await_end(self, channel: Channel) -> None:
+        """Wait until the peer has had the time to end the connection, if it does so after so many answers."""
+        self._habit.doubtful = NEVER
+        gevent.sleep(max(self._answered + GRACE_S - time.monotonic(), 0))
+        if channel.fresh():
+            self._habit.lasted(self._answers)
+        else:
+            self._habit.doubtful = self._answers
 
     def exchange(self, request: bytes) -> Answer:
         """Send `request` once and read its answer; NotSent or NoAnswer if that fails."""
@@ -154,6 +197,7 @@ class Connection:
         try:
             sent = channel.send(request)
             if sent < len(request):
+                self._ended()
                 failure = Failure.READ_TIMEOUT if channel.expired else Failure.RESET
                 raise (NoAnswer if sent else NotSent)(failure)
             answer = self._head(channel) if request.startswith(b"HEAD ") else self._answer(channel)
@@ -162,12 +206,18 @@ class Connection:
             self.close()
             raise
         channel.until = math.inf
-        if not self._reading.keep_alive:
+        self._answers += 1
+        if not self._reading.keep_alive or self._answers >= self._habit.most:
             self.close()
+            return answer
+        self._answered = time.monotonic()
+        if self._kept is not None:
+            self._kept.answered(self._answered)
         return answer
 
     def close(self) -> None:
         """Drop the connection."""
+        self._kept, self._answers = None, 0
         if self._channel is not None:
             self.origin.deadlines.channels.discard(self._channel)
             self._channel.close()
@@ -177,60 +227,89 @@ class Connection:
         """The answer to HEAD: its headers tell of a body that does not come, which the parser would wait for."""
         data = b""
         while True:
-            headers, end, rest = data.partition(b"\r\n\r\n")
-            if end and not _INFORMATIONAL.match(headers):
+            lines, end, _ = head.last(data)
+            if end:
                 break
-            more = b"" if end else self._receive(channel)
-            if not end and not more:
-                raise NoAnswer(Failure.CLOSED_EARLY)
-            data = rest if end else data + more
+            more = self._receive(channel)
+            if not more:
+                raise NoAnswer(Failure.CLOSED_EARLY, _ended(data))
+            data += more
             if len(data) > MAX_HEADER_BYTES:
-                raise NoAnswer(Failure.TOO_LARGE)
-        found = _STATUS.match(headers)
+                raise NoAnswer(Failure.TOO_LARGE, f"more than {MAX_HEADER_BYTES:,} bytes of headers")
+        found = _STATUS.match(lines)
         if not found:
-            raise NoAnswer(Failure.BAD_HTTP)
+            raise NoAnswer(Failure.BAD_HTTP, f"expected a line with a status: {_shown(lines)}")
         self._reading.keep_alive = False  # it is not known where the next answer would begin
         return Answer(int(found.group(1)), b"")
 
     def _answer(self, channel: Channel) -> Answer:
         reading = self._reading
         reading.reset()
-        data = self._receive(channel)
-        head = data
+        try:
+            begin = data = channel.receive()
+        except Broken as error:
+            if error.failure is Failure.RESET:
+                self._ended()
+            raise NoAnswer(error.failure, error.detail) from None
+        if not data:
+            self._ended()
         while True:
             if not data:
                 # Without a length the end of the connection is the end of the body; else the answer was cut.
-                status = reading.parser.get_status_code()
-                if status < 200 or not _ends_with_its_connection(head):
-                    raise NoAnswer(Failure.CLOSED_EARLY)
-                return Answer(status, reading.whole())
+                reading.status = reading.parser.get_status_code()
+                if reading.status < 200 or not _ends_with_its_connection(begin):
+                    raise NoAnswer(Failure.CLOSED_EARLY, _ended(begin))
+                if channel.cut:
+                    raise NoAnswer(Failure.CLOSED_EARLY, "no length, and TLS was cut without its end")
+                break
             try:
                 reading.parser.feed_data(data)
-            except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-                raise NoAnswer(Failure.BAD_HTTP) from None
+            except httptools.HttpParserUpgrade:
+                raise NoAnswer(Failure.BAD_HTTP, f"another protocol was not asked for: {_shown(begin)}") from None
+            except httptools.HttpParserError as error:
+                raise NoAnswer(Failure.BAD_HTTP, f"{error}: {_shown(begin)}") from None
             if reading.complete:
                 break
-            if reading.size > MAX_BODY_BYTES or (not reading.size and len(head) > MAX_HEADER_BYTES):
-                raise NoAnswer(Failure.TOO_LARGE)
+            if reading.size > MAX_BODY_BYTES:
+                raise NoAnswer(Failure.TOO_LARGE, f"more than {MAX_BODY_BYTES:,} bytes of a body: {_shown(begin)}")
+            if not reading.size and len(begin) > MAX_HEADER_BYTES:
+                raise NoAnswer(Failure.TOO_LARGE, f"more than {MAX_HEADER_BYTES:,} bytes of headers: {_shown(begin)}")
             data = self._receive(channel)
-            if len(head) <= MAX_HEADER_BYTES:
-                head += data
+            if len(begin) <= MAX_HEADER_BYTES:
+                begin += data
         if reading.extra:
-            raise NoAnswer(Failure.BAD_HTTP)
-        return Answer(reading.status, reading.whole() if reading.more else reading.body)
+            raise NoAnswer(Failure.BAD_HTTP, f"more than one answer to a request: {_shown(begin)}")
+        body = reading.whole() if reading.more else reading.body
+        if head.concerns_us(begin):
+            said = head.fields(head.last(begin)[0])
+            self._heed(said.get(b"keep-alive"))
+            body = head.decoded(body, said)
+        return Answer(reading.status, body)
+
+    def _heed(self, keep_alive: bytes | None) -> None:
+        if keep_alive is not None:
+            self._kept = self._kept or Kept()
+            self._kept.hear(keep_alive)
 
     @staticmethod
     def _receive(channel: Channel) -> bytes:
         try:
             return channel.receive()
         except Broken as error:
-            raise NoAnswer(error.failure) from None
+            raise NoAnswer(error.failure, error.detail) from None
 
 
 def _ends_with_its_connection(data: bytes) -> bool:
     """Whether the headers of the answer are whole, and don't say where its body ends."""
-    headers, end, rest = data.partition(b"\r\n\r\n")
-    while end and _INFORMATIONAL.match(headers):
-        headers, end, rest = rest.partition(b"\r\n\r\n")
-    headers = headers.lower()
-    return bool(end) and b"\ncontent-length:" not in headers and b"\ntransfer-encoding:" not in headers
+    lines, end, _ = head.last(data)
+    lines = lines.lower()
+    return bool(end) and b"\ncontent-length:" not in lines and b"\ntransfer-encoding:" not in lines
+
+
+def _ended(begin: bytes) -> str:
+    """Where an answer that begins so was cut."""
+    return f"the connection ended {f'in the middle of {_shown(begin)}' if begin else 'without an answer'}"
+
+
+def _shown(data: bytes) -> str:
+    return repr(data[:SHOWN_BYTES]) + "…" * (len(data) > SHOWN_BYTES)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from harness import guard
-from harness.load.http import Answer, Connection, Origin
+from harness.load.http import SHOWN_BYTES, Answer, Connection, Origin
 from harness.load.transport import Meaning, NotSent
 from harness.load.user import LoadUser
 from harness.outcomes import Outcome
@@ -47,6 +47,10 @@ class HttpUser(LoadUser):
     def status_of(self, answer: Answer) -> int:
         """The HTTP status."""
         return answer.status
+
+    def excerpt(self, answer: Answer | None) -> str:
+        """Its status and the beginning of its body."""
+        return f"{answer.status} {answer.body[:SHOWN_BYTES]!r}" if answer else ""
 
     def send(
         self,

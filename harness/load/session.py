@@ -1,6 +1,7 @@
 """The load of one process: its plan, its journal, the arrivals still to come, and what has been counted so far."""
 
 import gc
+import logging
 import tempfile
 import time
 from collections import deque
@@ -17,16 +18,22 @@ from harness.load.meeting import Rounds
 from harness.load.quota import Quota
 from harness.load.schedule import Schedule
 from harness.load.tally import Tally
-from harness.outcomes import Outcome
+from harness.outcomes import Failure, Outcome
 from harness.plan import arrivals
 from harness.plan.scenario import Scenario
 from harness.run import Run
+from systems import ids
 
 BARE_TIMEOUT_S = 10.0
 """How long an answer may take when there is no plan to say so."""
 
 HEAD_START_NS = 200_000_000
 """Between the last user's start and second 0 of the plan, so that no user is late for the first arrivals."""
+
+EXPLAINED = 5
+"""How many reasons of one kind of failure are logged."""
+
+log = logging.getLogger(__name__)
 
 
 class Session:
@@ -70,6 +77,7 @@ class Session:
         """The latest acknowledged operations that can be sent again: (number, subject)."""
         self.owed: deque[str] = deque()
         """Kinds whose turn came before they could be done: for a later arrival."""
+        self._explained: dict[Failure, set[str]] = {}
         self.shared: dict[str, Any] = {}
         """What the users of a transport share, by a name of theirs."""
         closed = self.scenario is not None and not self.scenario.open
@@ -141,6 +149,13 @@ class Session:
         self.ended_by = why
         if self.schedule is not None:
             self.schedule.ended = True
+
+    def explain(self, kind: str, number: int, failure: Failure, detail: str) -> None:
+        """Log what was wrong with operation `number`, of which the journal has only the name: the first few reasons."""
+        known = self._explained.setdefault(failure, set())
+        if detail and detail not in known and len(known) < EXPLAINED:
+            known.add(detail)
+            log.warning("%s %s: %s: %s", kind, ids.key(self.id, number), failure.name, detail)
 
     def close(self, requests: dict[str, tuple[int, int]]) -> dict[str, Any]:
         """End the journal; what this process counted. `requests`: Locust's own count by name, and failures."""

@@ -7,17 +7,17 @@ Meaning = tuple[Outcome, Failure, int]
 stands for what it said (0 = nothing)."""
 
 
-class NotSent(Exception):
+class Failed(Exception):
+    """A call that has no answer to give: the `failure`, and the `detail` of it for people; "" = it says all."""
+
+    def __init__(self, failure: Failure, detail: str = "") -> None:
+        super().__init__(f"{failure.name}: {detail}" if detail else failure.name)
+        self.failure, self.detail = failure, detail
+
+
+class NotSent(Failed):
     """No byte of the request was handed to the network: it can have had no effect."""
 
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.name)
-        self.failure = failure
 
-
-class NoAnswer(Exception):
+class NoAnswer(Failed):
     """The request was sent, in part or whole, and no whole answer came: what became of it is unknown."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.name)
-        self.failure = failure

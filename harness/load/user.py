@@ -108,6 +108,10 @@ class LoadUser(User):
         """The HTTP status of an answer; 0 where there is no such thing."""
         return 0
 
+    def excerpt(self, answer: Any) -> str:
+        """What to show of an answer that can't be read; "" = nothing."""
+        return ""
+
     # Locust's own loop begins with a task and waits after it; an arrival has to be waited for before.
     def run(self) -> None:  # type: ignore[misc]
         """The life of a user, in a greenlet of its own."""
@@ -208,14 +212,16 @@ class LoadUser(User):
         number = journal.begin(index, self._sched or start, start, self.number, self._waited_us, subject, key_of, flags)
         session.flying += 1
         outcome, status, failure, said = _UNKNOWN, 0, _KILLED, 0
+        answer: T | None = None
+        detail = ""
         try:
             answer = call(number, *how)
             status = self.status_of(answer)
             outcome, failure, said = judge(answer)
         except NotSent as error:
-            outcome, failure = _NOT_SENT, error.failure
+            outcome, failure, detail = _NOT_SENT, error.failure, error.detail
         except NoAnswer as error:
-            failure = error.failure
+            failure, detail = error.failure, error.detail
         finally:
             end = time.monotonic_ns()
             journal.end(number, outcome, status, failure, said, end)
@@ -224,6 +230,8 @@ class LoadUser(User):
                 expected = outcome in session.expected[index]
                 why = None if expected else UnexpectedOutcome(failure_text(outcome, failure, status))
                 self._fire(kind, session.tally.routes[index], (end - start) / 1e6, why)
+        if failure:
+            session.explain(kind, number, failure, detail or self.excerpt(answer))
         if outcome is _NOT_SENT:
             gevent.sleep(REFUSED_S)
         return number, outcome

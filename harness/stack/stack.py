@@ -182,7 +182,7 @@ def _prune(server: Postgres, system: str, share: float) -> None:
 def _target(run: Run, scenario: Scenario, settings: Settings, url: str, variant: Variant, undo: ExitStack) -> Stack:
     """The target of a run, up: the services of its plan, or what TARGET_URL names."""
     if settings.target_url:
-        health.require(settings.target_url, scenario.contract.get("health"))
+        health.require(settings.target_url, scenario.contract.get("health"), settings.ca_file)
         stack = Stack(settings.target_url, url, None, settings.scale_command)
         for name in {name: None for stage in scenario.stages for name in stage.scale}:
             stack.scale(name, scenario.services[name].processes)

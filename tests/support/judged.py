@@ -5,8 +5,8 @@ PostgreSQL stays up over all of them; each has a copy of a seeded database, a ta
 
 import importlib
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -69,8 +69,16 @@ def database_of(cluster: Postgres, scenario: Scenario) -> Iterator[str]:
     cluster.drop(name)
 
 
-def judged(cluster: Postgres, folder: Path, scenario: Scenario, variant: Variant) -> Judged:
-    """What the checks find of the load of `scenario` on a target of that variant."""
+def judged(
+    cluster: Postgres,
+    folder: Path,
+    scenario: Scenario,
+    variant: Variant,
+    between: Callable[[str], AbstractContextManager[str]] = nullcontext,
+) -> Judged:
+    """What the checks find of the load of `scenario` on a target of that variant; `between` gets its URL and gives that
+    of what stands before it.
+    """
     system = scenario.system
     with database_of(cluster, scenario) as url, Progress() as progress:
         run = Run.create(folder / "runs", scenario, seed=1, command=[], interrupted=None, git={}, host={})
@@ -84,8 +92,9 @@ def judged(cluster: Postgres, folder: Path, scenario: Scenario, variant: Variant
         services = Services(scenario.services, run, url, free_port(), variant)
         try:
             services.start()
-            stack = Stack(services.target_url, url, services, "")
-            assert put_load(run, Settings(), stack, lambda: None, progress, ui=False)
+            with between(services.target_url) as target_url:
+                stack = Stack(target_url, url, services, "")
+                assert put_load(run, Settings(), stack, lambda: None, progress, ui=False)
             return Judged(run, verify(run, url))
         finally:
             services.stop()

@@ -2,8 +2,10 @@
 
 import re
 from datetime import UTC, datetime
+from uuid import UUID
 
-from hypothesis import given
+import pytest
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from systems import ids
@@ -46,3 +48,29 @@ def test_a_million_keys_are_parsed_as_one_is(keys: list[str]) -> None:
     ops, items = operations([key[len(RUN) + 1 :] for key in keys])
 
     assert list(zip(ops.tolist(), items.tolist(), strict=True)) == [ids.parse(RUN, key) or (-1, 0) for key in keys]
+
+
+@given(st.uuids())
+def test_a_uuid_is_the_same_in_every_spelling(uuid: UUID) -> None:
+    for one in (str(uuid), uuid.hex):
+        for said in (one, one.upper(), f"{{{one}}}", f"urn:uuid:{one}"):
+            assert ids.canonical(said) == str(uuid)
+            assert ids.digest(said) == ids.digest(str(uuid))
+
+
+@given(st.one_of(st.text(max_size=40), st.from_regex(r"[A-Za-z0-9]{8}-[A-Za-z0-9-]{27}", fullmatch=True)))
+@example("DEADBEEF")
+def test_what_is_no_uuid_is_not_changed(text: str) -> None:
+    try:
+        expected = str(UUID(text))
+    except ValueError:
+        expected = text
+
+    assert ids.canonical(text) in (expected, text.lower() if text == text.lower() else text)
+
+
+def test_a_whole_number_is_an_id_and_nothing_else_but_text_is() -> None:
+    assert ids.digest(17) == ids.digest("17") != ids.digest("017")
+    for said in (None, True, 1.0, [], {}):
+        with pytest.raises(TypeError, match="is no id"):
+            ids.digest(said)

@@ -258,7 +258,6 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     "another body replaced the first": (lambda h: _overwritten(h, 6), {"X5", "MP5"}),
     "another body replaced the first, outcome unknown": (lambda h: _overwritten(h, 11), {"X5", "MP5"}),
     "both halves of a race were acknowledged": (lambda h: _answered(h, 9, Outcome.ACK), {"MP6"}),
-    "neither half of a race was acknowledged": (lambda h: _answered(h, 8, Outcome.REPLAY), {"MP6"}),
     "one half of a race was refused": (lambda h: _answered(h, 9, Outcome.REJECT), {"MP6", "MP7"}),
     "a race was stored twice": (lambda h: _stored_twice(h, 8), {"X4", "MP6"}),
     "a repeat was refused": (lambda h: _answered(h, 5, Outcome.REJECT), {"MP7"}),
@@ -272,7 +271,14 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     "a constraint is gone": (lambda h: h.seen.update(schema=Schema(["a"], [])), {"SCHEMA"}),
     "the pool lacks a user": (lambda h: h.seen.update(pool=USERS - 1), {"POOL"}),
     "a user of the pool was changed": (lambda h: h.seen.update(pool_digest="d2"), {"POOL"}),
+    "a new message that was told to be a replay is not stored": (
+        lambda h: (_answered(h, 2, Outcome.REPLAY), h.rows.remove(h.row(2))),
+        {"X1"},
+    ),
+    "a new message was told to be another one": (lambda h: h.op(2).update(outcome=Outcome.REPLAY, answer=1), {"MP4"}),
     # The harness's own faults, and what must not fire.
+    "a proxy sent a new message twice": (lambda h: _answered(h, 2, Outcome.REPLAY), set()),
+    "a proxy sent the first half of a race twice": (lambda h: _answered(h, 8, Outcome.REPLAY), set()),
     "a journal of several was lost": (lambda h: _forget(h, 2, 6), {"X2"}),
     "half of the answers were 500, after the commit": (lambda h: h.op(2).update(outcome=Outcome.UNKNOWN), set()),
     "a timeout was taken for a refusal": (lambda h: h.op(3).update(outcome=Outcome.REJECT), {"X3", "MP7"}),

@@ -7,6 +7,9 @@ from verification import constraints
 from verification.authorizations.accounts import Units
 from verification.case import Found
 
+GATEWAY = (502, 503, 504)
+"""What a proxy answers for a target that it can't reach, or that doesn't answer it."""
+
 
 def balanced(case: Units) -> Found:
     """A3. available + scheduled + used = total = the seeded total: of every answer, and of every row at the end."""
@@ -57,9 +60,11 @@ def used_once(case: Units) -> Found:
 
 
 def no_errors(case: Units) -> Found:
-    """A11. Under contention a request is served later or refused (SHED); a 500 is no answer to that."""
+    """A11. Under contention a request is served later or refused (SHED); a 500 is no answer to that. What a proxy
+    answers in the target's place is counted by the rules on errors, not here.
+    """
     ledger, status = case.ledger, case.ledger.ops["status"].to_numpy()
-    errors = (status >= 500) & ~ledger.outcome(Outcome.SHED)
+    errors = (status >= 500) & ~np.isin(status, GATEWAY) & ~ledger.outcome(Outcome.SHED)
     codes, counts = np.unique(status[errors], return_counts=True)
     statuses = ", ".join(f"{count:,} × {code}" for code, count in zip(codes, counts, strict=True))
     return case.broken(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from harness.outcomes import Outcome
+from harness.outcomes import DONE, Outcome
 from systems import ids
 from verification.arrays import Array, Mask
 from verification.authorizations.accounts import Units
@@ -20,7 +20,7 @@ def served(case: Units) -> Found:
     free, known = _before(case, members, place)
     known &= (units == units[:, :1]).all(axis=1)
     stand = case.stands[ledger.key_place[members]]
-    acked, rejected = ledger.outcome(Outcome.ACK)[members], ledger.outcome(Outcome.REJECT)[members]
+    acked, rejected = ledger.outcome(*DONE)[members], ledger.outcome(Outcome.REJECT)[members]
     stored, answered = stand.sum(axis=1), (acked | stand & ledger.unknown[members]).sum(axis=1)
     expected = np.minimum((stand | acked | rejected).sum(axis=1), free // units[:, 0])
     off = (np.abs(stored - expected) + np.abs(answered - expected)) * known

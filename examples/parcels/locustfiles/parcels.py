@@ -87,11 +87,14 @@ class HttpClerk(Clerk, HttpUser):
         return outcomes.get(answer.status, Outcome.UNKNOWN), Failure.NONE, 0
 
     def _judge_read(self, answer: Answer) -> Meaning:
-        if answer.status == self.contract["missing"]:
-            return Outcome.ACK, Failure.NONE, parcels.answer(None)
-        if answer.status != self.contract["found"]:
+        if answer.status not in (self.contract["missing"], self.contract["found"]):
             return Outcome.UNKNOWN, Failure.NONE, 0
-        return Outcome.ACK, Failure.NONE, parcels.answer(json.loads(answer.body)["content"])
+        try:
+            said = json.loads(answer.body)
+            content = said["content"] if answer.status == self.contract["found"] else None
+            return Outcome.ACK, Failure.NONE, parcels.answer(content)
+        except (ValueError, KeyError, TypeError):
+            return Outcome.UNKNOWN, Failure.BAD_BODY, 0
 
 
 class SqlClerk(Clerk, PostgresUser):

@@ -11,7 +11,7 @@ repeat    an earlier, acknowledged order again, with the same key; must be answe
 stranger  an order of a thing that does not exist; must be refused, and nothing stored
 """
 
-EXPECTED = {"order": ("ACK",), "repeat": ("REPLAY",), "stranger": ("REJECT",)}
+EXPECTED = {"order": ("ACK", "REPLAY"), "repeat": ("REPLAY",), "stranger": ("REJECT",)}
 
 EFFECTS: dict[str, dict[str, Effect]] = {"order": {"ACK": Effect()}, "repeat": {}, "stranger": {}}
 

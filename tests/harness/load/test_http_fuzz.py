@@ -15,11 +15,14 @@ ORIGIN = Origin("http://127.0.0.1:1", 5)
 class Pieces:
     """A channel on which these pieces arrive, and then the end."""
 
-    stale = expired = False
+    stale = expired = cut = False
     until = 0.0
 
     def __init__(self, pieces: list[bytes]) -> None:
         self.pieces: Iterator[bytes] = iter([piece for piece in pieces if piece])
+
+    def fresh(self) -> bool:
+        return True
 
     def send(self, data: bytes) -> int:
         return len(data)
@@ -57,6 +60,9 @@ WORDS = st.sampled_from(
         b"Content-Length: -1\r\n",
         b"Transfer-Encoding: chunked\r\n",
         b"Connection: close\r\n",
+        b"Keep-Alive: timeout=5, max=2\r\n",
+        b"Content-Encoding: gzip\r\n",
+        b"\x1f\x8b",
         b"2\r\n{}\r\n",
         b"0\r\n\r\n",
         b"\r\n",

@@ -291,6 +291,10 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     ),
     "an answer was lost after the commit": (lambda h: outcome(h, FIRST, Outcome.UNKNOWN, 0), set()),
     "a repeat was refused": (lambda h: outcome(h, REPEATED, Outcome.REJECT, 422), set()),
+    "a proxy sent a move twice": (lambda h: h.op(FIRST).update(outcome=int(Outcome.REPLAY)), set()),
+    "a proxy had no answer": (lambda h: outcome(h, NEVER_DONE, Outcome.UNKNOWN, 504), set()),
+    "a proxy had no target": (lambda h: outcome(h, NEVER_DONE, Outcome.UNKNOWN, 502), set()),
+    "a proxy refused": (lambda h: outcome(h, NEVER_DONE, Outcome.UNKNOWN, 503), set()),
     "a move was shed": (lambda h: outcome(h, NEVER_DONE, Outcome.SHED, 503), set()),
     "a move was never sent": (lambda h: outcome(h, NEVER_DONE, Outcome.NOT_SENT, 0), set()),
     "all is written in savepoints": (
@@ -575,6 +579,7 @@ ROUNDS: dict[str, tuple[Round, CheckState]] = {
         CheckState.HOLDS,
     ),
     "one never ended": (lambda h, m: h.op(m[6]).update(end=0, outcome=int(Outcome.UNKNOWN)), CheckState.UNDECIDED),
+    "one was told to be a replay": (lambda h, m: h.op(m[4]).update(outcome=int(Outcome.REPLAY)), CheckState.HOLDS),
     "one was elsewhere": (lambda h, m: h.op(m[6]).update(sched=1), CheckState.UNDECIDED),
     "somebody else was at it": (
         lambda h, m: h.act("release", 3, units=10, early_ns=STEP_NS * 30),
