@@ -107,7 +107,7 @@ def ask(connection: Connection) -> Answer:
         (b"HTTP/1.1 204 No Content\r\n\r\n", Answer(204, b"")),
         (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", Answer(304, b"")),
         (b"HTTP/1.0 200 OK\r\n\r\nto the end", Answer(200, b"to the end")),
-        (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"{}"), Answer(200, b"{}")),
+        (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"{}", mtime=0), Answer(200, b"{}")),
         (b"HTTP/1.1 200 OK\r\ncontent-encoding: deflate\r\n\r\n" + zlib.compress(b"{}"), Answer(200, b"{}")),
         (b"HTTP/1.1 204 No Content\r\nContent-Encoding: br\r\n\r\n", Answer(204, b"")),
         (b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n", Answer(302, b"")),
