@@ -13,7 +13,7 @@ from harness.errors import RunError
 from harness.plan.scenario import Scenario, resolved
 from systems import ids
 
-FORMAT = 2
+FORMAT = 3
 """The version of run.json; a reader refuses any other."""
 
 SUITE, SUITE_SCHEMA = "suite.json", 1
@@ -24,6 +24,9 @@ PAIRS, PAIRS_SCHEMA = "pairs.json", 1
 
 MOST_PAIRS = 16
 """A comparison of pairs goes through every swap of them, two to the number of pairs."""
+
+LOST_PROCESS = "a load process was lost"
+"""Why a load was interrupted, where one of its processes ended before it."""
 
 
 class Run:
