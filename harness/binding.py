@@ -71,7 +71,7 @@ def integrity(run: Run, expected: Iterable[str], findings: Iterable[Finding]) ->
         "system": run.scenario.system,
         "judged": {
             "plan": _digest(run.facts["plan"]),
-            "rules": [rule.text for rule in run.scenario.rules],
+            "rules": run.facts["plan"]["rules"],
             "checks": list(expected),
             "files": _hashes(run.folder, (*LOADED, effects.FILE)),
         },
@@ -139,7 +139,7 @@ def _of_verification(run: Run, hashes: dict[str, str]) -> Iterable[Broken]:
     if made != asked:
         yield Broken(check.FILE, _unlike("check", asked, made), VERIFY)
     if judged.get("plan") != _digest(run.facts.get("plan")):
-        yield Broken(RUN, _other_plan(run, judged.get("rules") or ()), RUN_AGAIN)
+        yield Broken(RUN, _other_plan(run, judged.get("rules")), RUN_AGAIN)
     files = judged.get("files") or {}
     for name, was in files.items():
         if hashes.get(name) != was:
@@ -147,13 +147,20 @@ def _of_verification(run: Run, hashes: dict[str, str]) -> Iterable[Broken]:
             yield Broken(name, how, VERIFY if name in VERIFIED else RUN_AGAIN)
 
 
-def _other_plan(run: Run, rules: Iterable[str]) -> str:
+def _other_plan(run: Run, verified: Any) -> str:
+    """How the plan of run.json differs from the one whose rules were `verified`."""
     plan = run.facts.get("plan")
-    kept = plan.get("rules") if isinstance(plan, dict) else None
-    now = [str(one.get("text")) for one in kept or () if isinstance(one, dict)]
-    asked = [str(rule) for rule in rules]
-    how = f": {_unlike('rule', asked, now)}" if now != asked else ""
-    return f"has another plan than the one that was verified{how}"
+    asked, now = _by_text(verified), _by_text(plan.get("rules") if isinstance(plan, dict) else None)
+    said = [_unlike("rule", list(asked), list(now))] if list(asked) != list(now) else []
+    said += [
+        f"has rule {text} with another limit or severity" for text in asked if now.get(text, asked[text]) != asked[text]
+    ]
+    return "has another plan than the one that was verified" + "".join(f": {one}" for one in said[:1])
+
+
+def _by_text(rules: Any) -> dict[str, Any]:
+    found = rules if isinstance(rules, list) else []
+    return {str(one.get("text")): one for one in found if isinstance(one, dict)}
 
 
 def _unlike(what: str, asked: list[str], found: list[str]) -> str:

@@ -78,6 +78,8 @@ class Run:
             ) from None
         except ValueError as error:
             raise RunError(f"{path}: not JSON: {error}") from None
+        if not isinstance(facts, dict):
+            raise RunError(f"{path}: expected a table of facts, as a run leaves it; restore the file, or run again")
         if facts.get("format") != FORMAT:
             raise RunError(
                 f"{path}: format {facts.get('format')!r}, expected {FORMAT}: made by Proofload {_made_by(facts)}, "

@@ -10,6 +10,7 @@ import pytest
 
 from harness import binding
 from harness.check import Finding
+from harness.errors import RunError
 from harness.run import Run
 from harness.verdict import CheckState
 from reports.__main__ import report
@@ -71,6 +72,13 @@ def looser(run: Run) -> None:
     run.write_text("run.json", text.replace("p95(response_time) < 500ms", "p95(response_time) < 5s"))
 
 
+def looser_limit(run: Run) -> None:
+    """The text says what it said, and the limit is ten times as much."""
+    plan = run.facts["plan"]
+    first, *others = plan["rules"]
+    run.record(plan={**plan, "rules": [{**first, "limit": 5.0}, *others]})
+
+
 def fewer_rules(run: Run) -> None:
     plan = run.facts["plan"]
     run.record(plan={**plan, "rules": plan["rules"][1:]})
@@ -130,6 +138,10 @@ EDITS: dict[str, tuple[Edit, str]] = {
         looser,
         "run.json has another plan than the one that was verified: lacks rule p95(response_time) < 500ms and has rule "
         "p95(response_time) < 5s, which was not asked for",
+    ),
+    "limit loosened": (
+        looser_limit,
+        "run.json has another plan than the one that was verified: has rule p95(response_time) < 500ms with another",
     ),
     "rule removed": (fewer_rules, "run.json has another plan than the one that was verified: lacks rule p95"),
     "fault forgotten": (facts(target={"ours": True}), "run.json was changed after the run ended"),
@@ -213,12 +225,13 @@ def test_more_broken_files_than_fit_into_a_sentence_are_counted(tmp_path: Path) 
     assert all(name in reason for name in NAMES)
 
 
-def test_the_old_verdict_is_void_before_a_new_one_is_made(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("damaged", "said"), [("{", "not JSON"), ("[]", "expected a table of facts")])
+def test_the_old_verdict_is_void_before_a_new_one_is_made(tmp_path: Path, damaged: str, said: str) -> None:
     run = whole(tmp_path)
     report(run.folder)
-    (run.folder / "run.json").write_text("{")
+    (run.folder / "run.json").write_text(damaged)
 
-    with pytest.raises(Exception, match=r"run\.json: not JSON"):
+    with pytest.raises(RunError, match=said):
         report(run.folder)
 
     assert not [name for name in FILES if (run.folder / name).exists()]

@@ -8,6 +8,7 @@ import pytest
 
 from harness.outcomes import Failure, Outcome
 from reports.__main__ import report
+from reports.rules.evaluate import evaluate
 from reports.samples.evidence import gather
 from reports.tables.incidents import incidents
 from tests.support.synthetic_run import EXPECTED, Answer, synthetic_run
@@ -31,6 +32,18 @@ def test_ten_errors_in_a_row_in_the_ramp_are_one(tmp_path: Path) -> None:
     assert one["said"].startswith("10 of 10 operations in a row failed within ")
     assert "from second 2." in one["said"]
     assert "in ramp: process 500 (" in one["said"]
+
+
+@pytest.mark.parametrize("first", range(25, 120, 3))
+def test_ten_errors_in_a_row_in_the_ramp_are_no_go_wherever_they_are(tmp_path: Path, first: int) -> None:
+    run = synthetic_run(
+        tmp_path, "peak", answer=lambda place, kind, s: ERROR if first <= place < first + 10 else EXPECTED[kind]
+    )
+    evidence = gather(run.folder)
+
+    states = {rule.text: evaluate(rule, evidence).state for rule in evidence.samples.scenario.rules}
+
+    assert [text for text, state in states.items() if state != "PASS"] == ["count(errors) < 5 in 100% of 1s windows"]
 
 
 def test_one_process_of_four_that_fails_is_one(tmp_path: Path) -> None:
