@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness import check, effects
+from harness import binding, check, effects
 from harness.check import Finding
 from harness.journal import HEADER_BYTES, MAGIC, RECORD
 from harness.outcomes import Outcome
@@ -66,9 +66,10 @@ def synthetic(folder: Path, operations: int) -> Run:
     stored["sent"] = stored["stored"] + 50_000_000
     effects.write(run.folder, stored)
     finding = Finding("X1", "Every acknowledged message is stored.", CheckState.HOLDS, operations, "messages")
-    run.write(check.FILE, {"schema": check.SCHEMA, "checks": [finding.as_json()], "weakened": []})
+    run.write(check.FILE, binding.integrity(run, [finding.id], [finding]))
     load = {"requests": operations, "failures": 0, "names": {}, "planned": operations, "taken": operations}
     run.write("load.json", {**load, "dropped": 0, "exceptions": 0, "finished": True, "ended_by": "plan"})
+    binding.seal(run)
     return run
 
 

@@ -378,6 +378,14 @@ def read_all(folder: Path, processes: int | None = None) -> Journals:
     )
 
 
+def none(folder: Path, run: str, processes: int) -> Journals:
+    """What stands for the journals of a run of which none can be read: no operation is on record."""
+    header = {"run": run, "worker": 0, "kinds": [], "closed": False}
+    empty = Journaled(folder / "journal-0.bin", header, np.zeros(0, RECORD))
+    lost = tuple(Lost(worker, 0, "is missing or can't be read") for worker in range(processes))
+    return Journals((empty,), lost, processes)
+
+
 def _worker(path: Path) -> int:
     """The worker whose journal is at `path`, by its name."""
     named = re.fullmatch(r"journal-(\d+)\.bin", path.name)

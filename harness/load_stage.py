@@ -18,7 +18,7 @@ from harness.plan.rules import ABORT
 from harness.plan.scenario import Scenario
 from harness.progress import Progress, load_line
 from harness.project import environment
-from harness.run import Run
+from harness.run import LOST_PROCESS, Run
 from harness.settings import Settings
 from harness.stack import process
 from harness.stack.stack import Stack
@@ -152,7 +152,7 @@ def _watch(
         progress.now(load_line(run.folder, scenario, began))
         known, why = why, why or signalled() or (_dead(stack.died()))
         if why is None and any(each.poll() is not None for each in others) and not _finished(run):
-            why = "a load process was lost"
+            why = LOST_PROCESS
         if why is None and began and steps and time.monotonic_ns() >= began + steps[0][0] * 1e9:
             planned, service, processes = steps.pop(0)
             try:

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType, MappingProxyType
 from typing import Any
 
-from harness import check, fingerprint, guard
+from harness import binding, check, fingerprint, guard
 from harness.check import Finding
 from harness.errors import PlanError, ProofloadError
 from harness.load_stage import began_any, put_load
@@ -134,6 +134,7 @@ def _watched(run: Run, settings: Settings, running: stack.Stack) -> Iterator[Non
     try:
         yield
     finally:
+        run.record(monitor={"died": monitor.poll() is not None})
         process.stop(monitor)
 
 
@@ -147,16 +148,17 @@ def _undecided(run: Run) -> None:
         "nothing",
         detail="the locustfile is not of a system that Proofload knows, so nothing can be compared with its database",
     )
-    run.write(check.FILE, {"schema": check.SCHEMA, "run": run.id, "system": "", "checks": [finding.as_json()]})
+    run.write(check.FILE, binding.integrity(run, [finding.id], [finding]))
 
 
 def _report(folder: Path, interrupt: _Interrupt) -> int:
-    """Report the run; once more if it was interrupted meanwhile, since that belongs into the report."""
+    """Seal the run and report it; once more if it was interrupted meanwhile, since that belongs into the report."""
     while True:
         known = interrupt.signal
         run = Run.open(folder)
         if known and not run.facts["interrupted"]:
             run.record(interrupted=f"{known} during verification or report")
+        binding.seal(run)
         code = report(folder)
         if interrupt.signal == known:
             return code

@@ -13,7 +13,7 @@ from harness.errors import RunError
 from harness.plan.scenario import Scenario, resolved
 from systems import ids
 
-FORMAT = 2
+FORMAT = 3
 """The version of run.json; a reader refuses any other."""
 
 SUITE, SUITE_SCHEMA = "suite.json", 1
@@ -24,6 +24,9 @@ PAIRS, PAIRS_SCHEMA = "pairs.json", 1
 
 MOST_PAIRS = 16
 """A comparison of pairs goes through every swap of them, two to the number of pairs."""
+
+LOST_PROCESS = "a load process was lost"
+"""Why a load was interrupted, where one of its processes ended before it."""
 
 
 class Run:
@@ -75,6 +78,8 @@ class Run:
             ) from None
         except ValueError as error:
             raise RunError(f"{path}: not JSON: {error}") from None
+        if not isinstance(facts, dict):
+            raise RunError(f"{path}: expected a table of facts, as a run leaves it; restore the file, or run again")
         if facts.get("format") != FORMAT:
             raise RunError(
                 f"{path}: format {facts.get('format')!r}, expected {FORMAT}: made by Proofload {_made_by(facts)}, "

@@ -9,8 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from harness import errors
-from reports.record import HLOG, JUNIT, METRICS, REPORT, SUMMARY, TIMELINE, VERDICT, record
+from harness import binding, errors
+from reports.record import FILES, HLOG, JUNIT, METRICS, REPORT, SUMMARY, TIMELINE, VERDICT, record
 from reports.render import github, hlog, junit, markdown, openmetrics, report_page, terminal, timeline_csv
 from reports.render.pictures import pictures
 from reports.samples.evidence import gather
@@ -19,6 +19,7 @@ from reports.samples.series import series
 
 def report(folder: Path) -> dict[str, Any]:
     """Judge the run in `folder` and store verdict and renderings there; the contents of verdict.json."""
+    void(folder)
     evidence = gather(folder)
     verdict = record(evidence)
     run = evidence.run
@@ -34,6 +35,13 @@ def report(folder: Path) -> dict[str, Any]:
     # The last one, so that where it is, the others are too.
     run.write_text(VERDICT, json.dumps(verdict, indent=2, allow_nan=False) + "\n")
     return verdict
+
+
+def void(folder: Path) -> None:
+    """Remove what an earlier report of the run in `folder` left: it has not seen what is there now."""
+    if any((folder / name).exists() for name in (binding.FILE, binding.RUN)):
+        for name in FILES:
+            (folder / name).unlink(missing_ok=True)
 
 
 def main() -> int:

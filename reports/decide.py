@@ -8,6 +8,7 @@ from harness.check import Finding
 from harness.plan.provable import SMOKE
 from harness.plan.rules import BLOCKER, INFO, MAJOR
 from harness.quantities import duration, share
+from harness.run import LOST_PROCESS
 from harness.verdict import CheckState, RuleState, ValidityState, Verdict
 from reports import figures
 from reports.rules.result import RuleResult
@@ -28,6 +29,13 @@ EFFECTS = {
     INFO: {},
 }
 """What each state of a rule makes of the verdict, by the rule's severity (statistics.md §7.2); nothing, if not here."""
+
+BINDING = "BINDING"
+"""The condition without which nothing in the run folder can be relied on."""
+
+BY_CAUSE = ("INTERRUPTED", "WORKERS", "STATUSES", "SUCCESSES", "V1", "V12", "SCALED")
+"""The conditions that make others break, in the order of what causes what: no or few successes leave kinds and rules
+without data, and a load that was not put on, too."""
 
 EVALUATED = (RuleState.PASS, RuleState.UNPROVEN, RuleState.CONDITIONAL, RuleState.NO_GO)
 
@@ -66,13 +74,18 @@ def decide(
     `findings` are None if the data was not checked; `run` is run.json.
     """
     missed, warnings = _missed(rules), _warnings(validity, run)
-    undecided = _undecided(findings)
-    ended = _ended(run, rules)
+    ended, died = _ended(run, rules), _died(run.get("target") or {})
+    unbound = _broken([one for one in validity if one.id == BINDING], run)
+    broken = _broken([one for one in validity if one.id != BINDING], run)
+    failed = _failed(run)
+    undecided = _undecided(findings, bool(unbound or ended or died or failed or broken))
     causes = [
+        # Of a folder that was altered nothing is known, not even the damage.
+        *unbound,
         *_damage(findings or ()),
-        *_died(run.get("target") or {}),
-        *_failed(run),
-        *_broken(validity),
+        *died,
+        *failed,
+        *broken,
         # A load that a rule has ended is too short for many a check: that is the rule's doing.
         *([*ended, *undecided] if ended else undecided),
         *[cause for cause in missed if cause.verdict is Verdict.NO_GO],
@@ -101,7 +114,7 @@ def _damage(findings: Sequence[Finding]) -> list[Cause]:
     return [
         Cause(Verdict.NO_GO, "check", f"{_check(one)} is violated: {one.witnesses:,} of {one.compared:,} {one.what}.")
         for one in violated
-    ] + [Cause(Verdict.NO_GO, "check", f"{_check(one)} could not be run: {_sentence(one.detail)}") for one in crashed]
+    ] + [Cause(Verdict.NO_GO, "check", line) for line in _together(crashed, "could not be run", "could not be run")]
 
 
 def _died(target: Mapping[str, Any]) -> list[Cause]:
@@ -123,15 +136,20 @@ def _failed(run: Mapping[str, Any]) -> list[Cause]:
     return [Cause(Verdict.INVALID, "stage", one) for one in said]
 
 
-def _broken(validity: Sequence[ValidityResult]) -> list[Cause]:
+def _broken(validity: Sequence[ValidityResult], run: Mapping[str, Any]) -> list[Cause]:
+    """The conditions that are broken, what caused others first."""
+    order = [*BY_CAUSE]
+    if str(run.get("interrupted") or "").startswith(LOST_PROCESS):
+        order.remove("INTERRUPTED")  # the process that was lost is why
+    broken = [one for one in validity if one.state is ValidityState.BROKEN]
+    broken.sort(key=lambda one: order.index(one.id) if one.id in order else len(order))
     return [
         Cause(
             Verdict.INVALID,
             "validity",
             f"Not valid, {one.id}: {_join(one.value, one.consequence)}; needed: {one.limit}.",
         )
-        for one in validity
-        if one.state is ValidityState.BROKEN
+        for one in broken
     ]
 
 
@@ -155,16 +173,29 @@ def _join(*parts: str) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def _undecided(findings: Sequence[Finding] | None) -> list[Cause]:
+def _undecided(findings: Sequence[Finding] | None, caused: bool) -> list[Cause]:
+    """The checks that could not decide: one line, if that was `caused` by what is named before; else one a reason."""
     if findings is None:
         return [Cause(Verdict.INVALID, "check", "The data was not checked: there is no integrity.json.")]
     if not findings:
         return [Cause(Verdict.INVALID, "check", "No check of the data was evaluated: nothing shows that it is right.")]
-    return [
-        Cause(Verdict.INVALID, "check", f"{_check(one)} is undecided: {_sentence(one.detail)}")
-        for one in findings
-        if one.state is CheckState.UNDECIDED and not one.crashed
-    ]
+    undecided = [one for one in findings if one.state is CheckState.UNDECIDED and not one.crashed]
+    lines = _together(undecided, "is undecided", "are undecided")
+    if caused and len(undecided) > 1:
+        names = ", ".join(one.id for one in undecided)
+        lines = [f"{len(undecided)} checks are undecided, which may follow from that: {names}."]
+    return [Cause(Verdict.INVALID, "check", line) for line in lines]
+
+
+def _together(findings: Sequence[Finding], one_is: str, several_are: str) -> list[str]:
+    """A sentence for each check, or for all that have the same reason."""
+    lines = []
+    for detail in dict.fromkeys(one.detail for one in findings):
+        own = [one for one in findings if one.detail == detail]
+        names = f"Checks {', '.join(one.id for one in own)} {several_are}"
+        said = names if len(own) > 1 else f"{_check(own[0])} {one_is}"
+        lines.append(f"{said}: {_sentence(detail)}")
+    return lines
 
 
 def _ended(run: Mapping[str, Any], rules: Sequence[RuleResult]) -> list[Cause]:
@@ -207,12 +238,18 @@ def _all_holds(rules: Sequence[RuleResult], findings: Sequence[Finding], operati
     # Those that block nothing need not hold.
     count = f"All {len(rules)} rules" if len(passed) == len(rules) else f"{len(passed)} of {len(rules)} rules"
     held = f"{count} and all {len(findings)} checks of the data hold over {operations:,} operations"
-    margins = [(rule.margin, place) for place, rule in enumerate(passed) if rule.margin is not None]
+    margins = [(closeness(rule), place) for place, rule in enumerate(passed) if rule.margin is not None]
     if not margins:
         return f"{held}."
     closest = passed[min(margins)[1]]
     value, limit = figures.figure(closest.value, closest.kind), figures.figure(closest.limit, closest.kind)
     return f"{held}; closest to its limit is {closest.text}, with {value} against {limit}."
+
+
+def closeness(rule: RuleResult) -> float:
+    """Which share of the margin that the best possible value would have is left: "95% of offered" can have little."""
+    assert rule.margin is not None
+    return rule.margin / rule.attainable if rule.attainable else rule.margin
 
 
 def _check(finding: Finding) -> str:

@@ -15,6 +15,7 @@ from reports.samples.evidence import Evidence, Process
 from reports.samples.phases import bands
 from reports.tables.classes import classes
 from reports.tables.failures import failures
+from reports.tables.incidents import incidents
 from reports.tables.operations import by_phase, operations, spectrum
 from reports.tables.rounds import rounds
 from reports.tables.saturation import saturation
@@ -75,6 +76,7 @@ def record(evidence: Evidence) -> dict[str, Any]:
         "phases": by_phase(samples),
         "timeline": [dict(zip(("phase", "begin", "end"), band, strict=True)) for band in bands(samples.stretches)],
         "failures": failures(samples, run.id),
+        "incidents": incidents(samples),
         "generator": [_generator(process) for process in evidence.processes],
         "files": list(FILES),
     }

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from harness import check, database, effects, errors, journal
+from harness import binding, check, database, effects, errors, journal
 from harness.check import Finding
 from harness.outcomes import Outcome
 from harness.project import module
@@ -15,6 +15,9 @@ from harness.run import Run
 from harness.verdict import CheckState
 from verification import checks
 from verification.ledger import Ledger, ledger
+
+UNKNOWN = "X1"
+"""The check that stands for all of a system that has none."""
 
 
 def main() -> int:
@@ -34,6 +37,7 @@ def verify(run: Run, url: str) -> list[Finding]:
     sent = ledger(run.id, journal.read_all(run.folder, run.processes), run.clock, run.scenario)
     (run.folder / effects.FILE).unlink(missing_ok=True)
     about: dict[str, Any] = {"resolved": None, "observation": None, "weakened": []}
+    expected = [one.id for one in system.checks_of(run.scenario)] if system else [UNKNOWN]
     try:
         if system is None:
             findings = [_unknown(run.scenario.system)]
@@ -51,15 +55,13 @@ def verify(run: Run, url: str) -> list[Finding]:
     run.write(
         check.FILE,
         {
-            "schema": check.SCHEMA,
-            "run": run.id,
-            "system": run.scenario.system,
-            "checks": [finding.as_json() for finding in findings],
+            **binding.integrity(run, expected, findings),
             "outcomes": outcomes(sent),
             **about,
             "seconds": round(time.perf_counter() - began, 3),
         },
     )
+    binding.verified_again(run)
     for finding in findings:
         print(line(finding))
     return findings
@@ -68,7 +70,7 @@ def verify(run: Run, url: str) -> list[Finding]:
 def _unknown(system: str) -> Finding:
     """Of a system that has no checks: what is stored is not known, and what is not known is not proven."""
     return Finding(
-        "X1",
+        UNKNOWN,
         "Every acknowledged effect is stored.",
         CheckState.UNDECIDED,
         0,

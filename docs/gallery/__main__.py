@@ -23,7 +23,7 @@ from reports.__main__ import report
 from reports.record import REPORT
 from reports.samples.phases import arrivals_until, stretches
 from systems import ids
-from tests.support.synthetic_run import BEGAN, EXPECTED, HOLDING, TARGET, Answer, Answering, synthetic_run
+from tests.support.synthetic_run import BEGAN, EXPECTED, HOLDING, TARGET, Answer, Answering, bind, synthetic_run
 
 FOLDER = Path(__file__).parent
 RUN_ID = "20261120T235501a1b2c3"
@@ -263,6 +263,7 @@ def example(runs: Path, entry: Entry) -> tuple[Path, dict[str, Any]]:
     run = synthetic_run(runs, answer=_answering(entry, draw), **asked)
     if entry.watched is not None:
         _watch(run, entry.watched, draw)
+        bind(run)
     # A folder is named after the moment at which it was made, which is on the page.
     folder = run.folder.rename(run.folder.parent / f"{RUN_ID[: ids.BORN_LENGTH]}-{run.scenario.profile}")
     return folder, report(folder)

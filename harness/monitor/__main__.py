@@ -11,6 +11,7 @@ from pathlib import Path
 from harness import database
 from harness.errors import command
 from harness.monitor import FILE, STATEMENTS
+from harness.monitor.cgroup import Cgroup
 from harness.monitor.machine import Machine
 from harness.monitor.postgres import DatabaseSampler
 from harness.monitor.processes import Processes
@@ -18,7 +19,7 @@ from harness.monitor.prometheus import Prometheus
 
 PERIOD_S = 1.0
 
-Sampler = Machine | Processes | DatabaseSampler | Prometheus
+Sampler = Machine | Cgroup | Processes | DatabaseSampler | Prometheus
 
 
 def main() -> int:
@@ -33,7 +34,7 @@ def main() -> int:
     parent = os.getppid()
     url = database.from_environment() if os.environ.get("DATABASE_URL") else ""
     postgres = DatabaseSampler(url)
-    samplers: list[Sampler] = [Machine(), Processes(parent, arguments.folder), postgres]
+    samplers: list[Sampler] = [Machine(), Cgroup(), Processes(parent, arguments.folder), postgres]
     if arguments.metrics:
         samplers.append(Prometheus(arguments.metrics))
     before = postgres.statements()

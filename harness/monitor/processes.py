@@ -1,6 +1,7 @@
 """The processes of a run, by what they are: their share of the cores, their memory, threads and files."""
 
 import itertools
+import time
 from pathlib import Path
 
 import psutil
@@ -16,21 +17,29 @@ WHAT = (
 
 class Processes:
     """For each service.<name>, all of them together as target, and postgres, generator and monitor: <what>.cpu (cores),
-    .rss (bytes), .threads, .fds, .processes.
+    .rss (bytes), .threads, .fds, .processes. And run.cpu: the cores that all processes of the run used.
     """
 
     def __init__(self, parent: int, folder: Path) -> None:
         """`folder` is that of the run, where the stack records which processes are a service's."""
         self._parent, self._folder = psutil.Process(parent), folder
         self._seen: dict[int, tuple[psutil.Process, tuple[str, ...]]] = {}
+        self._used: dict[int, float] | None = None
+        """The processor time of each process until now (s); None before the first sample."""
+        self._at = time.monotonic()
 
     def sample(self) -> dict[str, float]:
         """The sums over the processes below the parent, as they are now; those that end meanwhile are left out."""
         line: dict[str, float] = {}
         shared: dict[str, int] = {}
-        for process, whats in self._below():
+        used: dict[int, float] = {}
+        for process, whats in [(self._parent, ()), *self._below()]:
             try:
                 with process.oneshot():
+                    times = process.cpu_times()
+                    used[process.pid] = times.user + times.system
+                    if not whats:
+                        continue
                     memory = process.memory_info()
                     common = getattr(memory, "shared", 0)
                     values = {
@@ -49,10 +58,20 @@ class Processes:
         for what, size in shared.items():
             # What the processes of a group share, each counts as its own: it is there once.
             line[f"{what}.rss"] += size
-        return line
+        return line | self._whole(used)
+
+    def _whole(self, used: dict[int, float]) -> dict[str, float]:
+        """The cores that the run used since the last time: of a process that is new, all that it has used so far."""
+        now, before = (time.monotonic(), used), (self._at, self._used)
+        self._at, self._used = now
+        if before[1] is None or now[0] <= before[0]:
+            return {}
+        grown = sum(max(seconds - before[1].get(pid, 0.0), 0.0) for pid, seconds in used.items())
+        return {"run.cpu": grown / (now[0] - before[0])}
 
     def _below(self) -> list[tuple[psutil.Process, tuple[str, ...]]]:
-        """The processes that we know what they are, the same objects each time: their CPU is counted in between."""
+        """All processes of the run and what they are, the same objects each time: their CPU is counted in between."""
+        others: list[tuple[psutil.Process, tuple[str, ...]]] = []
         seen: dict[int, tuple[psutil.Process, tuple[str, ...]]] = {}
         try:
             found = self._parent.children(recursive=True)
@@ -70,8 +89,11 @@ class Processes:
                 seen[process.pid] = (process, (f"service.{service}", "target"))
             elif what:
                 seen[process.pid] = (process, (what,))
+            else:
+                # It may become one: it has not begun its program yet, or is not on record.
+                others.append((process, ()))
         self._seen = seen
-        return list(seen.values())
+        return [*seen.values(), *others]
 
     def _services(self) -> dict[int, str]:
         """The service of each process that belongs to one, those that it has started itself too."""
@@ -87,7 +109,7 @@ class Processes:
 
 
 def _what(process: psutil.Process) -> str:
-    """What `process` is; "" if it is none of the stack."""
+    """What `process` is; "" if it is another one of the run."""
     try:
         if process.name().startswith("postgres"):
             return "postgres"

@@ -10,7 +10,7 @@ from reports import figures
 MOST_BYTES = 30_000
 """GitHub refuses a step summary of 1 MiB and a comment of 64 Ki; and this is more than people read."""
 SHOWN = 10
-"""How many causes are named."""
+"""How many causes are named, and incidents."""
 
 
 def render(verdict: dict[str, Any]) -> str:
@@ -22,6 +22,7 @@ def render(verdict: dict[str, Any]) -> str:
         *[f"*{text(note)}*" for note in verdict["notes"]],
         f"By its rules alone it would be {verdict['would_be']}." if verdict["would_be"] else "",
         _causes(verdict["causes"]),
+        _incidents(verdict["incidents"]),
         table(["rule", "state", "measured", "95 % interval", "limit", "margin", "n"], map(_rule, verdict["rules"])),
         table(["check", "state", "witnesses", "compared"], map(_check, verdict["checks"])),
         table(["validity", "state", "found", "needed"], map(_condition, verdict["validity"])),
@@ -57,6 +58,10 @@ def _causes(causes: list[dict[str, Any]]) -> str:
     if len(causes) > SHOWN:
         lines.append(f"\nand {len(causes) - SHOWN} more causes, in {code('report.html')}")
     return "\n".join(lines) if len(causes) > 1 else ""
+
+
+def _incidents(incidents: list[dict[str, Any]]) -> str:
+    return "\n".join(f"- Incident: {text(one['said'])}" for one in incidents[:SHOWN])
 
 
 def fitted(parts: list[str]) -> str:

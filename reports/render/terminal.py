@@ -54,6 +54,7 @@ def block(verdict: dict[str, Any], folder: str) -> list[Text]:
             *_rules(verdict["rules"], step),
             *_checks(verdict["checks"], step),
             *_validity(verdict["validity"], step),
+            *_incidents(verdict["incidents"]),
             *_operations(verdict["operations"], step),
         ]
         if len(lines) <= LINES - 2:
@@ -160,6 +161,16 @@ def _validity(validity: Items, step: int) -> list[Text]:
     spared = sum(one["state"] == ValidityState.NOT_APPLICABLE for one in validity)
     held = f" valid: all {len(validity) - spared} conditions for the figures to count hold"
     return lines or [Text.assemble(_state(ValidityState.OK), held, f", {spared} not applicable" * (spared > 0))]
+
+
+def _incidents(incidents: Items) -> list[Text]:
+    """The largest one has a line."""
+    if not incidents:
+        return []
+    largest = max(incidents, key=lambda one: one["errors"])
+    count = f"{len(incidents)} incidents, the largest" if len(incidents) > 1 else "incident"
+    said = textwrap.wrap(f"{count}: {_one_line(largest['said'])}", COLUMNS - 2, max_lines=2, placeholder=" …")
+    return [Text.assemble(("! " if not place else "  ", "bold yellow"), line) for place, line in enumerate(said)]
 
 
 def _operations(operations: Items, step: int) -> list[Text]:

@@ -46,6 +46,7 @@ def _evaluate(rule: Rule, evidence: Evidence, stages: Mask, baseline: Baseline) 
         return _result(rule, RuleState.NOT_COMPARED, measured, None, str(reason))
     state = judge(measured.value, rule.comparison, limit, rule.severity)
     notes, needs = [basis, measured.detail], None
+    best = limits.best(rule, limit, evidence.samples, stages)
     if measured.against:
         measured = measured._replace(interval=measured.against(limit))
     interval = measured.interval
@@ -59,7 +60,7 @@ def _evaluate(rule: Rule, evidence: Evidence, stages: Mask, baseline: Baseline) 
             notes.append(f"needs about {duration(needs)} more" if needs else "no length of a run would prove it")
         elif state is RuleState.CONDITIONAL and reached is RuleState.NO_GO:
             notes.append("it may be NO-GO: the interval reaches as far")
-    return _result(rule, state, measured, limit, "; ".join(note for note in notes if note), needs)
+    return _result(rule, state, measured, limit, "; ".join(note for note in notes if note), needs, best)
 
 
 def _measure(rule: Rule, evidence: Evidence, stages: Mask) -> Measured:
@@ -101,6 +102,7 @@ def _result(
     limit: float | None,
     detail: str,
     needs: float | None = None,
+    best: float | None = None,
 ) -> RuleResult:
     value = measured.value if measured and math.isfinite(measured.value) else None
     interval = measured.interval if measured else None
@@ -125,7 +127,16 @@ def _result(
         n_eff=interval.n_eff if interval else None,
         needs=needs,
         detail=detail,
+        attainable=_attainable(rule, limit, best) if margin is not None else None,
     )
+
+
+def _attainable(rule: Rule, limit: float | None, best: float | None) -> float | None:
+    """The margin of the value `best`."""
+    if best is None or not limit:
+        return None
+    margin = (limit - best if rule.upper else best - limit) / limit
+    return margin if margin > 0 else None
 
 
 def _finite(value: float) -> float | None:

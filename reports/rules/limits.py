@@ -6,7 +6,8 @@ from decimal import Decimal
 import numpy as np
 
 from harness import quantities
-from harness.plan.rules import BASELINE, NUMBER_SLOPE, OFFERED, OP, Rule, selected
+from harness.plan.provable import ARRIVALS
+from harness.plan.rules import BASELINE, LINEAR, NUMBER_SLOPE, OFFERED, OP, RATE, SHARE, Rule, selected
 from reports import figures
 from reports.rules.baseline import Baseline
 from reports.rules.measure import measure
@@ -38,6 +39,19 @@ def limit(rule: Rule, samples: Samples, stages: Mask, baseline: Baseline) -> tup
     if reference * times <= 0:
         raise Unmeasurable(f"its limit is a share of the {rule.of} rate, which is 0")
     return _product(rule.limit, reference, times), basis
+
+
+def best(rule: Rule, limit: float, samples: Samples, stages: Mask) -> float | None:
+    """The best value that the rule could have measured; None where nothing bounds it."""
+    if rule.upper:
+        return 0.0
+    if rule.of in (OFFERED, LINEAR):
+        return limit / rule.limit if rule.limit > 0 else None
+    if rule.kind == SHARE:
+        return 1.0
+    if rule.kind == RATE and rule.metric in ARRIVALS and samples.scenario.open and samples.scenario.mix:
+        return planned(samples, stages) / seconds(samples, stages) * _share_of_mix(rule, samples)
+    return None
 
 
 def _product(*factors: float) -> float:

@@ -33,3 +33,5 @@ class RuleResult:
     needs: float | None
     """How many seconds longer what the rule covers would have to be to prove it; None if it is proven, or can't be."""
     detail: str
+    attainable: float | None = None
+    """The margin that the best possible value would have: 5.3 % for "95% of offered"; None where nothing bounds it."""

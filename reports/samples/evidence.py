@@ -1,14 +1,20 @@
 """A verdict rests on what is in the run folder and on nothing else; what is missing there is known to be missing."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness import check, effects, journal
+import numpy as np
+import numpy.typing as npt
+
+from harness import binding, check, effects, journal
+from harness.binding import Broken
 from harness.check import Finding
 from harness.errors import JournalError, RunError
-from harness.journal import Lost
+from harness.journal import Journals, Lost
+from harness.monitor import FILE as MONITOR
 from harness.monitor import STATEMENTS
 from harness.run import Run
 from reports.samples.monitor_lines import Line, lines
@@ -57,6 +63,9 @@ class Evidence:
     """What the checks could not see of this target, and what that weakens."""
     statements: list[dict[str, Any]] | None
     """The statements that took most of the database's time; None if that isn't known."""
+    broken: tuple[Broken, ...] = ()
+    """The files that are missing, of another run or were changed. Of these only run.json and what can be read of the
+    journals is shown; the others count as missing."""
 
     @property
     def began(self) -> int | None:
@@ -67,10 +76,15 @@ class Evidence:
 def gather(folder: Path) -> Evidence:
     """The evidence in a run folder; ProofloadError if it isn't one, or holds no journal that can be read."""
     run = Run.open(folder)
-    journals = journal.read_all(run.folder, run.processes)
-    if journals[0].header["run"] != run.id:
-        found = journals[0].header["run"]
-        raise JournalError(f"{journals[0].path}: of run {found}, expected run {run.id} as in run.json")
+    broken = binding.broken(run)
+    aborted = run.facts.get("aborted")
+
+    def has(name: str) -> bool:
+        return (run.folder / name).exists() and not any(one.file == name for one in broken)
+
+    verified = has(check.FILE)
+    stored = effects.read(run.folder, run.scenario.points) if has(effects.FILE) else None
+    journals, sampled = _sampled(run, broken, stored, aborted["at"] if aborted else None)
     processes = tuple(
         Process(
             worker=one.worker,
@@ -79,26 +93,42 @@ def gather(folder: Path) -> Evidence:
             arrivals=int(one.header.get("arrivals", 0)),
             system=str(one.header.get("system")),
             scenario=str(one.header.get("scenario")),
-            health=_health(run.folder / f"health-{one.worker}.jsonl", one.shift),
+            health=_health(run.folder / name, one.shift) if has(name := f"health-{one.worker}.jsonl") else [],
             http=bool(one.header.get("http", True)),
         )
         for one in journals
     )
-    aborted = run.facts.get("aborted")
-    until = aborted["at"] if aborted else None
     return Evidence(
         run=run,
-        samples=samples(run.scenario, journals, effects.read(run.folder, run.scenario.points), until),
+        samples=sampled,
         processes=processes,
         lost=journals.lost,
         expected=journals.expected,
-        load=run.read("load.json") if (run.folder / "load.json").exists() else None,
-        findings=_findings(run),
-        monitor=lines(run.folder),
-        pending=_pending(run),
-        weakened=_weakened(run),
-        statements=_statements(run),
+        load=run.read("load.json") if has("load.json") else None,
+        findings=_findings(run) if verified else None,
+        monitor=lines(run.folder) if has(MONITOR) else [],
+        pending=verified and _pending(run),
+        weakened=list(run.read(check.FILE).get("weakened", [])) if verified else [],
+        statements=_statements(run) if has(STATEMENTS) else None,
+        broken=tuple(broken),
     )
+
+
+def _sampled(
+    run: Run, broken: Sequence[Broken], stored: npt.NDArray[np.void] | None, until: float | None
+) -> tuple[Journals, Samples]:
+    """The journals of `run` and their operations; none, if a journal is broken so that it can't be read."""
+    try:
+        journals = journal.read_all(run.folder, run.processes)
+        if journals[0].header["run"] != run.id:
+            found = journals[0].header["run"]
+            raise JournalError(f"{journals[0].path}: of run {found}, expected run {run.id} as in run.json")
+        return journals, samples(run.scenario, journals, stored, until)
+    except JournalError:
+        if not any(one.file.startswith("journal-") for one in broken):
+            raise
+        journals = journal.none(run.folder, run.id, run.processes or 1)
+        return journals, samples(run.scenario, journals, None, until)
 
 
 def _health(path: Path, shift: int) -> HealthLines:
@@ -122,9 +152,7 @@ def _health(path: Path, shift: int) -> HealthLines:
     return health
 
 
-def _findings(run: Run) -> tuple[Finding, ...] | None:
-    if not (run.folder / check.FILE).exists():
-        return None
+def _findings(run: Run) -> tuple[Finding, ...]:
     integrity = run.read(check.FILE)
     if integrity.get("schema") != check.SCHEMA:
         raise RunError(
@@ -135,12 +163,8 @@ def _findings(run: Run) -> tuple[Finding, ...] | None:
 
 
 def _pending(run: Run) -> bool:
-    seen = (run.read(check.FILE).get("observation") if (run.folder / check.FILE).exists() else None) or {}
+    seen = run.read(check.FILE).get("observation") or {}
     return "drained_seconds" in seen and seen["drained_seconds"] is None
-
-
-def _weakened(run: Run) -> list[str]:
-    return list(run.read(check.FILE).get("weakened", [])) if (run.folder / check.FILE).exists() else []
 
 
 def _statements(run: Run) -> list[dict[str, Any]] | None:

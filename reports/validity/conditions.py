@@ -13,7 +13,9 @@ from harness.verdict import RuleState, ValidityState
 from reports.rules.result import RuleResult
 from reports.samples import phases
 from reports.samples.evidence import Evidence
-from reports.validity import doubt, environment, generator, steady
+from reports.samples.samples import Samples
+from reports.samples.ways import ways
+from reports.validity import doubt, environment, folder, generator, steady
 from reports.validity.result import ValidityResult, hard, soft
 from reports.validity.steady import Steady
 
@@ -28,13 +30,14 @@ SAME_MOMENT_S = 0.5
 def validity(evidence: Evidence, rules: Sequence[RuleResult], evens: Sequence[Steady]) -> list[ValidityResult]:
     """Every condition that applies to this run, those that hold too."""
     results = [
-        # First, for what is lost with a process shows in others of these.
+        folder.bound(evidence),
         _processes(evidence),
         *([sent] if (sent := _sent(evidence)) else []),
         *generator.conditions(evidence),
         _reconciled(evidence),
         steady.condition(evens, evidence, rules),
         *environment.conditions(evidence),
+        folder.monitored(evidence),
         _complete(evidence, rules),
         _resolved(rules, evidence.samples.scenario.profile),
         _successes(evidence),
@@ -171,14 +174,26 @@ def _successes(evidence: Evidence) -> ValidityResult:
     samples, least = evidence.samples, evidence.samples.scenario.validity.min_successes
     counted = np.array([stretch.phase != WARM_UP for stretch in samples.stretches])[samples.frame["stage"].to_numpy()]
     successes = int((samples.frame["ok"].to_numpy() & counted).sum())
+    said = f"{successes:,} operations ended as expected, the warm-up not counted"
+    if successes < least and (most := _most_often(samples)):
+        said += f"; of the others {most}"
     return ValidityResult(
         "SUCCESSES",
         "Enough operations ended as expected for the figures to mean anything",
         hard(successes >= least or _aborted(evidence)),
-        f"{successes:,} operations ended as expected, the warm-up not counted",
+        said,
         f"at least {least:,}",
         "See the failures below; if the target is sound, a longer profile gives more operations.",
     )
+
+
+def _most_often(samples: Samples) -> str:
+    """The most frequent way in which operations did not end as expected; empty if all did."""
+    wrong = samples.frame[~samples.frame["ok"]]
+    if not len(wrong):
+        return ""
+    names, counts = np.unique(ways(wrong), return_counts=True)
+    return f"most often {names[counts.argmax()]}, {counts.max():,} times"
 
 
 def _statuses(evidence: Evidence) -> ValidityResult:
@@ -193,12 +208,13 @@ def _statuses(evidence: Evidence) -> ValidityResult:
     foreign = int(counts.sum()) / max(len(answers), 1)
     value, state = f"{share(foreign)} of {len(answers):,} answers below 500 have another status", hard(foreign <= limit)
     if len(counts):
-        value += f", most often {statuses[counts.argmax()]} ({counts.max():,} times)"
+        value += f", most often {statuses[counts.argmax()]}, {counts.max():,} times"
     if not _has_statuses(evidence):
         value, state = "its answers have no HTTP status", ValidityState.NOT_APPLICABLE
     elif not len(answers):
         # A load that a rule has ended may have met nothing but server errors: that is the rule's doing.
-        value, state = "no answer below 500 had a status", hard(_aborted(evidence))
+        value = "; ".join(filter(None, ["no answer below 500 had a status", _most_often(evidence.samples)]))
+        state = hard(_aborted(evidence))
     return ValidityResult(
         "STATUSES",
         "The target answers with the statuses of the contract",

@@ -1,6 +1,6 @@
 """What the run ran on: a quiet machine, shared with the target or not, and the one that is on record."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -12,7 +12,6 @@ from harness.verdict import ValidityState
 from reports.samples import phases
 from reports.samples.evidence import Evidence
 from reports.samples.monitor_lines import Line
-from reports.samples.phases import Stretch
 from reports.statistics.percentiles import percentiles
 from reports.validity.doubt import Doubt
 from reports.validity.result import ValidityResult, hard, soft
@@ -21,6 +20,12 @@ CANARY = 1.2
 """How many times as long as usual (p50) a loop that is always the same may take, at p95."""
 STEAL = 0.02
 """The share of processor time that other guests of the machine may take."""
+OTHERS, OTHERS_WINDOW = 0.10, 5
+"""The share of the cores that processes which are not of the run may use, over this many samples."""
+MOST_OTHERS = 0.95
+"""More is not reckoned with: the system gives the run its turn, too."""
+THROTTLED = 0.02
+"""The share of the periods of its quota in which the run may be stopped for having used it up."""
 STACK = ("target", "postgres", "generator")
 """What of the monitor's samples is the run itself."""
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -36,26 +41,38 @@ def _quiet(evidence: Evidence) -> ValidityResult:
     end = began + evidence.samples.seconds * 1e9
     lines = [line for line in evidence.monitor if began <= line["at"] <= end]
     seen = {name: _values(lines, name) for name in _SEEN}
-    said, noisy = [], False
-    judged = len(seen["machine.canary"]) or len(seen["machine.steal"])
+    others = _others(evidence, lines)
+    said: list[tuple[bool, str]] = []
+    judged = len(seen["machine.canary"]) or len(seen["machine.steal"]) or len(others) or len(seen["cgroup.throttled"])
     if len(seen["machine.canary"]):
         p50, p95 = percentiles(seen["machine.canary"], [0.5, 0.95])
-        noisy = p95 > CANARY * p50
-        said.append(f"at p95 the same loop took {p95 / p50:.3g} times as long as at p50")
+        said.append((p95 > CANARY * p50, f"at p95 the same loop took {p95 / p50:.3g} times as long as at p50"))
     if len(seen["machine.steal"]):
         stolen = float(seen["machine.steal"].mean())
-        noisy |= stolen > STEAL
-        said.append(f"other guests took {share(stolen)} of the processors")
+        said.append((stolen > STEAL, f"other guests took {share(stolen)} of the processors"))
+    if len(others):
+        used = float(others.max())
+        how = f"processes that are not of this run used {share(used)} of the cores over {OTHERS_WINDOW} s"
+        said.append((used > OTHERS, how))
+    if len(seen["cgroup.throttled"]):
+        stopped = float(seen["cgroup.throttled"].mean())
+        quota = float(seen["cgroup.quota"].min(initial=np.inf))
+        how = f"the quota of {quota:g} cores stopped the run in {share(stopped)} of its periods"
+        said.append((stopped > THROTTLED, how))
     if len(seen["machine.pressure"]):
-        said.append(f"something waited for a core {share(float(seen['machine.pressure'].mean()))} of the time")
+        how = f"something waited for a core {share(float(seen['machine.pressure'].mean()))} of the time"
+        said.append((False, how))
+    noisy = any(one for one, _ in said)
+    # What is not met comes first.
+    said.sort(key=lambda one: not one[0])
     return ValidityResult(
         "V9",
         "The machine was as fast all the time",
         soft(not noisy) if judged else ValidityState.NOT_APPLICABLE,
-        "; ".join(said) or "the monitor has nothing of the machine",
-        f"{CANARY:g} times, {share(STEAL)}",
-        "Something else ran on the machine: end it, or run where nothing does.",
-        doubts=tuple(_slower(evidence.samples.stretches, lines, began)) if noisy else (),
+        "; ".join(how for _, how in said) or "the monitor has nothing of the machine",
+        f"{CANARY:g} times, {share(STEAL)} stolen, {share(OTHERS)} used by others, {share(THROTTLED)} stopped",
+        "Something else ran on the machine, or the quota is too small: end it, or run where nothing does.",
+        doubts=tuple(_slower(evidence, lines, began)) if noisy else (),
     )
 
 
@@ -63,11 +80,12 @@ def _values(lines: list[Line], name: str) -> npt.NDArray[np.float64]:
     return np.array([line[name] for line in lines if name in line])
 
 
-def _slower(stretches: Sequence[Stretch], lines: list[Line], began: int) -> Iterator[Doubt]:
+def _slower(evidence: Evidence, lines: list[Line], began: int) -> Iterator[Doubt]:
     """By what factor the machine was slower in each phase: times by its worst second, rates by the mean.
 
     Rates only for as long as something computes: what waits, or sleeps, is not slower for it.
     """
+    stretches = evidence.samples.stretches
     canaries = _values(lines, "machine.canary")
     usual = float(np.median(canaries)) if len(canaries) else 1.0
     for phase in phases.names(stretches):
@@ -75,10 +93,15 @@ def _slower(stretches: Sequence[Stretch], lines: list[Line], began: int) -> Iter
         during = [line for line in lines if any(s.begin <= (line["at"] - began) / 1e9 <= s.end for s in own)]
         canary = np.maximum(_values(during, "machine.canary") / usual, 1.0)
         stolen = 1 / (1 - np.clip(_values(during, "machine.steal"), 0.0, 1 - 1e-9))
-        if len(canary) or len(stolen):
-            slower = 1 + _computing(during) * (float(canary.mean()) - 1) if len(canary) else 1.0
-            longer = max(canary.max(initial=1.0), stolen.max(initial=1.0))
-            yield Doubt(float(longer), max(slower, float(stolen.mean()) if len(stolen) else 1.0), (phase,))
+        stopped = 1 / (1 - np.clip(_values(during, "cgroup.throttled"), 0.0, MOST_OTHERS))
+        crowded = 1 / (1 - np.clip(_others(evidence, during), 0.0, MOST_OTHERS))
+        if any(len(factors) for factors in (canary, stolen, stopped, crowded)):
+            computing = _computing(during)
+            busy = [
+                1 + computing * (float(factors.mean()) - 1) for factors in (canary, stopped, crowded) if len(factors)
+            ]
+            longer = max(float(factors.max(initial=1.0)) for factors in (canary, stolen, stopped, crowded))
+            yield Doubt(longer, max([*busy, float(stolen.mean()) if len(stolen) else 1.0]), (phase,))
 
 
 def _computing(lines: list[Line]) -> float:
@@ -87,7 +110,30 @@ def _computing(lines: list[Line]) -> float:
     return min(float(np.mean(used)), 1.0) if used else 1.0
 
 
-_SEEN = ("machine.canary", "machine.steal", "machine.pressure")
+_SEEN = ("machine.canary", "machine.steal", "machine.pressure", "cgroup.throttled", "cgroup.quota")
+
+
+def _others(evidence: Evidence, lines: list[Line]) -> npt.NDArray[np.float64]:
+    """The share of the cores that processes used which are not of the run, over OTHERS_WINDOW samples each.
+
+    Nothing, if a target or database of the user's may be on this machine: its processes are not known from others.
+    """
+    theirs = [evidence.run.facts.get(name) or {} for name in ("target", "database")]
+    if any(not one.get("ours", True) and _here(str(one.get("url"))) for one in theirs):
+        return np.zeros(0)
+    needed = ("machine.busy", "machine.cores", "run.cpu")
+    known = [line for line in lines if all(name in line for name in needed)]
+    if not known:
+        return np.zeros(0)
+    busy, cores, own = (np.array([line[name] for line in known]) for name in needed)
+    others = np.clip((busy - own) / cores, 0.0, 1.0)
+    window = min(OTHERS_WINDOW, len(others))
+    return np.convolve(others, np.ones(window) / window, "valid")
+
+
+def _here(url: str) -> bool:
+    """Whether what is at `url` is on this machine, or may be."""
+    return urlsplit(url).hostname in (None, *LOOPBACK)
 
 
 def _shared(evidence: Evidence) -> ValidityResult:

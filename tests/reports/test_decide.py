@@ -7,6 +7,7 @@ import pytest
 
 from harness.check import Finding
 from harness.plan.rules import COUNT, DURATION, RATE
+from harness.run import LOST_PROCESS
 from harness.verdict import EXIT_CODES, CheckState, RuleState, ValidityState, Verdict
 from reports.decide import Decision, decide
 from reports.rules.result import RuleResult
@@ -30,6 +31,7 @@ def result(
     severity: str = "blocker",
     needs: float | None = None,
     detail: str = "",
+    attainable: float | None = None,
 ) -> RuleResult:
     return RuleResult(
         id=text,
@@ -48,6 +50,7 @@ def result(
         n_eff=None,
         needs=needs,
         detail=detail,
+        attainable=attainable,
     )
 
 
@@ -273,3 +276,87 @@ def test_the_reason_is_one_sentence_with_numbers(asked: dict[str, Any], reason: 
 )
 def test_of_an_invalid_run_it_is_said_what_its_rules_would_say(asked: dict[str, Any], would_be: Verdict | None) -> None:
     assert decided(**asked).would_be is would_be
+
+
+def invalid(name: str) -> ValidityResult:
+    return ValidityResult(name, f"{name} holds", ValidityState.BROKEN, f"{name} does not", "that it does", "")
+
+
+CAUSES = ["BINDING", "INTERRUPTED", "WORKERS", "STATUSES", "SUCCESSES", "V1", "V12", "SCALED", "V2"]
+
+
+@pytest.mark.parametrize("place", range(len(CAUSES)))
+def test_the_reason_is_what_caused_the_rest(place: int) -> None:
+    later = CAUSES[place:]
+    decision = decided(validity=[invalid(name) for name in reversed(later)])
+
+    assert decision.reason == f"Not valid, {later[0]}: {later[0]} does not; needed: that it does."
+    assert [cause.sentence.split(":")[0] for cause in decision.causes] == [f"Not valid, {name}" for name in later]
+
+
+def test_a_process_that_was_lost_is_why_a_load_was_interrupted() -> None:
+    conditions = [invalid("INTERRUPTED"), invalid("WORKERS")]
+
+    assert "INTERRUPTED" in decided(validity=conditions, interrupted="SIGINT during the load").reason
+    assert "WORKERS" in decided(validity=conditions, interrupted=f"{LOST_PROCESS} during the load").reason
+
+
+def test_of_a_folder_that_is_not_bound_nothing_else_is_the_reason() -> None:
+    decision = decided(findings=[VIOLATED], validity=[invalid("BINDING")], target=DIED)
+
+    assert (decision.verdict, "BINDING" in decision.reason) == (Verdict.INVALID, True)
+
+
+LACKING = [replace(UNDECIDED, id=f"X{place}", detail=f"reason {place}") for place in range(10)]
+ALIKE = [replace(UNDECIDED, id=f"X{place}") for place in range(10)]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"validity": [BROKEN]}, {"target": DIED}, {**ABORTED, "rules": [OVER]}, {"validity": [invalid("BINDING")]}],
+)
+def test_checks_that_are_undecided_for_a_cause_that_is_named_are_one_line(asked: dict[str, Any]) -> None:
+    causes = decided(findings=[HOLDS, *LACKING], **asked).causes
+
+    lines = [cause.sentence for cause in causes if cause.about == "check"]
+    assert lines == [f"10 checks are undecided, which may follow from that: {', '.join(one.id for one in LACKING)}."]
+    assert "undecided" not in causes[0].sentence
+
+
+@pytest.mark.parametrize(
+    ("findings", "lines"),
+    [
+        (LACKING, [f"Check X{n} “A race is won once” is undecided: reason {n}." for n in range(10)]),
+        (ALIKE, [f"Checks {', '.join(one.id for one in ALIKE)} are undecided: there was no race."]),
+        (
+            [replace(CRASHED, id=name) for name in ("X1", "X2")],
+            ["Checks X1, X2 could not be run: no such table."],
+        ),
+    ],
+)
+def test_checks_with_one_reason_are_one_line(findings: list[Finding], lines: list[str]) -> None:
+    assert [cause.sentence for cause in decided(findings=findings).causes] == lines
+
+
+OFFERED = result(
+    "rate(goodput) >= 95% of offered",
+    RuleState.PASS,
+    100.0,
+    95.0,
+    0.0526,
+    kind=RATE,
+    comparison=">=",
+    attainable=0.0526,
+)
+
+
+@pytest.mark.parametrize(
+    ("rules", "closest"),
+    [
+        ([OFFERED, PASSED], "p95(response_time) < 500ms"),
+        ([replace(OFFERED, value=96.0, margin=0.0105), replace(EASY, margin=0.3)], "rate(goodput) >= 95% of offered"),
+        ([replace(OFFERED, attainable=None), PASSED], "rate(goodput) >= 95% of offered"),
+    ],
+)
+def test_a_go_names_the_rule_with_the_least_of_its_attainable_margin(rules: list[RuleResult], closest: str) -> None:
+    assert f"closest to its limit is {closest}, " in decided(rules=rules).reason

@@ -13,6 +13,7 @@ from xml.etree import ElementTree as xml
 
 import pytest
 
+from harness import binding
 from harness.check import Finding
 from harness.journal import HEADER_BYTES
 from harness.outcomes import Failure, Outcome
@@ -21,7 +22,7 @@ from harness.settings import ROOT
 from harness.verdict import CheckState
 from reports import figures
 from reports.__main__ import report
-from tests.support.synthetic_run import EXPECTED, HOLDING, TARGET, Answer, synthetic_run, taking
+from tests.support.synthetic_run import EXPECTED, HOLDING, TARGET, Answer, bind, synthetic_run, taking
 
 FILES = ("verdict.json", "report.html", "summary.md", "junit.xml")
 
@@ -133,9 +134,9 @@ def test_a_rule_that_blocks_nothing_fails_no_case(tmp_path: Path) -> None:
 
     assert cases["p95(response_time) < 500ms"] == ["system-out"]
     assert cases["p50(response_time) < 500ms"] == ["system-out"]
-    # With three conditions that a smoke run which nobody monitored has nothing for.
+    # With four conditions that a smoke run without a monitor has nothing for.
     assert cases["p95(lag) <= baseline +1%"] == ["skipped"]
-    assert [suite.get(name) for name in ("failures", "errors", "skipped")] == ["0", "0", "4"]
+    assert [suite.get(name) for name in ("failures", "errors", "skipped")] == ["0", "0", "5"]
 
 
 def texts(run: Run) -> dict[str, str]:
@@ -407,16 +408,19 @@ def test_the_exit_code_is_the_verdicts(tmp_path: Path, name: str, code: int) -> 
 
 def no_journal(run: Run) -> None:
     (run.folder / "journal-0.bin").unlink()
+    bind(run)
 
 
 def cut_header(run: Run) -> None:
     path = run.folder / "journal-0.bin"
     path.write_bytes(path.read_bytes()[: HEADER_BYTES // 32])
+    bind(run)
 
 
 def old_journal(run: Run) -> None:
     path = run.folder / "journal-0.bin"
     path.write_bytes(path.read_bytes().replace(b"JOURNAL 2", b"JOURNAL 0", 1))
+    bind(run)
 
 
 def no_run(run: Run) -> None:
@@ -424,7 +428,8 @@ def no_run(run: Run) -> None:
 
 
 def old_integrity(run: Run) -> None:
-    run.write("integrity.json", {"schema": 0, "checks": []})
+    run.write("integrity.json", {**run.read("integrity.json"), "schema": 0})
+    binding.seal(run)
 
 
 @pytest.mark.parametrize(

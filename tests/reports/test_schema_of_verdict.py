@@ -17,7 +17,7 @@ from reports.__main__ import report
 from reports.about import SCHEMA
 from reports.tables.classes import CLASSES
 from tests.reports.test_report import VERDICTS
-from tests.support.synthetic_run import Answer, synthetic_run
+from tests.support.synthetic_run import Answer, bind, synthetic_run
 
 STATED = json.loads((ROOT / "docs" / "verdict.schema.json").read_text())
 VALIDATOR = Draft202012Validator(STATED)
@@ -72,6 +72,7 @@ def test_a_verdict_with_rounds_failures_and_what_the_monitor_saw_is_valid(tmp_pa
     (run.folder / "monitor.jsonl").write_text(json.dumps(line) + "\n")
     statement = {"query": "SELECT 1", "calls": 1, "seconds": 0.1, "rows": 1, "blocks": 1, "wal_bytes": 0}
     (run.folder / "statements.json").write_text(json.dumps([statement]))
+    bind(run)
 
     found = report(run.folder)
 

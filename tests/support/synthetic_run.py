@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness import check, effects
+from harness import binding, check, effects
 from harness.check import Finding
 from harness.journal import PARTNER, Journal
 from harness.outcomes import Failure, Outcome
@@ -57,6 +57,7 @@ FACTS: dict[str, Any] = {
     "git": {"commit": "0123456789abcdef", "dirty": False},
     "seeding": {"users": 10_000, "seconds": 0.4},
     "load": {"exit_code": 0},
+    "monitor": {"died": False},
 }
 
 Moments = npt.NDArray[np.int64]
@@ -185,7 +186,8 @@ def synthetic_run(
     if with_effects:
         effects.write(run.folder, np.array(stored, effects.fields(found.points)))
     if findings is not None:
-        run.write(check.FILE, {"schema": check.SCHEMA, "checks": [finding.as_json() for finding in findings]})
+        findings = list(findings)
+        run.write(check.FILE, binding.integrity(run, [finding.id for finding in findings], findings))
     for worker, shift in enumerate(clocks if health else []):
         starts, ends = (np.sort(np.array([span[end] for span in spans[worker]], np.int64)) for end in (0, 1))
         lines = [
@@ -205,4 +207,15 @@ def synthetic_run(
         said_at_end = {"requests": ended, "failures": 0, "names": {}, "planned": len(times), "taken": count - partners}
         said_at_end |= {"dropped": dropped, "exceptions": 0, "finished": True, "ended_by": "plan"}
         run.write("load.json", {**said_at_end, **load})
+    binding.seal(run)
+    return run
+
+
+def bind(run: Run) -> Run:
+    """The same run, bound together as its folder is now: for a test that changes what is in it."""
+    if (run.folder / check.FILE).exists():
+        integrity = run.read(check.FILE)
+        findings = [check.finding(one) for one in integrity["checks"]]
+        run.write(check.FILE, {**integrity, **binding.integrity(run, [one.id for one in findings], findings)})
+    binding.seal(run)
     return run

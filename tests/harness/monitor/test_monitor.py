@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -12,14 +13,20 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import psutil
 import pytest
 
 from harness.monitor import FILE, STATEMENTS
 from harness.monitor.machine import Machine
 from harness.monitor.postgres import DatabaseSampler
+from harness.monitor.processes import Processes
 from harness.monitor.prometheus import MOST, Prometheus
+from harness.pipeline import _watched
+from harness.run import Run
+from harness.settings import Settings
 from harness.stack.postgres import Postgres as Cluster
 from harness.stack.services import PIDS
+from harness.stack.stack import Stack
 from tests.support.target_process import CONNECTIONS, ROOT, eventually, query, serving, with_users
 
 
@@ -172,3 +179,29 @@ def test_the_machine_is_between_idle_and_all_of_its_cores() -> None:
     line = machine.sample()
     assert line["machine.canary"] > 0
     assert 0 <= line.get("machine.cpu", 0) <= (os.cpu_count() or 1) + 0.01
+    assert line["machine.cores"] == len(os.sched_getaffinity(0))
+    assert 0 <= line.get("machine.busy", 0) <= line["machine.cores"] + 0.01
+
+
+def test_what_all_processes_of_the_run_used_is_known_from_the_second_sample_on(tmp_path: Path) -> None:
+    processes = Processes(os.getpid(), tmp_path)
+    assert "run.cpu" not in processes.sample()
+    until = time.process_time() + 0.2
+    while time.process_time() < until:
+        pass
+
+    line = processes.sample()
+
+    assert line["run.cpu"] > 0
+
+
+@pytest.mark.parametrize("killed", [True, False])
+def test_a_monitor_that_ends_before_the_load_is_on_record(tmp_path: Path, killed: bool) -> None:
+    run, folder = Run(tmp_path, {}), str(tmp_path)
+    with _watched(run, Settings(), Stack("", "", None, "")):
+        if killed:
+            (monitor,) = eventually(lambda: [one for one in psutil.Process().children() if folder in one.cmdline()])
+            monitor.kill()
+            eventually(lambda: monitor.status() == psutil.STATUS_ZOMBIE)
+
+    assert run.facts["monitor"] == {"died": killed}

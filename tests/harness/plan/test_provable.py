@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from harness.plan import provable, reading, sample_sizes
+from harness.plan.rules import BLOCKER
 from harness.plan.scenario import Scenario
 from harness.plan.text import describe
 from harness.settings import Settings
@@ -177,3 +178,19 @@ def test_so_many_prove_a_share(limit: float) -> None:
     assert sample_sizes.share(1 - limit, False) == least
     assert wilson(0.0, least)[1] < limit <= wilson(0.0, least - 1)[1]
     assert wilson(1.0, least)[0] > 1 - limit >= wilson(1.0, least - 1)[0]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_shipped_scenario_limits_errors_that_come_together(name: str) -> None:
+    for profile in ("smoke", "ci", "full"):
+        rules = reading.find(name, profile).rules
+
+        assert [rule for rule in rules if rule.metric == "errors" and rule.window and rule.severity == BLOCKER]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_shipped_scenario_whose_effects_come_later_limits_how_late(name: str) -> None:
+    scenario = reading.find(name, "ci")
+    late = len(scenario.points) > 1
+
+    assert late == any(rule.metric == "end_to_end" and rule.severity == BLOCKER for rule in scenario.rules)

@@ -99,7 +99,7 @@ def test_validity_is_one_line_unless_it_is_broken(tmp_path: Path) -> None:
     broken = block(report(synthetic_run(tmp_path / "broken", lags_us=[90_000] * 50).folder))
 
     (line,) = (line for line in sound if "valid" in line)
-    assert line == "✓ ok valid: all 15 conditions for the figures to count hold, 3 not applicable"
+    assert line == "✓ ok valid: all 16 conditions for the figures to count hold, 4 not applicable"
     assert [line for line in broken if line.startswith("✗ broken")] == [
         "✗ broken V2: the loop was 90 ms late at p99 and 90 ms at most; needed: 10 ms and 250 ms"
     ]

@@ -11,7 +11,7 @@ from harness.verdict import RuleState
 from reports.rules.evaluate import evaluate
 from reports.rules.result import RuleResult
 from reports.samples.evidence import gather
-from tests.support.synthetic_run import EXPECTED, Answer, synthetic_run, taking
+from tests.support.synthetic_run import EXPECTED, Answer, bind, synthetic_run, taking
 
 PASS, CONDITIONAL, NO_GO, ERROR = RuleState.PASS, RuleState.CONDITIONAL, RuleState.NO_GO, RuleState.ERROR
 
@@ -88,6 +88,7 @@ def test_what_verification_found_pending_has_not_drained(
     table = {"arrivals": {"smoke": STAGES}, "mix": {"process": 1}, "rules": ["ratio(errors) < 50%"]}
     run = synthetic_run(tmp_path, table=table)
     run.write(check.FILE, {**run.read(check.FILE), "observation": {"drained_seconds": drained}})
+    bind(run)
 
     result = evaluate(parse(text), gather(run.folder))
 

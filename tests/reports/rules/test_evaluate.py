@@ -19,7 +19,7 @@ from reports.record import record
 from reports.rules.evaluate import evaluate, judge
 from reports.rules.result import RuleResult
 from reports.samples.evidence import gather
-from tests.support.synthetic_run import EXPECTED, Answer, Answering, synthetic_run, taking
+from tests.support.synthetic_run import EXPECTED, Answer, Answering, bind, synthetic_run, taking
 
 PASS, UNPROVEN, CONDITIONAL = RuleState.PASS, RuleState.UNPROVEN, RuleState.CONDITIONAL
 NO_GO, ERROR = RuleState.NO_GO, RuleState.ERROR
@@ -278,7 +278,7 @@ def batches(runs: Path) -> Run:
     several["item"] = np.tile(np.arange(3), len(one))
     several["sent"] = several["stored"] + (several["item"] + 1) * 10**9
     effects.write(run.folder, several)
-    return run
+    return bind(run)
 
 
 @pytest.mark.parametrize("name", ["effects", "messages"])

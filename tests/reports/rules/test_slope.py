@@ -15,7 +15,7 @@ from reports import figures
 from reports.rules.evaluate import evaluate
 from reports.rules.result import RuleResult
 from reports.samples.evidence import gather
-from tests.support.synthetic_run import BEGAN, EXPECTED, Answer, Answering, synthetic_run
+from tests.support.synthetic_run import BEGAN, EXPECTED, Answer, Answering, bind, synthetic_run
 
 PASS, UNPROVEN, CONDITIONAL = RuleState.PASS, RuleState.UNPROVEN, RuleState.CONDITIONAL
 NO_GO, ERROR = RuleState.NO_GO, RuleState.ERROR
@@ -143,7 +143,7 @@ def monitored(runs: Path, grown: float, until: int = 90) -> Run:
     run = synthetic_run(runs, profile="ci", table={"arrivals": {"ci": EVEN}, "rules": ["count(errors) == 0"]})
     lines = [{"at": BEGAN + second * 10**9, "target.rss": 1e8 + grown * second} for second in range(until)]
     run.write_text("monitor.jsonl", "\n".join(json.dumps(line) for line in lines) + "\n")
-    return run
+    return bind(run)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from reports.rules.evaluate import evaluate
 from reports.rules.result import RuleResult
 from reports.samples.evidence import gather
 from reports.samples.series import course
-from tests.support.synthetic_run import BEGAN, EXPECTED, HOLDING, Answer, Answering, synthetic_run, taking
+from tests.support.synthetic_run import BEGAN, EXPECTED, HOLDING, Answer, Answering, bind, synthetic_run, taking
 
 PASS, CONDITIONAL, NO_GO, ERROR = RuleState.PASS, RuleState.CONDITIONAL, RuleState.NO_GO, RuleState.ERROR
 
@@ -280,6 +280,7 @@ def test_processes_that_complete_nothing_later_are_compared_by_their_goodput(tmp
     run = synthetic_run(tmp_path, table=table, completing=lambda stored: None)
     run.record(plan={**run.facts["plan"], "points": ["stored"]})
     effects.write(run.folder, np.zeros(0, effects.fields(("stored",))))
+    bind(run)
 
     assert evaluate(parse("value(efficiency{phase=four}) >= 90%"), gather(run.folder)).value == pytest.approx(1.0)
 
@@ -319,7 +320,7 @@ def watched(runs: Path, **asked: Any) -> Run:
         for second in range(-5, 30)
     ]
     run.write_text("monitor.jsonl", "\n".join(json.dumps(line) for line in lines) + "\n")
-    return run
+    return bind(run)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from reports.__main__ import report
 from reports.record import record
 from reports.samples.evidence import gather
 from reports.tables.operations import by_phase, operations, spectrum
-from tests.support.synthetic_run import synthetic_run
+from tests.support.synthetic_run import bind, synthetic_run
 
 SECOND = 10**9
 PHASES = {
@@ -88,6 +88,7 @@ def test_a_run_that_lost_a_part_is_invalid(tmp_path: Path, why: str, worker: int
     run.record(load={"processes": 2})
     undecided(run)
     LOST[why](run.folder / f"journal-{worker}.bin")
+    bind(run)
 
     report(run.folder)
     found = run.read("verdict.json")
@@ -103,6 +104,7 @@ def test_a_run_that_lost_everything_has_no_report(tmp_path: Path) -> None:
     run = put(tmp_path, 0, 0)
     for path in run.folder.glob("journal-*.bin"):
         path.unlink()
+    bind(run)
 
     with pytest.raises(JournalError, match=r"no journal-\*\.bin in it"):
         gather(run.folder)

@@ -18,9 +18,10 @@ from reports.samples.evidence import gather
 from reports.validity.conditions import validity
 from reports.validity.result import ValidityResult
 from reports.validity.steady import steady
-from tests.support.synthetic_run import BEGAN, EXPECTED, Answer, Answering, synthetic_run, taking
+from tests.support.synthetic_run import BEGAN, EXPECTED, Answer, Answering, bind, synthetic_run, taking
 
 ALWAYS = [
+    "BINDING",
     "WORKERS",
     "V1",
     "V2",
@@ -33,6 +34,7 @@ ALWAYS = [
     "V9",
     "V10",
     "V11",
+    "MONITOR",
     "V12",
     "V13",
     "SUCCESSES",
@@ -64,7 +66,12 @@ def test_a_sound_run_is_valid(tmp_path: Path) -> None:
     found = conditions(synthetic_run(tmp_path))
 
     assert list(found) == ALWAYS
-    assert unmet(found) == {"V7": "not applicable", "V9": "not applicable", "V13": "not applicable"}
+    assert unmet(found) == {
+        "V7": "not applicable",
+        "V9": "not applicable",
+        "MONITOR": "not applicable",
+        "V13": "not applicable",
+    }
     assert all(one.title and one.value and one.limit and one.advice for one in found.values())
 
 
@@ -141,7 +148,7 @@ BREAKS: dict[str, tuple[dict[str, Any], list[str], str]] = {
         "the plan was not finished: ended by signal",
     ),
     "too few successes": ({"answer": few}, ["SUCCESSES"], "99 operations ended as expected"),
-    "another service": ({"answer": foreign}, ["STATUSES"], "most often 429 (4 times)"),
+    "another service": ({"answer": foreign}, ["STATUSES"], "most often 429, 4 times"),
     "no answer with a status": (
         {"answer": lambda p, k, s: Answer(EXPECTED[k].outcome), "table": {"mix": {"process": 1}}},
         ["STATUSES"],
@@ -323,7 +330,22 @@ def monitored(run: Run, **values: Any) -> Run:
         for second in seconds
     ]
     run.write_text("monitor.jsonl", "\n".join(json.dumps(line) for line in lines) + "\n")
-    return run
+    return bind(run)
+
+
+CROWDED: dict[str, Any] = {
+    "machine__canary": lambda s: 0.001,
+    "machine__cores": lambda s: 2,
+    "machine__busy": lambda s: 2.0,
+    "run__cpu": lambda s: 0.3,
+}
+"""Six busy loops beside the run on two cores, all the time: the canary, the quickest of some tries, misses them."""
+
+THROTTLED: dict[str, Any] = {
+    "machine__canary": lambda s: 0.001,
+    "cgroup__quota": lambda s: 1.5,
+    "cgroup__throttled": lambda s: 0.021,
+}
 
 
 @pytest.mark.parametrize(
@@ -334,6 +356,17 @@ def monitored(run: Run, **values: Any) -> Run:
         ({"machine__canary": lambda s: 0.00121 if s % 5 == 0 else 0.001}, "warning", "took 1.21 times"),
         ({"machine__steal": lambda s: 0.02}, "ok", "other guests took 2 %"),
         ({"machine__steal": lambda s: 0.021}, "warning", "other guests took 2.1 %"),
+        (CROWDED, "warning", "processes that are not of this run used 85 % of the cores over 5 s"),
+        (
+            {**CROWDED, "machine__busy": lambda s: 0.49},
+            "ok",
+            "processes that are not of this run used 9.5 % of the cores",
+        ),
+        # A burst of a second is a tenth of five.
+        ({**CROWDED, "machine__busy": lambda s: 1.0 if s == 5 else 0.3}, "ok", "used 7 % of the cores"),
+        ({**CROWDED, "run__cpu": lambda s: 2.0}, "ok", "processes that are not of this run used 0 % of the cores"),
+        (THROTTLED, "warning", "the quota of 1.5 cores stopped the run in 2.1 % of its periods"),
+        ({**THROTTLED, "cgroup__throttled": lambda s: 0.02}, "ok", "stopped the run in 2 % of its periods"),
         ({"machine__pressure": lambda s: 0.9}, "not applicable", "something waited for a core 90 % of the time"),
         ({"target__cpu": lambda s: 1}, "not applicable", "the monitor has nothing of the machine"),
     ],
@@ -367,6 +400,10 @@ def test_a_machine_that_others_use_too_is_warned_of(
         # … or by the second in which others took most.
         ({"machine__steal": lambda s: 0.3 if s % 10 == 0 else 0.0}, 0.4, ["p95(response_time) < 500ms"], "1.43 times"),
         ({"machine__steal": lambda s: 0.3 if s % 10 == 0 else 0.0}, 0.3, [], "harmless: times could be 1.43 times"),
+        # Of others that compute all the time, by what they leave to the run.
+        (CROWDED, 0.1, ["p95(response_time) < 500ms"], "times could be 6.67 times as long"),
+        (CROWDED, 0.02, [], "harmless: times could be 6.67 times as long"),
+        ({**THROTTLED, "cgroup__throttled": lambda s: 0.5}, 0.3, ["p95(response_time) < 500ms"], "2 times as long"),
         ({"machine__steal": lambda s: 1.0 if s == 7 else 0.0}, 0.02, ["p95(response_time) < 500ms"], "1e+09 times"),
     ],
 )
@@ -420,6 +457,7 @@ def test_what_the_monitor_saw_before_and_after_the_load_does_not_count(tmp_path:
     run = monitored(synthetic_run(tmp_path), machine__steal=lambda s: 0.0)
     path = run.folder / "monitor.jsonl"
     path.write_text(f'{{"at": {BEGAN - 10**9}, "machine.steal": 1}}\n' + path.read_text())
+    bind(run)
 
     assert conditions(run)["V9"].state == "ok"
 
@@ -473,6 +511,7 @@ def test_a_load_that_a_rule_ended_is_judged_by_what_was_until_then(tmp_path: Pat
     )
     path = run.folder / "health-0.jsonl"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:4]))
+    bind(run)
     found = conditions(run)
 
     assert set(unmet(found).values()) == {"not applicable"}
@@ -538,6 +577,7 @@ def test_health_that_stops_is_no_health(tmp_path: Path) -> None:
     run = synthetic_run(tmp_path)
     path = run.folder / "health-0.jsonl"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:9]))
+    bind(run)
 
     assert conditions(run)["V2"].value == "load process 0 said nothing of its health for 7.5 s"
 
@@ -546,6 +586,7 @@ def test_the_last_line_of_health_may_be_torn(tmp_path: Path) -> None:
     run = synthetic_run(tmp_path)
     path = run.folder / "health-0.jsonl"
     path.write_text(path.read_text()[:-20])
+    bind(run)
 
     assert broken(run) == []
 
@@ -554,6 +595,7 @@ def test_any_other_torn_line_is_damage(tmp_path: Path) -> None:
     run = synthetic_run(tmp_path)
     path = run.folder / "health-0.jsonl"
     path.write_text("{\n" + path.read_text())
+    bind(run)
 
     with pytest.raises(RunError, match=r"health-0\.jsonl:1: not JSON"):
         gather(run.folder)
@@ -566,6 +608,7 @@ def test_the_slowest_loop_of_several_processes_counts(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in (run.folder / "health-0.jsonl").read_text().splitlines()]
     slow = [{**line, "lags_us": [30_000] * 50, "flying": [0] * 50} for line in lines]
     (run.folder / "health-1.jsonl").write_text("\n".join(map(json.dumps, slow)) + "\n")
+    bind(run)
 
     assert broken(run) == ["V2"]
 
@@ -573,6 +616,7 @@ def test_the_slowest_loop_of_several_processes_counts(tmp_path: Path) -> None:
 def test_a_journal_of_another_run_is_refused(tmp_path: Path) -> None:
     run, other = synthetic_run(tmp_path / "one"), synthetic_run(tmp_path / "other")
     (other.folder / "journal-0.bin").replace(run.folder / "journal-0.bin")
+    bind(run)
 
     with pytest.raises(JournalError, match=r"expected run .* as in run\.json"):
         gather(run.folder)
@@ -638,3 +682,64 @@ def test_statuses_do_not_apply_where_no_load_process_went_over_http(tmp_path: Pa
 
     assert (elsewhere.state, elsewhere.value) == (ValidityState.NOT_APPLICABLE, "its answers have no HTTP status")
     assert (silent.state, silent.value) == (ValidityState.BROKEN, "no answer below 500 had a status")
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"target": {"ours": False, "url": "http://127.0.0.1:8000"}},
+        {"database": {"ours": False, "url": "postgresql://***@localhost/x"}},
+        {"database": {"ours": False, "url": "postgresql:///x"}},
+    ],
+)
+def test_a_target_or_database_of_the_users_on_this_machine_is_not_taken_for_others(
+    tmp_path: Path, facts: dict[str, Any]
+) -> None:
+    found = conditions(monitored(synthetic_run(tmp_path, facts=facts), **CROWDED))["V9"]
+
+    assert (found.state, "not of this run" in found.value) == ("ok", False)
+
+
+def test_a_monitor_that_died_is_told(tmp_path: Path) -> None:
+    run = synthetic_run(tmp_path, facts={"monitor": {"died": True}})
+
+    assert (warned(run), broken(run)) == (["MONITOR"], [])
+    assert conditions(run)["MONITOR"].value == "the monitor ended before the load did: see monitor.log"
+
+
+def test_a_monitor_that_was_silent_is_told(tmp_path: Path) -> None:
+    run = monitored(synthetic_run(tmp_path), machine__canary=lambda s: 0.001)
+    path = run.folder / "monitor.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:4]))
+
+    found = conditions(bind(run))["MONITOR"]
+
+    assert (found.state, found.value) == ("warning", "the monitor took no sample for 12 s")
+
+
+def test_a_rule_on_a_resource_needs_the_monitor_all_the_time(tmp_path: Path) -> None:
+    table = {"rules": ["max(resource.target.rss) < 1GB", "ratio(errors) < 1%"]}
+    run = synthetic_run(tmp_path, table=table, facts={"monitor": {"died": True}})
+    found = conditions(monitored(run, target__rss=lambda s: 1e8))["MONITOR"]
+
+    assert found.state == "broken"
+    assert found.value.endswith("max(resource.target.rss) < 1GB rests on its samples")
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_what_most_answers_were_instead_is_named(tmp_path: Path, status: int) -> None:
+    def answer(place: int, kind: str, sched: float) -> Answer:
+        return EXPECTED[kind] if place < 20 else Answer(Outcome.UNKNOWN, status)
+
+    run = synthetic_run(tmp_path, answer=answer, table={"mix": {"process": 1}})
+    found = conditions(run)
+
+    assert found["SUCCESSES"].value.endswith(f"; of the others most often {status}, 160 times")
+    assert status == 503 or found["STATUSES"].value.endswith(", most often 429, 160 times")
+
+
+def test_a_target_that_never_answers_is_named_by_how(tmp_path: Path) -> None:
+    refused = Answer(Outcome.NOT_SENT, 0, 0.001, Failure.CONNECT_REFUSED)
+    run = synthetic_run(tmp_path, answer=lambda place, kind, sched: refused, table={"mix": {"process": 1}})
+
+    assert conditions(run)["STATUSES"].value.endswith("; most often CONNECT_REFUSED, 180 times")

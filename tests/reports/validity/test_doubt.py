@@ -14,7 +14,7 @@ from harness.verdict import CheckState
 from reports.rules.evaluate import evaluate
 from reports.samples.evidence import gather
 from reports.validity.doubt import Doubt, changes
-from tests.support.synthetic_run import BEGAN, EXPECTED, HOLDING, Answer, Answering, synthetic_run, taking
+from tests.support.synthetic_run import BEGAN, EXPECTED, HOLDING, Answer, Answering, bind, synthetic_run, taking
 
 
 def changed(runs: Path, rules: Sequence[Any], *doubts: Doubt, **asked: Any) -> tuple[list[str], str]:
@@ -173,6 +173,7 @@ def test_a_core_may_be_used_for_longer_and_memory_is_not(tmp_path: Path, text: s
     run = synthetic_run(tmp_path, table={"rules": [text, "ratio(errors) < 1%"]})
     line = {"at": BEGAN + 10**9, "target.cpu": 0.3, "target.rss": 1.5e8}
     run.write_text("monitor.jsonl", json.dumps(line) + "\n")
+    bind(run)
     evidence = gather(run.folder)
     results = [evaluate(rule, evidence) for rule in evidence.samples.scenario.rules]
 
