@@ -73,7 +73,9 @@ class Kill:
 
 KILLS = {
     "target": Kill("the API is killed", lambda words: "messages serve" in words, frozenset({"NO-GO"}), "api died"),
-    "delivery": Kill("the delivery is killed", lambda words: "deliver" in words, frozenset({"NO-GO"}), "deliver died|MP3"),
+    "delivery": Kill(
+        "the delivery is killed", lambda words: "deliver" in words, frozenset({"NO-GO"}), "deliver died|MP3"
+    ),
     "load": Kill(
         "the load process is killed", lambda words: "harness.load" in words, frozenset({"INVALID"}), "process"
     ),
