@@ -69,7 +69,7 @@ def _trial(try_it: Callable[[], object]) -> tuple[str | None, str]:
 def _database(settings: Settings) -> None:
     if settings.database_url:
         guard.may_write(settings.database_url, settings)
-        guard.must_answer(settings.database_url)
+        guard.must_answer(settings.database_url, settings)
     else:
         postgres.start(settings.home).stop()
 
