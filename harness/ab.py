@@ -14,8 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness import ambient, pipeline
+from harness import ambient, pipeline, refusal
 from harness.errors import PlanError, RunError
+from harness.plan import overrides, reading
 from harness.project import environment_of_speaker
 from harness.run import LATEST, PAIRS, PAIRS_SCHEMA, Run, point, require_link
 from harness.settings import CHECKOUT, ROOT, Settings
@@ -50,6 +51,8 @@ def run(
     done: list[dict[str, Any]] = []
     with _checkout(commit, settings.home) as folder:
         sides = {"base": replace(base_variant, checkout=folder), "head": head_variant}
+        for variant in sides.values():
+            refusal.refuse(reading.find(scenario, profile, file, overrides.of(settings, {})), settings, variant)
         for pair in range(pairs):
             os.environ["PERF_SEED"] = str(settings.seed + pair)
             order = ("base", "head") if pair % 2 == 0 else ("head", "base")

@@ -139,7 +139,7 @@ def _database_of(run: Run) -> Iterator[str]:
     settings, facts = Settings(), run.facts.get("database", {})
     if not facts.get("ours", False):
         url = database.from_environment()
-        if database.redacted(url) != facts.get("url"):
+        if database.redacted(url) != database.redacted(str(facts.get("url"))):
             raise RunError(
                 f"{run.folder}: its database is {facts.get('url')}, but DATABASE_URL says {database.redacted(url)}"
             )

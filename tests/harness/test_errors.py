@@ -12,12 +12,15 @@ from pathlib import Path
 import pytest
 
 from harness import errors, pipeline
+from harness.__main__ import main as harness_main
 from harness.errors import Crashed, ProofloadError, RunError, command
 from harness.progress import Screen
 from harness.run import Run
 from harness.settings import ROOT
 from harness.stack import stack
 from harness.verdict import EXIT_CODES, Verdict
+from schema.__main__ import main as schema_main
+from seeding.__main__ import main as seeding_main
 from tests.support.synthetic_run import synthetic_run
 
 
@@ -119,13 +122,46 @@ def test_what_is_shown_meanwhile_goes_on_when_nobody_reads_it() -> None:
     assert screen.quiet
 
 
-def test_a_python_without_our_packages_is_named() -> None:
-    code, _, said = harness("list", python=("-S",))
+@pytest.mark.parametrize("package", ["harness", "harness.monitor", "reports", "schema", "seeding", "verification"])
+def test_a_python_without_our_packages_is_named(package: str) -> None:
+    command = [sys.executable, "-S", "-m", package]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert f"error: {sys.executable}" in done.stderr
+    assert "lacks gevent" in done.stderr
+
+
+def test_a_run_that_can_not_be_reported_is_no_matter_of_usage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "report", lambda _: 2)
+
+    assert pipeline._report(synthetic_run(tmp_path).folder, pipeline._Interrupt()) == 70
+
+
+@pytest.mark.parametrize("verb", ["verify", "clean"])
+def test_the_folder_of_another_system_is_refused(
+    verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = synthetic_run(tmp_path).folder
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u@127.0.0.1:1/db")
+    monkeypatch.setattr(sys, "argv", ["harness", verb, "authorizations", str(folder)])
+    code, said = end(harness_main, capsys)
 
     assert code == 2
-    assert said.count("\n") == 1
-    assert sys.executable in said
-    assert "lacks" in said
+    assert "it is a run of messages, expected one of authorizations" in said
+
+
+@pytest.mark.parametrize("command", [schema_main, seeding_main])
+def test_a_stage_refuses_it_too(
+    command: Callable[[], int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = synthetic_run(tmp_path).folder
+    monkeypatch.setattr(sys, "argv", ["stage", "authorizations", "--run-folder", str(folder)])
+    code, said = end(command, capsys)
+
+    assert code == 2
+    assert "it is a run of messages, expected one of authorizations" in said
 
 
 def test_a_stage_that_refuses_is_not_one_that_fell(tmp_path: Path) -> None:

@@ -90,6 +90,7 @@ def test_a_run_can_be_verified_again(clean: Result, pipeline: Pipeline) -> None:
     again = subprocess.run(command, cwd=ROOT, env=pipeline.environment(), capture_output=True, text=True)
 
     assert again.returncode == 0, again.stderr
+    assert "✓ GO" in again.stdout
     assert "HOLDS" in again.stdout
     assert "VIOLATED" not in again.stdout
 
