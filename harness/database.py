@@ -98,5 +98,5 @@ def create(url: str) -> None:
 def createdb(url: str) -> str:
     """The command that creates the database of `url`, for a shell."""
     address = parse(url)
-    words = ["createdb", "-h", address.host, "-p", str(address.port), "-U", address.user, address.name]
+    words = ["createdb", "-h", address.host.strip("[]"), "-p", str(address.port), "-U", address.user, address.name]
     return shlex.join(words)

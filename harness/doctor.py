@@ -83,7 +83,7 @@ def _target(settings: Settings) -> None:
 def _required() -> list[str]:
     """In a checkout all packages that are needed there; else those that the wheel can't do without."""
     if CHECKOUT:
-        project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         stated = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
     else:
         stated = [each for each in importlib.metadata.requires(DISTRIBUTION) or [] if "extra ==" not in each]

@@ -68,7 +68,7 @@ def _named_here(wanted: Address) -> bool:
 
 def _places(wanted: Address) -> list[str]:
     """The host and the address that were named: libpq connects to the second, if there is one."""
-    return [wanted.host, *([wanted.hostaddr.strip("[]")] if wanted.hostaddr else [])]
+    return [each.strip("[]") for each in (wanted.host, wanted.hostaddr) if each]
 
 
 def may_write(url: str, settings: Settings) -> None:
@@ -123,10 +123,11 @@ def judge(wanted: Address, name: str, host: str | None, settings: Settings) -> N
     socket), which was neither meant nor allowed.
     """
     elsewhere = host is not None and _named_here(wanted) and not _here(host)
-    found = f"{host if elsewhere else wanted.host}/{name}"
+    named = _places(wanted)[0]
+    found = f"{host if elsewhere else named}/{name}"
     if (elsewhere or name != wanted.name) and found not in settings.allow_databases:
         raise GuardError(
-            f"refused to seed or clean the database {wanted.host}/{wanted.name}: the server that answers there says "
+            f"refused to seed or clean the database {named}/{wanted.name}: the server that answers there says "
             f"that it is {found}. To allow exactly this database: PERF_ALLOW_DATABASES={found}"
         )
 

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from harness.errors import PlanError, nearest
-from harness.plan import overrides, rule_checks, services, stages
+from harness.plan import contract, overrides, rule_checks, services, stages
 from harness.plan.overrides import NONE, Overrides
 from harness.plan.rules import EFFECTS, METRICS
 from harness.plan.scenario import Scenario, Validity, resolved
@@ -313,32 +313,9 @@ def _names(system: str, part: str, tables: Tables, where: Where) -> dict[str, An
             where.fail(key, f"{part}: unknown key {key!r}; {nearest(key, names)}")
         if type(value) is not type(names[key]):
             where.fail(key, f"{part}: {key} = {value!r}: expected something like {names[key]!r}")
-        if part == "contract" and (expected := _unlike(key, value, names[key])):
+        if part == "contract" and (expected := contract.unlike(key, value, names[key])):
             where.fail(key, f"{part}: {key} = {value!r}: expected {expected}")
     return {**names, **own}
-
-
-ROUTE = re.compile(r"[A-Z]+ /[!-~]*")
-HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-STATUSES = range(100, 600)
-
-
-def _unlike(key: str, value: Any, known: Any) -> str | None:
-    """What a value of a contract must be like `known`, that of the reference, in; None if it is."""
-    if isinstance(known, int):
-        return None if known not in STATUSES or value in STATUSES else "a status, 100 to 599"
-    if not isinstance(known, str):
-        return None
-    if ROUTE.fullmatch(known) and not ROUTE.fullmatch(value):
-        return f"a method and a path, such as {known!r}"
-    if key.endswith("_header") and not HEADER.fullmatch(value):
-        return f"the name of a header, such as {known!r}"
-    if not value.isprintable():
-        return "no control characters"
-    places = set(re.findall(r"\{(\w+)\}", known))
-    if not set(re.findall(r"\{(\w+)\}", value)) <= places:
-        return f"no other places than {', '.join(f'{{{place}}}' for place in sorted(places)) or 'none'}"
-    return None
 
 
 def _users(path: Path, users: object, where: Where) -> dict[str, int]:

@@ -77,6 +77,13 @@ def test_the_address_that_is_connected_to_counts_too(monkeypatch: pytest.MonkeyP
             guard.may_write(url, Settings())
 
 
+def test_an_address_is_allowed_as_it_is_written_without_brackets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PERF_ALLOW_DATABASES", "fd00::1/shop")
+
+    guard.may_write("postgresql://u@[fd00::1]/shop", Settings())
+    assert "-h fd00::1" in databases.createdb("postgresql://u@[fd00::1]/shop")
+
+
 def test_of_a_host_that_was_allowed_the_name_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = parse("postgresql://u@db.example.com/shop")
     monkeypatch.setenv("PERF_ALLOW_DATABASES", "db.example.com/shop")
