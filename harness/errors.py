@@ -77,6 +77,7 @@ def command(main: Callable[[], int]) -> NoReturn:
     A ProofloadError is its message on stderr and exit code 2. What nothing expected is one line there, which names the
     file with the traceback, and exit code 70: it says nothing about the target.
     """
+    _open_standard_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # what is in ASCII gets a ? for ✓, not a traceback
@@ -93,6 +94,17 @@ def command(main: Callable[[], int]) -> NoReturn:
     sys.exit(_flushed(code))
 
 
+def _open_standard_streams() -> None:
+    """Where they are closed (`>&-`), the next file opened would get what is printed."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: this one
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115  # until the end of the process
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+
+
 def _said(line: str, code: int) -> int:
     with contextlib.suppress(OSError):
         print(line, file=sys.stderr, flush=True)
@@ -103,8 +115,7 @@ def _flushed(code: int) -> int:
     """`code`, once all of our output is out, or nobody reads it any more, as after `| head`."""
     for stream in (sys.stdout, sys.stderr):
         try:
-            if stream is not None:
-                stream.flush()
+            stream.flush()
         except OSError as error:
             # Python would complain again when it flushes at its end, and exit with a code of its own.
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -15,9 +15,10 @@ from harness.errors import DatabaseError, GuardError
 from harness.settings import Settings
 
 WHO = """
-SELECT current_database()::text, host(inet_server_addr()), pg_is_in_recovery(), current_schema()::text
+SELECT current_database()::text, host(inet_server_addr()), pg_is_in_recovery(), current_schema()::text,
+    current_setting('transaction_read_only')::boolean
 """
-"""Who a server says that it is. Its address is null at a socket."""
+"""Who a server says that it is, and whether it lets us write. Its address is null at a socket."""
 
 
 _PLAIN = re.compile(r"(?=[!-~]+$)[^\\%/]+//[^\\%/?#]+([/?#].*)?")
@@ -107,10 +108,16 @@ def must_be(url: str, settings: Settings) -> None:
     the first write. What listens at a port of ours may pass on to another machine, or to a database of another name.
     """
     with database.connect(url, "guard") as connection:
-        name, host, standby, schema = connection.execute(text(WHO)).one()
+        name, host, standby, schema, read_only = connection.execute(text(WHO)).one()
     judge(address.parse(url), str(name), host, settings)
     if standby:
         raise DatabaseError(f"{database.redacted(url)} is a standby, which can't be written: expected its primary")
+    if read_only:
+        user = address.parse(url).user
+        raise DatabaseError(
+            f"{database.redacted(url)} lets {user} read only (default_transaction_read_only): expected a user who may "
+            "write; `ALTER ROLE … RESET default_transaction_read_only`, or the same of the database, fixes it"
+        )
     wanted = address.parse(url).schema
     if wanted and schema != wanted:
         raise DatabaseError(

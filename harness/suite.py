@@ -14,6 +14,7 @@ from harness.project import environment_of_speaker
 from harness.run import LATEST, SUITE, SUITE_SCHEMA, Run, point, require_link
 from harness.settings import Settings
 from harness.stack.variant import Variant
+from harness.verdict import EXIT_CODES
 
 
 def run(system: str, profile: str, variant: Variant) -> int:
@@ -33,7 +34,9 @@ def run(system: str, profile: str, variant: Variant) -> int:
         if not stopped:
             command = ["python", "-m", "harness", "run", name, "--profile", profile, *variant.arguments()]
             try:
-                folder, _ = pipeline.run(name, profile, None, variant, False, command)
+                folder, code = pipeline.run(name, profile, None, variant, False, command)
+                if folder is None and not done and code not in EXIT_CODES.values():
+                    return code  # interrupted before anything was sent, so that there is nothing to make a page about
                 stopped = _interruption(folder)
             except ProofloadError as failure:
                 if not done:

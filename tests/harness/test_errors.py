@@ -111,6 +111,17 @@ def test_who_reads_no_more_makes_no_other_verdict(tmp_path: Path) -> None:
     assert "Traceback" not in said + also
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_change_no_code_and_no_file(closed: str, tmp_path: Path) -> None:
+    run = synthetic_run(tmp_path).folder
+    whole, _, said = harness("report", str(run))
+    written = {path.name: path.read_bytes() for path in run.iterdir()}
+    code, _, also = harness("report", str(run), shell=closed)
+
+    assert code == whole, said + also
+    assert {path.name: path.read_bytes() for path in run.iterdir()} == written
+
+
 def test_what_is_shown_meanwhile_goes_on_when_nobody_reads_it() -> None:
     class Unread(io.StringIO):
         def write(self, _: str) -> int:

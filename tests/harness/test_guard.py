@@ -97,12 +97,17 @@ def test_the_server_is_asked_who_it_is(database: str, monkeypatch: pytest.Monkey
     guard.must_be(database, Settings())
     with pytest.raises(DatabaseError, match=r'no schema gone .*CREATE SCHEMA "gone"'):
         guard.must_be(f"{database}?schema=gone", Settings())
-    monkeypatch.setattr(guard, "WHO", "SELECT 'other', '10.255.255.7', false, 'public'")
+    monkeypatch.setattr(guard, "WHO", "SELECT 'other', '10.255.255.7', false, 'public', false")
     with pytest.raises(GuardError, match=r"says that it is 10.255.255.7/other"):
         guard.must_be(database, Settings())
-    monkeypatch.setattr(guard, "WHO", "SELECT current_database()::text, '127.0.0.1', true, 'public'")
+    monkeypatch.setattr(guard, "WHO", "SELECT current_database()::text, '127.0.0.1', true, 'public', true")
     with pytest.raises(DatabaseError, match="is a standby"):
         guard.must_be(database, Settings())
+
+
+def test_a_user_who_may_only_read_is_named_before_anything_is_done(database: str) -> None:
+    with pytest.raises(DatabaseError, match=r"lets postgres read only .*RESET default_transaction_read_only"):
+        guard.must_answer(f"{database}?options=-cdefault_transaction_read_only%3Don", Settings())
 
 
 @pytest.mark.parametrize("command", [schema_main, seeding_main])
@@ -111,7 +116,7 @@ def test_it_is_asked_before_the_first_write(
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", database)
     monkeypatch.setattr(sys, "argv", ["stage", "messages"])
-    monkeypatch.setattr(guard, "WHO", "SELECT 'production', '127.0.0.1', false, 'public'")
+    monkeypatch.setattr(guard, "WHO", "SELECT 'production', '127.0.0.1', false, 'public', false")
     migrate("messages", database)
     before = query(database, "SELECT sum(n_tup_ins) FROM pg_stat_user_tables")
 
