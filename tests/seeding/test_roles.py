@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from harness import fixtures
 from harness.address import parse
+from harness.errors import PoolError
 from schema.migrate import migrate
 from seeding import authorizations, messages
 from tests.support.plans import varied
@@ -39,3 +41,24 @@ def test_odd_settings_make_no_other_pool(
         time.tzset()
 
     assert again["digest"] == usual["digest"]
+
+
+@pytest.mark.parametrize("system", [messages, authorizations])
+def test_a_schema_that_the_url_names_gets_all_of_it(system: object, database: str, tmp_path: Path) -> None:
+    name = system.__name__.rpartition(".")[2]  # type: ignore[attr-defined]
+    scenario = varied("peak", pool={"users": 50, "strangers": 5}) if system is messages else varied("mixed")
+    query(database, 'CREATE SCHEMA "Shop"')
+    url = f"{database}?schema=Shop"
+    migrate(name, url)
+    system.seed(url, 1, scenario, tmp_path / "data.json")  # type: ignore[attr-defined]
+    system.check(url, scenario)  # type: ignore[attr-defined]
+
+    found = query(database, "SELECT DISTINCT schemaname FROM pg_tables WHERE schemaname !~ '^(pg_|information)'")
+    assert found == [("Shop",)]
+
+
+def test_what_is_left_for_users_is_named_where_it_can_not_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(PoolError, match=r"data\.json: .*: expected to write it there; see PERF_RUNS"):
+        fixtures.write(tmp_path / "file" / "data.json", {})
