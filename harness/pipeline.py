@@ -16,7 +16,7 @@ from typing import Any
 
 from harness import binding, check, fingerprint, guard, refusal
 from harness.check import Finding
-from harness.errors import ProofloadError
+from harness.errors import ProofloadError, RunError
 from harness.load_stage import began_any, put_load
 from harness.plan import overrides, reading
 from harness.plan.scenario import Scenario
@@ -183,7 +183,10 @@ def report(folder: Path) -> int:
     command = [sys.executable, "-m", "reports", str(folder.resolve())]
     code = subprocess.run(command, env=environment_of_speaker(), start_new_session=True).returncode
     if code in EXIT_CODES.values():
-        Run.open(folder).becomes_latest()
+        try:
+            Run.open(folder).becomes_latest()
+        except (RunError, OSError) as error:  # no reason to lose the verdict
+            print(f"warning: {error}", file=sys.stderr)
         return code
     return code if code == EXIT_USAGE else EXIT_CRASH
 

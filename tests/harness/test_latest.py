@@ -1,6 +1,7 @@
 """`latest` is the latest run with a verdict, and nothing else is ever put in the place of what is there."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,17 @@ def test_something_else_in_its_place_is_named_before_anything_is_done(kind: str,
     with pytest.raises(RunError, match=f"it is a {kind}"):
         point(link, "x")
     assert len(list(link.parent.iterdir())) == 2
+
+
+def test_a_verdict_stands_though_latest_can_not_move(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = born(runs, "20261126T100000")
+    (run.folder.parent / "latest").mkdir()
+    monkeypatch.setattr(pipeline.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 4))
+
+    assert pipeline.report(run.folder) == 4
+    assert "latest: it is a folder" in capsys.readouterr().err
 
 
 def test_a_report_without_a_verdict_moves_nothing(runs: Path) -> None:
