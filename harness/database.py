@@ -44,8 +44,13 @@ def driver(address: Address, name: str) -> Driver:
     """
     ambient.forget_libpq()
     given = {"connect_timeout": CONNECT_TIMEOUT_S, **address.parameters()}
-    found: Driver = psycopg2.connect(**given, client_encoding="UTF8", application_name=f"proofload {name}")
-    return found
+    # As libpq sends it when a session begins: psycopg2 would SET it, in a session that a pooler may give to others.
+    os.environ["PGDATESTYLE"] = "ISO"
+    try:
+        found: Driver = psycopg2.connect(**given, client_encoding="UTF8", application_name=f"proofload {name}")
+        return found
+    finally:
+        os.environ.pop("PGDATESTYLE", None)
 
 
 def connect(url: str | Address, name: str) -> Connection:

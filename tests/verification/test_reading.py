@@ -83,6 +83,16 @@ def test_every_way_to_read_leaves_the_session_as_it_was(odd: str) -> None:
         assert left() == before
 
 
+def test_nothing_is_set_in_a_session_to_begin_with(odd: str) -> None:
+    with reader(odd) as reading:
+        # Of a transaction, what is SET LOCAL counts as the session's.
+        inside = {name for (name,) in reading.rows("SELECT name FROM pg_settings WHERE source = 'session'")}
+        cursor = reading._cursor
+        cursor.execute("SELECT name FROM pg_settings WHERE source = 'session'")
+        assert cursor.fetchall() == []
+    assert {"TimeZone", "work_mem", "statement_timeout"} <= inside
+
+
 def test_what_is_read_does_not_depend_on_the_settings_of_the_role(odd: str) -> None:
     with reader(odd) as reading:
         found = reading.frame(
