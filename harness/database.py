@@ -1,6 +1,6 @@
 """The database that a run reads and writes: connecting to it, and what of it may be shown.
 
-Its URL (harness/address.py) travels between processes in DATABASE_URL only: never on a command line, never in a file.
+Its URL (harness/database_url.py) travels between processes in DATABASE_URL only: never on a command line or in a file.
 """
 
 import os
@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from harness import ambient
-from harness.address import FORM, Address, parse
+from harness.database_url import FORM, Address, parse
 from harness.errors import DatabaseError
 
 CONNECT_TIMEOUT_S = 5

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import psutil
 from sqlalchemy import text
 
-from harness import address, database
-from harness.address import Address
+from harness import database, database_url
+from harness.database_url import Address
 from harness.errors import DatabaseError, GuardError
 from harness.settings import Settings
 
@@ -60,7 +60,7 @@ def may_load(url: str, settings: Settings, setting: str = "TARGET_URL") -> None:
 
 def on_loopback(url: str) -> bool:
     """Whether the database at `url` is on this machine, by its host and by its address if that is given too."""
-    return _named_here(address.parse(url))
+    return _named_here(database_url.parse(url))
 
 
 def _named_here(wanted: Address) -> bool:
@@ -74,7 +74,7 @@ def _places(wanted: Address) -> list[str]:
 
 def may_write(url: str, settings: Settings) -> None:
     """GuardError unless the database at `url` may be written: loopback, or its host/name in PERF_ALLOW_DATABASES."""
-    parsed = address.parse(url)
+    parsed = database_url.parse(url)
     for place in _places(parsed):
         name = f"{place}/{parsed.name}"
         if not is_loopback(place) and name not in settings.allow_databases:
@@ -109,16 +109,16 @@ def must_be(url: str, settings: Settings) -> None:
     """
     with database.connect(url, "guard") as connection:
         name, host, standby, schema, read_only = connection.execute(text(WHO)).one()
-    judge(address.parse(url), str(name), host, settings)
+    judge(database_url.parse(url), str(name), host, settings)
     if standby:
         raise DatabaseError(f"{database.redacted(url)} is a standby, which can't be written: expected its primary")
     if read_only:
-        user = address.parse(url).user
+        user = database_url.parse(url).user
         raise DatabaseError(
             f"{database.redacted(url)} lets {user} read only (default_transaction_read_only): expected a user who may "
             "write; `ALTER ROLE … RESET default_transaction_read_only`, or the same of the database, fixes it"
         )
-    wanted = address.parse(url).schema
+    wanted = database_url.parse(url).schema
     if wanted and schema != wanted:
         raise DatabaseError(
             f'{database.redacted(url)} has no schema {wanted} that its user may use: `CREATE SCHEMA "{wanted}"`'

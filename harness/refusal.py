@@ -115,7 +115,7 @@ def _target(scenario: Scenario, settings: Settings) -> None:
         except OSError as error:  # ssl.SSLError is one
             raise PlanError(f"PERF_CA_FILE={settings.ca_file}: {error}: expected certificates (PEM)") from None
     if not scenario.foreign:
-        health.require(settings.target_url, scenario.contract.get("health"))
+        health.require(settings.target_url, scenario.contract.get("health"), settings.ca_file)
 
 
 def _scalable(scenario: Scenario, settings: Settings) -> None:

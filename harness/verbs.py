@@ -11,7 +11,7 @@ from pathlib import Path
 from psycopg2.extensions import make_dsn
 
 from harness import ab as pairs
-from harness import address, ambient, database, doctor, guard, pipeline, project, refusal
+from harness import ambient, database, database_url, doctor, guard, pipeline, project, refusal
 from harness import suite as scenarios
 from harness.errors import DatabaseError, PlanError, RunError, nearest
 from harness.plan import overrides, reading
@@ -159,7 +159,7 @@ def _psql(run: Run) -> int:
     with _database_of(run) as url:
         psql = shutil.which("psql") or str(postgres.wheel() / "bin" / "psql")
         # libpq reads the password from the environment; the command line is for everyone to see.
-        parameters = address.parse(url).parameters()
+        parameters = database_url.parse(url).parameters()
         secrets = {name: str(parameters.pop(name, "")) for name in ("password", "sslpassword")}
         environment = {**ambient.kept(), "PGPASSWORD": secrets["password"]}
         return subprocess.run([psql, make_dsn(**parameters)], env=environment).returncode

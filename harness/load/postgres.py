@@ -14,7 +14,7 @@ from psycopg2 import extensions
 from psycopg2.extensions import connection as Driver
 from psycopg2.extensions import cursor as Cursor
 
-from harness import address, database
+from harness import database, database_url
 from harness.load.transport import NoAnswer, NotSent
 from harness.outcomes import Failure
 
@@ -37,7 +37,7 @@ class Engine:
 
     def __init__(self, url: str, timeout: float, isolation: int | None = None) -> None:
         """`isolation`: of psycopg2.extensions; None: the database's own. DatabaseError for what is no URL."""
-        self._address = address.parse(url)
+        self._address = database_url.parse(url)
         self._timeout, self._isolation = timeout, isolation
         self._driver: Driver | None = None
 

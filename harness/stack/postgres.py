@@ -21,7 +21,7 @@ import psycopg2
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from harness import address, database
+from harness import database, database_url
 from harness.errors import StackError
 from harness.project import reference
 from harness.stack import postgres_log, process
@@ -269,7 +269,7 @@ def _wait(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
     deadline = time.monotonic() + START_TIMEOUT_S
     while True:
         try:
-            database.driver(address.parse(f"postgresql://{SUPERUSER}@127.0.0.1:{port}/postgres"), "stack").close()
+            database.driver(database_url.parse(f"postgresql://{SUPERUSER}@127.0.0.1:{port}/postgres"), "stack").close()
             return
         except psycopg2.OperationalError as error:
             if server.poll() is not None or time.monotonic() > deadline:

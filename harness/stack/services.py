@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness import address, ambient
+from harness import ambient, database_url
 from harness.errors import StackError
 from harness.plan.scenario import Service
 from harness.plan.services import FILE
@@ -157,7 +157,7 @@ def ours(service: Service) -> bool:
 def _environment(words: list[str], url: str, checkout: Path | None) -> dict[str, str]:
     """What a service finds in its environment: nothing of our settings, and our packages only if it needs them."""
     kept = {name: value for name, value in ambient.kept().items() if not name.startswith("PERF_") or name == KEY}
-    kept["DATABASE_URL"] = address.parse(url).url
+    kept["DATABASE_URL"] = database_url.parse(url).url
     if words[1:3] == OURS.split()[1:]:
         # Safe: else the folder that we are in would come before that of the checkout.
         kept |= {"PYTHONPATH": str(checkout or ROOT), "PYTHONSAFEPATH": "1"}

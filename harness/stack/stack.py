@@ -15,7 +15,7 @@ from typing import IO, Any, cast
 
 from sqlalchemy import text
 
-from harness import address, ambient, catalogue, database, fingerprint, steps
+from harness import ambient, catalogue, database, database_url, fingerprint, steps
 from harness.errors import Crashed, ProofloadError, StackError
 from harness.plan.scenario import Scenario
 from harness.plan.services import with_port
@@ -73,7 +73,7 @@ def up(run: Run, scenario: Scenario, settings: Settings, variant: Variant, progr
     with ExitStack() as undo:
         progress.now("starting PostgreSQL, migrating, seeding")
         if settings.database_url:
-            url, name = settings.database_url, address.parse(settings.database_url).name
+            url, name = settings.database_url, database_url.parse(settings.database_url).name
             seeding = seed(scenario.system, url, progress, run)
         else:
             server = postgres.start(settings.home)

@@ -9,7 +9,7 @@ import pytest
 
 from harness import database as databases
 from harness import guard
-from harness.address import parse
+from harness.database_url import parse
 from harness.errors import DatabaseError, GuardError, PlanError
 from harness.settings import Settings
 from schema.__main__ import main as schema_main

@@ -14,7 +14,7 @@ import pytest
 
 from harness import database as databases
 from harness import guard
-from harness.address import parse
+from harness.database_url import parse
 from harness.errors import GuardError
 from harness.settings import Settings
 from harness.stack import process

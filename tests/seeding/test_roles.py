@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness import fixtures
-from harness.address import parse
+from harness.database_url import parse
 from harness.errors import PoolError
 from schema.migrate import migrate
 from seeding import authorizations, messages

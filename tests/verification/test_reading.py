@@ -7,7 +7,7 @@ import psycopg2
 import pytest
 
 from harness import database as databases
-from harness.address import parse
+from harness.database_url import parse
 from tests.support.target_process import query
 from verification import binary
 from verification.reading import MOMENT, Reader, moment, reader

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from harness import database
-from harness.address import SSLMODES, parse
+from harness.database_url import SSLMODES, parse
 from harness.errors import DatabaseError
 
 PASSWORD = "hunter2"
