@@ -2,6 +2,8 @@
 PROFILE ?= ci
 PYTHON ?= python3
 export PERF_PROCESSES ?= $(PROCESSES)
+# Our packages are in this folder, which Python would not look into.
+unexport PYTHONSAFEPATH
 PY := .venv/bin/python
 READY := .venv/.ready
 CHANGES = $(foreach change,$(SET),--set '$(change)')
@@ -29,7 +31,7 @@ help:  ## print this
 		printf '  %-24s %s\n' "perf-$$system" "run all its scenarios, and make one page about them"; \
 		printf '  %-24s %s\n' "seed-$$system" "migrate and seed its database"; \
 		printf '  %-24s %s\n' "clean-$$system" "delete what was seeded and stored for it in DATABASE_URL (YES=1 beyond this machine)"; \
-		printf '  %-24s %s\n' "verify-$$system" "verify its latest run again, or RUN=…"; done
+		printf '  %-24s %s\n' "verify-$$system" "verify its latest run again and report it, or RUN=…"; done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-24s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: $(READY)  ## make the environment: .venv with the hash-locked requirements
@@ -48,7 +50,7 @@ $(SCENARIOS:%=ui-%): ui-%: $(READY)
 	@$(PY) -m harness run $* --profile $(PROFILE) --ui $(CHANGES) $(VARIANT)
 
 $(SCENARIOS:%=plan-%): plan-%: $(READY)
-	@$(PY) -m harness plan $* --profile $(PROFILE) $(CHANGES)
+	@$(PY) -m harness plan $* --profile $(PROFILE) $(CHANGES) $(VARIANT)
 
 $(SYSTEMS:%=seed-%): seed-%: $(READY)
 	@$(PY) -m harness seed $*

@@ -1,6 +1,7 @@
 """The command line: `proofload run peak --profile smoke`, or `python -m harness run peak` in a checkout.
 
-Exit codes: 0 GO, 1 NO-GO, 2 usage (nothing was sent), 3 INVALID, 4 CONDITIONAL.
+Exit codes: 0 GO, 1 NO-GO, 2 usage (nothing was sent), 3 INVALID, 4 CONDITIONAL, 70 Proofload itself failed; 130, 143
+and 141 if SIGINT, SIGTERM or SIGPIPE ended it before there was anything to judge.
 """
 
 import argparse
@@ -45,6 +46,7 @@ def _parser(name: str) -> argparse.ArgumentParser:
     plan = verb.add_parser("plan", help="say what it would do; do nothing")
     _add_scenario(plan)
     plan.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=SET)
+    _add_variant(plan)
     plan.set_defaults(func=verbs.plan)
 
     verb.add_parser("list", help="name all systems and their scenarios").set_defaults(func=verbs.every)
@@ -67,7 +69,7 @@ def _parser(name: str) -> argparse.ArgumentParser:
     seed.add_argument("system", help="e.g. messages")
     seed.set_defaults(func=verbs.seed)
 
-    verify = verb.add_parser("verify", help="verify a run again")
+    verify = verb.add_parser("verify", help="verify a run again, and report it")
     verify.add_argument("system", help="e.g. messages")
     verify.add_argument("folder", type=Path, nargs="?", help="the run folder; without it the latest run of that system")
     verify.set_defaults(func=verbs.verify)

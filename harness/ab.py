@@ -14,10 +14,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness import pipeline
+from harness import ambient, pipeline, refusal
 from harness.errors import PlanError, RunError
-from harness.project import environment
-from harness.run import PAIRS, PAIRS_SCHEMA, Run, point
+from harness.plan import overrides, reading
+from harness.project import environment_of_speaker
+from harness.run import LATEST, PAIRS, PAIRS_SCHEMA, Run, point, require_link
 from harness.settings import CHECKOUT, ROOT, Settings
 from harness.stack.variant import Variant
 from systems import PROJECT
@@ -46,9 +47,12 @@ def run(
             "TARGET_URL or DATABASE_URL with two targets to compare: expected the reference target; unset it"
         )
     commit = _commit(base)
+    require_link(settings.runs / "ab" / LATEST)
     done: list[dict[str, Any]] = []
     with _checkout(commit, settings.home) as folder:
         sides = {"base": replace(base_variant, checkout=folder), "head": head_variant}
+        for variant in sides.values():
+            refusal.refuse(reading.find(scenario, profile, file, overrides.of(settings, {})), settings, variant)
         for pair in range(pairs):
             os.environ["PERF_SEED"] = str(settings.seed + pair)
             order = ("base", "head") if pair % 2 == 0 else ("head", "base")
@@ -76,7 +80,7 @@ def run(
 def report(folder: Path) -> int:
     """Compare the pairs in `folder`, which the page about them goes into; the exit code."""
     command = [sys.executable, "-m", "reports.compare", str(folder.resolve())]
-    return subprocess.run(command, env=environment()).returncode
+    return subprocess.run(command, env=environment_of_speaker()).returncode
 
 
 def _said(variant: Variant) -> dict[str, str | None]:
@@ -107,12 +111,13 @@ def _checkout(commit: str, home: Path) -> Iterator[Path]:
 
 
 def _git(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True)
+    # Without the variables that a hook of Git sets: they name the repository that it is a hook of.
+    return subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, env=ambient.kept())
 
 
 def _write(runs: Path, scenario: str, facts: dict[str, Any]) -> Path:
     folder = runs / "ab" / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{scenario}"
     folder.mkdir(parents=True)
     (folder / PAIRS).write_text(json.dumps(facts, indent=2) + "\n")
-    point(folder.parent / "latest", folder.name)
+    point(folder.parent / LATEST, folder.name)
     return folder

@@ -1,17 +1,19 @@
-"""The database that a run reads and writes: its URL, connecting to it, and what of it may be shown.
+"""The database that a run reads and writes: connecting to it, and what of it may be shown.
 
-A URL is libpq's, `postgresql://user:password@host:port/name`, and travels between processes in
-DATABASE_URL only: never on a command line, never in a file.
+Its URL (harness/database_url.py) travels between processes in DATABASE_URL only: never on a command line or in a file.
 """
 
 import os
 import shlex
 
 import psycopg2
-from sqlalchemy import URL, Connection, create_engine, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from psycopg2.extensions import connection as Driver
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
+from harness import ambient
+from harness.database_url import FORM, Address, parse
 from harness.errors import DatabaseError
 
 CONNECT_TIMEOUT_S = 5
@@ -23,74 +25,70 @@ def from_environment() -> str:
     """The URL in DATABASE_URL; DatabaseError if there is none."""
     url = os.environ.get("DATABASE_URL", "")
     if not url:
-        raise DatabaseError("DATABASE_URL is not set: expected postgresql://user@host:port/name")
+        raise DatabaseError(f"DATABASE_URL is not set: expected {FORM}")
     return url
-
-
-def parse(url: str) -> URL:
-    """`url` taken apart, for SQLAlchemy on psycopg2; DatabaseError if it isn't one of PostgreSQL with host and name."""
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):  # a port that is no number is a ValueError
-        raise DatabaseError("the database URL can't be read: expected postgresql://user@host:port/name") from None
-    if parsed.get_backend_name() not in ("postgresql", "postgres") or not parsed.host or not parsed.database:
-        raise DatabaseError(f"database URL {redacted(url)}: expected postgresql://user@host:port/name")
-    for word in ("host", "dbname"):
-        if word in parsed.query:  # which would be the one that is connected to
-            raise DatabaseError(
-                f"database URL {redacted(url)}: {word} in its query: expected postgresql://user@host:port/name"
-            )
-    return parsed.set(drivername="postgresql+psycopg2")
 
 
 def redacted(url: str) -> str:
     """`url` with its password as ***: the only form that may be shown or stored."""
     try:
-        # Whatever follows in the query may hold a password too (sslpassword, …).
-        return make_url(url).set(query={}).render_as_string(hide_password=True)
-    except (ArgumentError, ValueError):
+        return parse(url).shown
+    except DatabaseError:
         return "(unreadable database URL)"
 
 
-def connect(url: str, name: str) -> Connection:
+def driver(address: Address, name: str) -> Driver:
+    """A connection of psycopg2 to exactly `address`, `name` shown in pg_stat_activity; psycopg2.Error if there is none.
+
+    The only place that connects: libpq gets each part by name, and nothing from the environment.
+    """
+    ambient.forget_libpq()
+    given = {"connect_timeout": CONNECT_TIMEOUT_S, **address.parameters()}
+    # As libpq sends it when a session begins: psycopg2 would SET it, in a session that a pooler may give to others.
+    os.environ["PGDATESTYLE"] = "ISO"
+    try:
+        found: Driver = psycopg2.connect(**given, client_encoding="UTF8", application_name=f"proofload {name}")
+        return found
+    finally:
+        os.environ.pop("PGDATESTYLE", None)
+
+
+def connect(url: str | Address, name: str) -> Connection:
     """An open connection, `name` shown in pg_stat_activity; DatabaseError names host and cause, never the password."""
-    parsed = parse(url)
-    engine = create_engine(
-        parsed,
-        poolclass=NullPool,
-        connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "application_name": f"proofload {name}"},
-    )
+    address = parse(url) if isinstance(url, str) else url
+    engine = create_engine("postgresql+psycopg2://", creator=lambda: driver(address, name), poolclass=NullPool)
     try:
         return engine.connect()
     except Exception as error:
         cause = getattr(error, "orig", None) or error
-        if not isinstance(cause, psycopg2.Error):
+        # The text of a server in another language may be in another encoding, too.
+        if not isinstance(cause, psycopg2.Error | UnicodeDecodeError):
             raise
         first_line = (str(cause).strip() or type(cause).__name__).splitlines()[0]
         raise DatabaseError(
-            f"no connection to {redacted(url)}: {first_line}. Expected a PostgreSQL that answers there; "
+            f"no connection to {address.shown}: {first_line}. Expected a PostgreSQL that answers there; "
             "fix DATABASE_URL, or unset it to use the embedded PostgreSQL"
         ) from None
 
 
 def missing(url: str) -> bool:
     """Whether there is a server at `url` that lets us in, but no database of that name; False too if it is silent."""
-    parsed = parse(url)
+    address = parse(url)
     # By the list of databases: the error of a connection has no code, and its text is in the server's language.
     try:
-        connection = connect(parsed.set(database=MAINTENANCE).render_as_string(hide_password=False), "stack")
+        connection = connect(address.of(MAINTENANCE), "stack")
     except DatabaseError:
         return False
     with connection:
         known = text("SELECT count(*) FROM pg_database WHERE datname = :name")
-        return not connection.scalar(known, {"name": parsed.database})
+        return not connection.scalar(known, {"name": address.name})
 
 
 def create(url: str) -> None:
     """Create the database of `url`, empty; it is no error if somebody else just did. DatabaseError if that fails."""
-    parsed = parse(url)
-    with connect(parsed.set(database=MAINTENANCE).render_as_string(hide_password=False), "stack") as connection:
-        name = connection.dialect.identifier_preparer.quote_identifier(parsed.database or "")
+    address = parse(url)
+    with connect(address.of(MAINTENANCE), "stack") as connection:
+        name = connection.dialect.identifier_preparer.quote_identifier(address.name)
         try:
             connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(f"CREATE DATABASE {name}")
         except DBAPIError as error:
@@ -98,13 +96,12 @@ def create(url: str) -> None:
                 return
             first_line = str(error.orig).strip().splitlines()[0]
             raise DatabaseError(
-                f"{redacted(url)} can't be created: {first_line}. Expected a user who may, or `{createdb(url)}` by one"
+                f"{address.shown} can't be created: {first_line}. Expected a user who may, or `{createdb(url)}` by one"
             ) from None
 
 
 def createdb(url: str) -> str:
     """The command that creates the database of `url`, for a shell."""
-    parsed = parse(url)
-    words = ["createdb", "-h", parsed.host, "-p", str(parsed.port or 5432)]
-    words += ["-U", parsed.username] if parsed.username else []
-    return shlex.join([*map(str, words), str(parsed.database)])
+    address = parse(url)
+    words = ["createdb", "-h", address.host.strip("[]"), "-p", str(address.port), "-U", address.user, address.name]
+    return shlex.join(words)

@@ -69,7 +69,7 @@ def _trial(try_it: Callable[[], object]) -> tuple[str | None, str]:
 def _database(settings: Settings) -> None:
     if settings.database_url:
         guard.may_write(settings.database_url, settings)
-        guard.must_answer(settings.database_url)
+        guard.must_answer(settings.database_url, settings)
     else:
         postgres.start(settings.home).stop()
 
@@ -83,7 +83,7 @@ def _target(settings: Settings) -> None:
 def _required() -> list[str]:
     """In a checkout all packages that are needed there; else those that the wheel can't do without."""
     if CHECKOUT:
-        project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         stated = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
     else:
         stated = [each for each in importlib.metadata.requires(DISTRIBUTION) or [] if "extra ==" not in each]

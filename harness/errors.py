@@ -7,18 +7,24 @@
     ├── DatabaseError         database down, wrong password, wrong schema version
     ├── PoolError             the seeded pool is missing or not the right one
     ├── JournalError          a journal can't be written, or is not one of ours
-    └── RunError              a run folder that isn't one, or lacks what a stage needs
+    ├── RunError              a run folder that isn't one, or lacks what a stage needs
+    └── Crashed               a process of ours failed: exit code 70, as for every error that nothing expected
 
 Each message names the file, host or value, what was expected, and the command that fixes it.
 """
 
+import contextlib
 import difflib
+import io
 import os
 import sys
+import tempfile
+import traceback
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import NoReturn
 
-from harness.verdict import EXIT_USAGE
+from harness.verdict import EXIT_CRASH, EXIT_INTERRUPTED, EXIT_PIPE, EXIT_USAGE
 
 
 class ProofloadError(Exception):
@@ -53,23 +59,80 @@ class RunError(ProofloadError):
     """A run folder isn't one, or lacks what this stage needs."""
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+class Crashed(ProofloadError):
+    """A process of ours failed, or was killed; str() is the one line that is known of it."""
+
+
+def nearest(word: object, known: Iterable[str]) -> str:
     """`known` as the end of a message about `word`: the nearest one first, then all; never empty."""
     names = sorted(set(known))
-    close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(str(word), names, n=1, cutoff=0.5)
     hint = f"did you mean {close[0]!r}? " if close else ""
     return f"{hint}known: {', '.join(names) or 'none'}"
 
 
 def command(main: Callable[[], int]) -> NoReturn:
-    """Run a command line's `main` and exit with its code; a ProofloadError is its message on stderr and exit code 2."""
+    """Run a command line's `main` and exit with its code.
+
+    A ProofloadError is its message on stderr and exit code 2. What nothing expected is one line there, which names the
+    file with the traceback, and exit code 70: it says nothing about the target.
+    """
+    _open_standard_streams()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # what is in ASCII gets a ? for ✓, not a traceback
     try:
         code = main()
     except ProofloadError as error:
-        print(f"error: {error}", file=sys.stderr)
-        code = EXIT_USAGE
+        code = _said(f"error: {error}", EXIT_CRASH if isinstance(error, Crashed) else EXIT_USAGE)
     except BrokenPipeError:
-        # Who read our output has read enough, e.g. `| head`. Python would complain again when it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    sys.exit(code)
+        code = EXIT_PIPE  # never that of a verdict: whatever was to come was not done
+    except KeyboardInterrupt:
+        code = _said("interrupted", EXIT_INTERRUPTED)
+    except Exception as error:
+        code = _said(f"error: {_crash(error)}", EXIT_CRASH)
+    sys.exit(_flushed(code))
+
+
+def _open_standard_streams() -> None:
+    """Where they are closed (`>&-`), the next file opened would get what is printed."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: this one
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115  # until the end of the process
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+
+
+def _said(line: str, code: int) -> int:
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
+    return code
+
+
+def _flushed(code: int) -> int:
+    """`code`, once all of our output is out, or nobody reads it any more, as after `| head`."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError as error:
+            # Python would complain again when it flushes at its end, and exit with a code of its own.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            if not isinstance(error, BrokenPipeError):
+                code = _said(f"error: the output can't be written: {error.strerror}", EXIT_CRASH)
+    return code
+
+
+def _crash(error: Exception) -> str:
+    """One line about an error that nothing expected; its traceback is in the file that it names."""
+    at = traceback.extract_tb(error.__traceback__)[-1]
+    first = (str(error).strip() or "no reason given").splitlines()[0]
+    line = f"Proofload itself failed: {type(error).__name__}: {first} ({Path(at.filename).name}:{at.lineno})"
+    told = "".join(traceback.format_exception(error))
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="proofload-crash-", suffix=".txt", delete=False) as file:
+            file.write(told)
+    except OSError:
+        return f"{line}; its traceback could be written nowhere:\n{told}"
+    return f"{line}. The traceback is in {file.name}; please report it"

@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 from sqlalchemy import text
 
-from harness import VERSION, database
+from harness import VERSION, ambient, database
 from systems import PROJECT
 
 PACKAGES = (
@@ -42,11 +42,16 @@ def host() -> dict[str, Any]:
     """The machine."""
     return {
         "cpu": _cpu_model(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": cores(),
         "memory_bytes": psutil.virtual_memory().total,
         "kernel": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
     }
+
+
+def cores() -> int:
+    """How many of the machine's cores we may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _cpu_model() -> str:
@@ -76,7 +81,7 @@ def _git(*words: str) -> str | None:
     try:
         # `git status` would write its index: a kill in between leaves a lock behind that blocks the next commit.
         command = ["git", "--no-optional-locks", "-C", str(PROJECT), *words]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, env=ambient.kept())
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None

@@ -17,13 +17,16 @@ def fixtures_of(folder: Path) -> Path:
 
 
 def write(path: Path, data: dict[str, Any]) -> None:
-    """Store `data`, readable by us only: it holds tokens."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Store `data`, readable by us only: it holds tokens. PoolError if it can't be written."""
     fresh = path.with_suffix(".new")
-    fresh.unlink(missing_ok=True)
-    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        json.dump(data, file, indent=1)
-    fresh.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh.unlink(missing_ok=True)
+        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            json.dump(data, file, indent=1)
+        fresh.replace(path)
+    except OSError as error:
+        raise PoolError(f"{path}: {error.strerror}: expected to write it there; see PERF_RUNS and PERF_HOME") from None
 
 
 def read(path: Path, system: str) -> dict[str, Any]:

@@ -14,20 +14,28 @@ from pathlib import Path
 from types import FrameType, MappingProxyType
 from typing import Any
 
-from harness import binding, check, fingerprint, guard
+from harness import binding, check, fingerprint, guard, refusal
 from harness.check import Finding
-from harness.errors import PlanError, ProofloadError
+from harness.errors import ProofloadError, RunError
 from harness.load_stage import began_any, put_load
 from harness.plan import overrides, reading
 from harness.plan.scenario import Scenario
 from harness.progress import Progress
-from harness.project import environment
+from harness.project import environment, environment_of_speaker
 from harness.run import Run
 from harness.settings import Settings
 from harness.stack import process, reference, stack
 from harness.stack.services import KEY
 from harness.stack.variant import Variant
-from harness.verdict import EXIT_CODES, CheckState, Verdict
+from harness.verdict import (
+    EXIT_CODES,
+    EXIT_CRASH,
+    EXIT_INTERRUPTED,
+    EXIT_TERMINATED,
+    EXIT_USAGE,
+    CheckState,
+    Verdict,
+)
 
 
 class Interrupted(Exception):
@@ -65,11 +73,12 @@ def run(
     """
     settings = Settings()
     scenario = reading.find(name, profile, file, overrides.of(settings, sets))
-    _refuse(scenario, settings, variant)
-    # Tokens are good for this stack only, unless another system signs or checks them.
-    os.environ.setdefault(KEY, secrets.token_hex(32))
+    refusal.refuse(scenario, settings, variant)
     if ui:
         process.require_free(settings.ui_port, "PERF_UI_PORT")
+    _require(scenario, settings)
+    # Tokens are good for this stack only, unless another system signs or checks them.
+    os.environ.setdefault(KEY, secrets.token_hex(32))
     interrupt = _Interrupt()
     with _handling(interrupt):
         try:
@@ -78,6 +87,9 @@ def run(
                 folder = _measure(scenario, settings, variant, ui, command, interrupt, progress)
             return folder, _report(folder, interrupt)
         except Interrupted:
+            if not interrupt.patient:
+                print(f"{interrupt.signal} before anything was sent: there is no verdict", file=sys.stderr)
+                return None, EXIT_TERMINATED if interrupt.signal == "SIGTERM" else EXIT_INTERRUPTED
             print(f"{Verdict.INVALID}: {interrupt.signal} before anything could be proved", file=sys.stderr)
             return None, EXIT_CODES[Verdict.INVALID]
 
@@ -105,6 +117,7 @@ def _measure(
             with _watched(run, settings, running):
                 begun = put_load(run, settings, running, lambda: interrupt.signal, progress, ui)
             if not begun:
+                interrupt.patient = False
                 raise Interrupted
             if ui and not run.facts["interrupted"]:
                 interrupt.signal = None  # the plan was done: this Ctrl-C only closed the web UI
@@ -161,55 +174,30 @@ def _report(folder: Path, interrupt: _Interrupt) -> int:
         binding.seal(run)
         code = report(folder)
         if interrupt.signal == known:
-            return code
+            # Something was sent: that it could not be reported is no matter of usage.
+            return EXIT_CRASH if code == EXIT_USAGE else code
 
 
 def report(folder: Path) -> int:
     """Report a run folder; its block goes to our standard output. The exit code of its verdict."""
     command = [sys.executable, "-m", "reports", str(folder.resolve())]
-    return subprocess.run(command, env=environment(), start_new_session=True).returncode
+    code = subprocess.run(command, env=environment_of_speaker(), start_new_session=True).returncode
+    if code in EXIT_CODES.values():
+        try:
+            Run.open(folder).becomes_latest()
+        except (RunError, OSError) as error:  # no reason to lose the verdict
+            print(f"warning: {error}", file=sys.stderr)
+        return code
+    return code if code == EXIT_USAGE else EXIT_CRASH
 
 
-def _refuse(scenario: Scenario, settings: Settings, variant: Variant) -> None:
-    """What can be known to be wrong before anything is started."""
-    if scenario.foreign and not settings.target_url:
-        raise PlanError(f"{scenario.name} has a locustfile of its own: expected TARGET_URL, for which it is made")
-    if not variant.clean and (settings.target_url or settings.database_url):
-        raise PlanError(
-            f"{' '.join(variant.arguments())} with TARGET_URL or DATABASE_URL: expected the reference target and "
-            "database; unset them"
-        )
+def _require(scenario: Scenario, settings: Settings) -> None:
+    """What a run needs of this machine, and last the database."""
     reference.require(scenario, settings)
-    for option, value in (("fault", variant.fault), ("strategy", variant.strategy)):
-        if value and not any(f"{{{option}}}" in service.start for service in scenario.services.values()):
-            raise PlanError(f"--{option} {value}: no service of {scenario.system} has {{{option}}} in its start")
-    if scenario.rounds and settings.processes > 1:
-        raise PlanError(
-            f"PERF_PROCESSES={settings.processes}: all users of {scenario.name} meet, for which they must be in one "
-            "process: expected 1"
-        )
-    if settings.target_url and "token" in scenario.contract and not os.environ.get(KEY):
-        raise PlanError(
-            f"{KEY} is not set: expected the key (HS256) by which the target at TARGET_URL knows the tokens of "
-            "practitioners"
-        )
-    if settings.target_url:
-        guard.may_load(settings.target_url, settings)
-        if not settings.database_url and not scenario.foreign:
-            raise PlanError(
-                "TARGET_URL without DATABASE_URL: expected the database of that target, to prove its answers against"
-            )
-        if scenario.scales and "{processes}" not in settings.scale_command:
-            raise PlanError(
-                f"{scenario.name} changes the number of processes of a target that is not ours: expected "
-                "PERF_SCALE_CMD, a command with {service} and {processes} in it, e.g. "
-                "'kubectl scale deploy/{service} --replicas={processes}'"
-            )
-    if settings.database_url:
-        guard.may_write(settings.database_url, settings)
-        guard.must_answer(settings.database_url)
     if settings.target_port and not settings.target_url:
         process.require_free(settings.target_port, "PERF_TARGET_PORT")
+    if settings.database_url:
+        guard.must_answer(settings.database_url, settings)
 
 
 @contextmanager

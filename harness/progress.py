@@ -17,11 +17,19 @@ LINE_EVERY_S = 5.0
 """How often there is a line where there is no terminal to keep one up to date."""
 
 
+class Screen(Console):
+    """A console that goes on silently when nobody reads it any more: rich's own would exit, with the code of NO-GO."""
+
+    def on_broken_pipe(self) -> None:
+        """Say nothing from now on."""
+        self.quiet = True
+
+
 class Progress:
     """One line that is kept up to date on a terminal, or a line every few seconds where there is none."""
 
     def __init__(self) -> None:
-        self.console = Console(file=sys.stderr, highlight=False)
+        self.console = Screen(file=sys.stderr, highlight=False)
         self._status: Status | None = None
         self._said = time.monotonic()
 

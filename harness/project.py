@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from harness import DISTRIBUTION
+from harness import DISTRIBUTION, ambient
 from harness.errors import PlanError, nearest
 from harness.plan import reading
 from harness.settings import CHECKOUT, ROOT
@@ -44,11 +44,20 @@ def module(stage: str, system: str) -> ModuleType | None:
 
 
 def environment(**values: str) -> dict[str, str]:
-    """The environment of a process of ours, with `values`: it finds our packages, and no other of their names first."""
-    paths = os.environ.get("PYTHONPATH", "")
+    """The environment of every process of ours, with `values`: nothing that steers it unasked, UTF-8 whatever the
+    locale, and our packages before others of their names.
+    """
+    kept = ambient.kept()
+    paths = kept.get("PYTHONPATH", "")
     if CHECKOUT or paths:
         paths = os.pathsep.join([str(ROOT), *(path for path in paths.split(os.pathsep) if path and path != str(ROOT))])
-    return {**os.environ, "PYTHONPATH": paths, "PYTHONSAFEPATH": "1", **values}
+    ours = {"PYTHONPATH": paths, "PYTHONSAFEPATH": "1", "PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8"}
+    return {**kept, **ours, **values}
+
+
+def environment_of_speaker() -> dict[str, str]:
+    """That of a process which writes to our standard output, in the encoding of that."""
+    return environment(PYTHONIOENCODING=f"{getattr(sys.stdout, 'encoding', None) or 'utf-8'}:replace")
 
 
 def reference() -> str:

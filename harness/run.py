@@ -1,5 +1,6 @@
 """A run: one folder that holds what made it (run.json) beside what came of it. Stages meet only here."""
 
+import contextlib
 import json
 import os
 import secrets
@@ -15,6 +16,9 @@ from systems import ids
 
 FORMAT = 3
 """The version of run.json; a reader refuses any other."""
+
+LATEST = "latest"
+"""The link beside run folders to the latest of them that has a verdict."""
 
 SUITE, SUITE_SCHEMA = "suite.json", 1
 """What the scenarios of a suite left, in the folder of the suite, and the version of that."""
@@ -37,11 +41,12 @@ class Run:
 
     @classmethod
     def create(cls, runs: Path, scenario: Scenario, **facts: Any) -> Self:
-        """A new folder `runs/<scenario>/<UTC>-<profile>`, with `latest` beside it pointing there."""
+        """A new folder `runs/<scenario>/<UTC>-<profile>`; RunError if it can't be made, or `latest` could not."""
         born = datetime.now(UTC)
         moment = born.strftime(ids.BORN)
         parent = runs / scenario.name
         folder = parent / f"{moment}-{scenario.profile}"
+        require_link(parent / LATEST)
         try:
             parent.mkdir(parents=True, exist_ok=True)
             number = 1
@@ -52,7 +57,6 @@ class Run:
                 except FileExistsError:
                     number += 1
                     folder = parent / f"{moment}-{scenario.profile}-{number}"
-            point(parent / "latest", folder.name)
         except OSError as error:
             raise RunError(f"{folder}: {error.strerror}: expected to make a run folder there; see PERF_RUNS") from None
         run = cls(folder, {})
@@ -85,7 +89,19 @@ class Run:
                 f"{path}: format {facts.get('format')!r}, expected {FORMAT}: made by Proofload {_made_by(facts)}, "
                 "which can report it; run again to use this version"
             )
+        if not isinstance(facts.get("run"), str):
+            raise RunError(f"{path}: no id of the run in it: the file is damaged; run again")
         return cls(folder.resolve(), facts)
+
+    def becomes_latest(self) -> None:
+        """Have `latest` beside the folder point to it, now that it has a verdict, unless it points to a later run."""
+        link = self.folder.parent / LATEST
+        if self.folder.parent.name != self.facts.get("scenario"):
+            return  # a copy, elsewhere
+        require_link(link)
+        there = os.readlink(link) if link.is_symlink() else ""
+        if there[: ids.BORN_LENGTH] <= self.folder.name[: ids.BORN_LENGTH] or not link.exists():
+            point(link, self.folder.name)
 
     @property
     def id(self) -> str:
@@ -129,19 +145,28 @@ class Run:
     def write_text(self, name: str, text: str) -> Path:
         """Store `text` under `name`, all or nothing: a reader never sees half of it."""
         path, new = self.folder / name, self.folder / f".{name}.new"
-        new.write_text(text, encoding="utf-8")
-        new.replace(path)
+        try:
+            new.write_text(text, encoding="utf-8")
+            new.replace(path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                new.unlink(missing_ok=True)  # on a full disk, room for the next try
+            raise RunError(
+                f"{path}: {error.strerror}: expected room and leave to write it; then repeat the stage that does"
+            ) from None
         return path
 
     def read(self, name: str) -> dict[str, Any]:
         """The JSON under `name`; RunError if this stage has not run."""
         path = self.folder / name
         try:
-            value: dict[str, Any] = json.loads(path.read_text())
+            value = json.loads(path.read_text())
         except OSError as error:
             raise RunError(f"{path}: {error.strerror}: expected a run whose earlier stages are done") from None
         except ValueError as error:
             raise RunError(f"{path}: not JSON: {error}. Repeat the stage that writes it, or the run") from None
+        if not isinstance(value, dict):
+            raise RunError(f"{path}: expected an object in it. Repeat the stage that writes it, or the run")
         return value
 
 
@@ -151,8 +176,24 @@ def _made_by(facts: Mapping[str, Any]) -> str:
     return str(versions.get("proofload") or f"at commit {git.get('commit') or 'unknown'}"[:22])
 
 
+def require_of(run: Run, system: str) -> Run:
+    """The run itself, if it is one of `system`; else RunError."""
+    if run.scenario.system != system:
+        whose = run.scenario.system or "a locustfile of its own"
+        raise RunError(f"{run.folder}: it is a run of {whose}, expected one of {system}")
+    return run
+
+
+def require_link(link: Path) -> None:
+    """RunError if something else is where a link to the latest folder goes."""
+    if link.exists() and not link.is_symlink():
+        what = "a folder" if link.is_dir() else "a file"
+        raise RunError(f"{link}: it is {what}, expected a link to the latest run or nothing: `mv` it elsewhere")
+
+
 def point(link: Path, target: str) -> None:
-    """Make `link` point to `target` in one step."""
+    """Make `link` point to `target` in one step; RunError if something else is there."""
+    require_link(link)
     new = link.with_name(f".latest-{os.getpid()}")
     new.unlink(missing_ok=True)
     new.symlink_to(target)

@@ -7,21 +7,26 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness import pipeline
+from harness import pipeline, refusal
 from harness.errors import ProofloadError, RunError
-from harness.plan import reading
-from harness.project import environment
-from harness.run import SUITE, SUITE_SCHEMA, Run, point
+from harness.plan import overrides, reading
+from harness.project import environment_of_speaker
+from harness.run import LATEST, SUITE, SUITE_SCHEMA, Run, point, require_link
 from harness.settings import Settings
 from harness.stack.variant import Variant
+from harness.verdict import EXIT_CODES
 
 
 def run(system: str, profile: str, variant: Variant) -> int:
     """Run every scenario of `system`; the exit code of the worst verdict.
 
-    ProofloadError if the first can't begin: then nothing was sent. One that can't begin after others did counts as
-    INVALID, and so do those that an interruption leaves out.
+    ProofloadError if one is known to be wrong, or the first can't begin: then nothing was sent. One that can't begin
+    after others did counts as INVALID, and so do those that an interruption leaves out.
     """
+    settings = Settings()
+    require_link(settings.runs / system / LATEST)
+    for name in reading.scenarios(system):
+        refusal.refuse(reading.find(name, profile, changes=overrides.of(settings, {})), settings, variant)
     done: list[dict[str, Any]] = []
     stopped = ""
     for name in reading.scenarios(system):
@@ -29,7 +34,9 @@ def run(system: str, profile: str, variant: Variant) -> int:
         if not stopped:
             command = ["python", "-m", "harness", "run", name, "--profile", profile, *variant.arguments()]
             try:
-                folder, _ = pipeline.run(name, profile, None, variant, False, command)
+                folder, code = pipeline.run(name, profile, None, variant, False, command)
+                if folder is None and not done and code not in EXIT_CODES.values():
+                    return code  # interrupted before anything was sent, so that there is nothing to make a page about
                 stopped = _interruption(folder)
             except ProofloadError as failure:
                 if not done:
@@ -42,7 +49,8 @@ def run(system: str, profile: str, variant: Variant) -> int:
 
 def report(folder: Path) -> int:
     """Write and print the page about the runs of a suite; the exit code of the worst verdict."""
-    return subprocess.run([sys.executable, "-m", "reports.suite", str(folder.resolve())], env=environment()).returncode
+    command = [sys.executable, "-m", "reports.suite", str(folder.resolve())]
+    return subprocess.run(command, env=environment_of_speaker()).returncode
 
 
 def _interruption(folder: Path | None) -> str:
@@ -61,7 +69,7 @@ def _write(runs: Path, system: str, profile: str, done: list[dict[str, Any]]) ->
     try:
         folder.mkdir(parents=True)
         (folder / SUITE).write_text(json.dumps(facts, indent=2) + "\n")
-        point(folder.parent / "latest", folder.name)
+        point(folder.parent / LATEST, folder.name)
     except OSError as error:
         raise RunError(f"{folder}: {error.strerror}: expected to make a folder there; see PERF_RUNS") from None
     return folder

@@ -1,6 +1,5 @@
 """What each verb of the command line does; each gives the exit code."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -9,14 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from psycopg2.extensions import make_dsn
+
 from harness import ab as pairs
-from harness import database, doctor, guard, pipeline, project
+from harness import ambient, database, database_url, doctor, guard, pipeline, project, refusal
 from harness import suite as scenarios
 from harness.errors import DatabaseError, PlanError, RunError, nearest
 from harness.plan import overrides, reading
 from harness.plan.text import describe
 from harness.progress import Progress
-from harness.run import MOST_PAIRS, Run
+from harness.run import MOST_PAIRS, Run, require_of
 from harness.settings import Settings
 from harness.stack import postgres, stack
 from harness.stack.variant import Variant
@@ -33,7 +34,9 @@ def plan(options: Namespace) -> int:
     """Print what a scenario would do."""
     settings = Settings()
     changes = overrides.of(settings, overrides.parsed(options.set))
-    print(describe(reading.find(options.scenario, options.profile, options.plan, changes), settings))
+    scenario = reading.find(options.scenario, options.profile, options.plan, changes)
+    refusal.refuse(scenario, settings, Variant(options.fault, options.strategy))
+    print(describe(scenario, settings))
     return 0
 
 
@@ -113,12 +116,11 @@ def _seed(system: str) -> int:
 
 
 def _verify(system: str, folder: Path | None) -> int:
-    run = Run.open(folder) if folder else _latest(system)
+    run = require_of(Run.open(folder), system) if folder else _latest(system)
     with _database_of(run) as url:
-        print(stack.stage([sys.executable, "-m", "verification", str(run.folder)], url), end="")
-    hint = project.hint(f"report RUN={run.folder}", f"report {run.folder}")
-    print(f"{run.folder}: verified again; {hint} writes its report again")
-    return 0
+        print(stack.stage([sys.executable, "-m", "verification", str(run.folder)], url), end="", flush=True)
+    # What was reported before is about the findings before.
+    return pipeline.report(run.folder)
 
 
 def _latest(system: str) -> Run:
@@ -137,7 +139,7 @@ def _database_of(run: Run) -> Iterator[str]:
     settings, facts = Settings(), run.facts.get("database", {})
     if not facts.get("ours", False):
         url = database.from_environment()
-        if database.redacted(url) != facts.get("url"):
+        if database.redacted(url) != database.redacted(str(facts.get("url"))):
             raise RunError(
                 f"{run.folder}: its database is {facts.get('url')}, but DATABASE_URL says {database.redacted(url)}"
             )
@@ -145,11 +147,10 @@ def _database_of(run: Run) -> Iterator[str]:
         return
     server = postgres.start(settings.home)
     try:
-        if facts["name"] not in server.databases():
-            raise RunError(
-                f"{run.folder}: its database {facts['name']} is not kept any more (see PERF_KEEP_DISK): run it again"
-            )
-        yield server.url(facts["name"])
+        name = facts.get("name")
+        if name not in server.databases():
+            raise RunError(f"{run.folder}: its database {name} is not kept any more (see PERF_KEEP_DISK): run it again")
+        yield server.url(name)
     finally:
         server.stop()
 
@@ -158,18 +159,10 @@ def _psql(run: Run) -> int:
     with _database_of(run) as url:
         psql = shutil.which("psql") or str(postgres.wheel() / "bin" / "psql")
         # libpq reads the password from the environment; the command line is for everyone to see.
-        parsed = database.parse(url)
-        environment = {**os.environ, "PGPASSWORD": str(parsed.password or "")}
-        words = [
-            "-h",
-            str(parsed.host),
-            "-p",
-            str(parsed.port or 5432),
-            "-U",
-            str(parsed.username),
-            str(parsed.database),
-        ]
-        return subprocess.run([psql, *words], env=environment).returncode
+        parameters = database_url.parse(url).parameters()
+        secrets = {name: str(parameters.pop(name, "")) for name in ("password", "sslpassword")}
+        environment = {**ambient.kept(), "PGPASSWORD": secrets["password"]}
+        return subprocess.run([psql, make_dsn(**parameters)], env=environment).returncode
 
 
 def _clean_system(system: str, folder: Path | None, confirmed: bool) -> int:
@@ -180,10 +173,12 @@ def _clean_system(system: str, folder: Path | None, confirmed: bool) -> int:
             f"The embedded PostgreSQL goes as a whole: {project.hint('clean', 'clean')}"
         )
     guard.may_write(url, Settings())
+    if folder:
+        require_of(Run.open(folder), system)
     words = [*(["--run-folder", str(folder.resolve())] if folder else []), *(["--yes"] if confirmed else [])]
     # Its output is ours: the counts are to be seen before anything is deleted.
     command = [sys.executable, "-m", "seeding", system, "--clean", *words]
-    return subprocess.run(command, env=project.environment()).returncode
+    return subprocess.run(command, env=project.environment_of_speaker()).returncode
 
 
 def _clean() -> int:

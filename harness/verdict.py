@@ -46,5 +46,9 @@ class ValidityState(StrEnum):
 
 
 EXIT_USAGE = 2
+EXIT_CRASH = 70
+"""Proofload itself failed, which says nothing about the target."""
+EXIT_INTERRUPTED, EXIT_TERMINATED, EXIT_PIPE = 130, 143, 141
+"""Ended by SIGINT, SIGTERM or SIGPIPE, and nothing to judge: 128 and the signal, as shells have it."""
 EXIT_CODES = {Verdict.GO: 0, Verdict.NO_GO: 1, Verdict.INVALID: 3, Verdict.CONDITIONAL: 4}
 """The exit code of a run; 2 is a usage or set-up error, after which nothing was sent."""

@@ -57,11 +57,12 @@ def _scenario(folder: Path, run: dict[str, Any]) -> dict[str, Any]:
         if run["folder"] is None:
             raise OSError(run["error"] or "there was no run")
         record = json.loads((Path(run["folder"]) / VERDICT).read_text())
-    except (OSError, ValueError) as error:
+        verdict = Verdict(record["verdict"])
+    except (OSError, ValueError, LookupError, TypeError) as error:
         return {**found, "verdict": Verdict.INVALID, "reason": f"There is no verdict: {error}."}
     return {
         **found,
-        "verdict": Verdict(record["verdict"]),
+        "verdict": verdict,
         "reason": record["reason"],
         "report": os.path.relpath(Path(run["folder"]) / REPORT, folder),
         "record": record,

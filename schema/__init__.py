@@ -3,6 +3,7 @@
 `python -m schema messages` creates them where there are none, and never alters what is there.
 """
 
+import harness  # noqa: F401  # says what is missing before it is imported
 from systems import beside
 
 __path__ += beside("schema")

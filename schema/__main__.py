@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from harness import database, errors, guard
-from harness.run import Run
+from harness.run import Run, require_of
 from harness.settings import Settings
 from schema.migrate import migrate
 
@@ -15,13 +15,15 @@ def main() -> int:
     parser.add_argument("system", help="e.g. messages")
     parser.add_argument("--run-folder", type=Path, help="the run to make them for: its plan may name them otherwise")
     arguments = parser.parse_args()
-    run = Run.open(arguments.run_folder) if arguments.run_folder else None
+    run = require_of(Run.open(arguments.run_folder), arguments.system) if arguments.run_folder else None
     url = database.from_environment()
-    guard.may_write(url, Settings())
+    settings = Settings()
+    guard.may_write(url, settings)
     if database.missing(url):
         guard.may_create(url)
         database.create(url)
         print(f"created the database {database.redacted(url)}")
+    guard.must_be(url, settings)
     print(migrate(arguments.system, url, run.scenario.database if run else None))
     return 0
 

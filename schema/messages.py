@@ -71,7 +71,7 @@ POOL_COUNT_SQL = f"SELECT count(*) FROM users WHERE {_IN_POOL}"
 POOL_DIGEST_SQL = rf"""
 SELECT md5(coalesce(string_agg(line || chr(10), '' ORDER BY id), '')) FROM (
     SELECT id, concat_ws(chr(9), id, first_name, last_name, email, timezone,
-        to_char(birthday_date, 'YYYY-MM-DD'), coalesce(to_char(anniversary_date, 'YYYY-MM-DD'), '\N'),
+        to_char(birthday_date, 'YYYY-MM-DD'), coalesce(to_char(anniversary_date, 'YYYY-MM-DD'), E'\\N'),
         location_city, location_country,
         to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS+00')) AS line
     FROM users WHERE {_IN_POOL}

@@ -9,7 +9,7 @@ from harness import database, errors, guard
 from harness.errors import GuardError
 from harness.fixtures import fixtures_of
 from harness.project import hint, module
-from harness.run import Run
+from harness.run import Run, require_of
 from harness.settings import Settings
 from seeding import clean
 from seeding.pool import Ours
@@ -31,7 +31,7 @@ def main() -> int:
         if arguments.json:
             print("{}")
         return 0
-    run = Run.open(arguments.run_folder) if arguments.run_folder else None
+    run = require_of(Run.open(arguments.run_folder), arguments.system) if arguments.run_folder else None
     scenario = run.scenario if run else None
     url = database.from_environment()
     settings = Settings()
@@ -40,6 +40,7 @@ def main() -> int:
         print(f"the pool of {arguments.system} is there")
         return 0
     guard.may_write(url, settings)
+    guard.must_be(url, settings)
     if arguments.clean:
         return _clean(url, arguments.system, system.ours(scenario), arguments.yes)
     fixtures = fixtures_of(run.folder if run else settings.home / arguments.system)

@@ -1,8 +1,9 @@
-"""`python -m target <system> serve|deliver`: a reference system on the database of DATABASE_URL."""
+"""`python -m target <system> serve|deliver|known`: a reference system on the database of DATABASE_URL."""
 
 import argparse
 import functools
 import importlib
+import json
 import os
 import pkgutil
 import sys
@@ -30,9 +31,12 @@ def main() -> int:
     worker = roles.add_parser("deliver", help="one delivery worker")
     worker.add_argument("--number", type=int, required=True, help="which one it is")
     worker.add_argument("--delivery-ms", type=float, required=True, help="how long a delivery takes")
+    roles.add_parser("known", help="print which faults and strategies there are, as JSON")
     for role in (api, worker):
         role.add_argument("--fault", default=faults.CLEAN.name, help="a defect to have")
     arguments = parser.parse_args()
+    if arguments.role == "known":
+        return _known(arguments.system)
     fault = {faults.CLEAN.name: faults.CLEAN, **faults.of(arguments.system)}.get(arguments.fault)
     for name in ("processes", "pool"):
         if arguments.role == "serve" and getattr(arguments, name) < 1:
@@ -59,6 +63,12 @@ def main() -> int:
             parser.error(f"no strategy {arguments.strategy!r} of {arguments.system}: {there}")
         application = functools.partial(application, strategies[arguments.strategy])
     return serve(application, arguments.port, arguments.processes)
+
+
+def _known(system: str) -> int:
+    strategies = getattr(importlib.import_module(f"target.{system}"), "STRATEGIES", {})
+    print(json.dumps({"fault": [faults.CLEAN.name, *faults.of(system)], "strategy": list(strategies)}))
+    return 0
 
 
 if __name__ == "__main__":

@@ -23,28 +23,48 @@ ROUND_TRIPS = 9
 SETTINGS = ("server_version", "default_transaction_isolation", "fsync", "full_page_writes", "synchronous_commit")
 """What is reported of the server beside the checks: durability and isolation are promised under these only."""
 
-# A limit on statements is meant for the application. Memory for the hash of a million keys.
-SESSION = """
-SET default_transaction_read_only = on; SET statement_timeout = 0; SET work_mem = '256MB';
-SET TimeZone = 'UTC'; SET client_encoding = 'UTF8'
+# For the transaction only: behind a pooler the session is the service's in the next moment, and must be as it was.
+# Limits on time are meant for the application. Memory for the hash of a million keys. Literals and moments as ours.
+BEGIN = """
+BEGIN READ ONLY ISOLATION LEVEL REPEATABLE READ;
+SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;
+SET LOCAL work_mem = '256MB'; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO';
+SET LOCAL standard_conforming_strings = on;
 """
 # A broken index must not vouch for itself: the rows themselves are read.
-SNAPSHOT = """
-BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
-SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off; SET LOCAL enable_bitmapscan = off
+BY_ROWS = """
+SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off; SET LOCAL enable_bitmapscan = off;
 """
 
 
 class Reader:
-    """A session that reads."""
+    """Reads, always within a transaction that reads only; outside of one, nothing is changed or left behind."""
 
     def __init__(self, cursor: Cursor) -> None:
         self._cursor = cursor
+        self._inside = False
+
+    @contextmanager
+    def _transaction(self, more: str = "") -> Iterator[None]:
+        """Within, what is read is read in one transaction, in which `more` is set: the one that goes on, or its own."""
+        if self._inside:
+            yield
+            return
+        self._inside = True
+        try:
+            self._cursor.execute(BEGIN + more)
+            yield
+        finally:
+            self._inside = False
+            # After an error of the connection there is nothing to end, and the error is what matters.
+            if not self._cursor.connection.closed:
+                self._cursor.execute("ROLLBACK")
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """What `sql` gives; a few rows."""
-        self._cursor.execute(sql, parameters)
-        return self._cursor.fetchall()
+        with self._transaction():
+            self._cursor.execute(sql, parameters)
+            return self._cursor.fetchall()
 
     def row(self, sql: str, parameters: Mapping[str, Any] | None = None) -> tuple[Any, ...]:
         """The one row that `sql` gives."""
@@ -55,7 +75,8 @@ class Reader:
         """What `sql` gives, however many rows; `dtypes` names its columns: int64, str or MOMENT."""
         lines = BytesIO()
         query = self._cursor.mogrify(sql, parameters).decode()
-        self._cursor.copy_expert(rf"COPY ({query}) TO STDOUT (FORMAT csv, NULL '\N')", lines)
+        with self._transaction():
+            self._cursor.copy_expert(rf"COPY ({query}) TO STDOUT (FORMAT csv, NULL '\N')", lines)
         lines.seek(0)
         moments = [name for name, dtype in dtypes.items() if dtype == MOMENT]
         frame = pd.read_csv(
@@ -77,7 +98,8 @@ class Reader:
         """What `sql` gives, however many rows: columns of fixed width, of `types` as `verification.binary` has them."""
         rows = BytesIO()
         query = self._cursor.mogrify(sql, parameters).decode()
-        self._cursor.copy_expert(f"COPY ({query}) TO STDOUT (FORMAT binary)", rows)
+        with self._transaction():
+            self._cursor.copy_expert(f"COPY ({query}) TO STDOUT (FORMAT binary)", rows)
         return binary.columns(rows.getbuffer(), types)
 
     def settings(self) -> dict[str, str]:
@@ -90,11 +112,12 @@ class Reader:
     def clock_offset(self) -> int:
         """ns by which the database's clock is ahead of ours, good to half of the quickest of some round trips."""
         trips = []
-        for _ in range(ROUND_TRIPS):
-            left = time_ns()
-            (there,) = self.row(f"SELECT {moment('clock_timestamp()')}")
-            back = time_ns()
-            trips.append((back - left, there * 1000 - (left + back) // 2))
+        with self._transaction():
+            for _ in range(ROUND_TRIPS):
+                left = time_ns()
+                (there,) = self.row(f"SELECT {moment('clock_timestamp()')}")
+                back = time_ns()
+                trips.append((back - left, there * 1000 - (left + back) // 2))
         return int(min(trips)[1])
 
     def writers(self) -> list[str]:
@@ -122,13 +145,8 @@ class Reader:
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """Within, everything is read as of one moment, and from the tables themselves."""
-        self._cursor.execute(SNAPSHOT)
-        try:
+        with self._transaction(BY_ROWS):
             yield
-        finally:
-            # After an error of the connection there is nothing to end, and the error is what matters.
-            if not self._cursor.connection.closed:
-                self._cursor.execute("ROLLBACK")
 
 
 @contextmanager
@@ -139,7 +157,6 @@ def reader(url: str) -> Iterator[Reader]:
         assert driver is not None
         driver.autocommit = True
         with driver.cursor() as cursor:
-            cursor.execute(SESSION)
             yield Reader(cursor)
 
 

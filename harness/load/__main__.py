@@ -1,10 +1,21 @@
-"""`python -m harness.load …` is `locust …`, with our packages imported before Locust puts a project's folders first."""
+"""`python -m harness.load …` is `locust …`, with our packages imported before Locust puts a project's folders first,
+and without the files of settings that Locust looks for: a load of the pipeline is what its plan says.
+"""
 
 import sys
 
+from locust import argument_parser
 from locust.main import main
 
 import systems  # noqa: F401
 
+
+def without_files() -> None:
+    """Let Locust's command line read neither ~/.locust.conf nor locust.conf and pyproject.toml of the folder."""
+    argument_parser.get_empty_argument_parser.__defaults__ = (True, ())
+    argument_parser.get_parser.__defaults__ = ((),)
+
+
 if __name__ == "__main__":
+    without_files()
     sys.exit(main())

@@ -14,7 +14,7 @@ from psycopg2 import extensions
 from psycopg2.extensions import connection as Driver
 from psycopg2.extensions import cursor as Cursor
 
-from harness import database
+from harness import database, database_url
 from harness.load.transport import NoAnswer, NotSent
 from harness.outcomes import Failure
 
@@ -37,7 +37,7 @@ class Engine:
 
     def __init__(self, url: str, timeout: float, isolation: int | None = None) -> None:
         """`isolation`: of psycopg2.extensions; None: the database's own. DatabaseError for what is no URL."""
-        self._url = database.parse(url).set(drivername="postgresql").render_as_string(hide_password=False)
+        self._address = database_url.parse(url)
         self._timeout, self._isolation = timeout, isolation
         self._driver: Driver | None = None
 
@@ -45,9 +45,7 @@ class Engine:
         """Connect, unless there is an open connection; NotSent if that fails."""
         if self._driver is None or self._driver.closed:
             try:
-                self._driver = psycopg2.connect(
-                    self._url, connect_timeout=database.CONNECT_TIMEOUT_S, application_name="proofload load"
-                )
+                self._driver = database.driver(self._address, "load")
                 if self._isolation is not None:
                     self._driver.set_session(isolation_level=self._isolation)
             except (psycopg2.Error, TimeoutError):

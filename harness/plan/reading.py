@@ -5,6 +5,7 @@ The only place that reads plans, facts and locustfiles: what comes later reads r
 
 import ast
 import importlib
+import json
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -14,10 +15,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from harness.errors import PlanError, nearest
-from harness.plan import overrides, rule_checks, services, stages
+from harness.plan import contract, overrides, rule_checks, services, stages
 from harness.plan.overrides import NONE, Overrides
 from harness.plan.rules import EFFECTS, METRICS
-from harness.plan.scenario import Scenario, Validity
+from harness.plan.scenario import Scenario, Validity, resolved
 from harness.plan.toml_table import Table, Where
 from systems import __path__ as SYSTEMS
 from systems import ids
@@ -25,6 +26,9 @@ from systems.effect import Effect
 
 TABLES = ("system", "title", "contract", "database", "pool", "service", "scenario")
 """What a plan has at its top."""
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+"""A scenario is a folder."""
 
 PROFILE = re.compile(r"[a-z0-9][a-z0-9-]*")
 """A profile is a part of a folder's name."""
@@ -47,7 +51,7 @@ def systems() -> list[str]:
 
 def scenarios(system: str) -> list[str]:
     """The names of the scenarios of `system`, in the order of its plan."""
-    return list(read(_plan_of(system))[0]["scenario"])
+    return list(read(_plan_of(system))[0].get("scenario", {}))
 
 
 def find(name: str, profile: str, file: Path | None = None, changes: Overrides = NONE) -> Scenario:
@@ -60,13 +64,23 @@ def find(name: str, profile: str, file: Path | None = None, changes: Overrides =
         tables, text = plans[path]
         where = Where(path, text, name)
         try:
-            return _changed(resolve(overrides.apply(tables, name, changes.sets), name, profile, where), changes)
+            found = _changed(resolve(overrides.apply(tables, name, changes.sets), name, profile, where), changes)
+            return _storable(found, path)
         except PlanError as error:
             if not changes.sets:
                 raise
             raise PlanError(f"{error} (with {', '.join(Overrides(changes.sets).said())})") from None
     known = [scenario for tables, _ in plans.values() for scenario in tables.get("scenario", {})]
     raise PlanError(f"unknown scenario {name!r}; {nearest(name, known)}")
+
+
+def _storable(scenario: Scenario, path: Path) -> Scenario:
+    """The scenario itself; PlanError if run.json can't hold it as it is."""
+    try:
+        resolved(json.loads(json.dumps(scenario.as_json())))
+    except (TypeError, ValueError) as error:
+        raise PlanError(f"{path}: [scenario.{scenario.name}] can't be kept with the run: {error}") from None
+    return scenario
 
 
 def _changed(scenario: Scenario, changes: Overrides) -> Scenario:
@@ -94,12 +108,26 @@ def reference(system: str, part: str) -> dict[str, Any]:
 def read(path: Path) -> tuple[dict[str, Any], str]:
     """The tables of a plan, and its text; PlanError if there is none."""
     try:
-        text = path.read_text(encoding="utf-8")
-        return tomllib.loads(text), text
+        text = path.read_bytes().decode("utf-8-sig")
+        tables = tomllib.loads(text)
     except OSError as error:
         raise PlanError(f"{path}: {error.strerror}: expected a plan (TOML)") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise PlanError(f"{path}: not UTF-8 (byte {error.start}): expected a plan (TOML) in UTF-8") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise PlanError(f"{path}: not TOML: {error}") from None
+    having = tables.get("scenario", {})
+    if not isinstance(having, dict):
+        raise PlanError(f"{path}: scenario = {having!r}: expected tables, [scenario.<name>]")
+    for name in having:
+        if not NAME.fullmatch(name):
+            raise PlanError(
+                f"{path}: scenario {name!r}: expected a name of letters, digits, hyphens, dots, underscores"
+            )
+    for part in ("title", "system"):
+        if not isinstance(tables.get(part, ""), str):
+            raise PlanError(f"{path}: {part} = {tables[part]!r}: expected a text")
+    return tables, text
 
 
 def _plan_of(system: str) -> Path:
@@ -136,7 +164,7 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
         title=tables.get("title", ""),
         name=name,
         profile=profile,
-        purpose=table.take("purpose", ""),
+        purpose=_purpose(table),
         locustfile=str(locustfile),
         contract={} if theirs else _names(system, "contract", tables, where),
         database={} if theirs else _names(system, "database", tables, where),
@@ -182,7 +210,10 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
 
 def _facts(system: str) -> Any:
     """The facts of `system`; PlanError if they lack what every system must say."""
-    facts = importlib.import_module(f"systems.{system}")
+    try:
+        facts = importlib.import_module(f"systems.{system}")
+    except Exception as error:  # a file of the user's own
+        raise PlanError(f"systems/{system}.py can't be imported: {type(error).__name__}: {error}") from None
     for name in ("MIX", "EXPECTED", "EFFECTS"):
         if not isinstance(getattr(facts, name, None), Mapping):
             raise PlanError(f"{facts.__file__}: no {name}: expected a table of kinds; see docs/adding-a-system.md")
@@ -282,14 +313,16 @@ def _names(system: str, part: str, tables: Tables, where: Where) -> dict[str, An
             where.fail(key, f"{part}: unknown key {key!r}; {nearest(key, names)}")
         if type(value) is not type(names[key]):
             where.fail(key, f"{part}: {key} = {value!r}: expected something like {names[key]!r}")
+        if part == "contract" and (expected := contract.unlike(key, value, names[key])):
+            where.fail(key, f"{part}: {key} = {value!r}: expected {expected}")
     return {**names, **own}
 
 
 def _users(path: Path, users: object, where: Where) -> dict[str, int]:
     """User classes and weights; their names are read from the locustfile, which only Locust may import."""
     try:
-        body = ast.parse(path.read_text()).body
-    except (OSError, SyntaxError) as error:
+        body = ast.parse(path.read_bytes()).body
+    except (OSError, SyntaxError, ValueError) as error:
         where.fail(path.name, f"locustfile {path}: {error}")
     classes = [node.name for node in body if isinstance(node, ast.ClassDef)]
     weights = Table(where, "users", users).rest
@@ -301,6 +334,13 @@ def _users(path: Path, users: object, where: Where) -> dict[str, int]:
         if not isinstance(weight, int) or isinstance(weight, bool) or weight < 1:
             where.fail(name, f"users: {name} = {weight!r}: expected a whole number above 0")
     return weights
+
+
+def _purpose(table: Table) -> str:
+    purpose = table.take("purpose", "")
+    if not isinstance(purpose, str):
+        table.fail("purpose", purpose, "a sentence")
+    return str(purpose)
 
 
 def _pattern(where: Where, pattern: object) -> str:

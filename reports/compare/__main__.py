@@ -115,12 +115,13 @@ def read(folder: Path) -> Record:
     """verdict.json of the run in `folder`; RunError if there is none, or one without what is compared."""
     path = folder / VERDICT
     try:
-        record: Record = json.loads(path.read_text())
+        record = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise RunError(f"{path}: {error}: expected a reported run; `make report RUN={folder}` fixes it") from None
-    if "spectrum" not in record or not record.get("operations"):
+    whole = isinstance(record, dict) and {"verdict", "run", "spectrum"} <= set(record) and record.get("operations")
+    if not whole:
         raise RunError(f"{path}: it is of another version: `make report RUN={folder}` writes it again")
-    return record
+    return dict(record)
 
 
 def pairs_of(folder: Path) -> tuple[list[Record], list[Record], dict[str, Any]]:

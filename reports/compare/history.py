@@ -32,7 +32,7 @@ def records(folder: Path, profile: str) -> list[Record]:
     for path in sorted(folder.glob(f"2*/{VERDICT}")):
         try:
             record = json.loads(path.read_text())
-            if record["run"]["profile"] == profile:
+            if record["run"]["profile"] == profile and record["verdict"] and record["operations"]:
                 found.append({**record, "folder": path.parent.name})
         except (OSError, ValueError, KeyError, TypeError):
             continue

@@ -4,10 +4,10 @@ import textwrap
 from collections.abc import Iterable
 from typing import Any
 
-from rich.console import Console
 from rich.text import Text
 
 from harness import quantities
+from harness.progress import Screen
 from harness.verdict import ValidityState
 from reports import figures
 from reports.record import REPORT, SUMMARY, VERDICT
@@ -40,7 +40,7 @@ _STYLES = {
 
 def show(verdict: dict[str, Any], folder: str) -> None:
     """Print the end block of `verdict`, the contents of verdict.json in `folder`."""
-    console = Console(highlight=False)
+    console = Screen(highlight=False)
     for line in block(verdict, folder):
         console.print(line, soft_wrap=True)
 

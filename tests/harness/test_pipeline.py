@@ -90,6 +90,7 @@ def test_a_run_can_be_verified_again(clean: Result, pipeline: Pipeline) -> None:
     again = subprocess.run(command, cwd=ROOT, env=pipeline.environment(), capture_output=True, text=True)
 
     assert again.returncode == 0, again.stderr
+    assert "✓ GO" in again.stdout
     assert "HOLDS" in again.stdout
     assert "VIOLATED" not in again.stdout
 
@@ -173,9 +174,12 @@ def test_a_signal_before_the_load_leaves_nothing_behind(pipeline: Pipeline) -> N
     below += descendants(running) if running.poll() is None else []
     result = pipeline.finish(running)
 
-    assert result.code == 3, result.out + result.err
-    assert "INVALID" in result.err
+    # Nothing was measured, so that nothing is INVALID either.
+    assert result.code == 143, result.out + result.err
+    assert "SIGTERM before anything was sent" in result.err
+    assert "INVALID" not in result.err
     assert "Traceback" not in result.err
+    assert not list(pipeline.runs.glob("*/latest"))
     assert not list(pipeline.runs.glob("*/*/journal-0.bin"))
     assert all_gone(below)
 

@@ -12,6 +12,7 @@ import pytest
 
 from harness import database, guard
 from harness.errors import DatabaseError, PlanError
+from harness.settings import Settings
 from harness.stack.postgres import Postgres
 from schema.migrate import migrate
 from tests.support.target_process import ROOT, query
@@ -185,7 +186,7 @@ def test_a_database_that_is_missing_elsewhere_is_not_created_and_the_command_is_
     assert f"`createdb -h db.example.com -p {cluster.port} -U postgres {missing}`" in done.stderr
     assert missing not in cluster.databases()
     with pytest.raises(DatabaseError, match="createdb"):
-        guard.must_answer(url)
+        guard.must_answer(url, Settings())
 
 
 def test_a_user_who_may_not_create_databases_is_told_so(cluster: Postgres, missing: str) -> None:
@@ -203,4 +204,4 @@ def test_a_user_who_may_not_create_databases_is_told_so(cluster: Postgres, missi
 def test_a_server_that_is_silent_has_no_missing_database() -> None:
     assert not database.missing("postgresql://u:secret@127.0.0.1:1/shop")
     with pytest.raises(DatabaseError, match="no connection to postgresql://u:"):
-        guard.must_answer("postgresql://u:secret@127.0.0.1:1/shop")
+        guard.must_answer("postgresql://u:secret@127.0.0.1:1/shop", Settings())

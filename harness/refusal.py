@@ -1,0 +1,143 @@
+"""What can be known to be wrong is refused before a database is touched, by a run and by the plan of one alike."""
+
+import json
+import os
+import shlex
+import shutil
+import ssl
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from harness import fingerprint, guard, project
+from harness.errors import PlanError, nearest
+from harness.monitor.prometheus import Prometheus
+from harness.plan.scenario import Scenario, Service
+from harness.settings import ROOT, Settings
+from harness.stack import health, services
+from harness.stack.services import KEY
+from harness.stack.variant import Variant
+
+PROCESSES_A_CORE = 4
+"""More load processes than that for each core measure only how they wait for each other."""
+
+
+def refuse(scenario: Scenario, settings: Settings, variant: Variant) -> None:
+    """ProofloadError if `scenario` can't be run as it was asked to be; what is asked of a target is its health."""
+    if scenario.foreign and not settings.target_url:
+        raise PlanError(f"{scenario.name} has a locustfile of its own: expected TARGET_URL, for which it is made")
+    _variant(scenario, settings, variant)
+    _processes(scenario, settings)
+    if not settings.target_url:
+        for name, service in scenario.services.items():
+            _startable(name, service)
+    if settings.database_url:
+        guard.may_write(settings.database_url, settings)
+    if settings.target_url:
+        _target(scenario, settings)
+    if settings.metrics_url:
+        _metrics(settings)
+
+
+def _variant(scenario: Scenario, settings: Settings, variant: Variant) -> None:
+    if not variant.clean and (settings.target_url or settings.database_url):
+        raise PlanError(
+            f"{' '.join(variant.arguments())} with TARGET_URL or DATABASE_URL: expected the reference target and "
+            "database; unset them"
+        )
+    for option, value in (("fault", variant.fault), ("strategy", variant.strategy)):
+        taking = [each for each in scenario.services.values() if f"{{{option}}}" in each.start]
+        if value and not taking:
+            raise PlanError(f"--{option} {value}: no service of {scenario.system} has {{{option}}} in its start")
+        known = _known(taking[0], variant.checkout) if value and services.ours(taking[0]) else None
+        if known and value not in known[option]:
+            raise PlanError(
+                f"--{option} {value}: the target of {scenario.system} has no such; {nearest(value, known[option])}"
+            )
+
+
+def _known(service: Service, checkout: Path | None) -> dict[str, list[str]] | None:
+    """The faults and strategies of a reference target; None where it does not say, as of an older commit."""
+    system = shlex.split(service.start)[len(services.OURS.split())]
+    environment = {**project.environment(), "PYTHONPATH": str(checkout or ROOT)}
+    command = [sys.executable, "-m", "target", system, "known"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    return dict(json.loads(done.stdout)) if done.returncode == 0 else None
+
+
+def _processes(scenario: Scenario, settings: Settings) -> None:
+    if scenario.rounds and settings.processes > 1:
+        raise PlanError(
+            f"PERF_PROCESSES={settings.processes}: all users of {scenario.name} meet, for which they must be in one "
+            "process: expected 1"
+        )
+    cores = int(fingerprint.cores())
+    if settings.processes > PROCESSES_A_CORE * cores:
+        raise PlanError(
+            f"PERF_PROCESSES={settings.processes}: this machine has {cores} cores: expected at most "
+            f"{PROCESSES_A_CORE * cores} load processes, and as many as cores that the target leaves to be useful"
+        )
+
+
+def _startable(name: str, service: Service) -> None:
+    """PlanError unless the command line of a service can be made, and names a program that is there."""
+    try:
+        program = services.command(service, 1, max(service.processes, 1), 1, Variant())[0]
+    except (ValueError, LookupError, AttributeError) as error:
+        raise PlanError(
+            f"service.{name}: start = {service.start!r}: {error}: expected the words of a command"
+        ) from None
+    _require_program(program, f"service.{name}: start = {service.start!r}")
+
+
+def _require_program(program: str, where: str) -> None:
+    if shutil.which(program) is None:
+        raise PlanError(f"{where}: no program {program}: expected one that is on the PATH, or its path")
+
+
+def _target(scenario: Scenario, settings: Settings) -> None:
+    if "token" in scenario.contract and not os.environ.get(KEY):
+        raise PlanError(
+            f"{KEY} is not set: expected the key (HS256) by which the target at TARGET_URL knows the tokens of "
+            "practitioners"
+        )
+    guard.may_load(settings.target_url, settings)
+    if not settings.database_url and not scenario.foreign:
+        raise PlanError(
+            "TARGET_URL without DATABASE_URL: expected the database of that target, to prove its answers against"
+        )
+    if scenario.scales:
+        _scalable(scenario, settings)
+    if settings.ca_file:
+        try:
+            ssl.create_default_context(cafile=settings.ca_file)
+        except OSError as error:  # ssl.SSLError is one
+            raise PlanError(f"PERF_CA_FILE={settings.ca_file}: {error}: expected certificates (PEM)") from None
+    if not scenario.foreign:
+        health.require(settings.target_url, scenario.contract.get("health"), settings.ca_file)
+
+
+def _scalable(scenario: Scenario, settings: Settings) -> None:
+    if "{processes}" not in settings.scale_command:
+        raise PlanError(
+            f"{scenario.name} changes the number of processes of a target that is not ours: expected "
+            "PERF_SCALE_CMD, a command with {service} and {processes} in it, e.g. "
+            "'kubectl scale deploy/{service} --replicas={processes}'"
+        )
+    try:
+        program = shlex.split(settings.scale_command)[0]
+    except ValueError as error:
+        raise PlanError(f"PERF_SCALE_CMD={settings.scale_command}: {error}: expected the words of a command") from None
+    _require_program(program, "PERF_SCALE_CMD")
+
+
+def _metrics(settings: Settings) -> None:
+    """PlanError unless metrics are read at PERF_METRICS_URL, or will be once our own target listens there."""
+    guard.may_load(settings.metrics_url, settings, "PERF_METRICS_URL")
+    ours = not settings.target_url and urlsplit(settings.metrics_url).port == settings.target_port
+    if not ours and not Prometheus(settings.metrics_url).sample():
+        raise PlanError(
+            f"PERF_METRICS_URL: {urlsplit(settings.metrics_url).netloc} gave no metrics: expected an endpoint that "
+            "answers at once, in the text format of Prometheus"
+        )

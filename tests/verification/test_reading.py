@@ -1,0 +1,125 @@
+"""Reading leaves a session as it was, sees what is there under any settings of the role, and can't write."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg2
+import pytest
+
+from harness import database as databases
+from harness.database_url import parse
+from tests.support.target_process import query
+from verification import binary
+from verification.reading import MOMENT, Reader, moment, reader
+
+STATE = """
+SELECT current_setting('default_transaction_read_only'), current_setting('statement_timeout'),
+    current_setting('lock_timeout'), current_setting('work_mem'), current_setting('TimeZone'),
+    current_setting('DateStyle'), current_setting('standard_conforming_strings'), current_setting('enable_indexscan'),
+    current_setting('transaction_read_only'), current_setting('transaction_isolation'),
+    current_setting('idle_in_transaction_session_timeout')
+"""
+
+ODD = """
+ALTER DATABASE {name} SET statement_timeout = '7s'; ALTER DATABASE {name} SET TimeZone = 'Asia/Kolkata';
+ALTER DATABASE {name} SET DateStyle = 'SQL, DMY'; ALTER DATABASE {name} SET standard_conforming_strings = off;
+ALTER DATABASE {name} SET default_transaction_isolation = 'serializable';
+CREATE TABLE things (name text, at timestamptz);
+INSERT INTO things VALUES (E'a\\\\b', '2026-11-26 12:00:00.123456+00'), (NULL, 'infinity'), ('N', NULL);
+"""
+
+
+@pytest.fixture
+def odd(database: str) -> str:
+    """A database whose sessions begin with settings unlike ours."""
+    query(database, ODD.format(name=parse(database).name))
+    return database
+
+
+@contextmanager
+def session(url: str) -> Iterator[tuple[Reader, psycopg2.extensions.cursor]]:
+    """A reader, and its own session to look at, as a pooler would give it to the next."""
+    driver = databases.driver(parse(url), "test")
+    driver.autocommit = True
+    try:
+        with driver.cursor() as cursor:
+            yield Reader(cursor), cursor
+    finally:
+        driver.close()
+
+
+def test_every_way_to_read_leaves_the_session_as_it_was(odd: str) -> None:
+    with session(odd) as (reading, cursor):
+        cursor.execute(STATE)
+        before = cursor.fetchone()
+
+        def left() -> object:
+            assert cursor.connection.info.transaction_status == psycopg2.extensions.TRANSACTION_STATUS_IDLE
+            cursor.execute(STATE)
+            return cursor.fetchone()
+
+        reading.rows("SELECT 1")
+        assert left() == before
+        reading.frame("SELECT name FROM things", {"name": "str"})
+        assert left() == before
+        reading.columns("SELECT 1::bigint", {"one": binary.WHOLE})
+        assert left() == before
+        reading.clock_offset()
+        assert left() == before
+        assert (reading.writers(), reading.settings()["default_transaction_isolation"]) == ([], "serializable")
+        assert left() == before
+        reading.fingerprint(["things"])
+        assert left() == before
+        with reading.snapshot():
+            assert reading.row(STATE)[0] == before[0]  # type: ignore[index]
+            assert reading.row("SHOW enable_indexscan") == ("off",)
+            assert reading.row("SHOW transaction_isolation") == ("repeatable read",)
+        assert left() == before
+        with pytest.raises(psycopg2.errors.ReadOnlySqlTransaction):
+            reading.rows("DELETE FROM things")
+        assert left() == before
+        with pytest.raises(psycopg2.errors.UndefinedTable), reading.snapshot():
+            reading.rows("SELECT * FROM nowhere")
+        assert left() == before
+
+
+def test_nothing_is_set_in_a_session_to_begin_with(odd: str) -> None:
+    with reader(odd) as reading:
+        # Of a transaction, what is SET LOCAL counts as the session's.
+        inside = {name for (name,) in reading.rows("SELECT name FROM pg_settings WHERE source = 'session'")}
+        cursor = reading._cursor
+        cursor.execute("SELECT name FROM pg_settings WHERE source = 'session'")
+        assert cursor.fetchall() == []
+    assert {"TimeZone", "work_mem", "statement_timeout"} <= inside
+
+
+def test_what_is_read_does_not_depend_on_the_settings_of_the_role(odd: str) -> None:
+    with reader(odd) as reading:
+        found = reading.frame(
+            f"SELECT name, {moment('at')} FROM things ORDER BY at NULLS FIRST", {"name": "str", "at": MOMENT}
+        )
+        assert reading.row("SELECT '2026-11-26 12:00'::timestamp::timestamptz::text") == ("2026-11-26 12:00:00+00",)
+        assert reading.row("SHOW statement_timeout") == ("0",)
+
+    assert found["name"].tolist()[:2] == ["N", "a\\b"]
+    assert found["name"].isna().tolist() == [False, False, True]
+    assert str(found["at"][1]) == "2026-11-26 12:00:00.123456"
+
+
+def test_one_snapshot_is_one_moment_and_the_next_reading_another(odd: str) -> None:
+    with reader(odd) as reading:
+        with reading.snapshot():
+            assert reading.row("SELECT count(*) FROM things") == (3,)
+            query(odd, "INSERT INTO things VALUES ('more', now())")
+            assert reading.row("SELECT count(*) FROM things") == (3,)
+        assert reading.row("SELECT count(*) FROM things") == (4,)
+
+
+def test_a_lost_connection_is_the_error_that_is_told(odd: str) -> None:
+    def lose(reading: Reader, pid: int) -> None:
+        with reading.snapshot():
+            query(odd, f"SELECT pg_terminate_backend({pid})")
+            reading.rows("SELECT 1")
+
+    with session(odd) as (reading, cursor), pytest.raises(psycopg2.OperationalError):
+        lose(reading, cursor.connection.info.backend_pid)
