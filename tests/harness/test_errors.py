@@ -15,7 +15,7 @@ from harness import errors, pipeline
 from harness.__main__ import main as harness_main
 from harness.errors import Crashed, ProofloadError, RunError, command
 from harness.progress import Screen
-from harness.run import Run
+from harness.run import FORMAT, Run
 from harness.settings import ROOT
 from harness.stack import stack
 from harness.verdict import EXIT_CODES, Verdict
@@ -223,10 +223,10 @@ def read_all_of(folder: Path, name: str) -> None:
     ("name", "text", "says"),
     [
         ("integrity.json", "[]", "expected an object"),
-        ("run.json", "[]", "expected an object"),
+        ("run.json", "[]", "expected a table of facts"),
         ("run.json", "{}", "format None"),
-        ("run.json", '{"format": 2}', "no id of the run"),
-        ("run.json", '{"format": 2, "run": "x", "plan": {}}', "no plan of this version"),
+        ("run.json", f'{{"format": {FORMAT}}}', "no id of the run"),
+        ("run.json", f'{{"format": {FORMAT}, "run": "x", "plan": {{}}}}', "no plan of this version"),
         ("load.json", "5", "expected an object"),
     ],
 )
