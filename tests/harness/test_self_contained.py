@@ -40,7 +40,7 @@ def changed_checkout(folder: Path) -> Path:
 
     edit(
         "systems/messages.py",
-        ('"process": ("ACK",)', '"process": ("REJECT",)'),
+        ('"process": ("ACK", "REPLAY")', '"process": ("REJECT",)'),
         ('"process": {"ACK": Effect()}', '"process": {"ACK": Effect(7)}'),
         ('POINTS = ("stored", "sent")', 'POINTS = ("kept",)'),
         ('MIX = {"process": 94', 'MIX = {"process": 50'),

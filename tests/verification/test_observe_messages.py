@@ -489,6 +489,7 @@ def test_the_command_tells_each_check_and_leaves_what_it_found_in_the_folder(sce
         "schema",
         "run",
         "system",
+        "judged",
         "checks",
         "outcomes",
         "resolved",
