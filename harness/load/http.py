@@ -17,7 +17,7 @@ from harness import addresses
 from harness.addresses import Address
 from harness.load import head
 from harness.load.channel import OURS, Broken, Channel, Deadlines, TlsChannel
-from harness.load.habit import GRACE_S, NEVER, Habit
+from harness.load.habit import GRACE_S, NEVER, WATCHED, Habit
 from harness.load.head import MAX_BODY_BYTES, Kept
 from harness.load.spread import Spread
 from harness.load.transport import NoAnswer, NotSent
@@ -143,6 +143,10 @@ class Origin:
         return b"%b%d\r\n%b\r\n%b" % (lines, len(body), headers, body)
 
 
+AT_ONCE_S = 0.0002
+"""A request that follows an answer within this finds no end that came after it."""
+
+
 class Connection:
     """A keep-alive connection to `origin`, opened when first needed; for one user at a time."""
 
@@ -171,8 +175,12 @@ class Connection:
         return channel
 
     def _over(self, channel: Channel) -> bool:
-        if channel.fresh():
-            return False
+        if not channel.stale:
+            # To ask the kernel costs as much as to send. It is worth that where a peer may end the connection with its
+            # answer, which the first few show, or where there was time for an end to come.
+            at_once = self._answers > WATCHED and time.monotonic() - self._answered < AT_ONCE_S
+            if at_once or channel.fresh():
+                return False
         self._ended()
         return True
 
