@@ -80,7 +80,10 @@ KILLS = {
         "the load process is killed", lambda words: "harness.load" in words, frozenset({"INVALID"}), "process"
     ),
     "monitor": Kill(
-        "the monitor is killed", lambda words: "harness.monitor" in words, frozenset({"INVALID"}), "onitor"
+        "the monitor is killed: no rule rests on it, so that it is only said",
+        lambda words: "harness.monitor" in words,
+        frozenset({"GO"}),
+        "MONITOR",
     ),
     "postgres": Kill(
         "PostgreSQL is killed",
@@ -180,7 +183,10 @@ def _of_harness(folder: Path, home: Path, name: str, kill: Kill) -> Row:
     running.communicate(timeout=200)
     left = psutil.wait_procs(below, timeout=30)[1]
     found = _verdict(folder)
-    verdict, reason = (found["verdict"], found["reason"]) if found else (f"exit {running.returncode}", "no verdict")
+    verdict, reason = f"exit {running.returncode}", "no verdict"
+    if found:
+        warned = [f"{each['id']}: {each['value']}" for each in found["validity"] if each["state"] == "warning"]
+        verdict, reason = found["verdict"], "; ".join([found["reason"], *warned])
     expected = verdict in kill.verdicts and bool(re.search(kill.named, reason)) and not left
     return Row("harness", f"kill-{name}", kill.what, verdict, reason, expected)
 
