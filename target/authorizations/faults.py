@@ -179,26 +179,33 @@ class StrangersConsume(TenantIgnored):
         return await (super().do(move) if move.kind == "consume" else Store.do(self, move))
 
 
-class KeyOfAnotherAuthorization(Store):
+class KeyOfAnother(Store):
+    """A key that was used for something else is taken for a sign that all is done, by itself not a fault."""
+
+    async def same(self, move: Move) -> bool:
+        """Whether what the key was used for is like `move` in what this fault still looks at."""
+        raise NotImplementedError
+
+    async def attempt(self, move: Move) -> Outcome:
+        outcome = await super().attempt(move)
+        if outcome is not Refused.REUSED or await self.same(move):
+            return outcome
+        found = await self.find(move.authorization, move.organization)
+        return Done(found, replayed=True) if isinstance(found, State) else found
+
+
+class KeyOfAnotherAuthorization(KeyOfAnother):
     """A key that was used for another authorization is taken for a sign that all is done."""
 
-    async def attempt(self, move: Move) -> Outcome:
-        outcome = await super().attempt(move)
-        if outcome is not Refused.REUSED or await self.pool.fetchval(SAME_PLACE, move.authorization, move.key):
-            return outcome
-        found = await self.find(move.authorization, move.organization)
-        return Done(found, replayed=True) if isinstance(found, State) else found
+    async def same(self, move: Move) -> bool:
+        return bool(await self.pool.fetchval(SAME_PLACE, move.authorization, move.key))
 
 
-class KeyOfAnotherMove(Store):
+class KeyOfAnotherMove(KeyOfAnother):
     """A key that was used for another move is taken for a sign that all is done."""
 
-    async def attempt(self, move: Move) -> Outcome:
-        outcome = await super().attempt(move)
-        if outcome is not Refused.REUSED or await self.pool.fetchval(SAME_MOVE, move.kind, move.key):
-            return outcome
-        found = await self.find(move.authorization, move.organization)
-        return Done(found, replayed=True) if isinstance(found, State) else found
+    async def same(self, move: Move) -> bool:
+        return bool(await self.pool.fetchval(SAME_MOVE, move.kind, move.key))
 
 
 class ReleasedTwiceAtOnce(Store):
