@@ -25,6 +25,11 @@ WHERE a.datname = current_database() AND a.backend_type = 'client backend' AND a
 AND a.application_name !~ '^proofload ' GROUP BY 1 ORDER BY 1
 """
 """Of each client that is connected: how many records it wrote to the log, and how often it waited for the disk."""
+ROLES = """
+SELECT DISTINCT usesysid::regrole::text FROM pg_stat_activity
+WHERE datname = current_database() AND backend_type = 'client backend' AND application_name !~ '^proofload '
+"""
+"""Who is connected, besides us."""
 KNOWN_SINCE = 180000
 """The version of PostgreSQL that counts this by session."""
 RESOLUTION_NS = 1_000
@@ -43,7 +48,7 @@ def taken(url: str) -> dict[str, int | list[int]]:
 
 def compared(url: str) -> dict[str, Any]:
     """What run.json holds of it after the load: `ahead` again; `sessions`: records and waits of each client by name,
-    which end with their sessions; none where the server does not count them.
+    which end with their sessions; none where the server does not count them. `roles`: who is connected.
     """
     with database.connect(url, "after") as connection:
         counted = int(connection.scalar(text("SHOW server_version_num")) or 0) >= KNOWN_SINCE
@@ -54,6 +59,7 @@ def compared(url: str) -> dict[str, Any]:
                 sessions = connection.execute(text(SESSIONS)).all()
         return {
             "ahead": _ahead(connection),
+            "roles": sorted(connection.scalars(text(ROLES))),
             "sessions": {name: [int(records or 0), int(waits or 0)] for name, records, waits in sessions},
         }
 

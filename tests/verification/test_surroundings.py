@@ -112,6 +112,23 @@ def test_a_setting_that_gives_durability_up_is_named(statement: str, named: str,
         query(database, f"ALTER ROLE {role} IN DATABASE {name} RESET ALL; DROP ROLE {role}")
 
 
+def test_what_another_role_has_set_for_itself_is_no_matter_of_the_service(database: str, tmp_path: Path) -> None:
+    query(database, TABLES)
+    role = f"role_{database.rpartition('/')[2]}"
+    query(database, f"CREATE ROLE {role}; ALTER ROLE {role} SET synchronous_commit = off")
+    try:
+        with reader(database) as session:
+            found = [
+                durability.read(session, Run(tmp_path, {"after": {"roles": roles}}), ["child"]).given_up
+                for roles in (["service"], ["service", role])
+            ]
+    finally:
+        query(database, f"DROP ROLE {role}")
+
+    assert role not in "; ".join(found[0])
+    assert role in "; ".join(found[1])
+
+
 def test_a_session_that_never_waits_for_the_disk_is_named(database: str, tmp_path: Path) -> None:
     query(database, TABLES)
     with closing(psycopg2.connect(database, application_name="hasty")) as session:
