@@ -2,6 +2,8 @@
 
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import psycopg2
 import pytest
@@ -10,7 +12,8 @@ from harness import before, catalogue
 from harness.run import Run
 from tests.support.target_process import eventually, query
 from verification import catalogue as now
-from verification import durability
+from verification import durability, surroundings
+from verification.before import Before
 from verification.reading import reader
 
 TABLES = """
@@ -73,6 +76,15 @@ def test_a_change_of_the_schema_is_found(name: str, database: str, tmp_path: Pat
     assert not kept.missing
     assert not kept.new
     assert named in "\n".join([*found.missing, *found.new])
+
+
+@pytest.mark.parametrize(("ours", "witnesses"), [(True, 1), (False, 0)])
+def test_a_change_is_a_finding_in_our_own_database_and_told_in_one_of_somebodys(ours: bool, witnesses: int) -> None:
+    seen = SimpleNamespace(schema=now.Schema(["constraint a", "table b"], ["table b"]), before=Before(1, (0, 0), ours))
+    found = surroundings.same(cast(Any, SimpleNamespace(seen=seen)))
+
+    assert found.witnesses == witnesses
+    assert "gone: constraint a" in found.detail
 
 
 def looked(database: str, folder: Path) -> durability.Durability:
