@@ -160,8 +160,9 @@ class Channel:
             self._user = getcurrent()
             try:
                 self._wait()
-            finally:
+            except BaseException:
                 self._user = None
+                raise
             if self.expired:
                 raise Broken(Failure.READ_TIMEOUT)
             try:

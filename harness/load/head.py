@@ -13,6 +13,10 @@ from harness.outcomes import Failure
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 
+END = b"\r\n\r\n"
+NO_HEAD = b"\0"
+"""No answer begins so."""
+
 INFORMATIONAL = re.compile(rb"HTTP/1\.[01] 1\d\d")
 """The beginning of an answer after which another one comes."""
 
@@ -23,18 +27,23 @@ _GZIP_OR_ZLIB, _RAW = 32 + zlib.MAX_WBITS, -zlib.MAX_WBITS
 
 def concerns_us(data: bytes) -> bool:
     """Whether the head of the answer that `data` begins with may have a field of those that `fields` is wanted for."""
-    end = len(data) if data[9:10] == b"1" else data.find(b"\r\n\r\n")
+    end = len(data) if data[9:10] == b"1" else data.find(END)
     lines = data[:end].lower()
     return b"\nkeep-alive:" in lines or b"\ncontent-encoding:" in lines
+
+
+def first(data: bytes) -> bytes:
+    """The first head that `data` begins with, and its end; NO_HEAD if it is informational, so that another follows."""
+    return NO_HEAD if data[9:10] == b"1" else data[: data.find(END) + len(END)]
 
 
 def last(data: bytes) -> tuple[bytes, bytes, bytes]:
     """The head of the answer itself in `data`, after those that are informational; its end, b"" if it is not whole; and
     what comes after it.
     """
-    head, end, rest = data.partition(b"\r\n\r\n")
+    head, end, rest = data.partition(END)
     while end and INFORMATIONAL.match(head):
-        head, end, rest = rest.partition(b"\r\n\r\n")
+        head, end, rest = rest.partition(END)
     return head, end, rest
 
 

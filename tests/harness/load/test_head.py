@@ -34,6 +34,18 @@ def test_only_a_head_that_may_concern_us_is_taken_apart(data: bytes, concerns: b
         assert head.concerns_us(FIRST + data) == concerns
 
 
+@pytest.mark.parametrize(
+    ("data", "begins"),
+    [
+        (FIRST + b"A: 1\r\n\r\n{}", FIRST + b"A: 1\r\n\r\n"),
+        (FIRST + b"A: 1\r\n\r\n", FIRST + b"A: 1\r\n\r\n"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" + FIRST + b"\r\n", head.NO_HEAD),
+    ],
+)
+def test_the_first_head_is_known_again_unless_another_follows_it(data: bytes, begins: bytes) -> None:
+    assert head.first(data) == begins
+
+
 def test_the_fields_are_those_of_the_answer_itself() -> None:
     lines, end, rest = head.last(b"HTTP/1.1 103 Early\r\nA: 1\r\n\r\n" + FIRST + b"B: 2\r\nb:3 \r\n\r\n{}")
 

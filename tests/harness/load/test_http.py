@@ -254,6 +254,17 @@ def test_a_connection_is_used_as_often_and_as_long_as_the_peer_keeps_it() -> Non
         assert (server.connections, server.requests) == (2, 4)
 
 
+@pytest.mark.parametrize("before", [1, 8])
+def test_a_peer_may_say_late_how_long_it_keeps_the_connection(before: int) -> None:
+    # The head of the answers before is known by then, and requests are sent without a look.
+    last = OK.replace(b"\r\n\r\n", b"\r\nKeep-Alive: max=1\r\n\r\n", 1)
+    with serving(answering(*[OK] * before, last, OK), answering(OK)) as (server, connection):
+        for _ in range(before + 2):
+            ask(connection)
+
+        assert (server.connections, server.requests) == (2, before + 2)
+
+
 def ending(ended: threading.Event) -> Script:
     """Answer one request, then end the connection in order; `ended` is set when all of that has arrived."""
 
