@@ -166,7 +166,9 @@ def sent(scenario: reading.Scenario, count: int, draw: np.random.Generator) -> M
     users = draw.integers(1, pool + 1, count)
     users[kind == kinds.index("stranger")] += pool
     records["subject"] = users[records["key_of"]]
-    stored = np.flatnonzero((kind == 0) | ((kind == kinds.index("race")) & (records["flags"] == 0)))
+    is_later = kind == kinds.index("later")
+    records["outcome"][is_later] = Outcome.ACK
+    stored = np.flatnonzero((kind == 0) | is_later | ((kind == kinds.index("race")) & (records["flags"] == 0)))
     made = [str(uuid.UUID(bytes=draw.bytes(16), version=4)) for _ in range(len(stored))]
     digest = np.zeros(count, np.int64)
     digest[stored] = [ids.digest(one) for one in made]
@@ -174,8 +176,17 @@ def sent(scenario: reading.Scenario, count: int, draw: np.random.Generator) -> M
     records["answer"][answered] = digest[records["key_of"][answered]]
     at = moments((records["start"] + TOOK_NS // 2)[stored] // 1000)
     lines = (
-        "\t".join((one, *messages.body(ID, op, user, op).values(), messages.SENT, moment, moment)) + "\n"
-        for one, op, user, moment in zip(made, stored.tolist(), records["subject"][stored].tolist(), at, strict=True)
+        "\t".join(
+            (
+                one,
+                *messages.body(ID, op, user, op, later=later).values(),
+                *((messages.SCHEDULED, moment, r"\N") if later else (messages.SENT, moment, moment)),
+            )
+        )
+        + "\n"
+        for one, op, user, moment, later in zip(
+            made, stored.tolist(), records["subject"][stored].tolist(), at, is_later[stored].tolist(), strict=True
+        )
     )
     columns = (
         "id, user_id, message_type, scheduled_send_time, message_content, idempotency_key, status, created_at, sent_at"

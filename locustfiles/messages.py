@@ -70,6 +70,12 @@ class MessageSender(HttpUser):
             # The second half ends with its user, too: a killed user must not leave one behind.
             gevent.joinall(partners)
 
+    @task(messages.MIX["later"])
+    def later(self) -> None:
+        """A new message that is not due yet."""
+        user = self.random.randint(1, self.pool["users"])
+        self.send("later", self.contract["process"], user, partial(self._body_later, user), self._judge)
+
     def _send(
         self, kind: str, user: int, key_of: int | None = None, body_of: int | None = None, partner: bool = False
     ) -> tuple[int, Outcome]:
@@ -88,6 +94,9 @@ class MessageSender(HttpUser):
 
     def _body(self, number: int, user: int, key_of: int) -> bytes:
         return orjson.dumps(messages.body(self.session.id, number, user, key_of, self._special))
+
+    def _body_later(self, user: int, number: int) -> bytes:
+        return orjson.dumps(messages.body(self.session.id, number, user, number, self._special, later=True))
 
     def _judge(self, answer: Answer) -> Meaning:
         """What the body says, whatever was sent: something on the way may have sent a new message twice."""

@@ -29,13 +29,16 @@ SCHEDULED, SENT, FAILED = "SCHEDULED", "SENT", "FAILED"
 SEND_TIMES = 86_400
 """Messages are due in this many different seconds: operation n at the n-th, counted backwards from the run's birth."""
 
+LATER_S = 30 * 86_400
+"""Those of kind `later` are due so long after that: cleaning removes them before."""
+
 MAX_RETRIES = 3
 """How often a delivery that failed is tried again before its message is FAILED."""
 
 NOTIFY_CHANNEL = "messages_scheduled"
 """The PostgreSQL channel on which the API notifies the delivery workers of work."""
 
-MIX = {"process": 94, "repeat": 2, "conflict": 1, "stranger": 2, "race": 1}
+MIX = {"process": 93, "repeat": 2, "conflict": 1, "stranger": 2, "race": 1, "later": 1}
 """Of every 100 operations, how many are of which kind.
 
 process   a new message to a user of the pool; must be acknowledged, or answered as a replay: something on the way may
@@ -44,8 +47,9 @@ repeat    an earlier, acknowledged message again, same key and body; must be ans
 conflict  an earlier key with another body; must be rejected, and the first body kept
 stranger  a new message to a user that does not exist; must be rejected, and nothing stored
 race      a new message sent twice at the same instant with one key; one is acknowledged, the other is a replay
+later     a new message that is due long after the run; must be acknowledged like a new one, and not be sent
 
-The last four are there so that idempotency and rejection are exercised in every run: a check of
+The last five are there so that idempotency, rejection and due times are exercised in every run: a check of
 something that never happened proves nothing.
 """
 
@@ -55,6 +59,7 @@ EXPECTED = {
     "conflict": ("REJECT",),
     "stranger": ("REJECT",),
     "race": ("ACK", "REPLAY"),
+    "later": ("ACK", "REPLAY"),
 }
 """The outcomes that an operation of each kind may have; any other is an error of the target."""
 
@@ -64,6 +69,7 @@ EFFECTS = {
     "conflict": {},
     "stranger": {},
     "race": {"ACK": Effect()},
+    "later": {"ACK": Effect(until="stored")},
 }
 """What an outcome of each kind leaves: one message, stored when it is acknowledged. A replay leaves nothing new."""
 
@@ -118,16 +124,17 @@ def content(op: int, special: Sequence[str] = ALL_TEXTS) -> str:
     return text.replace("{op}", str(op))
 
 
-def before_birth(op: Any) -> Any:
-    """How many µs before the birth of its run the message of operation `op` (or of each of an array) is due: always
-    past, each third with a fraction of a second.
+def before_birth(op: Any, later: Any = False) -> Any:
+    """How many µs before the birth of its run the message of operation `op` (or of each of an array) is due: past, but
+    for those that are due `later`; each third with a fraction of a second.
     """
-    return (1 + op % SEND_TIMES) * 1_000_000 - (op % 3 == 1) * (op % 1_000_000 * 7_919 % 1_000_000)
+    past = (1 + op % SEND_TIMES) * 1_000_000 - (op % 3 == 1) * (op % 1_000_000 * 7_919 % 1_000_000)
+    return past - later * (LATER_S * 1_000_000)
 
 
-def scheduled_send_time(run: str, op: int) -> str:
+def scheduled_send_time(run: str, op: int, later: bool = False) -> str:
     """When the message of operation `op` is due, ISO 8601 with one of OFFSETS."""
-    due = _born(run) - timedelta(microseconds=before_birth(op))
+    due = _born(run) - timedelta(microseconds=before_birth(op, later))
     return due.astimezone(_ZONES[op % len(_ZONES)]).isoformat()
 
 
@@ -135,12 +142,14 @@ _born = cache(ids.born)
 _ZONES = tuple(timezone(timedelta(minutes=minutes)) for minutes in OFFSETS)
 
 
-def body(run: str, op: int, user: int, key_of: int, special: Sequence[str] = ALL_TEXTS) -> dict[str, str]:
+def body(
+    run: str, op: int, user: int, key_of: int, special: Sequence[str] = ALL_TEXTS, later: bool = False
+) -> dict[str, str]:
     """The request of operation `op` to user number `user`, under the key of operation `key_of` (itself, if new)."""
     return {
         "userId": ids.uuid_of(user),
         "messageType": message_type(op),
-        "scheduledSendTime": scheduled_send_time(run, op),
+        "scheduledSendTime": scheduled_send_time(run, op, later),
         "messageContent": content(op, special),
         "idempotencyKey": ids.key(run, key_of),
     }

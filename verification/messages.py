@@ -15,7 +15,7 @@ from harness.run import Run
 from schema.messages import MESSAGE_LOGS, POOL_COUNT_SQL, POOL_DIGEST_SQL, USERS
 from systems import ids, messages
 from verification import binary, catalogue, checks, constraints, durability, rows, surroundings
-from verification.arrays import Array
+from verification.arrays import Array, Mask
 from verification.before import before
 from verification.case import Case, Found, Observation
 from verification.checks import Check
@@ -63,7 +63,10 @@ class Messages(Observation):
 def observe(url: str, run: Run, ledger: Ledger) -> Messages:
     """Wait until all is delivered and no client writes, then read all that the checks need, in one snapshot."""
     table, key = SOURCE.table, SOURCE.key
-    pending = f"SELECT count(*) FROM {table} WHERE status = '{messages.SCHEDULED}' AND {key} LIKE '{ledger.run}-%'"
+    pending = (
+        f"SELECT count(*) FROM {table} WHERE status = '{messages.SCHEDULED}' AND scheduled_send_time <= now() "
+        f"AND {key} LIKE '{ledger.run}-%'"
+    )
     began = before(run)
     with reader(url) as session:
         require_own_rows(session, ledger, url, table, key)
@@ -146,7 +149,8 @@ def expected(run: str, keys: pd.DataFrame, special: Sequence[str] = messages.ALL
             "user_id": np.array([ids.uuid_of(n) for n in number.tolist()], object)[which],
             "message_type": [messages.message_type(n) for n in op.tolist()],
             "message_content": [messages.content(n, special) for n in op.tolist()],
-            "scheduled_send_time": born - messages.before_birth(op).astype("timedelta64[us]"),
+            "scheduled_send_time": born
+            - messages.before_birth(op, (keys["kind"] == "later").to_numpy()).astype("timedelta64[us]"),
         }
     )
 
@@ -166,16 +170,38 @@ def whole(case: Case) -> Found:
 
 
 def delivered(case: Case) -> Found:
-    """MP3. Whatever was accepted was sent when the time to drain was over, and stayed so."""
-    status = case.rows["status"].to_numpy()
+    """MP3. Whatever was accepted and is due was sent when the time to drain was over, and stayed so."""
+    later = _later(case)
+    status = case.rows["status"].to_numpy()[~later]
     pending, failed = status == messages.SCHEDULED, status == messages.FAILED
     changed = _not_as_before(case)
     return case.broken(
         len(status),
-        np.union1d(_keys_of(case, np.flatnonzero(pending | failed)), changed),
-        f"of {len(status):,} stored, {int((status == messages.SENT).sum()):,} are {messages.SENT}, "
+        np.union1d(_keys_of(case, np.flatnonzero(~later)[pending | failed]), changed),
+        f"of {len(status):,} that are due, {int((status == messages.SENT).sum()):,} are {messages.SENT}, "
         f"{int(pending.sum()):,} still {messages.SCHEDULED}, {int(failed.sum()):,} {messages.FAILED}; "
         f"{len(changed):,} are not as they were before the drain",
+    )
+
+
+def _later(case: Case) -> Mask:
+    """For each row, whether its message is due after the run only."""
+    kinds = case.ledger.keys["kind"].to_numpy()
+    known = case.row_key >= 0
+    later = np.zeros(len(case.rows), bool)
+    later[known] = kinds[case.row_key[known]] == "later"
+    return later
+
+
+def not_yet(case: Case) -> Found:
+    """MP8. What is due after the run only is still to be sent."""
+    later = np.flatnonzero(_later(case))
+    rows = case.rows.iloc[later]
+    wrong = (rows["status"] != messages.SCHEDULED).to_numpy() | rows["sent_at"].notna().to_numpy()
+    return case.broken(
+        len(later),
+        _keys_of(case, later[wrong]),
+        f"{int(wrong.sum()):,} messages that are due after the run only are not {messages.SCHEDULED} any more, or sent",
     )
 
 
@@ -291,7 +317,7 @@ CHECKS = (
         "foreign key",
         lambda case: constraints.foreign_key_stands(case.seen.users),
     ),
-    Check("MP3", "Every stored message was sent, none failed, and none went back.", "stored messages", delivered),
+    Check("MP3", "Every message that is due was sent, none failed, and none went back.", "due messages", delivered),
     Check(
         "MP4",
         "Every replay was answered with the id of the stored message.",
@@ -317,6 +343,7 @@ CHECKS = (
         "definite answers",
         answered,
     ),
+    Check("MP8", "No message was sent before it was due.", "messages that are due after the run", not_yet),
     Check("POOL", "The pool is as it was seeded.", "users", pool),
 )
 ANSWERS: Mapping[str, Mapping[Outcome, str]] = {
@@ -326,11 +353,13 @@ ANSWERS: Mapping[str, Mapping[Outcome, str]] = {
     "conflict": {Outcome.REJECT: "used_key"},
     "stranger": {Outcome.REJECT: "unknown_user"},
     "race": {Outcome.ACK: "created", Outcome.REPLAY: ""},
+    "later": {Outcome.ACK: "created", Outcome.REPLAY: ""},
 }
 """What an operation of each kind is answered, and the status in the contract for it; "": any."""
 APPLIES: Mapping[str, frozenset[str]] = {
     "MP4": frozenset({"repeat", "race"}),
     "MP5": frozenset({"conflict"}),
     "MP6": frozenset({"race"}),
+    "MP8": frozenset({"later"}),
 }
 """The kinds of operations of which a check needs one, if it needs any."""

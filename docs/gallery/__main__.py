@@ -227,7 +227,7 @@ GALLERY: dict[str, Entry] = {
         "hostile names: markup, Markdown and control characters wherever a text comes from others",
         {
             "table": {"purpose": HOSTILE, "arrivals": {"smoke": [{"rate": 12, "for": "15s", "phase": HOSTILE}]}},
-            "kinds": ["process", HOSTILE, "conflict", "stranger", "race"],
+            "kinds": ["process", HOSTILE, "conflict", "stranger", "race", "later"],
             "findings": [
                 *HOLDING,
                 replace(

@@ -231,6 +231,10 @@ def _facts(system: str) -> Any:
     points = getattr(facts, "POINTS", ("stored",))
     if not points or len({"op", "item", *points}) < len(points) + 2:
         raise PlanError(f"{facts.__file__}: POINTS = {points!r}: expected the points of an effect, each once")
+    for kind in facts.MIX:
+        for effect in facts.EFFECTS[kind].values():
+            if effect.until not in ("", *points):
+                raise PlanError(f"{facts.__file__}: EFFECTS of {kind!r}: {effect!r}: expected `until` one of {points}")
     items = getattr(facts, "ITEMS", EFFECTS)
     if items != EFFECTS and items in METRICS:
         raise PlanError(f"{facts.__file__}: ITEMS = {items!r}: that is a metric; expected what effects are called")

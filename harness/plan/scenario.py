@@ -150,6 +150,14 @@ class Scenario:
         """How many seconds after its answer an operation may still have its effect."""
         return max((effect.within for kind in self.effects.values() for effect in kind.values()), default=0.0)
 
+    @property
+    def staying(self) -> frozenset[str]:
+        """The kinds whose effects are not to be completed during the run."""
+        last = self.points[-1]
+        return frozenset(
+            kind for kind, stated in self.effects.items() if any(one.until not in ("", last) for one in stated.values())
+        )
+
     def as_json(self) -> dict[str, Any]:
         """As run.json holds it."""
         plain: dict[str, Any] = msgspec.to_builtins(self)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from harness.plan.rules import PHASE, Rule
-from reports.rules.measure import Measured, effects_of
+from reports.rules.measure import Measured, to_be_completed
 from reports.samples.evidence import Evidence
 from reports.samples.scope import Mask, Unmeasurable, runs, scope
 
@@ -16,7 +16,7 @@ def drain_time(rule: Rule, evidence: Evidence, stages: Mask) -> Measured:
     samples, frame = evidence.samples, evidence.samples.frame
     selected = scope(rule, samples, stages)
     named = any(selector.key == PHASE for selector in rule.selectors)
-    effects = effects_of(samples)
+    effects = to_be_completed(samples)
     among = (selected.among if named else selected.of_kind)[effects["place"].to_numpy()]
     place, completed = (effects[name].to_numpy()[among] for name in ("place", samples.scenario.points[-1]))
     count, never = len(place), int(np.isnan(completed).sum())

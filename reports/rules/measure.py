@@ -83,7 +83,7 @@ def _time(rule: Rule, samples: Samples, scope: Scope) -> Measurements:
 
 
 def _end_to_end(rule: Rule, samples: Samples, scope: Scope) -> Measurements:
-    effects, (first, *_, last) = effects_of(samples), samples.scenario.points
+    effects, (first, *_, last) = to_be_completed(samples), samples.scenario.points
     stored = scope.among[effects["place"].to_numpy()]
     times = (effects[last].to_numpy() - effects[first].to_numpy())[stored]
     # An effect that was never completed is later than any that was; to leave it out would favour the target.
@@ -98,6 +98,12 @@ def effects_of(samples: Samples) -> pd.DataFrame:
     if samples.effects is None:
         raise Unmeasurable("the effects in the database were not read (no effects.npy)")
     return samples.effects
+
+
+def to_be_completed(samples: Samples) -> pd.DataFrame:
+    """Those of them that are to be completed during the run; Unmeasurable if they were not read."""
+    effects = effects_of(samples)
+    return effects[~effects["stays"].to_numpy()] if samples.scenario.staying else effects
 
 
 def _counted(samples: Samples, among: Mask, hits: Mask, detail: str = "") -> Measurements:
@@ -147,7 +153,7 @@ def _reached(rule: Rule, samples: Samples, scope: Scope) -> Measurements:
 
 
 def _backlog(rule: Rule, samples: Samples, scope: Scope) -> Measurements:
-    effects, frame = effects_of(samples), samples.frame
+    effects, frame = to_be_completed(samples), samples.frame
     stored = scope.among[effects["place"].to_numpy()]
     place = effects["place"].to_numpy()[stored]
     deadlines = np.array([stretch.deadline for stretch in samples.stretches])[frame["stage"].to_numpy()[place]]

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from harness.plan.rules import Rule
 from reports.rules import resource
-from reports.rules.measure import Measured, each, effects_of
+from reports.rules.measure import Measured, each, to_be_completed
 from reports.samples.evidence import Evidence
 from reports.samples.scope import Mask, Unmeasurable, scope
 from reports.samples.series import flying
@@ -61,7 +61,7 @@ def _in_flight(rule: Rule, evidence: Evidence, stages: Mask, begin: float, end: 
 
 def _backlog(rule: Rule, evidence: Evidence, stages: Mask, begin: float, end: float) -> Seen:
     samples = evidence.samples
-    effects, points = effects_of(samples), samples.scenario.points
+    effects, points = to_be_completed(samples), samples.scenario.points
     effects = effects[scope(rule, samples, stages).of_kind[effects["place"].to_numpy()]]
     return _between(effects[points[0]].to_numpy(), effects[points[-1]].to_numpy(), begin, end)
 

@@ -36,8 +36,9 @@ class Samples:
     planned: int
     """Arrivals of the plan, as the load processes had counted them."""
     effects: pd.DataFrame | None
-    """What the database held of them, a line an effect: place (its operation's line in `frame`), and for each point of
-    the scenario when it reached it (NaN: never), in seconds since the plan began. None if they were not read."""
+    """What the database held of them, a line an effect: place (its operation's line in `frame`); stays (whether it is
+    not to be completed during the run); and for each point of the scenario when it reached it (NaN: never), in seconds
+    since the plan began. None if they were not read."""
 
     @property
     def seconds(self) -> float:
@@ -78,6 +79,9 @@ def samples(
     for journal in journals:
         kinds += [name for name in journal.header["kinds"] if name not in kinds]
     kind = np.concatenate([_kinds(journal, kinds) for journal in journals])
+    if stored is not None:
+        staying = np.array([name in scenario.staying for name in kinds])
+        stored.insert(1, "stays", staying[kind[stored["place"].to_numpy()]])
 
     never = _field(journals, "end") <= 0
     outcome = np.minimum(_field(journals, "outcome"), Outcome.UNKNOWN).astype(np.int8)

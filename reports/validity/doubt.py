@@ -13,7 +13,7 @@ from harness.verdict import RuleState
 from reports import figures
 from reports.rules import limits
 from reports.rules.evaluate import judge
-from reports.rules.measure import effects_of
+from reports.rules.measure import to_be_completed
 from reports.rules.result import RuleResult
 from reports.samples.evidence import Evidence
 from reports.samples.samples import Samples
@@ -185,7 +185,7 @@ def _late(rule: Rule, samples: Samples, doubt: Doubt) -> float:
     What waits in a queue is late by all that was done more slowly since the phase began; and by as much longer as what
     took least, which did not wait, would have taken.
     """
-    effects, points = effects_of(samples), samples.scenario.points
+    effects, points = to_be_completed(samples), samples.scenario.points
     place = effects["place"].to_numpy()
     stored, completed = effects[points[0]].to_numpy(), effects[points[-1]].to_numpy()
     own = scope(rule, samples, covered(rule, samples)).among[place]

@@ -388,6 +388,13 @@ class Redelivered(Delivery):
         )
 
 
+class SentEarly(Delivery):
+    """Messages are delivered whether they are due or not."""
+
+    async def claim(self) -> Any:
+        return await self.connection.fetchrow(CLAIM.replace("AND scheduled_send_time <= now()", ""))
+
+
 class FailedDelivery(Delivery):
     """One message in ten fails at each delivery."""
 
@@ -434,4 +441,5 @@ FAULTS = (
     _fault("lost_delivery", LostDelivery, "MP3"),
     _fault("redelivered", Redelivered, "MP3"),
     _fault("failed_delivery", FailedDelivery, "MP3"),
+    _fault("sent_early", SentEarly, "MP8"),
 )

@@ -91,9 +91,9 @@ def test_every_rule_is_on_record_with_how_sure_it_is(tmp_path: Path) -> None:
         0.6,
         [0.6, 0.6],
     ]
-    assert (p95["overshoot"], p95["n"], p95["n_eff"], p95["needs"]) == (pytest.approx(0.2), 1454, 1454, None)
+    assert (p95["overshoot"], p95["n"], p95["n_eff"], p95["needs"]) == (pytest.approx(0.2), 1455, 1455, None)
     assert (tail["state"], tail["interval"], tail["measures"]) == ("UNPROVEN", [0.6, None], "p99.9(response_time)")
-    assert tail["needs"] == pytest.approx(120 * (5113 / 1454 - 1), rel=0.01)
+    assert tail["needs"] == pytest.approx(120 * (5113 / 1455 - 1), rel=0.01)
     assert errors["interval"] == [0.0, pytest.approx(0.00263, abs=1e-5)]
     assert [one["phase"] for one in verdict["steady"]] == ["steady"]
     assert verdict["steady"][0]["drift"] == {"p50": 0.0, "throughput": 0.0, "in flight": 0.0}
@@ -185,10 +185,10 @@ def test_the_verdict_holds_what_it_rests_on(tmp_path: Path) -> None:
     acknowledged = verdict["operations"][-1]["outcomes"]["ACK"]
     assert verdict["totals"] == {
         "planned": 180,
-        "operations": 182,
-        "ended": 182,
+        "operations": 181,
+        "ended": 181,
         "effects": acknowledged,
-        "locust": 182,
+        "locust": 181,
     }
     assert [row["kind"] for row in verdict["operations"]] == [
         "process",
@@ -196,6 +196,7 @@ def test_the_verdict_holds_what_it_rests_on(tmp_path: Path) -> None:
         "conflict",
         "stranger",
         "race",
+        "later",
         "all",
     ]
     assert verdict["operations"][-1]["response"] == {"p50": 0.02, "p95": 0.02, "p99": 0.02, "max": 0.02}
@@ -293,7 +294,7 @@ def hostile(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Run, dict[s
     run = synthetic_run(
         tmp_path,
         table={"arrivals": {"smoke": stages}, "purpose": text, "rules": ["ratio(errors) < 1%", rule]},
-        kinds=["process", text, "conflict", "stranger", "race"],
+        kinds=["process", text, "conflict", "stranger", "race", "later"],
         findings=[*HOLDING, finding],
         load={"finished": False, "ended_by": text},
         facts={

@@ -48,6 +48,8 @@ HISTORY = """
   9 race     REPLAY   user 5      key of 8, partner
  10 process  NOT_SENT user 6
  11 conflict UNKNOWN  user 1      key of 1
+ 12 later    ACK      user 7
+ 13 later    UNKNOWN  user 8      stored
 """
 
 
@@ -88,7 +90,8 @@ class History:
     def store(self, op: int, user: int, **otherwise: Any) -> None:
         """The row of operation `op`, as the clean target stores it."""
         at = pd.Timestamp(WALL + op * 1_000_000)
-        sent = messages.body(RUN, op, user, op)
+        later = any(one["op"] == op and one["kind"] == "later" for one in self.ops)
+        sent = messages.body(RUN, op, user, op, later=later)
         row = {
             "op": op,
             "stray": None,
@@ -97,9 +100,9 @@ class History:
             "message_type": sent["messageType"],
             "message_content": sent["messageContent"],
             "scheduled_send_time": pd.Timestamp(sent["scheduledSendTime"]).tz_convert(None),
-            "status": "SENT",
+            "status": "SCHEDULED" if later else "SENT",
             "created_at": at,
-            "sent_at": at + pd.Timedelta("10ms"),
+            "sent_at": pd.NaT if later else at + pd.Timedelta("10ms"),
         }
         self.rows.append({**row, **otherwise})
 
@@ -189,23 +192,24 @@ def test_every_check_holds_on_a_clean_history() -> None:
 
 def test_each_check_says_how_much_it_compared() -> None:
     assert {id_: finding.compared for id_, finding in clean().judge().items()} == {
-        "X1": 3,
-        "X2": 4,
+        "X1": 4,
+        "X2": 6,
         "X3": 2,
-        "X4": 4,
-        "X5": 4,
-        "X6": 4,
-        "X11": 11,
-        "MP1": 4,
+        "X4": 6,
+        "X5": 6,
+        "X6": 6,
+        "X11": 13,
+        "MP1": 6,
         "MP1I": 1,
-        "MP2": 4,
+        "MP2": 6,
         "MP2F": 1,
         "MP3": 4,
         "MP4": 2,
         "MP5": 1,
         "MP6": 1,
-        "MP7": 7,
-        "X9": 4,
+        "MP7": 8,
+        "MP8": 2,
+        "X9": 6,
         "X10": 4,
         "SCHEMA": 1,
         "POOL": USERS,
@@ -251,6 +255,10 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     "a message went back to SCHEDULED": (lambda h: _back(h, 2), {"MP3"}),
     "a message was sent again": (lambda h: _sent_again(h, 2), {"MP3"}),
     "an unknown message disappears during the drain": (lambda h: _disappear(h, 3), {"MP3"}),
+    "a message was sent before it was due": (lambda h: _sent_early(h, 12), {"MP8"}),
+    "an unknown message was sent before it was due": (lambda h: _sent_early(h, 13), {"MP8"}),
+    "a message failed before it was due": (lambda h: h.row(12).update(status="FAILED"), {"MP8"}),
+    "a message that is not due has another time": (lambda h: _later(h, 12, "scheduled_send_time"), {"X5"}),
     "a replay names another message": (lambda h: h.op(5).update(answer=1), {"MP4"}),
     "the replay of a race names another message": (lambda h: h.op(9).update(answer=1), {"MP4"}),
     "another body was taken for a replay": (lambda h: _answered(h, 6, Outcome.REPLAY), {"MP5"}),
@@ -338,6 +346,11 @@ def _sent_again(h: History, op: int) -> None:
     _later(h, op, "sent_at")
 
 
+def _sent_early(history: History, op: int) -> None:
+    row = history.row(op)
+    row.update(status="SENT", sent_at=row["created_at"] + pd.Timedelta("10ms"))
+
+
 def _answered(h: History, op: int, outcome: Outcome) -> None:
     h.op(op).update(outcome=outcome, answer=ids.digest(_id(h.op(op)["key_of"])))
 
@@ -411,7 +424,7 @@ def test_rows_of_a_lost_process_are_nobodys_fault(tmp_path: Path) -> None:
     assert found["X2"].state == CheckState.UNDECIDED
     assert found["X2"].detail == (
         "the journal of load process 0 was cut: it was closed with 12 operations and holds 8; the journal of load "
-        "process 3 is missing: 2 rows under keys of operations that are not on record can't be attributed"
+        "process 3 is missing: 4 rows under keys of operations that are not on record can't be attributed"
     )
     # A process's key may have been sent again, and accepted, after the cut.
     history.store(7, 10_001)
@@ -439,7 +452,7 @@ def test_all_tables_empty_is_a_loss_and_nothing_about_rows_holds() -> None:
     found = history.judge()
 
     assert violated(found) == {"X1", "POOL"}
-    assert found["X1"].witnesses == 3
+    assert found["X1"].witnesses == 4
     holding = {id_ for id_, finding in found.items() if finding.state == CheckState.HOLDS}
     assert holding == {"X3", "X10", "X11", "SCHEMA", "MP1I", "MP2F", "MP7"}
 
@@ -487,8 +500,8 @@ def test_unknown_outcomes_are_resolved_by_their_key() -> None:
     history = clean()
     case = history.case()
 
-    # 3 was stored, 4 was not; 11 sent the key of 1, which is stored.
-    assert case.resolved() == {"unknown": 3, "committed": 2, "absent": 1, "share": 3 / 11}
+    # 3 and 13 were stored, 4 was not; 11 sent the key of 1, which is stored.
+    assert case.resolved() == {"unknown": 4, "committed": 3, "absent": 1, "share": 4 / 13}
 
 
 def test_a_witness_shows_what_was_sent_answered_and_stored() -> None:
@@ -532,17 +545,25 @@ def test_effects_are_told_on_the_clock_of_the_journals() -> None:
         (2, 0, 2_000_000, 12_000_000),
         (3, 0, 3_000_000, 0),
         (8, 0, 8_000_000, 18_000_000),
+        (12, 0, 12_000_000, 0),
+        (13, 0, 13_000_000, 0),
     ]
 
 
-@given(st.lists(st.tuples(st.integers(0, 2**62), st.integers(1, 11_000)), max_size=20, unique_by=lambda pair: pair[0]))
-def test_what_must_be_stored_is_what_the_facts_say_was_sent(sent: list[tuple[int, int]]) -> None:
-    keys = pd.DataFrame({"key": [op for op, _ in sent], "subject": [user for _, user in sent]}, dtype="int64")
-    found = expected(RUN, keys)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2**62), st.integers(1, 11_000), st.booleans()),
+        max_size=20,
+        unique_by=lambda sent: sent[0],
+    )
+)
+def test_what_must_be_stored_is_what_the_facts_say_was_sent(sent: list[tuple[int, int, bool]]) -> None:
+    keys = pd.DataFrame({"key": [op for op, *_ in sent], "subject": [user for _, user, _ in sent]}, dtype="int64")
+    found = expected(RUN, keys.assign(kind=["later" if later else "process" for *_, later in sent]))
 
     assert len(found) == len(sent)
-    for (op, user), stored in zip(sent, found.to_dict("records"), strict=True):
-        body = messages.body(RUN, op, user, op)
+    for (op, user, later), stored in zip(sent, found.to_dict("records"), strict=True):
+        body = messages.body(RUN, op, user, op, later=later)
         assert stored == {
             "user_id": body["userId"],
             "message_type": body["messageType"],

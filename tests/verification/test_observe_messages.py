@@ -44,7 +44,7 @@ KEY = {number: ids.key(ID, number) for number in range(10)}
 STORE = """
 INSERT INTO message_logs (id, user_id, message_type, scheduled_send_time, message_content, idempotency_key, status,
     created_at, sent_at)
-VALUES (%s, %s, %s, %s, %s, %s, 'SENT', clock_timestamp(), clock_timestamp())
+VALUES (%s, %s, %s, %s, %s, %s, %s, clock_timestamp(), CASE %s WHEN 'SENT' THEN clock_timestamp() END)
 """
 COPY_OF_1 = """
 INSERT INTO message_logs (user_id, message_type, scheduled_send_time, message_content, idempotency_key, status,
@@ -117,6 +117,7 @@ def put(url: str, folder: Path, wall_offset: int = 0) -> Scene:
                 ("race", Outcome.REPLAY, 5, 5),
                 ("process", Outcome.UNKNOWN, 6, None),
                 ("process", Outcome.UNKNOWN, 7, None),
+                ("later", Outcome.ACK, 8, None),
             ]
         ):
             started, code = time.monotonic_ns(), list(messages.MIX).index(kind)
@@ -124,7 +125,10 @@ def put(url: str, folder: Path, wall_offset: int = 0) -> Scene:
             assert journal.begin(code, started, started, 1, 0, user, key_of, partner) == number
             key, stored = number if key_of is None else key_of, ids.uuid_of(500_000 + number)
             if key_of is None and (outcome is Outcome.ACK or number == 7):
-                query(url, STORE, stored, *list(messages.body(ID, number, user, number).values()))
+                later = kind == "later"
+                status = messages.SCHEDULED if later else messages.SENT
+                body = messages.body(ID, number, user, number, later=later)
+                query(url, STORE, stored, *body.values(), status, status)
             answer = ids.digest(ids.uuid_of(500_000 + key)) if outcome in (Outcome.ACK, Outcome.REPLAY) else 0
             # Long enough for the halves of the race to overlap.
             journal.end(number, outcome, 0, Failure.NONE, answer, started + 60 * 10**9)
@@ -140,7 +144,7 @@ def test_everything_holds_on_what_a_clean_target_left(scene: Scene) -> None:
 def test_unknown_outcomes_are_resolved(scene: Scene) -> None:
     seen = observe(scene.url, scene.run, scene.sent)
 
-    assert case(scene.sent, seen).resolved() == {"unknown": 2, "committed": 1, "absent": 1, "share": 2 / 9}
+    assert case(scene.sent, seen).resolved() == {"unknown": 2, "committed": 1, "absent": 1, "share": 2 / 10}
 
 
 DAMAGES: dict[str, tuple[str, set[str]]] = {
@@ -233,6 +237,7 @@ DAMAGES: dict[str, tuple[str, set[str]]] = {
     "SENT without a time": (change(1, "sent_at = NULL"), {"X6"}),
     "sent before it was stored": (change(1, "sent_at = created_at - interval '1 microsecond'"), {"X6"}),
     "never sent": (change(1, "status = 'SCHEDULED', sent_at = NULL"), {"MP3"}),
+    "sent before it was due": (change(9, "status = 'SENT', sent_at = clock_timestamp()"), {"MP8"}),
     "failed": (change(1, "status = 'FAILED', sent_at = NULL"), {"MP3"}),
     "a user renamed": (f"UPDATE users SET first_name = 'Renamed' WHERE id = '{ids.uuid_of(9)}'", {"POOL"}),
     "a user too many": (f"UPDATE users SET id = '{ids.uuid_of(10_001)}' WHERE id = '{ids.uuid_of(9)}'", {"POOL"}),
@@ -437,7 +442,7 @@ def test_the_clocks_of_load_and_database_may_differ(
 
     # The local clock is known to half a round trip: to a second, however busy the machine.
     assert abs(seen.clock_offset - HOUR_NS) < 10**9
-    assert stored["op"].tolist() == [0, 1, 5, 7]
+    assert stored["op"].tolist() == [0, 1, 5, 7, 9]
     assert (stored["stored"] > before - 10**9).all()
     assert (stored["sent"] < after + 10**9).all()
     assert len(seen.foreign) == 1
@@ -481,9 +486,9 @@ def test_the_command_tells_each_check_and_leaves_what_it_found_in_the_folder(sce
     assert (said.returncode, said.stderr) == (0, "")
     first, second, *_ = said.stdout.splitlines()
     assert first.startswith(
-        "VIOLATED   X1    every acknowledged message is stored: 1 of 3 compared; 1 were acknowledged"
+        "VIOLATED   X1    every acknowledged message is stored: 1 of 4 compared; 1 were acknowledged"
     )
-    assert second == "HOLDS      X2    every stored message was sent: 3 compared"
+    assert second == "HOLDS      X2    every stored message was sent: 4 compared"
     written = scene.run.read(check.FILE)
     assert list(written) == [
         "schema",
@@ -501,14 +506,14 @@ def test_the_command_tells_each_check_and_leaves_what_it_found_in_the_folder(sce
     assert check.finding(written["checks"][0]).state == CheckState.VIOLATED
     assert written["outcomes"]["race"] == {"ACK": 1, "REPLAY": 1}
     assert written["outcomes"]["process"] == {"ACK": 2, "UNKNOWN": 2}
-    assert written["resolved"] == {"unknown": 2, "committed": 1, "absent": 1, "share": 2 / 9}
+    assert written["resolved"] == {"unknown": 2, "committed": 1, "absent": 1, "share": 2 / 10}
     assert written["observation"]["quiescent"] is True
     assert written["weakened"] == []
-    assert written["observation"]["rows"] == 3
+    assert written["observation"]["rows"] == 4
     assert set(reading.SETTINGS) == set(written["observation"]["settings"])
     stored = effects.read(scene.run.folder, messages.POINTS)
     assert stored is not None
-    assert stored["op"].tolist() == [0, 5, 7]
+    assert stored["op"].tolist() == [0, 5, 7, 9]
 
 
 def test_a_database_that_fails_is_told_for_each_check(scene: Scene) -> None:
