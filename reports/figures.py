@@ -102,3 +102,9 @@ def printable(text: str) -> str:
 
 def _shows(char: str) -> bool:
     return unicodedata.category(char) not in ("Cc", "Cf", "Cs") and char not in "\ufffe\uffff"
+
+
+def overlap(totals: dict[str, Any]) -> str:
+    """How many operations met others: what is lost only when several meet shows in as far as they did."""
+    met = f"; {figure(totals['met'], SHARE)} of all met another" if totals["met"] is not None else ""
+    return f"Up to {totals['at_once']:,} operations were in flight at once{met}."

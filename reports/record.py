@@ -17,6 +17,7 @@ from reports.tables.classes import classes
 from reports.tables.failures import failures
 from reports.tables.incidents import incidents
 from reports.tables.operations import by_phase, operations, spectrum
+from reports.tables.overlap import in_flight, overlap
 from reports.tables.rounds import rounds
 from reports.tables.saturation import saturation
 from reports.validity.conditions import validity
@@ -46,6 +47,7 @@ def record(evidence: Evidence) -> dict[str, Any]:
     if errors:
         told = ", ".join(f"{code} × {count:,}" for code, count in errors.items())
         notes.append(f"PostgreSQL logged errors during the run: {told}")
+    flying, met = in_flight(samples)
     facts: dict[str, Any] = {
         "schema": SCHEMA,
         "verdict": decision.verdict,
@@ -61,6 +63,7 @@ def record(evidence: Evidence) -> dict[str, Any]:
             "ended": int(samples.frame["end"].notna().sum()),
             "effects": None if samples.effects is None else len(samples.effects),
             "locust": evidence.load["requests"] if evidence.load else None,
+            **overlap(flying, met),
         },
         "rules": [dataclasses.asdict(rule) for rule in rules],
         "checks": [finding.as_json() for finding in evidence.findings or ()],
@@ -73,7 +76,7 @@ def record(evidence: Evidence) -> dict[str, Any]:
         "spectrum": spectrum(samples),
         "saturation": _saturation(evidence),
         "statements": evidence.statements,
-        "phases": by_phase(samples),
+        "phases": by_phase(samples, flying, met),
         "timeline": [dict(zip(("phase", "begin", "end"), band, strict=True)) for band in bands(samples.stretches)],
         "failures": failures(samples, run.id),
         "incidents": incidents(samples),

@@ -14,6 +14,7 @@ from gevent.event import Event
 from locust.env import Environment
 
 from harness.journal import PARTNER, Journal
+from harness.load.in_step import InStep
 from harness.load.meeting import Rounds
 from harness.load.quota import Quota
 from harness.load.schedule import Schedule
@@ -89,6 +90,9 @@ class Session:
         rounds = self.scenario is not None and self.scenario.rounds
         self.rounds = Rounds(self.scenario.max_users, self.over) if self.scenario and rounds else None
         """In a closed load in which all users meet before each operation: where."""
+        stepping = self.scenario is not None and any(stage.in_step for stage in self.scenario.stages)
+        self.in_step = InStep(self.scenario) if self.scenario and stepping else None
+        """In a closed load some of whose stages have users in step: when."""
         self._folder = None if run else tempfile.TemporaryDirectory(prefix="proofload-")
         folder = run.folder if run else Path(self._folder.name if self._folder else "")
         self.journal = Journal(folder / f"journal-{worker}.bin", self._header(system))

@@ -157,12 +157,17 @@ class LoadUser(User):
         return session.kinds[next(session.draws)] if not self._leaving and session.take() else None
 
     def _pause(self) -> None:
-        """In a closed load: think; before the first operation for a part of it, so that users don't go in step."""
-        scenario = self.session.scenario
-        seconds = scenario.think_seconds if scenario else self.wait_time()
-        if not self._paused:
-            self._paused = True
-            seconds *= self.random.random()
+        """In a closed load: think, before the first operation for a part of it only, so that users don't go in step; or
+        until all begin at one instant.
+        """
+        session, scenario = self.session, self.session.scenario
+        together = session.in_step and session.in_step.until_next((time.monotonic_ns() - (session.began or 0)) / 1e9)
+        if together is not None:
+            seconds = together
+        else:
+            seconds = scenario.think_seconds if scenario else self.wait_time()
+            seconds *= 1 if self._paused else self.random.random()
+        self._paused = True
         if seconds:
             gevent.sleep(seconds)
 

@@ -75,7 +75,7 @@ def lasting(stages: tuple[Stage, ...], text: str) -> tuple[Stage, ...]:
         seconds = quantities.seconds(text)
     except ValueError as error:
         raise PlanError(f"PERF_DURATION={text}: {error}") from None
-    even = [stage for stage in stages if stage.users or stage.start_rate == stage.end_rate > 0]
+    even = [stage for stage in stages if stage.even]
     if not even:
         raise PlanError(f"PERF_DURATION={text}: the plan has no even stage that could last as long")
     longest = max(even, key=lambda stage: stage.seconds)

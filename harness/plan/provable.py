@@ -56,7 +56,7 @@ def proofs(scenario: Scenario) -> Iterator[Proof]:
 
 
 def _covered(rule: Rule, scenario: Scenario) -> list[Stage]:
-    loads = [stage for stage in scenario.stages if stage.users or stage.start_rate + stage.end_rate > 0]
+    loads = [stage for stage in scenario.stages if stage.loads]
     phases = selected([stage.phase for stage in loads], rule.selectors, PHASE)
     return [stage for stage in loads if stage.phase in phases]
 
@@ -64,7 +64,7 @@ def _covered(rule: Rule, scenario: Scenario) -> list[Stage]:
 def _steps(capacity: Rule, scenario: Scenario, stages: list[Stage]) -> Iterator[Proof]:
     """Of the other rules in the steps of a capacity, the one that lacks most."""
     steps = [list(run) for _, run in groupby(stages, lambda stage: stage.phase)]
-    even = [step for step in steps if all(stage.users or stage.start_rate == stage.end_rate for stage in step)]
+    even = [step for step in steps if all(stage.even for stage in step)]
     others = [rule for rule in scenario.rules if rule.aggregate != "value" and rule.severity != INFO]
     found = [
         Proof(capacity, one.planned, one.needed, f"{one.what} in {step[0].phase} for {rule.text}", one.seconds)

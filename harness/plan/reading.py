@@ -202,6 +202,10 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
     rule_checks.check(where, scenario)
     if scenario.rounds and (scenario.open or scenario.requests or len({stage.users for stage in stated}) > 1):
         where.fail("rounds", "rounds need users who all meet; expected stages.… with a time and one number of users")
+    if any(stage.in_step for stage in stated) and (scenario.rounds or not scenario.think_seconds):
+        where.fail(
+            "in_step", "in_step = true: users in step need a pause between two operations (think), and no rounds"
+        )
     try:
         return replace(scenario, pool=_pool(facts, sizes, scenario))
     except ValueError as error:

@@ -95,7 +95,7 @@ def _phases(scenario: Scenario) -> list[str]:
 def _unmeasurable(rule: Rule, scenario: Scenario) -> Iterator[tuple[bool, str]]:
     """What could be wrong with a rule in such a scenario, and whether it is."""
     metric, closed = rule.metric, not scenario.open
-    loads = [stage.phase for stage in scenario.stages if stage.users or stage.start_rate + stage.end_rate > 0]
+    loads = [stage.phase for stage in scenario.stages if stage.loads]
     covered = set(selected(loads, rule.selectors, PHASE))
     yield closed and (rule.of == OFFERED or metric == "dropped"), "users at their own pace are offered and drop nothing"
     yield (
@@ -142,11 +142,7 @@ def _one_even(scenario: Scenario, covered: set[str]) -> bool:
     """Whether the stages that a rule covers are neighbours, and load evenly and alike."""
     own = [stage for stage in scenario.stages if stage.phase in covered]
     runs = sum(inside for inside, _ in groupby(scenario.stages, lambda stage: stage.phase in covered))
-    return (
-        runs == 1
-        and len({(stage.start_rate, stage.end_rate, stage.users) for stage in own}) == 1
-        and (own[0].start_rate == own[0].end_rate)
-    )
+    return runs == 1 and len({(stage.end_rate, stage.users) for stage in own}) == 1 and all(stage.even for stage in own)
 
 
 def _longest(scenario: Scenario, covered: set[str]) -> float:

@@ -13,6 +13,9 @@ import msgspec
 from harness.plan.rules import Rule
 from systems.effect import Effect
 
+BURST_S = 0.001
+"""How long a burst takes: so short that its arrivals are one instant for a target, and none is without a moment."""
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -31,6 +34,23 @@ class Stage:
     """In a closed load: how many users a second are started (or ended) at its beginning."""
     requests: int = 0
     """It ends when this many operations have ended; 0: when its time is up."""
+    in_step: bool = False
+    """In a closed load: whether all users begin their operations at one instant, as often as they think."""
+
+    @property
+    def loads(self) -> bool:
+        """Whether it offers any load: a pause does not."""
+        return self.users > 0 or self.start_rate + self.end_rate > 0
+
+    @property
+    def burst(self) -> int:
+        """How many arrivals it has at one instant; 0: it is no burst."""
+        return round(self.end_rate * self.seconds) if self.seconds <= BURST_S else 0
+
+    @property
+    def even(self) -> bool:
+        """Whether it offers the same load all the time."""
+        return self.loads and self.start_rate == self.end_rate and not self.burst
 
 
 @dataclass(frozen=True)

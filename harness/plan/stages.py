@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from harness.errors import nearest
-from harness.plan.scenario import Service, Stage
+from harness.plan.scenario import BURST_S, Service, Stage
 from harness.plan.toml_table import Table, Where
 
 SPAWN_RATE = 100
@@ -35,7 +35,7 @@ def read(where: Where, table: Table, profile: str, services: Mapping[str, Servic
                 table.unknown("service", name, services)
             if "{processes}" in services[name].start:
                 where.fail(name, f"scale: {name} starts all its processes itself: their number can't change", "scale")
-    if not any(stage.end_rate or stage.start_rate or stage.users for stage in stages):
+    if not any(stage.loads for stage in stages):
         where.fail(way, f"{way} offer no load at all")
     if any(stage.requests for stage in stages[:-1]):
         where.fail("requests", "stages: a number of requests ends the load; expected it in the last stage only")
@@ -50,6 +50,7 @@ def _users(where: Where, entries: Iterable[object]) -> Iterable[Stage]:
         requests = table.number("requests", 0, whole=True, above=False)
         seconds = table.seconds("for", MOST_S if requests else None)
         spawn = float(table.number("spawn", SPAWN_RATE))
+        in_step = table.flag("in_step")
         phase, scale = _phase(table, "steady"), _scale(table)
         table.done()
         if abs(users - before) > spawn * seconds:
@@ -58,7 +59,7 @@ def _users(where: Where, entries: Iterable[object]) -> Iterable[Stage]:
                 f"stages: from {before} to {users} users at {spawn:g} a second can't be done in {seconds:g} s",
                 "users",
             )
-        yield Stage(phase, seconds, 0.0, 0.0, scale, users, spawn, requests)
+        yield Stage(phase, seconds, 0.0, 0.0, scale, users, spawn, requests, in_step)
         before = users
 
 
@@ -66,22 +67,26 @@ def _arrivals(where: Where, entries: Iterable[object]) -> Iterable[Stage]:
     rate = 0.0
     for entry in entries:
         table = Table(where, "arrivals", entry)
-        ways = [way for way in ("rate", "to", "pause") if way in table.rest]
+        ways = [way for way in ("rate", "to", "pause", "burst") if way in table.rest]
         if len(ways) != 1:
             where.fail(
                 "arrivals",
-                f"stage {entry!r}: expected one of rate = …, to = … (a ramp from the rate before), pause = …",
+                f"stage {entry!r}: expected one of rate = …, to = … (a ramp from the rate before), pause = …, "
+                "burst = … (so many arrivals at one instant)",
             )
         if ways == ["pause"]:
-            seconds, start, rate = table.seconds("pause"), 0.0, 0.0
+            seconds, start, end, rate = table.seconds("pause"), 0.0, 0.0, 0.0
+        elif ways == ["burst"]:
+            seconds = BURST_S
+            start = end = table.number("burst", whole=True) / seconds
         else:
             end = float(table.number(ways[0]))
             seconds, start, rate = table.seconds("for"), end if ways == ["rate"] else rate, end
-        phase = _phase(table, {"rate": "steady", "to": "ramp", "pause": "pause"}[ways[0]])
+        phase = _phase(table, {"rate": "steady", "to": "ramp"}.get(ways[0], ways[0]))
         scale = _scale(table)
-        table.known += ["rate", "to", "pause", "for"]
+        table.known += ["rate", "to", "pause", "burst", "for"]
         table.done()
-        yield Stage(phase, seconds, start, rate, scale)
+        yield Stage(phase, seconds, start, end, scale)
 
 
 def _phase(table: Table, default: str) -> str:

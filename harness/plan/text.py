@@ -133,7 +133,7 @@ def _curve(scenario: Scenario) -> Iterator[str]:
 
 def _rate(scenario: Scenario, at: float) -> float:
     for stage in scenario.stages:
-        if at < stage.seconds:
+        if at < stage.seconds and not stage.burst:  # it has no height, and would leave none to the others
             return stage.start_rate + (stage.end_rate - stage.start_rate) * at / stage.seconds
         at -= stage.seconds
     return 0.0
@@ -155,11 +155,11 @@ def _stages(scenario: Scenario) -> Iterator[str]:
     processes = {name: scenario.services[name].processes for stage in scenario.stages for name in stage.scale}
     for stage in scenario.stages:
         processes |= stage.scale
-        rate = (
-            f"{stage.start_rate:g}"
-            if stage.start_rate == stage.end_rate
-            else f"{stage.start_rate:g} → {stage.end_rate:g}"
-        )
+        rate = f"{stage.start_rate:g}"
+        if stage.burst:
+            rate = f"{stage.burst:,} at once"
+        elif not stage.even:
+            rate = f"{stage.start_rate:g} → {stage.end_rate:g}" if stage.loads else "0"
         begin, length = quantities.duration(at), quantities.duration(stage.seconds)
         yield f"{stage.phase:20}  {begin:>9}  {length:>9}  {rate:<15}  {_listed(processes)}".rstrip()
         at += stage.seconds
@@ -171,5 +171,6 @@ def _user_stages(scenario: Scenario) -> Iterator[str]:
     for stage in scenario.stages:
         users = f"{stage.users}" if stage.users == before else f"{before} → {stage.users}, {stage.spawn:g} a second"
         users += f", {stage.requests:,} requests" if stage.requests else ""
+        users += f", all at one instant, every {quantities.duration(scenario.think_seconds)}" if stage.in_step else ""
         yield f"{stage.phase:20}  {quantities.duration(at):>9}  {quantities.duration(stage.seconds):>9}  {users}"
         at, before = at + stage.seconds, stage.users

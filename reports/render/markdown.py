@@ -25,6 +25,7 @@ def render(verdict: dict[str, Any]) -> str:
         _incidents(verdict["incidents"]),
         table(["rule", "state", "measured", "95 % interval", "limit", "margin", "n"], map(_rule, verdict["rules"])),
         table(["check", "state", "witnesses", "compared"], map(_check, verdict["checks"])),
+        figures.overlap(verdict["totals"]),
         table(["validity", "state", "found", "needed"], map(_condition, verdict["validity"])),
         table(["operation", "count", "errors", "p50", "p95", "p99", "max"], map(_operation, verdict["operations"])),
         f"Run {code(run['id'])}, seed {run['seed']}; the whole of it is in {code('report.html')} of the run folder.",

@@ -53,6 +53,7 @@ def block(verdict: dict[str, Any], folder: str) -> list[Text]:
             *_head(verdict),
             *_rules(verdict["rules"], step),
             *_checks(verdict["checks"], step),
+            *([Text(figures.overlap(verdict["totals"]))] if step < NO_DETAILS else []),
             *_validity(verdict["validity"], step),
             *_incidents(verdict["incidents"]),
             *_operations(verdict["operations"], step),

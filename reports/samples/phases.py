@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from harness.plan.scenario import Scenario
+from harness.plan.scenario import BURST_S, Scenario
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class Stretch:
 
     @property
     def even(self) -> bool:
-        """Whether it offers the same load all the time."""
-        return self.loads and self.start_rate == self.end_rate
+        """Whether it offers the same load all the time, for longer than a burst."""
+        return self.loads and self.start_rate == self.end_rate and round(self.seconds, 6) > BURST_S
 
 
 def stretches(scenario: Scenario, until: float | None = None) -> tuple[Stretch, ...]:
@@ -56,7 +56,7 @@ def stretches(scenario: Scenario, until: float | None = None) -> tuple[Stretch, 
     for place, (stage, begin) in enumerate(zip(scenario.stages, begins, strict=True)):
         processes = {**processes, **stage.scale}
         later = zip(scenario.stages[place + 1 :], begins[place + 1 :], strict=True)
-        deadline = next((b for s, b in later if s.phase != stage.phase and s.start_rate + s.end_rate + s.users > 0), at)
+        deadline = next((b for s, b in later if s.phase != stage.phase and s.loads), at)
         end = round(begin + stage.seconds, 9)
         found.append(
             Stretch(stage.phase, begin, end, stage.start_rate, stage.end_rate, processes, deadline, stage.users)

@@ -10,6 +10,7 @@ from reports.samples import phases
 from reports.samples.samples import Samples
 from reports.samples.scope import Mask, dropped, planned, seconds
 from reports.statistics.percentiles import percentiles
+from reports.tables.overlap import Values, overlap
 
 Row = dict[str, Any]
 
@@ -42,12 +43,19 @@ def _row(kind: str, frame: pd.DataFrame, during: float) -> Row:
     }
 
 
-def by_phase(samples: Samples) -> list[Row]:
-    """A row for each phase, warm-up and pauses too; begun and ok count arrivals, not second halves of races."""
+def by_phase(samples: Samples, flying: Values, met: Values) -> list[Row]:
+    """A row for each phase, warm-up and pauses too; begun and ok count arrivals, not second halves of races.
+
+    `flying` and `met` are as `overlap.in_flight` gives them.
+    """
     stage = samples.frame["stage"].to_numpy()
     effects = samples.effects
     completed = None if effects is None else effects[samples.scenario.points[-1]].to_numpy()
-    return [_phase(name, samples, stage, completed) for name in phases.names(samples.stretches)]
+    rows = []
+    for name in phases.names(samples.stretches):
+        own = np.array([stretch.phase == name for stretch in samples.stretches])[stage]
+        rows.append({**_phase(name, samples, stage, completed), **overlap(flying[own], met[own])})
+    return rows
 
 
 def _phase(name: str, samples: Samples, stage: Any, completed: Any) -> Row:

@@ -189,6 +189,8 @@ def test_the_verdict_holds_what_it_rests_on(tmp_path: Path) -> None:
         "ended": 181,
         "effects": acknowledged,
         "locust": 181,
+        "at_once": 2,
+        "met": pytest.approx(2 / 181),
     }
     assert [row["kind"] for row in verdict["operations"]] == [
         "process",

@@ -11,16 +11,24 @@ from harness.plan.toml_table import Where
 USERS, STRANGERS = (reading.reference("messages", "pool")[name] for name in ("users", "strangers"))
 """The pool of the messages."""
 
+SUSTAINED = {
+    "arrivals": {
+        "smoke": [{"rate": 12, "for": "15s"}],
+        "ci": [{"rate": 12, "for": "10s", "phase": "warm-up"}, {"rate": 12, "for": "2m"}],
+        "full": [{"rate": 12, "for": "1m", "phase": "warm-up"}, {"rate": 12, "for": "1h"}],
+    }
+}
+
 
 def varied(name: str, profile: str = "smoke", table: Mapping[str, Any] | None = None, **top: Any) -> Scenario:
     """Scenario `name` of the shipped plans, with the keys of `table` in its own (None: taken out), and other `top`
-    tables (contract, database, pool, service).
+    tables (contract, database, pool, service). `sustained` has an even load here, without bursts.
     """
     for path in reading.files():
         tables, text = reading.read(path)
         if name in tables["scenario"]:
             changed = {**deepcopy(tables), **top}
-            own = {**changed["scenario"][name], **(table or {})}
+            own = {**changed["scenario"][name], **(SUSTAINED if name == "sustained" else {}), **(table or {})}
             changed["scenario"][name] = {key: value for key, value in own.items() if value is not None}
             return reading.resolve(changed, name, profile, Where(path, text, name))
     raise KeyError(name)

@@ -8,6 +8,7 @@ import pytest
 
 from harness.errors import PlanError
 from harness.plan import reading, rule_checks
+from harness.plan.arrivals import times
 from harness.plan.scenario import resolved
 from harness.plan.text import describe
 from harness.settings import Settings
@@ -127,6 +128,9 @@ def test_an_own_contract_states_only_what_differs(tmp_path: Path) -> None:
         ('for = "2s"', "for = 2", 9, "is not a duration"),
         ('for = "2s"', 'fr = "2s"', 9, "lacks 'for'; there is fr"),
         ("rate = 10, ", "rate = 10, to = 5, ", 8, "expected one of rate"),
+        ("rate = 10, ", "rate = 10, burst = 5, ", 8, "burst = … (so many arrivals at one instant)"),
+        ('rate = 10, for = "2s"', "burst = 0", 9, "whole number above 0"),
+        ('rate = 10, for = "2s"', "burst = 1.5", 9, "whole number above 0"),
         ('phase = "first" }', 'fase = "first" }', 9, "did you mean 'phase'?"),
         ("deliver = 2", "deliver = 0", 11, "above 0"),
         ("arrivals.smoke", "arrivals.smok", 8, "no arrivals for profile 'smoke'"),
@@ -179,6 +183,19 @@ def test_a_broken_plan_is_refused_with_file_line_and_mend(
     assert says in str(caught.value)
 
 
+def test_a_burst_is_so_many_arrivals_at_one_instant_and_leaves_the_rate_as_it_was(tmp_path: Path) -> None:
+    text = PLAN.replace("    { to = 20", "    { burst = 50 },\n    { to = 20")
+    scenario = reading.find("test", "smoke", write(tmp_path, text))
+    _, burst, ramp, _ = scenario.stages
+    due = times(scenario.stages)
+
+    assert (burst.phase, burst.burst, burst.even, burst.loads) == ("burst", 50, False, True)
+    assert (ramp.start_rate, ramp.burst) == (10.0, 0)
+    assert scenario.operations == 20 + 50 + 15
+    assert ((due >= 2) & (due < 2.001)).sum() == 50
+    assert "burst                       2 s       1 ms  50 at once" in describe(scenario, Settings())
+
+
 CLOSED = PLAN.replace("max_users = 10\n", 'think = "1s"\n')
 CLOSED = (
     CLOSED[: CLOSED.index("arrivals")]
@@ -186,6 +203,24 @@ CLOSED = (
     + '    { users = 300, for = "2s", spawn = 150 },\n]\n'
     + CLOSED[CLOSED.index("rules") :]
 )
+
+
+def test_users_of_a_stage_may_be_in_step(tmp_path: Path) -> None:
+    text = CLOSED.replace("spawn = 150", "spawn = 150, in_step = true")
+    scenario = reading.find("test", "smoke", write(tmp_path, text))
+
+    assert [stage.in_step for stage in scenario.stages] == [False, True]
+    assert "150 a second, all at one instant, every 1 s" in describe(scenario, Settings())
+
+
+@pytest.mark.parametrize("with_", ["", 'rounds = true\nthink = "1s"\n'])
+def test_users_in_step_need_a_pause_and_meet_in_no_rounds(tmp_path: Path, with_: str) -> None:
+    head, tail = CLOSED.replace('think = "1s"\n', with_).split("stages.smoke")
+    stages = '[{ users = 5, for = "2s", in_step = true, phase = "first" }]'
+    text = f"{head}stages.smoke = {stages}\n{tail[tail.index('rules') :]}"
+
+    with pytest.raises(PlanError, match="users in step need a pause between two operations"):
+        reading.find("test", "smoke", write(tmp_path, text))
 
 
 def test_a_closed_load_has_users_instead_of_arrivals(tmp_path: Path) -> None:
@@ -275,6 +310,7 @@ def test_nothing_is_between_two_points_where_there_is_one(
         ("EFFECTS", {**messages.EFFECTS, "process": {"ACK": Effect(-1)}}, "with an Effect of 0 to 65,536 items"),
         ("EFFECTS", {**messages.EFFECTS, "process": {"ACK": Effect(65_537)}}, "with an Effect of 0 to 65,536 items"),
         ("EFFECTS", {**messages.EFFECTS, "process": {"ACK": Effect(within=11.0)}}, "at least the 11 s within which"),
+        ("EFFECTS", {**messages.EFFECTS, "process": {"ACK": Effect(until="read")}}, "expected `until` one of"),
         ("POINTS", (), "expected the points of an effect, each once"),
         ("POINTS", ("stored", "stored"), "expected the points of an effect, each once"),
         ("POINTS", ("stored", "item"), "expected the points of an effect, each once"),

@@ -17,7 +17,9 @@ from harness.verdict import CheckState
 from reports.__main__ import report
 from reports.record import record
 from reports.samples.evidence import gather
-from reports.tables.operations import by_phase, operations, spectrum
+from reports.samples.samples import Samples
+from reports.tables.operations import Row, by_phase, operations, spectrum
+from reports.tables.overlap import in_flight
 from tests.support.synthetic_run import bind, synthetic_run
 
 SECOND = 10**9
@@ -37,13 +39,17 @@ def put(runs: Path, *clocks: int) -> Run:
     return synthetic_run(runs, table=PHASES, clocks=clocks, lag_s=lambda place: place % 7 / 1000)
 
 
+def phases(of: Samples) -> list[Row]:
+    return by_phase(of, *in_flight(of))
+
+
 @pytest.mark.parametrize("shift", [1_000 * SECOND, -2 * SECOND])
 def test_samples_phases_and_percentiles_are_those_of_one_clock(tmp_path: Path, shift: int) -> None:
     one, other = gather(put(tmp_path / "one", 0, 0).folder), gather(put(tmp_path / "other", 0, shift).folder)
 
     pd.testing.assert_frame_equal(one.samples.frame, other.samples.frame)
     assert one.samples.planned == other.samples.planned
-    for figures in (operations, by_phase, spectrum):
+    for figures in (operations, phases, spectrum):
         assert figures(one.samples) == figures(other.samples)
     assert one.processes == other.processes
     assert one.began == other.began
