@@ -36,7 +36,7 @@ users = {{ MessageSender = 1 }}
 max_users = 60
 drain = "8s"
 timeout = "8s"
-arrivals.smoke = [{{ rate = 80, for = "{seconds}s" }}]
+arrivals.smoke = [{{ rate = 80, for = "{seconds}s" }}, {{ burst = 40 }}, {{ rate = 80, for = "100ms" }}]
 validity = {{ loop_lag = "30s", loop_gap = "1m", min_successes = 50, sent = "50%" }}
 rules = ["p99(response_time) < 900ms", "ratio(errors) < 1%"]
 """,
@@ -47,7 +47,7 @@ title = "Authorizations, shortly"
 purpose = "a short load for the table of faults"
 users = {{ Clinic = 1 }}
 think = "50ms"
-stages.smoke = [{{ users = 40, for = "{seconds}s" }}]
+stages.smoke = [{{ users = 40, for = "{seconds}s" }}, {{ users = 40, for = "200ms", in_step = true }}]
 validity = {{ loop_lag = "30s", loop_gap = "1m" }}
 rules = ["p95(response_time) < 5s", "ratio(errors) < 1%"]
 """,

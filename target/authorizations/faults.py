@@ -81,6 +81,19 @@ class AckBeforeCommit(Some):
         return State(*row) if row else None
 
 
+class LostInACrowd(AckBeforeCommit):
+    """While more than 25 moves are being made, others are acknowledged and rolled back."""
+
+    inside = 0
+
+    async def do(self, move: Move) -> State | None:
+        self.inside += 1
+        try:
+            return await (self.otherwise(move) if self.inside > 25 else self.strategy.do(move))
+        finally:
+            self.inside -= 1
+
+
 class SwallowedError(Some):
     """For one move in ten a statement fails unnoticed; COMMIT answers ROLLBACK, which is no error."""
 
@@ -348,6 +361,7 @@ FAULTS = (
     _fault("release_not_keyed", (ReleaseNotKeyed,), "X1", "X2"),
     _fault("commits_but_rejects", (CommitsButRejects,), "X3"),
     _fault("ack_before_commit", (AckBeforeCommit,), "X1"),
+    _fault("lost_in_a_crowd", (LostInACrowd,), "X1"),
     _fault("swallowed_error", (SwallowedError,), "X1"),
     _fault("stale_reads", (StaleReads,), "A8"),
     _fault("spurious_reject", (SpuriousReject,), "A7"),

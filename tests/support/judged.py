@@ -31,8 +31,20 @@ from tests.support.plans import varied
 from verification.__main__ import verify
 
 LOADS: dict[str, tuple[str, dict[str, Any]]] = {
-    "messages": ("sustained", {"arrivals": {"smoke": [{"rate": 80, "for": "3s"}]}, "max_users": 60}),
-    "authorizations": ("mixed", {"stages": {"smoke": [{"users": 40, "for": "2s"}]}, "think": "50ms"}),
+    "messages": (
+        "sustained",
+        {
+            "arrivals": {"smoke": [{"rate": 80, "for": "3s"}, {"burst": 40}, {"rate": 80, "for": "100ms"}]},
+            "max_users": 60,
+        },
+    ),
+    "authorizations": (
+        "mixed",
+        {
+            "stages": {"smoke": [{"users": 40, "for": "2s"}, {"users": 40, "for": "400ms", "in_step": True}]},
+            "think": "100ms",
+        },
+    ),
 }
 """For each system a scenario, and what makes it short: long enough for each of its faults to show."""
 
