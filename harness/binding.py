@@ -14,6 +14,7 @@ from typing import Any
 
 from harness import check, effects
 from harness.check import Finding
+from harness.monitor import LOOKS
 from harness.run import Run
 
 FILE, SCHEMA = "seal.json", 1
@@ -27,6 +28,7 @@ EVIDENCE = (
     "load.json",
     "abort.json",
     "monitor.jsonl",
+    LOOKS,
     "statements.json",
     "health-*.jsonl",
     "journal-*.bin",
@@ -34,7 +36,7 @@ EVIDENCE = (
 )
 """What the report reads, as patterns of names."""
 
-LOADED = ("journal-*.bin", "refused-*.bin")
+LOADED = ("journal-*.bin", "refused-*.bin", LOOKS)
 """What of it verification compares with the database."""
 
 VERIFIED = (check.FILE, effects.FILE)

@@ -113,6 +113,9 @@ POINTS = ("stored",)
 ITEMS = "movements"
 """What the effects are called."""
 
+ROWS = ("movements", "movement_key")
+"""The table that has them, and its column of keys, as [database] calls them: there the monitor looks for them."""
+
 AUDIENCE = "https://elsewhere.example"
 """Whom a token with the wrong audience is for."""
 

@@ -79,6 +79,9 @@ POINTS = ("stored", "sent")
 ITEMS = "messages"
 """What the effects are called."""
 
+ROWS = ("message_logs", "idempotency_key")
+"""The table that has them, and its column of keys: there the monitor looks for them."""
+
 
 def message_type(op: int) -> str:
     """The type of the message that operation `op` sends."""

@@ -16,6 +16,7 @@ from verification.before import Before
 from verification.catalogue import Schema
 from verification.durability import Durability
 from verification.ledger import Ledger, find
+from verification.looks import Looks
 from verification.rows import Source
 
 SHOWN = 10
@@ -46,6 +47,8 @@ class Observation:
     """The database before the load; None if that is not on record."""
     durability: Durability | None = None
     schema: Schema | None = None
+    looks: Looks = field(default_factory=Looks)
+    """What was looked for during the load."""
 
     def as_json(self) -> dict[str, Any]:
         """As integrity.json holds it."""

@@ -189,7 +189,7 @@ def invariants(
         Check(
             "X9",
             f"Every {thing} was stored when its answer said so, and not before it was sent.",
-            f"times of stored {thing}s against those of requests and answers",
+            f"times of stored {thing}s, and looks during the load, against requests and answers",
             on_time,
         ),
         Check(

@@ -1,5 +1,8 @@
 """When effects were stored, beside when their operations began and were answered."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -8,6 +11,7 @@ from harness.quantities import duration
 from verification.arrays import Array
 from verification.before import resolution
 from verification.case import Case, Found
+from verification.looks import Looks, Seen, judged
 
 NEVER = 2**62
 """Later than any moment, and far from what a difference of two can't hold."""
@@ -16,9 +20,54 @@ SLACK_NS = 10_000_000
 
 
 def on_time(case: Case) -> Found:
-    """X9. By the database's clock, whose distance to ours is known within bounds, nothing was stored before it was
-    sent, or after an answer said that it was stored: for eventual effects, after their time.
+    """X9. Nothing was stored before it was sent, or after an answer said that it was stored: for eventual effects,
+    after their time. By the database's clock, whose distance to ours is known within bounds; and by looks during the
+    load, for which no clock of the target's is needed: a time in a row may be that of the beginning of a transaction.
     """
+    found, deadlines = _by_clocks(case), _deadlines(case)
+    looks: Looks = case.seen.looks
+    seen = judged(case.ledger, looks, deadlines)
+    keys, first = np.unique(seen.key, return_index=True)
+    if not len(keys):
+        rests = _rests_on(seen, looks)
+        return replace(found, detail=f"{found.detail}; {rests}" if found.detail else rests)
+    never = int((case.copies[keys] == 0).sum())
+    worst = int(seen.late.argmax())
+    late = f"{len(keys):,} of {seen.operations:,} operations that {seen.looks:,} looks asked for were answered and not "
+    late += (
+        f"there yet, up to {duration(float(seen.late[worst]) / 1e9)} after the answer that said so, or the time they "
+    )
+    late += f"have; {never:,} of them never came"
+    return Found(
+        max(found.compared, seen.operations),
+        max(found.witnesses, len(keys)),
+        f"{late}. By their times {found.detail}" if found.witnesses else late,
+        _missed(case, seen, int(first[0])),
+        _missed(case, seen, worst),
+        case.sql_of(int(keys[0])),
+    )
+
+
+def _rests_on(seen: Seen, looks: Looks) -> str:
+    """What it rests on that nothing was stored too late."""
+    why = f" ({looks.why})" if looks.why else ""
+    if not seen.looks:
+        return f"by the times in the rows alone: there were no looks during the load{why}"
+    return f"{seen.looks:,} looks during the load found all {seen.operations:,} operations that they asked for{why}"
+
+
+def _missed(case: Case, seen: Seen, place: int) -> dict[str, Any]:
+    """All that is known of the operation at `place` of `seen`, with the moment at which it was not there."""
+    at = pd.Timestamp(int(seen.at[place]) + case.ledger.clock)
+    return {
+        **case.witness(int(seen.key[place]), seen.item[[place]]),
+        "not there at": f"{at.isoformat()}Z",
+        "after its answer": duration(float(seen.late[place]) / 1e9),
+    }
+
+
+def _by_clocks(case: Case) -> Found:
+    """The same by the times in the rows alone."""
     before, stored = case.seen.before, case.rows[case.seen.source.stored]
     if before is None:
         return Found(0, detail="run.json does not have the database's clock at the load")

@@ -12,7 +12,7 @@ import pandas as pd
 from harness.check import Finding
 from harness.plan.scenario import Scenario
 from harness.run import Run
-from verification import catalogue, checks, durability, reads, rows, surroundings
+from verification import catalogue, checks, durability, looks, reads, rows, surroundings
 from verification.before import before
 from verification.case import Case, Observation
 from verification.checks import Check
@@ -87,6 +87,7 @@ class Stored:
                     before=began,
                     durability=kept,
                     schema=catalogue.read(session, run),
+                    looks=looks.read(run, source.table, source.key),
                     also={name: session.frame(query.sql, query.columns) for name, query in self.also.items()},
                 )
 

@@ -1,21 +1,23 @@
-"""`python -m harness.monitor RUN_FOLDER`: sample until SIGTERM, or until its parent exits."""
+"""`python -m harness.monitor RUN_FOLDER`: sample, and look at rows, until SIGTERM, or until its parent exits."""
 
 import argparse
 import json
 import os
+import random
 import signal
 import threading
 import time
 from pathlib import Path
 
 from harness import database
-from harness.errors import command
-from harness.monitor import FILE, STATEMENTS
+from harness.errors import RunError, command
+from harness.monitor import FILE, STATEMENTS, looks
 from harness.monitor.cgroup import Cgroup
 from harness.monitor.machine import Machine
 from harness.monitor.postgres import DatabaseSampler
 from harness.monitor.processes import Processes
 from harness.monitor.prometheus import Prometheus
+from harness.run import Run
 
 PERIOD_S = 1.0
 
@@ -38,9 +40,17 @@ def main() -> int:
     if arguments.metrics:
         samplers.append(Prometheus(arguments.metrics))
     before = postgres.statements()
+    looking = _looks(arguments.folder, postgres)
     due = time.monotonic()
     with (arguments.folder / FILE).open("a", buffering=1) as file:
         while not stopped.is_set() and os.getppid() == parent:
+            if looking:
+                looking.take()
+            wait = random.uniform(*looks.PERIOD_S) if looking else PERIOD_S
+            left = due - time.monotonic()
+            if left > 0:
+                stopped.wait(min(wait, left))
+                continue
             line: dict[str, float] = {"at": time.monotonic_ns()}
             for sampler in samplers:
                 line |= sampler.sample()
@@ -48,10 +58,18 @@ def main() -> int:
             file.write(json.dumps({name: _short(value) for name, value in line.items()}, separators=(",", ":")) + "\n")
             # A sample that took too long leaves some out; it does not make the next ones crowd together.
             due = max(due + PERIOD_S, time.monotonic())
-            stopped.wait(due - time.monotonic())
     found = postgres.ran_between(before, postgres.statements())
     (arguments.folder / STATEMENTS).write_text(json.dumps(found, indent=1) + "\n")
     return 0
+
+
+def _looks(folder: Path, postgres: DatabaseSampler) -> looks.Looks | None:
+    """What looks at the rows of the run in `folder`; None if there is no run of a system of ours."""
+    try:
+        scenario = Run.open(folder).scenario
+    except RunError:
+        return None
+    return None if scenario.foreign else looks.Looks(folder, scenario, postgres.connected)
 
 
 def _short(value: float) -> float:

@@ -49,7 +49,7 @@ class DatabaseSampler:
     def sample(self) -> dict[str, float]:
         """What there is now; nothing while the database can't be reached."""
         try:
-            connection = self._connected()
+            connection = self.connected()
             if connection is None:
                 return {}
             activity = connection.execute(text(ACTIVITY)).all()
@@ -59,10 +59,16 @@ class DatabaseSampler:
             return {}
         return {**self._activity(activity), **self._rates(counters)}
 
+    def close(self) -> None:
+        """Without a connection from now on."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection, self._url = None, ""
+
     def statements(self) -> Statements | None:
         """What pg_stat_statements has counted of each statement; None where it isn't installed."""
         try:
-            connection = self._connected()
+            connection = self.connected()
             if connection is None:
                 return None
             return {row[0]: tuple(row) for row in connection.execute(text(STATEMENTS))}
@@ -84,7 +90,8 @@ class DatabaseSampler:
                 found.append({"query": " ".join(query.split()), **counted, "wal_bytes": int(wal)})
         return sorted(found, key=lambda each: -each["seconds"])[:MOST_STATEMENTS]
 
-    def _connected(self) -> Connection | None:
+    def connected(self) -> Connection | None:
+        """A connection in AUTOCOMMIT; None if there is no database, or while it is left alone. DatabaseError."""
         if self._connection is None and self._url and time.monotonic() >= self._again:
             connection = database.connect(self._url, "monitor")
             self._connection = connection.execution_options(isolation_level="AUTOCOMMIT")

@@ -177,6 +177,7 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
         effects=_effects(facts.EFFECTS, mix, table.seconds("eventual", "0s", zero=True)),
         points=tuple(getattr(facts, "POINTS", ("stored",))),
         items=items,
+        rows=getattr(facts, "ROWS", ("", "")),
         rounds=table.flag("rounds"),
         pool={},
         services=running,
@@ -239,6 +240,9 @@ def _facts(system: str) -> Any:
         for effect in facts.EFFECTS[kind].values():
             if effect.until not in ("", *points):
                 raise PlanError(f"{facts.__file__}: EFFECTS of {kind!r}: {effect!r}: expected `until` one of {points}")
+    found = getattr(facts, "ROWS", ("", ""))
+    if not (isinstance(found, tuple) and len(found) == 2 and all(isinstance(one, str) for one in found)):
+        raise PlanError(f"{facts.__file__}: ROWS = {found!r}: expected (a table, its column of keys)")
     items = getattr(facts, "ITEMS", EFFECTS)
     if items != EFFECTS and items in METRICS:
         raise PlanError(f"{facts.__file__}: ITEMS = {items!r}: that is a metric; expected what effects are called")

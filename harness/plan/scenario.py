@@ -126,6 +126,8 @@ class Scenario:
     drain_seconds: float
     timeout_seconds: float
     validity: Validity
+    rows: tuple[str, str] = ("", "")
+    """The table of what operations leave and its column of keys, or what `database` calls them by; empty: not known."""
     overridden: Mapping[str, str] = field(default_factory=dict)
     """What of the plan was set otherwise for this run, by variable or option."""
 

@@ -94,6 +94,37 @@ class LostInACrowd(AckBeforeCommit):
             self.inside -= 1
 
 
+class CommitsLater(Some):
+    """One move in ten is acknowledged while its transaction is open, which is committed 0.3 s later."""
+
+    later: set[asyncio.Task[None]]
+
+    async def open(self, url: str, connections: int, **more: str) -> None:
+        await super().open(url, connections, **more)
+        self.later = set()
+
+    async def otherwise(self, move: Move) -> State | None:
+        connection = await self.pool.acquire()
+        transaction = connection.transaction(isolation="read_committed")
+        await transaction.start()
+        try:
+            # The time in the row is that of now.
+            row = await connection.fetchrow(MOVE[move.kind], *astuple(move))
+        except asyncpg.PostgresError:
+            await transaction.rollback()
+            await self.pool.release(connection)
+            raise
+        task = asyncio.create_task(self._commit(connection, transaction))
+        self.later.add(task)
+        task.add_done_callback(self.later.discard)
+        return State(*row) if row else None
+
+    async def _commit(self, connection: Any, transaction: Any) -> None:
+        await asyncio.sleep(0.3)
+        await transaction.commit()
+        await self.pool.release(connection)
+
+
 class SwallowedError(Some):
     """For one move in ten a statement fails unnoticed; COMMIT answers ROLLBACK, which is no error."""
 
@@ -362,6 +393,7 @@ FAULTS = (
     _fault("commits_but_rejects", (CommitsButRejects,), "X3"),
     _fault("ack_before_commit", (AckBeforeCommit,), "X1"),
     _fault("lost_in_a_crowd", (LostInACrowd,), "X1"),
+    _fault("commits_later", (CommitsLater,), "X9"),
     _fault("swallowed_error", (SwallowedError,), "X1"),
     _fault("stale_reads", (StaleReads,), "A8"),
     _fault("spurious_reject", (SpuriousReject,), "A7"),

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from systems.messages import SCHEDULED, SENT
 from target.faults import Fault
 from target.http import refuse
-from target.messages.api import INSERT, STORED, Accepted, Duplicate, Message, Process, Store, UnknownUser
+from target.messages.api import ACCEPT, INSERT, STORED, Accepted, Duplicate, Message, Process, Store, UnknownUser
 from target.messages.delivery import CLAIM, Delivery
 
 INSERT_ANYWAY = f"{INSERT} RETURNING id"
@@ -233,6 +233,35 @@ class LostInACrowd(Store):
             self.inside -= 1
 
 
+class CommitsLater(Store):
+    """One message in ten is acknowledged while its transaction is open, which is committed 0.3 s later."""
+
+    chosen = every(10)
+    later: set[asyncio.Task[None]]
+
+    async def open(self, url: str, connections: int, **more: str) -> None:
+        await super().open(url, connections, **more)
+        self.later = set()
+
+    async def accept(self, message: Message) -> Outcome:
+        if not next(self.chosen):
+            return await super().accept(message)
+        connection = await self.pool.acquire()
+        transaction = connection.transaction()
+        await transaction.start()
+        # The time in the row is that of now.
+        stored = await connection.fetchval(ACCEPT, *astuple(message))
+        task = asyncio.create_task(self._commit(connection, transaction))
+        self.later.add(task)
+        task.add_done_callback(self.later.discard)
+        return Accepted(stored) if stored else await self.why_not(message)
+
+    async def _commit(self, connection: Any, transaction: Any) -> None:
+        await asyncio.sleep(0.3)
+        await transaction.commit()
+        await self.pool.release(connection)
+
+
 class StoredTwice(Store):
     """Every message is stored once more, an hour ago, under a key of its own."""
 
@@ -442,6 +471,7 @@ FAULTS = (
     _fault("pool_changed", PoolChanged, "POOL"),
     _fault("answer_first", AnswerFirst, "X9"),
     _fault("lost_in_a_crowd", LostInACrowd, "X1"),
+    _fault("commits_later", CommitsLater, "X9"),
     _fault("stored_twice", StoredTwice, "X2"),
     _fault("clock_steps_back", ClockStepsBack, "X9"),
     _fault("commits_dont_wait", CommitsDontWait, "X10"),

@@ -27,6 +27,7 @@ def whole(tmp_path: Path, **asked: Any) -> Run:
     run = synthetic_run(tmp_path, clocks=(0, 0), **asked)
     line = {"at": BEGAN + 10**9, "target.cpu": 0.5}
     run.write_text("monitor.jsonl", json.dumps(line) + "\n")
+    run.write_text("looks.jsonl", json.dumps({"table": "message_logs", "key": "idempotency_key"}) + "\n")
     run.write_text("statements.json", "[]\n")
     (run.folder / "refused-0.bin").write_bytes(b"")
     return bind(run)
@@ -105,6 +106,7 @@ NAMES = (
     "effects.npy",
     "load.json",
     "monitor.jsonl",
+    "looks.jsonl",
     "statements.json",
     "health-0.jsonl",
     "health-1.jsonl",
@@ -221,7 +223,7 @@ def test_more_broken_files_than_fit_into_a_sentence_are_counted(tmp_path: Path) 
 
     reason = report(run.folder)["reason"]
 
-    assert "and 7 more: " in reason
+    assert "and 8 more: " in reason
     assert all(name in reason for name in NAMES)
 
 

@@ -10,12 +10,15 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event, Thread
 from typing import Any
 
 from harness import catalogue
 from harness.check import Finding
 from harness.fixtures import fixtures_of
 from harness.load_stage import put_load
+from harness.monitor.looks import PERIOD_S, Looks
+from harness.monitor.postgres import DatabaseSampler
 from harness.plan.scenario import Scenario
 from harness.progress import Progress
 from harness.run import Run
@@ -81,6 +84,26 @@ def database_of(cluster: Postgres, scenario: Scenario) -> Iterator[str]:
     cluster.drop(name)
 
 
+@contextmanager
+def looking(run: Run, url: str) -> Iterator[None]:
+    """Meanwhile what the monitor does: look at the rows."""
+    sampler, ended = DatabaseSampler(url), Event()
+    looks = Looks(run.folder, run.scenario, sampler.connected)
+
+    def look() -> None:
+        while not ended.wait(PERIOD_S[0]):
+            looks.take()
+        sampler.close()
+
+    thread = Thread(target=look)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
 def judged(
     cluster: Postgres,
     folder: Path,
@@ -106,7 +129,8 @@ def judged(
             services.start()
             with between(services.target_url) as target_url:
                 stack = Stack(target_url, url, services, "")
-                assert put_load(run, Settings(), stack, lambda: None, progress, ui=False)
+                with looking(run, url):
+                    assert put_load(run, Settings(), stack, lambda: None, progress, ui=False)
             return Judged(run, verify(run, url))
         finally:
             services.stop()

@@ -7,7 +7,7 @@ import pandas as pd
 from harness.check import Finding
 from harness.plan.scenario import Scenario
 from harness.run import Run
-from verification import catalogue, checks, constraints, durability, rows, surroundings
+from verification import catalogue, checks, constraints, durability, looks, rows, surroundings
 from verification.authorizations import (
     answers,
     intervals,
@@ -64,6 +64,7 @@ def observe(url: str, run: Run, ledger: Ledger) -> Authorizations:
                 before=began,
                 durability=kept,
                 schema=catalogue.read(session, run),
+                looks=looks.read(run, table, key),
                 others=others,
                 scenario=scenario,
                 names=names,

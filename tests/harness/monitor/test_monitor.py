@@ -16,12 +16,15 @@ from typing import Any
 import psutil
 import pytest
 
-from harness.monitor import FILE, STATEMENTS
+from harness.journal import Journal
+from harness.monitor import FILE, LOOKS, STATEMENTS
 from harness.monitor.machine import Machine
 from harness.monitor.postgres import DatabaseSampler
 from harness.monitor.processes import Processes
 from harness.monitor.prometheus import MOST, Prometheus
+from harness.outcomes import Failure, Outcome
 from harness.pipeline import _watched
+from harness.plan import reading
 from harness.run import Run
 from harness.settings import Settings
 from harness.stack.postgres import Postgres as Cluster
@@ -44,10 +47,10 @@ def monitoring(folder: Path, database: str, *words: str) -> Iterator[subprocess.
         assert running.wait(30) == 0
 
 
-def lines(folder: Path) -> list[dict[str, float]]:
-    path = folder / FILE
+def lines(folder: Path, name: str = FILE, having: str = "") -> list[dict[str, Any]]:
+    path = folder / name
     whole = path.read_text().splitlines() if path.exists() else []
-    return [json.loads(line) for line in whole if line.endswith("}")]
+    return [json.loads(line) for line in whole if line.endswith("}") and having in line]
 
 
 @contextmanager
@@ -100,6 +103,19 @@ def monitored(folder: Path, database: str, url: str) -> None:
         query(database, "SELECT count(*) FROM users")
         seen = len(lines(folder))
         eventually(lambda: len(lines(folder)) > seen, monitor)
+
+
+def test_beside_its_samples_it_looks_at_rows(tmp_path: Path, database: str) -> None:
+    with_users(database, 1)
+    run = Run.create(tmp_path, reading.find("sustained", "smoke"))
+    header = {"run": run.id, "worker": 0, "kinds": ["process"], "mono_ns": 1}
+    with Journal(run.folder / "journal-0.bin", header) as journal:
+        now = time.monotonic_ns()
+        journal.end(journal.begin(0, now, now, 0, 0, 1, None, 0), Outcome.ACK, 201, Failure.NONE, 0, now)
+        with monitoring(run.folder, database) as monitor:
+            eventually(lambda: lines(run.folder, LOOKS, "at") and lines(run.folder), monitor)
+
+    assert lines(run.folder, LOOKS, "at")[0]["missing"] == ["0.0"]
 
 
 def test_without_a_database_there_is_the_rest(tmp_path: Path) -> None:
