@@ -7,7 +7,8 @@ Those that need operations to meet each other are strategies, in target/authoriz
 
 import asyncio
 import contextlib
-from typing import Any
+from collections.abc import Awaitable
+from typing import Any, ClassVar
 from uuid import uuid4
 
 import asyncpg
@@ -306,6 +307,45 @@ class DuplicateIsSuccess(Store):
         return Done(found) if isinstance(found, State) else found
 
 
+class RepeatRefused(Store):
+    """One repeated move in five is told that its key was used for something else."""
+
+    chosen = every(5)
+
+    async def attempt(self, move: Move) -> Outcome:
+        outcome = await super().attempt(move)
+        repeated = isinstance(outcome, Done) and outcome.replayed
+        return Refused.REUSED if repeated and next(self.chosen) else outcome
+
+
+class FreshRefused(Store):
+    """One new move in fifty is refused as one of another organization's authorization, and not made."""
+
+    chosen = every(50)
+
+    async def attempt(self, move: Move) -> Outcome:
+        return Refused.FOREIGN if next(self.chosen) else await super().attempt(move)
+
+
+class RefusalsMisnamed(Api):
+    """A stranger is told that there is no such authorization, a used key that there are not enough units, and a bad
+    token that the authorization is another organization's.
+    """
+
+    instead: ClassVar = {
+        Refused.FOREIGN: Refused.NOT_FOUND,
+        Refused.REUSED: Refused.INSUFFICIENT,
+        Refused.NOBODY: Refused.FOREIGN,
+    }
+
+    def say(self, operation: str, outcome: Outcome) -> Response:
+        return super().say(operation, outcome if isinstance(outcome, Done) else self.instead.get(outcome, outcome))
+
+    async def counted(self, operation: str, answering: Awaitable[Response]) -> Response:
+        answered = await super().counted(operation, answering)
+        return self.say(operation, Refused.NOBODY) if answered.status_code == 401 else answered
+
+
 class DoubleConsume(Store):
     """A move that is sent again is answered as a replay, and its units are moved again."""
 
@@ -388,6 +428,9 @@ FAULTS = (
     _fault("retry_last_statement", (RetryLastStatement,), "A8"),
     _fault("version_not_compared", (VersionNotCompared,), "A6", "A8"),
     _fault("duplicate_is_success", (DuplicateIsSuccess,), "A5"),
+    _fault("repeat_refused", (RepeatRefused,), "A12"),
+    _fault("fresh_refused", (FreshRefused,), "A12"),
+    _fault("refusals_misnamed", (RefusalsMisnamed,), "A12"),
     _fault("double_consume", (DoubleConsume,), "A4"),
     _fault("release_not_keyed", (ReleaseNotKeyed,), "X1", "X2"),
     _fault("commits_but_rejects", (CommitsButRejects,), "X3"),

@@ -221,6 +221,13 @@ CHECKS = (
         "operations that were answered",
         answers.no_errors,
     ),
+    Check(
+        "A12",
+        "No definite answer was false: a repeated move is a replay, a used key, a stranger and a bad token are refused "
+        "as such, and a new move for want of units only.",
+        "definite answers",
+        answers.told_right,
+    ),
     Check("TOKEN", "Nothing was moved with a bad token.", "operations with a bad token", tenants.forged),
     Check(
         "ROUND",

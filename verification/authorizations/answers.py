@@ -1,14 +1,25 @@
-"""What the answers say by themselves: units add up, a used key is used, and contention is no error of the server."""
+"""What the answers say by themselves: units add up, a used key is used, a refusal is for its reason, and contention is
+no error of the server.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
 
 import numpy as np
 
 from harness.outcomes import DONE, Outcome
+from systems.authorizations import MOVES
 from verification import constraints
 from verification.authorizations.accounts import Units
 from verification.case import Found
 
 GATEWAY = (502, 503, 504)
 """What a proxy answers for a target that it can't reach, or that doesn't answer it."""
+
+LATER = (408, 421, 425, 429)
+"""Refusals by which a proxy or a limiter says that it is to be tried again: nothing definite."""
+REFUSED: Mapping[str, str] = {"reuse": "key_reused", "stranger": "forbidden", "forged": "unauthorized"}
+"""The kinds that must be refused, and the status in the contract for it."""
 
 
 def balanced(case: Units) -> Found:
@@ -71,4 +82,35 @@ def no_errors(case: Units) -> Found:
         int((status > 0).sum()),
         np.unique(ledger.key_place[errors]),
         f"{int(errors.sum()):,} operations were answered with an error of the server ({statuses})",
+    )
+
+
+def told_right(case: Units) -> Found:
+    """A12. A definite answer that is not the one for its kind is false, however rare it is: no budget of errors has
+    room for it. Definite is any status below 500, but LATER, to what must be refused, and any refusal of what must not.
+
+    What was accepted though it must not be is the matter of A5, X7 and TOKEN, whether there were units enough that of
+    A7. A move that was never made is left out: its requests are not as the service wants them.
+    """
+    ledger, contract = case.ledger, case.seen.scenario.contract
+    status, move = ledger.ops["status"].to_numpy(), case.sent.move
+    done, refused, unknown = ledger.outcome(*DONE), ledger.outcome(Outcome.REJECT), ledger.unknown
+    made = np.bincount(move[done], minlength=len(MOVES)) > 0
+    told = (status >= 200) & (status < 500) & ~np.isin(status, (*LATER, contract["done"], contract["exhausted"]))
+    definite = made[move] & (refused | (unknown & told))
+    wrong = np.zeros(len(status), bool)
+    for kind in case.seen.scenario.expected:
+        ours = ledger.kind(kind) & definite
+        if kind in REFUSED:
+            wrong |= ours & (status != contract[REFUSED[kind]]) & (status != 0)
+        elif kind == "repeat":
+            wrong |= ours & (refused | (status >= 400))
+        else:
+            wrong |= ours & (status >= 400) & (status != contract["conflict"])
+    lines = zip(ledger.ops["kind"][wrong].astype(str), status[wrong].tolist(), strict=True)
+    counts = "; ".join(f"{kind} with {code}: {count:,}" for (kind, code), count in Counter(lines).most_common())
+    return case.broken(
+        int((done | definite).sum()),
+        np.unique(ledger.key_place[wrong]),
+        f"{int(wrong.sum()):,} definite answers are not what the contract has for them: {counts}",
     )

@@ -156,7 +156,7 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     "a movement under a key that only begins as ours": (lambda h: again(h, FIRST, op=-1, stray=f"{RUN}-1"), {"X2"}),
     "a movement under somebody else's key": (lambda h: again(h, FIRST, op=-1, stray="else"), {"X2"}),
     "a movement under no key": (lambda h: again(h, FIRST, op=-1, stray=None), {"X2"}),
-    "a refused move stands": (lambda h: outcome(h, LAST, Outcome.REJECT, 422), {"X3"}),
+    "a refused move stands": (lambda h: outcome(h, LAST, Outcome.REJECT, 422), {"X3", "A12"}),
     "a move that was refused for want of units stands": (
         lambda h: outcome(h, LAST, Outcome.REJECT, 409),
         {"X3", "A7"},
@@ -272,6 +272,20 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
         {"X6", "A2", "A6", "A8", "A10"},
     ),
     "contention was an error": (lambda h: outcome(h, NEVER_DONE, Outcome.UNKNOWN, 500), {"A11"}),
+    "a repeat was refused": (lambda h: outcome(h, REPEATED, Outcome.REJECT, 422), {"A12"}),
+    "a repeat was told another move": (lambda h: outcome(h, REPEATED, Outcome.UNKNOWN, 422), {"A12"}),
+    "a repeat was told that there are no units": (lambda h: outcome(h, REPEATED, Outcome.UNKNOWN, 409), {"A12"}),
+    "a used key was told that there are no units": (lambda h: outcome(h, REUSED, Outcome.UNKNOWN, 409), {"A12"}),
+    "a stranger was told that there is nothing": (lambda h: outcome(h, STRANGER, Outcome.UNKNOWN, 404), {"A12"}),
+    "a stranger was told that there are no units": (lambda h: outcome(h, STRANGER, Outcome.UNKNOWN, 409), {"A12"}),
+    "a stranger was told that it is done, with another status": (
+        lambda h: outcome(h, STRANGER, Outcome.UNKNOWN, 204),
+        {"A12"},
+    ),
+    "a forged token was told that it is a stranger's": (lambda h: outcome(h, FORGED, Outcome.UNKNOWN, 403), {"A12"}),
+    "a forged token was sent elsewhere": (lambda h: outcome(h, FORGED, Outcome.UNKNOWN, 302), {"A12"}),
+    "a new move was told that its key was used": (lambda h: outcome(h, NEVER_DONE, Outcome.UNKNOWN, 422), {"A12"}),
+    "a new move was told that it is a stranger's": (lambda h: outcome(h, NEVER_DONE, Outcome.UNKNOWN, 403), {"A12"}),
     "an organization is gone": (lambda h: h.people["organizations"].pop(), {"POOL"}),
     "an authorization is gone": (lambda h: h.standing.pop(UNTOUCHED), {"POOL"}),
     "an authorization that was moved is gone": (lambda h: h.standing.pop(HOT), {"A2", "POOL"}),
@@ -290,7 +304,11 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
         set(),
     ),
     "an answer was lost after the commit": (lambda h: outcome(h, FIRST, Outcome.UNKNOWN, 0), set()),
-    "a repeat was refused": (lambda h: outcome(h, REPEATED, Outcome.REJECT, 422), set()),
+    "a limiter said later to a stranger": (lambda h: outcome(h, STRANGER, Outcome.UNKNOWN, 429), set()),
+    "a proxy timed out a new move": (lambda h: outcome(h, NEVER_DONE, Outcome.UNKNOWN, 408), set()),
+    "a stranger was told nothing": (lambda h: outcome(h, STRANGER, Outcome.UNKNOWN, 0), set()),
+    "a forged move was not answered whole": (lambda h: outcome(h, FORGED, Outcome.UNKNOWN, 200), set()),
+    "a race found no units": (lambda h: outcome(h, NEVER_DONE, Outcome.UNKNOWN, 409), set()),
     "a proxy sent a move twice": (lambda h: h.op(FIRST).update(outcome=int(Outcome.REPLAY)), set()),
     "a proxy had no answer": (lambda h: outcome(h, NEVER_DONE, Outcome.UNKNOWN, 504), set()),
     "a proxy had no target": (lambda h: outcome(h, NEVER_DONE, Outcome.UNKNOWN, 502), set()),
@@ -320,6 +338,16 @@ def test_an_edit_violates_exactly_these_checks(edit: Edit, expected: set[str]) -
         assert finding.first
         assert finding.sql.startswith("SELECT ")
         assert finding.sql.endswith(";")
+
+
+def test_a_move_that_was_never_made_is_not_judged_by_its_refusals() -> None:
+    history = clean()
+    for one in history.ops:
+        if facts.about(one["subject"])[3] == "release":
+            one.update(outcome=int(Outcome.UNKNOWN), status=404)
+    found = history.judge()["A12"]
+
+    assert (found.state, found.witnesses) == (CheckState.HOLDS, 0)
 
 
 def test_every_check_but_that_of_happening_and_that_of_rounds_has_an_edit_that_violates_it() -> None:
@@ -363,6 +391,7 @@ def test_each_check_says_how_much_it_compared() -> None:
         "A8": 15,
         "A10": 15,
         "A11": 19,
+        "A12": 19,
         "TOKEN": 1,
         "POOL": 58 + 3 + 10 + 20,
     }
@@ -402,6 +431,7 @@ def test_empty_tables_are_a_loss_and_nothing_about_rows_holds() -> None:
         "A5",
         "A7",
         "A11",
+        "A12",
         "TOKEN",
         "X10",
         "SCHEMA",
