@@ -17,18 +17,30 @@ def migrate(system: str, url: str, names: Mapping[str, str] | None = None) -> st
 
     They are called as `names` says (a plan's [database]; None: as the reference has them), if they can be chosen.
     """
-    found: Any = module("schema", system)
-    if found is None:
+    tables = stated(system, names)
+    if tables is None:
         return f"{system} has no schema/{system}.py: the database is left as it is"
-    names = names or reference(system, "database")
-    tables = found.tables(names) if names else found.TABLES
     with database.connect(url, "schema") as connection:
         try:
             with connection.begin():
-                return _migrate(system, tables, found.VERSION, connection)
+                return _migrate(system, tables, _module(system).VERSION, connection)
         except DBAPIError as error:
             first_line = str(error.orig).strip().splitlines()[0]
             raise DatabaseError(f"the tables of {system} in {database.redacted(url)}: {first_line}") from None
+
+
+def stated(system: str, names: Mapping[str, str] | None = None) -> MetaData | None:
+    """The tables of `system`, called as `names` says; None if it has no schema/<system>.py."""
+    found = _module(system)
+    if found is None:
+        return None
+    names = names or reference(system, "database")
+    tables: MetaData = found.tables(names) if names else found.TABLES
+    return tables
+
+
+def _module(system: str) -> Any:
+    return module("schema", system)
 
 
 def _migrate(system: str, tables: MetaData, version: int, connection: Connection) -> str:

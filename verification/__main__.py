@@ -13,7 +13,7 @@ from harness.outcomes import Outcome
 from harness.project import module
 from harness.run import Run
 from harness.verdict import CheckState
-from verification import checks
+from verification import checks, surroundings
 from verification.ledger import Ledger, ledger
 
 UNKNOWN = "X1"
@@ -44,7 +44,11 @@ def verify(run: Run, url: str) -> list[Finding]:
         else:
             seen = system.observe(url, run, sent)
             case = system.case(sent, seen)
-            about = {"resolved": case.resolved(), "observation": seen.as_json(), "weakened": system.weakened(case)}
+            about = {
+                "resolved": case.resolved(),
+                "observation": seen.as_json(),
+                "weakened": [*system.weakened(case), *surroundings.weakened(seen)],
+            }
             effects.write(run.folder, case.effects())
             findings = system.judge(case)
     except errors.ProofloadError:

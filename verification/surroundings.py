@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from harness.plan.scenario import Scenario
-from verification.case import Case, Found
+from verification.case import Case, Found, Observation
 from verification.catalogue import Schema
 from verification.checks import Check
 from verification.durability import Durability
@@ -28,9 +28,10 @@ def kept(case: Case) -> Found:
 
 
 def same(case: Case) -> Found:
-    """SCHEMA. As it was before the target was started, line by line.
+    """SCHEMA. As it was before the target was started, line by line; and then as it is stated for the system.
 
-    In a database of somebody's others may change it, by a new partition for one: there it is told, and no finding.
+    In a database of somebody's others may change it, by a new partition for one: there it is told, and no finding. What
+    it lacks of what is stated makes the checks say less (`weakened`).
     """
     schema: Schema | None = case.seen.schema
     if schema is None:
@@ -40,11 +41,12 @@ def same(case: Case) -> Found:
     told = [f"{word}: {'; '.join(lines[:SHOWN])}" for word, lines in (("gone", missing), ("new", new)) if lines]
     if before is not None and not before.ours:
         return Found(len(schema.then), detail=f"changed during the load: {'. '.join(told)}" if told else "")
+    told += [f"not as stated: {' '.join(schema.weak[:SHOWN])}"] if schema.weak else []
     return Found(
         len(schema.then),
-        len(missing) + len(new),
+        len(missing) + len(new) + len(schema.weak),
         ". ".join(told),
-        {"gone": missing[:SHOWN], "new": new[:SHOWN]} if told else {},
+        {"gone": missing[:SHOWN], "new": new[:SHOWN], "weak": list(schema.weak[:SHOWN])} if told else {},
         sql="SELECT conrelid::regclass, conname, pg_get_constraintdef(oid) FROM pg_constraint;" if told else "",
     )
 
@@ -56,8 +58,17 @@ DURABLE = Check(
     kept,
 )
 SCHEMA = Check(
-    "SCHEMA", "Tables, constraints, indexes and triggers are as before the load.", "parts of the schema", same
+    "SCHEMA",
+    "Tables, constraints, indexes and triggers are as before the load.",
+    "parts of the schema",
+    same,
 )
+
+
+def weakened(seen: Observation) -> list[str]:
+    """What a database of somebody's own lacks of the schema that is stated: in sentences, for people."""
+    ours = seen.before is not None and seen.before.ours
+    return [] if ours or seen.schema is None else list(seen.schema.weak)
 
 
 def checks(scenario: Scenario) -> Sequence[Check]:
