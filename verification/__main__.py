@@ -15,6 +15,7 @@ from harness.run import Run
 from harness.verdict import CheckState
 from verification import checks, surroundings
 from verification.ledger import Ledger, ledger
+from verification.ledger_checks import only_replays
 
 UNKNOWN = "X1"
 """The check that stands for all of a system that has none."""
@@ -47,7 +48,7 @@ def verify(run: Run, url: str) -> list[Finding]:
             about = {
                 "resolved": case.resolved(),
                 "observation": seen.as_json(),
-                "weakened": [*system.weakened(case), *surroundings.weakened(seen)],
+                "weakened": [*system.weakened(case), *surroundings.weakened(seen), *only_replays(case)],
             }
             effects.write(run.folder, case.effects())
             findings = system.judge(case)

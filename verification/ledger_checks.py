@@ -239,6 +239,27 @@ def replayed(case: Case) -> Found:
     )
 
 
+def only_replays(case: Case) -> list[str]:
+    """A sentence, if new keys were answered as replays and never as new, though no answer to them is missing: nothing
+    tells a target that takes what is new for a replay from something on the way that sent it twice.
+    """
+    ledger, place = case.ledger, case.ledger.key_place
+
+    def attempts(which: Mask) -> Array:
+        return np.bincount(place[which], minlength=len(ledger.keys))
+
+    new = attempts((ledger.ops["op"] == ledger.ops["key_of"]).to_numpy()) > 0
+    acknowledged, replayed = attempts(ledger.outcome(Outcome.ACK)), attempts(ledger.outcome(Outcome.REPLAY))
+    only = new & (acknowledged == 0) & (replayed > 0) & (attempts(ledger.unknown) == 0)
+    done = new & (acknowledged + replayed > 0)
+    if not only.any():
+        return []
+    return [
+        f"Of {int(done.sum()):,} new keys {int(only.sum()):,} were answered as replays only: something on the way sent "
+        "them twice, or the target takes for a replay what is new. The two can't be told apart."
+    ]
+
+
 def raced(case: Case) -> Found:
     """Whether each race had one effect; one that was refused as a whole, or is lost, is no matter of this check."""
     first, second = case.ledger.races

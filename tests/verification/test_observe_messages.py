@@ -20,6 +20,7 @@ from harness import check, effects
 from harness.check import Finding
 from harness.errors import DatabaseError, JournalError
 from harness.journal import PARTNER, Journal, read_all
+from harness.monitor import LOOKS
 from harness.outcomes import Failure, Outcome
 from harness.quantities import seconds
 from harness.run import FORMAT, Run
@@ -543,3 +544,23 @@ def test_journals_of_another_run_are_refused(scene: Scene) -> None:
 
     with pytest.raises(JournalError, match="expected run 20261120T235501ffffff"):
         verify(scene.run, scene.url)
+
+
+def test_looks_of_the_monitor_are_judged(scene: Scene) -> None:
+    after = max(int(one.records["end"].max()) for one in read_all(scene.run.folder)) + 1
+    where = {"table": SOURCE.table, "key": SOURCE.key}
+    look = {"at": after, "asked": ["0.0", "1.0"], "missing": ["1.0"]}
+    (scene.run.folder / LOOKS).write_text(f"{json.dumps(where)}\n{json.dumps(look)}\n")
+    found = scene.judge()["X9"]
+
+    assert (found.state, found.witnesses, found.first["key"]) == (CheckState.VIOLATED, 1, KEY[1])
+
+
+def test_what_somebodys_database_lacks_of_the_stated_schema_is_a_weakness(scene: Scene) -> None:
+    scene.sql(NO_INDEX)
+    scene.run.record(**recorded(scene.url, ours=False))
+    verify(scene.run, scene.url)
+    judged = scene.run.read(check.FILE)
+
+    assert "Table message_logs has no unique key on idempotency_key" in judged["weakened"][0]
+    assert {one["id"]: one["state"] for one in judged["checks"]}["SCHEMA"] == "HOLDS"

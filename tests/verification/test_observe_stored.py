@@ -1,5 +1,6 @@
 """Items in a real table are seen as they stand, under the key of their operation or under their own."""
 
+import json
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from harness import catalogue
 from harness.check import Finding
 from harness.journal import Journal, read_all
+from harness.monitor import LOOKS
 from harness.outcomes import Failure, Outcome
 from harness.run import FORMAT, Run
 from harness.verdict import CheckState
@@ -139,3 +141,12 @@ def test_a_table_that_does_not_tell_when_rows_were_stored_has_no_times(run: Run,
     assert "X9 is left out" in " ".join(system.weakened(case))
     assert not case.effects()["stored"].any()
     assert body(0, 37) == case.rows["body"][case.rows["item"] == 37].iloc[0]
+
+
+def test_looks_of_the_monitor_are_judged(run: Run, database: str) -> None:
+    after = max(int(one.records["end"].max()) for one in read_all(run.folder)) + 1
+    lines = [{"table": "events", "key": "event_key"}, {"at": after, "asked": ["0.5", "1.0"], "missing": ["0.5"]}]
+    (run.folder / LOOKS).write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    found = judge(run, database)["X9"]
+
+    assert (found.state, found.witnesses, found.first["items"]) == (CheckState.VIOLATED, 1, [5])

@@ -31,6 +31,7 @@ from tests.support.batches import (
     scenario,
 )
 from verification.ledger import ledger
+from verification.ledger_checks import only_replays
 
 REPEAT, REFUSAL, UNSENT, REFUSED_BATCH, LOOK, LOOK_AT_OTHER, LOOK_AT_NOTHING = range(5, 12)
 
@@ -336,3 +337,14 @@ def test_no_clean_history_violates_anything_and_any_damage_to_it_is_seen(
         history.rows.append(row | {"item": BATCH + pick})
         expected = {"X2"}
     assert violated(history.judge()) == expected
+
+
+def test_new_keys_that_were_answered_as_replays_only_are_said() -> None:
+    history = clean()
+    assert only_replays(STORED.case(history.ledger(), history.observation())) == []
+    history.append("REPLAY")
+    lost = history.append("UNKNOWN")
+    history.send("again", "REPLAY", key_of=lost)
+
+    (said,) = only_replays(STORED.case(history.ledger(), history.observation()))
+    assert " 1 were answered as replays only" in said
