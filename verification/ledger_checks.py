@@ -189,7 +189,7 @@ def invariants(
         Check(
             "X9",
             f"Every {thing} was stored when its answer said so, and not before it was sent.",
-            f"times of stored {thing}s, and looks during the load, against requests and answers",
+            f"stored {thing}s, by their times and by looks during the load",
             on_time,
         ),
         Check(

@@ -13,6 +13,7 @@ import pytest
 from harness.errors import DatabaseError
 from harness.journal import PARTLY, Journal
 from harness.monitor import LOOKS
+from harness.monitor import looks as module
 from harness.monitor.looks import MOST, SPAN, Looks, Tail, acknowledged
 from harness.monitor.postgres import DatabaseSampler
 from harness.outcomes import Failure, Outcome
@@ -233,3 +234,19 @@ def test_without_a_journal_or_an_answer_nothing_is_asked(tmp_path: Path) -> None
         Looks(tmp_path, scenario(), never).take()
 
     assert lines(tmp_path) == []
+
+
+def test_a_table_that_is_locked_is_given_up_and_looked_at_later(
+    written: Written, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RETRY_S", 0.0)
+    query(database, TABLE.format(unique="UNIQUE"))
+    written.send("write", Outcome.ACK)
+    looking = looks(tmp_path, database)
+    with closing(psycopg2.connect(database)) as other, other.cursor() as cursor:
+        cursor.execute("LOCK TABLE events")
+        looking.take()
+    looking.take()
+
+    assert ["at" in line for line in lines(tmp_path)] == [False, False, True]
+    assert "statement timeout" in lines(tmp_path)[1]["none"]
