@@ -43,7 +43,7 @@ def changed_checkout(folder: Path) -> Path:
         ('"process": ("ACK", "REPLAY")', '"process": ("REJECT",)'),
         ('"process": {"ACK": Effect()}', '"process": {"ACK": Effect(7)}'),
         ('POINTS = ("stored", "sent")', 'POINTS = ("kept",)'),
-        ('MIX = {"process": 94', 'MIX = {"process": 50'),
+        ('MIX = {"process": 93', 'MIX = {"process": 50'),
     )
     edit("systems/messages.toml", ("used_key = 409", "key_used = 410"), ("users = 10_000", "users = 5"))
     edit("locustfiles/messages.py", ("class MessageSender", "class Someone"))
