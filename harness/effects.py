@@ -22,8 +22,13 @@ def fields(points: Iterable[str]) -> np.dtype[np.void]:
 
 
 def write(folder: Path, effects: npt.NDArray[np.void]) -> None:
-    """Store `effects` (with `fields`), one for each item that is there, in the run folder."""
-    np.save(folder / FILE, effects, allow_pickle=False)
+    """Store `effects` (with `fields`), one for each item that is there, in the run folder; RunError without room."""
+    path = folder / FILE
+    try:
+        np.save(path, effects, allow_pickle=False)
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise RunError(f"{path}: {error.strerror or error}: expected room for it; then verify the run again") from None
 
 
 def read(folder: Path, points: Iterable[str]) -> npt.NDArray[np.void] | None:

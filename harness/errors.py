@@ -26,6 +26,9 @@ from typing import NoReturn
 
 from harness.verdict import EXIT_CRASH, EXIT_INTERRUPTED, EXIT_PIPE, EXIT_USAGE
 
+CRASH = "crash.txt"
+"""The tracebacks of what failed unexpectedly, in the folder of a run that sent something."""
+
 
 class ProofloadError(Exception):
     """Something given to us is wrong; str() is the whole message for the person who can fix it."""
@@ -90,7 +93,7 @@ def command(main: Callable[[], int]) -> NoReturn:
     except KeyboardInterrupt:
         code = _said("interrupted", EXIT_INTERRUPTED)
     except Exception as error:
-        code = _said(f"error: {_crash(error)}", EXIT_CRASH)
+        code = _said(f"error: {crash(error)}", EXIT_CRASH)
     sys.exit(_flushed(code))
 
 
@@ -124,12 +127,20 @@ def _flushed(code: int) -> int:
     return code
 
 
-def _crash(error: Exception) -> str:
-    """One line about an error that nothing expected; its traceback is in the file that it names."""
+def crash(error: Exception, folder: Path | None = None) -> str:
+    """One line about an error that nothing expected; its traceback is in the file that it names.
+
+    That is CRASH in `folder`, if one is given and has room for it; else a temporary file.
+    """
     at = traceback.extract_tb(error.__traceback__)[-1]
     first = (str(error).strip() or "no reason given").splitlines()[0]
     line = f"Proofload itself failed: {type(error).__name__}: {first} ({Path(at.filename).name}:{at.lineno})"
     told = "".join(traceback.format_exception(error))
+    if folder:
+        with contextlib.suppress(OSError):
+            with (folder / CRASH).open("a", encoding="utf-8") as kept:
+                kept.write(told + "\n")
+            return f"{line}. The traceback is in {folder / CRASH}; please report it"
     try:
         with tempfile.NamedTemporaryFile("w", prefix="proofload-crash-", suffix=".txt", delete=False) as file:
             file.write(told)

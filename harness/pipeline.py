@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType, MappingProxyType
 from typing import Any
 
-from harness import binding, check, fingerprint, guard, refusal
+from harness import binding, check, errors, fingerprint, guard, refusal
 from harness.check import Finding
 from harness.errors import ProofloadError, RunError
 from harness.load_stage import began_any, put_load
@@ -84,8 +84,8 @@ def run(
         try:
             with Progress() as progress:
                 progress.say(f"{scenario.name} ({profile}): {scenario.purpose}")
-                folder = _measure(scenario, settings, variant, ui, command, interrupt, progress)
-            return folder, _report(folder, interrupt)
+                measured = _measure(scenario, settings, variant, ui, command, interrupt, progress)
+            return measured.folder, _report(measured, interrupt)
         except Interrupted:
             if not interrupt.patient:
                 print(f"{interrupt.signal} before anything was sent: there is no verdict", file=sys.stderr)
@@ -102,8 +102,11 @@ def _measure(
     command: list[str],
     interrupt: _Interrupt,
     progress: Progress,
-) -> Path:
-    """Everything up to the verification, in a stack that is gone afterwards; the run folder."""
+) -> Run:
+    """Everything up to the verification, in a stack that is gone afterwards.
+
+    What fails after something was sent, whatever it is, goes into run.json: that run has a verdict.
+    """
     run = Run.create(settings.runs, scenario, seed=settings.seed, command=command, interrupted=None)
     run.record(host=fingerprint.host(), versions=fingerprint.versions(), git=fingerprint.git())
     up = stack.outside(run, settings) if scenario.foreign else stack.up(run, scenario, settings, variant, progress)
@@ -128,13 +131,14 @@ def _measure(
                 stack.stage([sys.executable, "-m", "verification", str(run.folder)], running.database_url)
             run.record(target={**run.facts["target"], "died": running.died()})
             progress.now("ending the target and PostgreSQL")
-    except ProofloadError as error:
+    except Interrupted:
+        raise
+    except Exception as error:
         if not began_any(run):
             raise
-        # What was sent has a verdict, whatever fails after it.
-        run.record(failed=str(error))
-        progress.say(f"  {error}")
-    return run.folder
+        run.facts["failed"] = str(error) if isinstance(error, ProofloadError) else errors.crash(error, run.folder)
+        progress.say(f"  {run.facts['failed']}")
+    return run
 
 
 @contextmanager
@@ -164,23 +168,30 @@ def _undecided(run: Run) -> None:
     run.write(check.FILE, binding.integrity(run, [finding.id], [finding]))
 
 
-def _report(folder: Path, interrupt: _Interrupt) -> int:
+def _report(run: Run, interrupt: _Interrupt) -> int:
     """Seal the run and report it; once more if it was interrupted meanwhile, since that belongs into the report."""
     while True:
         known = interrupt.signal
-        run = Run.open(folder)
         if known and not run.facts["interrupted"]:
-            run.record(interrupted=f"{known} during verification or report")
-        binding.seal(run)
-        code = report(folder)
+            run.facts["interrupted"] = f"{known} during verification or report"
+        try:
+            run.record()  # what is known of its end, also what found no room before
+            binding.seal(run)
+        except RunError as error:
+            (run.folder / binding.FILE).unlink(missing_ok=True)
+            print(f"error: {error}. Without a seal the run is INVALID: run it again", file=sys.stderr)
+        code = report(run.folder, always=True)
         if interrupt.signal == known:
             # Something was sent: that it could not be reported is no matter of usage.
             return EXIT_CRASH if code == EXIT_USAGE else code
 
 
-def report(folder: Path) -> int:
-    """Report a run folder; its block goes to our standard output. The exit code of its verdict."""
-    command = [sys.executable, "-m", "reports", str(folder.resolve())]
+def report(folder: Path, always: bool = False) -> int:
+    """Report a run folder; its block goes to our standard output. The exit code of its verdict.
+
+    `always`: also if its evidence is damaged; then it is INVALID.
+    """
+    command = [sys.executable, "-m", "reports", str(folder.resolve()), *(["--always"] if always else [])]
     code = subprocess.run(command, env=environment_of_speaker(), start_new_session=True).returncode
     if code in EXIT_CODES.values():
         try:

@@ -10,8 +10,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+from harness import reported
 from harness.errors import RunError
 from harness.plan.scenario import Scenario, resolved
+from harness.project import hint
 from systems import ids
 
 FORMAT = 3
@@ -152,9 +154,18 @@ class Run:
             with contextlib.suppress(OSError):
                 new.unlink(missing_ok=True)  # on a full disk, room for the next try
             raise RunError(
-                f"{path}: {error.strerror}: expected room and leave to write it; then repeat the stage that does"
+                f"{path}: {error.strerror}: expected room and leave to write it; then {self._repeats(name)}"
             ) from None
         return path
+
+    def _repeats(self, name: str) -> str:
+        """What makes the file called `name` again."""
+        system = (self.facts.get("plan") or {}).get("system") or "SYSTEM"
+        if name in reported.FILES:
+            return f"report it again: {hint(f'report RUN={self.folder}', f'report {self.folder}')}"
+        if name == "integrity.json":
+            return f"verify it again: {hint(f'verify-{system} RUN={self.folder}', f'verify {system} {self.folder}')}"
+        return "run again"
 
     def read(self, name: str) -> dict[str, Any]:
         """The JSON under `name`; RunError if this stage has not run."""

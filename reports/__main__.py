@@ -1,8 +1,6 @@
 """`python -m reports RUN_FOLDER`: the verdict on a run, from what its folder holds; the exit code is the verdict's."""
 
 import argparse
-import io
-import json
 import os
 import sys
 from datetime import datetime
@@ -10,16 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from harness import binding, errors
-from reports.record import FILES, HLOG, JUNIT, METRICS, REPORT, SUMMARY, TIMELINE, VERDICT, record
+from harness.reported import HLOG, JUNIT, METRICS, REPORT, SUMMARY, TIMELINE, void
+from harness.verdict import EXIT_CRASH
+from reports import verdict_file
+from reports.record import record
 from reports.render import github, hlog, junit, markdown, openmetrics, report_page, terminal, timeline_csv
 from reports.render.pictures import pictures
 from reports.samples.evidence import gather
 from reports.samples.series import series
+from reports.unreported import unreported
 
 
 def report(folder: Path) -> dict[str, Any]:
     """Judge the run in `folder` and store verdict and renderings there; the contents of verdict.json."""
-    void(folder)
+    if any((folder / name).exists() for name in (binding.FILE, binding.RUN)):
+        void(folder)  # it has not seen what is there now
     evidence = gather(folder)
     verdict = record(evidence)
     run = evidence.run
@@ -33,29 +36,36 @@ def report(folder: Path) -> dict[str, Any]:
     run.write_text(TIMELINE, timeline_csv.render(course, bands))
     run.write_text(HLOG, hlog.render(evidence.samples, created))
     # The last one, so that where it is, the others are too.
-    run.write_text(VERDICT, json.dumps(verdict, indent=2, allow_nan=False) + "\n")
-    return verdict
-
-
-def void(folder: Path) -> None:
-    """Remove what an earlier report of the run in `folder` left: it has not seen what is there now."""
-    if any((folder / name).exists() for name in (binding.FILE, binding.RUN)):
-        for name in FILES:
-            (folder / name).unlink(missing_ok=True)
+    return verdict_file.write(run, verdict)
 
 
 def main() -> int:
     """Report on the run that the command line names; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m reports", description=__doc__)
     parser.add_argument("run", type=Path, help="a run folder, e.g. reports/runs/peak/latest")
-    folder = parser.parse_args().run
-    verdict = report(folder)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal without ✓ gets a ?, not a traceback
+    parser.add_argument("--always", action="store_true", help="of damaged evidence, too, leave a verdict: INVALID")
+    words = parser.parse_args()
+    folder = words.run
+    try:
+        verdict = report(folder)
+        _show(verdict, folder)
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        if isinstance(error, errors.ProofloadError) and not words.always:
+            raise
+        verdict = unreported(folder, error)
+        print(f"error: {verdict['reason']}", file=sys.stderr)  # whole: the block has room for its beginning only
+        _show(verdict, folder)
+    return int(verdict["exit_code"]) if verdict["files"] else EXIT_CRASH
+
+
+def _show(verdict: dict[str, Any], folder: Path) -> None:
+    """Print the end block; and what GitHub asks for, if it is there."""
     terminal.show(verdict, min(str(folder), os.path.relpath(folder), key=len))
-    for line in github.publish(verdict, (folder / SUMMARY).read_text(encoding="utf-8")):
+    summary = folder / SUMMARY
+    for line in github.publish(verdict, summary.read_text(encoding="utf-8") if summary.exists() else ""):
         print(line)
-    return int(verdict["exit_code"])
 
 
 if __name__ == "__main__":

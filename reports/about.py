@@ -7,7 +7,7 @@ from typing import Any
 from harness.run import Run
 from systems import ids
 
-SCHEMA = 3
+SCHEMA = 4
 """The version of verdict.json; it grows with any change that a reader of the last one would stumble over."""
 
 FACTS = (

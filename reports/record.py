@@ -5,6 +5,7 @@ import math
 from typing import Any
 
 from harness.plan.provable import SMOKE
+from harness.reported import FILES
 from harness.verdict import EXIT_CODES
 from reports import figures
 from reports.about import SCHEMA, about
@@ -22,10 +23,6 @@ from reports.tables.rounds import rounds
 from reports.tables.saturation import saturation
 from reports.validity.conditions import validity
 from reports.validity.steady import steady
-
-VERDICT, REPORT, SUMMARY, JUNIT = "verdict.json", "report.html", "summary.md", "junit.xml"
-METRICS, TIMELINE, HLOG = "metrics.txt", "timeline.csv", "timeline.hlog"
-FILES = (VERDICT, REPORT, SUMMARY, JUNIT, METRICS, TIMELINE, HLOG)
 
 
 def record(evidence: Evidence) -> dict[str, Any]:
@@ -83,8 +80,8 @@ def record(evidence: Evidence) -> dict[str, Any]:
         "generator": [_generator(process) for process in evidence.processes],
         "files": list(FILES),
     }
-    cleaned: dict[str, Any] = _clean(facts)
-    return cleaned
+    found: dict[str, Any] = cleaned(facts)
+    return found
 
 
 def _saturation(evidence: Evidence) -> dict[str, Any]:
@@ -107,12 +104,12 @@ def _generator(process: Process) -> dict[str, Any]:
     }
 
 
-def _clean(value: Any) -> Any:
+def cleaned(value: Any) -> Any:
     """`value` without text that a terminal would obey, and without numbers that JSON doesn't have."""
     if isinstance(value, dict):
-        return {_clean(str(key)): _clean(item) for key, item in value.items()}
+        return {cleaned(str(key)): cleaned(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_clean(item) for item in value]
+        return [cleaned(item) for item in value]
     if isinstance(value, str):
         return figures.printable(value)
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import RunError, command
+from harness.reported import REPORT, VERDICT
 from harness.run import SUITE, SUITE_SCHEMA
 from harness.verdict import EXIT_CODES, Verdict
-from reports import figures
-from reports.record import REPORT, VERDICT
+from reports import figures, verdict_file
 from reports.render import suite_markdown
 from reports.render.page import page as filled
 
@@ -56,16 +56,16 @@ def _scenario(folder: Path, run: dict[str, Any]) -> dict[str, Any]:
     try:
         if run["folder"] is None:
             raise OSError(run["error"] or "there was no run")
-        record = json.loads((Path(run["folder"]) / VERDICT).read_text())
+        record = verdict_file.read(Path(run["folder"]) / VERDICT)
         verdict = Verdict(record["verdict"])
-    except (OSError, ValueError, LookupError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, RunError) as error:
         return {**found, "verdict": Verdict.INVALID, "reason": f"There is no verdict: {error}."}
     return {
         **found,
         "verdict": verdict,
         "reason": record["reason"],
-        "report": os.path.relpath(Path(run["folder"]) / REPORT, folder),
-        "record": record,
+        "report": os.path.relpath(Path(run["folder"]) / REPORT, folder) if REPORT in record["files"] else None,
+        "record": record if record["operations"] else None,
     }
 
 

@@ -59,9 +59,22 @@ VERDICTS = {"rule": {"NO-GO", "CONDITIONAL"}, "validity": {"INVALID"}}
 """The verdicts of a run whose fault is named by a rule or a condition; by a check it is NO-GO."""
 
 
+def _kill(process: psutil.Process) -> None:
+    process.send_signal(signal.SIGKILL)
+
+
+def _fill(process: psutil.Process) -> None:
+    """As on a full disk, no file may grow beyond ROOM: neither of this process nor of those that it starts from now."""
+    process.rlimit(psutil.RLIMIT_FSIZE, (ROOM, ROOM))
+
+
+ROOM = 40_000
+"""Bytes: enough for run.json and a short verdict.json, too little for effects.npy and report.html."""
+
+
 @dataclass(frozen=True)
 class Kill:
-    """A process that is killed while the load is on."""
+    """A process that is killed, or has no more room on the disk, while the load is on or after it."""
 
     what: str
     is_it: Callable[[str], bool]
@@ -69,6 +82,8 @@ class Kill:
     verdicts: frozenset[str]
     named: str
     """What the reason of the verdict says of it (a regular expression)."""
+    scenario: tuple[str, int] = LONG
+    do: Callable[[psutil.Process], None] = _kill
 
 
 KILLS = {
@@ -96,6 +111,21 @@ KILLS = {
         lambda words: words.startswith("postgres: postgres"),
         frozenset({"INVALID"}),
         "PostgreSQL crashed",
+    ),
+    "verifier": Kill(
+        "verification is killed",
+        lambda words: "-m verification" in words,
+        frozenset({"INVALID"}),
+        "did not come to its end: .*verification",
+        SHORT,
+    ),
+    "disk": Kill(
+        "the disk is full from the middle of the load on: what was sent has a verdict all the same",
+        lambda words: "harness run" in words,
+        frozenset({"INVALID"}),
+        "REPORTED: .*report.html: File too large: expected room .*report it again",
+        SHORT,
+        _fill,
     ),
 }
 
@@ -170,23 +200,27 @@ def _missed(rule: Mapping[str, Any], word: str) -> bool:
 
 
 def _of_harness(folder: Path, home: Path, name: str, kill: Kill) -> Row:
-    pipeline = _pipeline(folder, home, "messages", LONG)
-    running = pipeline.start(LONG[0])
-    pipeline.journal(running, 200)
+    pipeline = _pipeline(folder, home, "messages", kill.scenario)
+    running = pipeline.start(kill.scenario[0])
+    pipeline.journal(running, 100)
     below = descendants(running)
-    for one in below:
-        if kill.is_it(_words(one)):
-            one.send_signal(signal.SIGKILL)
-            break
-    else:
-        return Row("harness", f"kill-{name}", kill.what, "nothing to kill", "", False)
+    done = False
+    while not done and running.poll() is None:
+        for one in [psutil.Process(running.pid), *descendants(running)]:
+            if kill.is_it(_words(one)):
+                kill.do(one)
+                done = True
+                break
     running.communicate(timeout=200)
+    if not done:
+        return Row("harness", f"kill-{name}", kill.what, "nothing to kill", "", False)
     left = psutil.wait_procs(below, timeout=30)[1]
     found = _verdict(folder)
     verdict, reason = f"exit {running.returncode}", "no verdict"
     if found:
         warned = [f"{each['id']}: {each['value']}" for each in found["validity"] if each["state"] == "warning"]
-        verdict, reason = found["verdict"], "; ".join([found["reason"], *warned])
+        verdict = found["verdict"]
+        reason = "; ".join([found["reason"], *warned]).replace(found["run"]["folder"], "…").replace(str(folder), "…")
     expected = verdict in kill.verdicts and bool(re.search(kill.named, reason)) and not left
     return Row("harness", f"kill-{name}", kill.what, verdict, reason, expected)
 

@@ -99,7 +99,7 @@ def test_what_judges_a_run_folder_takes_the_kinds_of_operations_from_it(package:
 ORDER = ("statistics", "samples", "rules", "validity", "tables", "render", "compare")
 """The packages of reports/: each imports those before it; `compare` and the files beside them import all."""
 
-FACTS_OF_ALL = {"about", "figures", "record", "comparability"}
+FACTS_OF_ALL = {"about", "figures", "record", "comparability", "verdict_file"}
 """Files of reports/ that a package in it may import."""
 
 

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psycopg2
+from sqlalchemy.exc import SQLAlchemyError
 
-from harness import binding, check, database, effects, errors, journal
+from harness import binding, check, database, effects, errors, journal, reported
 from harness.check import Finding
 from harness.outcomes import Outcome
 from harness.project import module
@@ -30,12 +32,16 @@ def main() -> int:
 
 
 def verify(run: Run, url: str) -> list[Finding]:
-    """Judge `run` by the database at `url` and leave what was found in its folder, also if the database fails."""
+    """Judge `run` by the database at `url` and leave what was found in its folder, also if the database fails.
+
+    An earlier verdict is void from then on: it does not rest on what is found now.
+    """
     began = time.perf_counter()
     found = module("verification", run.scenario.system)
     # It says all by itself, or only what is special about the simple case.
     system: Any = getattr(found, "STORED", found)
     sent = ledger(run.id, journal.read_all(run.folder, run.processes), run.clock, run.scenario)
+    reported.void(run.folder)
     (run.folder / effects.FILE).unlink(missing_ok=True)
     about: dict[str, Any] = {"resolved": None, "observation": None, "weakened": []}
     expected = [one.id for one in system.checks_of(run.scenario)] if system else [UNKNOWN]
@@ -55,8 +61,7 @@ def verify(run: Run, url: str) -> list[Finding]:
     except errors.ProofloadError:
         raise
     except Exception as error:  # the run is over and can't be repeated: what is known of it must not be lost
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        findings = checks.undecided(system.checks_of(run.scenario), f"the database could not be read: {reason}")
+        findings = checks.undecided(system.checks_of(run.scenario), _why(error, run))
     run.write(
         check.FILE,
         {
@@ -70,6 +75,13 @@ def verify(run: Run, url: str) -> list[Finding]:
     for finding in findings:
         print(line(finding))
     return findings
+
+
+def _why(error: Exception, run: Run) -> str:
+    """What kept the checks from being made: the database, or an error of ours."""
+    if isinstance(error, (SQLAlchemyError, psycopg2.Error, ConnectionError)):
+        return f"the database could not be read: {(str(error).strip() or type(error).__name__).splitlines()[0]}"
+    return errors.crash(error, run.folder)
 
 
 def _unknown(system: str) -> Finding:

@@ -17,10 +17,10 @@ import numpy as np
 from harness.check import Finding
 from harness.monitor import FILE, STATEMENTS
 from harness.outcomes import Failure, Outcome
+from harness.reported import REPORT
 from harness.run import Run
 from harness.verdict import CheckState
 from reports.__main__ import report
-from reports.record import REPORT
 from reports.samples.phases import arrivals_until, stretches
 from systems import ids
 from tests.support.synthetic_run import BEGAN, EXPECTED, HOLDING, TARGET, Answer, Answering, bind, synthetic_run

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import PlanError, RunError, command
+from harness.reported import VERDICT
 from harness.run import PAIRS, PAIRS_SCHEMA
 from harness.verdict import EXIT_CODES, Verdict
-from reports import comparability
-from reports.record import VERDICT
+from reports import comparability, verdict_file
 from reports.render import compare_page
 from reports.statistics.paired import Change, ComparedMetric, compare
 
@@ -112,16 +112,12 @@ def _finite(one: dict[str, Any]) -> dict[str, Any]:
 
 
 def read(folder: Path) -> Record:
-    """verdict.json of the run in `folder`; RunError if there is none, or one without what is compared."""
+    """verdict.json of the run in `folder`; RunError if there is none that can be relied on and measured something."""
     path = folder / VERDICT
-    try:
-        record = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path}: {error}: expected a reported run; `make report RUN={folder}` fixes it") from None
-    whole = isinstance(record, dict) and {"verdict", "run", "spectrum"} <= set(record) and record.get("operations")
-    if not whole:
-        raise RunError(f"{path}: it is of another version: `make report RUN={folder}` writes it again")
-    return dict(record)
+    record = verdict_file.read(path)
+    if not record["operations"]:
+        raise RunError(f"{path}: it measured nothing: {record['reason']} Expected a run with a whole report")
+    return record
 
 
 def pairs_of(folder: Path) -> tuple[list[Record], list[Record], dict[str, Any]]:

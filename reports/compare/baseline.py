@@ -3,12 +3,11 @@
 `<runs>/<scenario>/baseline.json` is that run's verdict.json.
 """
 
-import json
-from typing import Any
-
+from harness.errors import RunError
 from harness.run import Run
 from harness.verdict import Verdict
-from reports.about import SCHEMA, about
+from reports import verdict_file
+from reports.about import about
 from reports.comparability import differences
 from reports.rules.baseline import Baseline
 
@@ -23,12 +22,9 @@ def baseline(run: Run) -> Baseline:
     if not path.exists():
         return Baseline()
     try:
-        record: dict[str, Any] = json.loads(path.read_text())
-        schema = record["schema"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return Baseline(why_not=f"{FILE} is not a verdict.json that can be read")
-    if schema != SCHEMA:
-        return Baseline(why_not=f"{FILE} has schema {schema!r}, expected {SCHEMA}: it is of another version")
+        record = verdict_file.read(path, "name a baseline again (`make baseline RUN=…`)")
+    except RunError as error:
+        return Baseline(why_not=str(error).removeprefix(f"{path.parent}/"))
     found = str(record["run"]["id"])
     if record["verdict"] == Verdict.INVALID:
         return Baseline(found, why_not=f"the baseline, run {found}, is INVALID")

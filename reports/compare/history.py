@@ -4,7 +4,6 @@ Advisory: what changed may as well be the machine; `make perf-ab` proves a chang
 """
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,10 @@ from markupsafe import Markup, escape
 
 from harness.errors import RunError, command
 from harness.quantities import duration, rate
+from harness.reported import REPORT, VERDICT
 from harness.verdict import Verdict
-from reports import figures
+from reports import figures, verdict_file
 from reports.comparability import differences
-from reports.record import REPORT, VERDICT
 from reports.render.page import page
 from reports.statistics.change_points import FEWEST, change_points
 
@@ -26,17 +25,20 @@ WIDTH, HEIGHT, LEFT = 960, 150, 70
 Record = dict[str, Any]
 
 
-def records(folder: Path, profile: str) -> list[Record]:
-    """verdict.json of every run of `profile` in a scenario's folder, oldest first; damaged ones are left out."""
-    found = []
+def records(folder: Path, profile: str) -> tuple[list[Record], list[str]]:
+    """verdict.json of every run of `profile` in a scenario's folder, oldest first; and why others are left out: what
+    was changed, is another run's, or of another version.
+    """
+    found, left_out = [], []
     for path in sorted(folder.glob(f"2*/{VERDICT}")):
         try:
-            record = json.loads(path.read_text())
-            if record["run"]["profile"] == profile and record["verdict"] and record["operations"]:
-                found.append({**record, "folder": path.parent.name})
-        except (OSError, ValueError, KeyError, TypeError):
+            record = verdict_file.read(path)
+        except RunError as error:
+            left_out.append(str(error))
             continue
-    return sorted(found, key=lambda record: str(record["run"]["id"]))
+        if record["run"]["profile"] == profile and record["operations"]:
+            found.append({**record, "folder": path.parent.name})
+    return sorted(found, key=lambda record: str(record["run"]["id"])), left_out
 
 
 def history(found: list[Record]) -> dict[str, Any]:
@@ -119,7 +121,9 @@ def main() -> int:
     parser.add_argument("folder", type=Path, help="e.g. reports/runs/peak")
     parser.add_argument("--profile", default="ci", help="smoke, ci (default) or full")
     arguments = parser.parse_args()
-    found = records(arguments.folder, arguments.profile)
+    found, left_out = records(arguments.folder, arguments.profile)
+    for why in left_out:
+        print(f"left out: {why}")
     if not found:
         raise RunError(
             f"{arguments.folder}: no reported run of profile {arguments.profile} in it: expected some, as `make perf-…`"

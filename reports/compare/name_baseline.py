@@ -5,10 +5,10 @@ import os
 from pathlib import Path
 
 from harness.errors import RunError, command
+from harness.reported import VERDICT
 from harness.verdict import Verdict
 from reports.compare.__main__ import read
 from reports.compare.baseline import FILE
-from reports.record import VERDICT
 
 
 def name(folder: Path) -> Path:

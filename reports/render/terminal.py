@@ -8,9 +8,9 @@ from rich.text import Text
 
 from harness import quantities
 from harness.progress import Screen
+from harness.reported import REPORT, SUMMARY, VERDICT
 from harness.verdict import ValidityState
 from reports import figures
-from reports.record import REPORT, SUMMARY, VERDICT
 
 LINES, COLUMNS = 40, 100
 Items = list[dict[str, Any]]
@@ -63,12 +63,13 @@ def block(verdict: dict[str, Any], folder: str) -> list[Text]:
     for line in lines:
         line.rstrip()
         line.truncate(COLUMNS, overflow="ellipsis")
-    return [*lines, *_files(folder)]
+    return [*lines, *_files(verdict["files"], folder)]
 
 
-def _files(folder: str) -> list[Text]:
+def _files(files: list[str], folder: str) -> list[Text]:
     """Where the rest is; the folder is never cut, for it is there to be copied."""
-    names = f"{REPORT}, {SUMMARY}, {VERDICT} and more in"
+    shown = [name for name in (REPORT, SUMMARY, VERDICT) if name in files]
+    names = f"{', '.join(shown) or 'no report could be written; the evidence'}{' and more' * bool(shown)} in"
     return [Text(f"{names} {folder}")] if len(names) + len(folder) < COLUMNS else [Text(names), Text(folder)]
 
 

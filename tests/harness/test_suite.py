@@ -12,6 +12,7 @@ from harness.verdict import EXIT_CODES, Verdict
 from reports.__main__ import report
 from reports.render.suite_markdown import render
 from reports.suite import PAGE, RESULTS, gather, page
+from reports.verdict_file import bound
 from tests.support.synthetic_run import synthetic_run
 from tests.support.target_process import ROOT
 
@@ -29,7 +30,7 @@ def suite(folder: Path, record: dict[str, Any], *verdicts: str | None) -> Path:
         if verdict:
             run.mkdir(parents=True)
             said = {**record, "verdict": verdict, "reason": f"reason <b>{place}</b>"}
-            (run / "verdict.json").write_text(json.dumps(said))
+            (run / "verdict.json").write_text(json.dumps(bound(said, None)))
         error = "" if verdict else "no port | left"
         runs.append({"scenario": f"s{place}", "folder": str(run) if verdict else None, "error": error})
     facts = {"schema": 1, "system": "messages", "profile": "smoke", "moment": "20261121T000000", "runs": runs}

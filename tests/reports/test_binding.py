@@ -11,10 +11,10 @@ import pytest
 from harness import binding
 from harness.check import Finding
 from harness.errors import RunError
+from harness.reported import FILES
 from harness.run import Run
 from harness.verdict import CheckState
 from reports.__main__ import report
-from reports.record import FILES
 from tests.support.synthetic_run import BEGAN, HOLDING, bind, synthetic_run
 
 Edit = Callable[[Run], None]

@@ -181,7 +181,7 @@ def test_the_verdict_holds_what_it_rests_on(tmp_path: Path) -> None:
 
     verdict = report(run.folder)
 
-    assert (verdict["schema"], verdict["exit_code"], verdict["notes"]) == (3, 0, ["SMOKE: not a release verdict"])
+    assert (verdict["schema"], verdict["exit_code"], verdict["notes"]) == (4, 0, ["SMOKE: not a release verdict"])
     acknowledged = verdict["operations"][-1]["outcomes"]["ACK"]
     assert verdict["totals"] == {
         "planned": 180,

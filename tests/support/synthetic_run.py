@@ -58,6 +58,7 @@ FACTS: dict[str, Any] = {
     "git": {"commit": "0123456789abcdef", "dirty": False},
     "seeding": {"users": 10_000, "seconds": 0.4},
     "load": {"exit_code": 0},
+    "clock": {"wall_ns": WALL, "mono_ns": BEGAN},
     "monitor": {"died": False},
 }
 

@@ -12,6 +12,7 @@ import pytest
 from harness.run import Run
 from reports.__main__ import report
 from reports.about import SCHEMA, plan_digest
+from reports.verdict_file import bound
 from tests.support.synthetic_run import FACTS, synthetic_run, taking
 from tests.support.target_process import ROOT
 
@@ -104,7 +105,7 @@ def test_what_is_not_comparable_is_not_compared(tmp_path: Path, name: str) -> No
     path = named(tmp_path)
     base = json.loads(path.read_text())
     change(base)
-    path.write_text(json.dumps(base))
+    path.write_text(json.dumps(bound(base, None)))
 
     found = report(run(tmp_path).folder)["rules"][2]
 
@@ -117,7 +118,17 @@ def test_what_is_no_record_is_not_compared(tmp_path: Path, text: str) -> None:
 
     found = report(run(tmp_path).folder)["rules"][2]
 
-    assert found["detail"] == "baseline.json is not a verdict.json that can be read"
+    assert found["detail"].startswith("baseline.json: ")
+    assert "name a baseline again" in found["detail"]
+
+
+def test_a_baseline_that_was_edited_is_not_compared_with(tmp_path: Path) -> None:
+    path = named(tmp_path)
+    path.write_text(path.read_text().replace('"value": 0.2', '"value": 0.3'))
+
+    found = report(run(tmp_path).folder)["rules"][2]
+
+    assert (found["state"], "it was changed after it was written" in found["detail"]) == ("NOT COMPARED", True)
 
 
 def test_a_rule_that_measured_nothing_is_an_error_with_or_without_a_baseline(tmp_path: Path) -> None:

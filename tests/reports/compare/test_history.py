@@ -13,6 +13,7 @@ import pytest
 from reports.__main__ import report
 from reports.compare.history import history, records, render
 from reports.statistics.change_points import FEWEST, change_points
+from reports.verdict_file import bound
 from tests.support.synthetic_run import synthetic_run
 from tests.support.target_process import ROOT
 
@@ -54,12 +55,12 @@ def kept(folder: Path, record: dict[str, Any], levels: list[float], **changes: A
         response = made["operations"][-1]["response"]
         made["operations"][-1]["response"] = {name: value * level for name, value in response.items()}
         (folder / f"20261101T{place:06d}-smoke").mkdir()
-        (folder / f"20261101T{place:06d}-smoke" / "verdict.json").write_text(json.dumps(made))
+        (folder / f"20261101T{place:06d}-smoke" / "verdict.json").write_text(json.dumps(bound(made, None)))
 
 
 def test_the_page_names_the_run_from_which_on_it_changed(tmp_path: Path, record: dict[str, Any]) -> None:
     kept(tmp_path, record, noisy((10, 1.0), (10, 1.4)))
-    found = history(records(tmp_path, "smoke"))
+    found = history(records(tmp_path, "smoke")[0])
 
     assert found["counted"] == 20
     assert [change["run"] for change in found["changes"]["p95"]] == ["20261101T000010abcdef"]
@@ -78,10 +79,10 @@ def test_runs_on_something_else_and_invalid_ones_are_shown_and_do_not_count(
         path = tmp_path / f"20261101T{place:06d}-smoke" / "verdict.json"
         made = json.loads(path.read_text())
         made |= {"verdict": "INVALID"} if place else {"run": {**made["run"], "host": {"cpu": "other"}}}
-        path.write_text(json.dumps(made))
+        path.write_text(json.dumps(bound(made, None)))
     (tmp_path / "20261101T000009-smoke").mkdir()
     (tmp_path / "20261101T000009-smoke" / "verdict.json").write_text("{cut")
-    found = history(records(tmp_path, "smoke"))
+    found = history(records(tmp_path, "smoke")[0])
 
     assert [bool(run["why"]) for run in found["runs"]].count(True) == 2
     assert found["counted"] == 3
