@@ -15,7 +15,7 @@ SYSTEMS := $(basename $(notdir $(wildcard systems/*.toml)))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv doctor test test-machine lint bench-ab bench-report bench-engine bench-verification bench-seeding baseline compare perf-ab clean lock report psql $(SCENARIOS:%=perf-%) $(SCENARIOS:%=ui-%) $(SCENARIOS:%=plan-%) \
+.PHONY: help venv doctor test test-machine lint fault-matrix false-alarms bench-ab bench-report bench-engine bench-verification bench-seeding baseline compare perf-ab clean lock report psql $(SCENARIOS:%=perf-%) $(SCENARIOS:%=ui-%) $(SCENARIOS:%=plan-%) \
 	$(SYSTEMS:%=perf-%) $(SYSTEMS:%=seed-%) $(SYSTEMS:%=clean-%) $(SYSTEMS:%=verify-%)
 
 help:  ## print this
@@ -91,6 +91,9 @@ test-machine: $(READY)  ## run the tests that need the machine to themselves, or
 
 fault-matrix: $(READY)  ## make a run with each fault of target, database and harness, and the table of what named it (some minutes)
 	@$(PY) -m tests.fault_matrix
+
+false-alarms: $(READY)  ## run every scenario against the clean target, at ci once and at smoke ten times: how often is it not GO? (goes on where it was; 40 minutes)
+	@$(PY) -m tests.false_alarms
 
 lint: $(READY)  ## ruff, and mypy (strict outside locustfiles/)
 	$(PY) -m ruff check .
