@@ -18,6 +18,7 @@ from harness import binding, check, errors, fingerprint, guard, refusal
 from harness.check import Finding
 from harness.errors import ProofloadError, RunError
 from harness.load_stage import began_any, put_load
+from harness.monitor import machine
 from harness.plan import overrides, reading
 from harness.plan.scenario import Scenario
 from harness.progress import Progress
@@ -108,7 +109,10 @@ def _measure(
     What fails after something was sent, whatever it is, goes into run.json: that run has a verdict.
     """
     run = Run.create(settings.runs, scenario, seed=settings.seed, command=command, interrupted=None)
-    run.record(host=fingerprint.host(), versions=fingerprint.versions(), git=fingerprint.git())
+    # The loop before anything of the run is there, which makes it slower itself.
+    run.record(
+        host=fingerprint.host(), versions=fingerprint.versions(), git=fingerprint.git(), idle_canary=machine.idle()
+    )
     up = stack.outside(run, settings) if scenario.foreign else stack.up(run, scenario, settings, variant, progress)
     try:
         with up as running:

@@ -12,7 +12,7 @@ import psutil
 CANARY_TURNS = 20_000
 """Turns of an empty loop: a part of a millisecond of one core; longer when the core is shared."""
 
-CANARY_TRIES = 5
+CANARY_TRIES, IDLE_TRIES = 5, 100
 
 PRESSURE = Path("/proc/pressure/cpu")
 
@@ -64,9 +64,14 @@ def _grown(before: Sequence[Any], now: Sequence[Any], names: Sequence[str]) -> f
     )
 
 
-def _canary() -> float:
+def idle() -> float:
+    """How long the loop takes (s) while nothing of a run is there yet: the quickest of many tries."""
+    return _canary(IDLE_TRIES)
+
+
+def _canary(tries: int = CANARY_TRIES) -> float:
     """The quickest of some tries: to be interrupted by our own load says nothing of how fast the cores are."""
-    return min(_loop() for _ in range(CANARY_TRIES))
+    return min(_loop() for _ in range(tries))
 
 
 def _loop() -> float:

@@ -17,11 +17,14 @@ from reports.validity.doubt import Doubt
 from reports.validity.result import ValidityResult, hard, soft
 
 CANARY = 1.2
-"""How many times as long as usual (p50) a loop that is always the same may take, at p95."""
+"""How many times as long as usual (p50) a loop that is always the same may take, at p95; and at p50, how many times as
+long as on the idle machine before the load, if that is not explained by what the run itself used."""
 STEAL = 0.02
 """The share of processor time that other guests of the machine may take."""
 OTHERS, OTHERS_WINDOW = 0.10, 5
 """The share of the cores that processes which are not of the run may use, over this many samples."""
+WAITED = 0.05
+"""The share of the time in which something may wait for a core on account of processes that are not of the run."""
 MOST_OTHERS = 0.95
 """More is not reckoned with: the system gives the run its turn, too."""
 THROTTLED = 0.02
@@ -41,12 +44,17 @@ def _quiet(evidence: Evidence) -> ValidityResult:
     end = began + evidence.samples.seconds * 1e9
     lines = [line for line in evidence.monitor if began <= line["at"] <= end]
     seen = {name: _values(lines, name) for name in _SEEN}
-    others = _others(evidence, lines)
+    others, waited = _others(evidence, lines), _waited(evidence, lines)
     said: list[tuple[bool, str]] = []
     judged = len(seen["machine.canary"]) or len(seen["machine.steal"]) or len(others) or len(seen["cgroup.throttled"])
     if len(seen["machine.canary"]):
         p50, p95 = percentiles(seen["machine.canary"], [0.5, 0.95])
         said.append((p95 > CANARY * p50, f"at p95 the same loop took {p95 / p50:.3g} times as long as at p50"))
+    slow = _against_idle(evidence, lines)
+    if len(slow):
+        p50 = float(np.median(slow))
+        how = f"at p50 it took {p50:.3g} times as long as the idle machine and what the run used explain"
+        said.append((p50 > CANARY, how))
     if len(seen["machine.steal"]):
         stolen = float(seen["machine.steal"].mean())
         said.append((stolen > STEAL, f"other guests took {share(stolen)} of the processors"))
@@ -61,7 +69,9 @@ def _quiet(evidence: Evidence) -> ValidityResult:
         said.append((stopped > THROTTLED, how))
     if len(seen["machine.pressure"]):
         how = f"something waited for a core {share(float(seen['machine.pressure'].mean()))} of the time"
-        said.append((False, how))
+        if len(waited):
+            how += f", {share(float(waited.mean()))} for processes that are not of this run"
+        said.append((bool(len(waited)) and float(waited.mean()) > WAITED, how))
     noisy = any(one for one, _ in said)
     # What is not met comes first.
     said.sort(key=lambda one: not one[0])
@@ -70,7 +80,8 @@ def _quiet(evidence: Evidence) -> ValidityResult:
         "The machine was as fast all the time",
         soft(not noisy) if judged else ValidityState.NOT_APPLICABLE,
         "; ".join(how for _, how in said) or "the monitor has nothing of the machine",
-        f"{CANARY:g} times, {share(STEAL)} stolen, {share(OTHERS)} used by others, {share(THROTTLED)} stopped",
+        f"{CANARY:g} times, {share(STEAL)} stolen, {share(OTHERS)} used by others, {share(WAITED)} waited for them, "
+        f"{share(THROTTLED)} stopped",
         "Something else ran on the machine, or the quota is too small: end it, or run where nothing does.",
         doubts=tuple(_slower(evidence, lines, began)) if noisy else (),
     )
@@ -92,15 +103,21 @@ def _slower(evidence: Evidence, lines: list[Line], began: int) -> Iterator[Doubt
         own = [stretch for stretch in stretches if stretch.phase == phase]
         during = [line for line in lines if any(s.begin <= (line["at"] - began) / 1e9 <= s.end for s in own)]
         canary = np.maximum(_values(during, "machine.canary") / usual, 1.0)
+        slow = _against_idle(evidence, during)
+        if len(slow) == len(canary):
+            canary = np.maximum(canary, slow)
+        waited = 1 / (1 - np.clip(_waited(evidence, during), 0.0, MOST_OTHERS))
         stolen = 1 / (1 - np.clip(_values(during, "machine.steal"), 0.0, 1 - 1e-9))
         stopped = 1 / (1 - np.clip(_values(during, "cgroup.throttled"), 0.0, MOST_OTHERS))
         crowded = 1 / (1 - np.clip(_others(evidence, during), 0.0, MOST_OTHERS))
-        if any(len(factors) for factors in (canary, stolen, stopped, crowded)):
+        if any(len(factors) for factors in (canary, stolen, stopped, crowded, waited)):
             computing = _computing(during)
             busy = [
-                1 + computing * (float(factors.mean()) - 1) for factors in (canary, stopped, crowded) if len(factors)
+                1 + computing * (float(factors.mean()) - 1)
+                for factors in (canary, stopped, crowded, waited)
+                if len(factors)
             ]
-            longer = max(float(factors.max(initial=1.0)) for factors in (canary, stolen, stopped, crowded))
+            longer = max(float(factors.max(initial=1.0)) for factors in (canary, stolen, stopped, crowded, waited))
             yield Doubt(longer, max([*busy, float(stolen.mean()) if len(stolen) else 1.0]), (phase,))
 
 
@@ -118,17 +135,48 @@ def _others(evidence: Evidence, lines: list[Line]) -> npt.NDArray[np.float64]:
 
     Nothing, if a target or database of the user's may be on this machine: its processes are not known from others.
     """
-    theirs = [evidence.run.facts.get(name) or {} for name in ("target", "database")]
-    if any(not one.get("ours", True) and _here(str(one.get("url"))) for one in theirs):
-        return np.zeros(0)
-    needed = ("machine.busy", "machine.cores", "run.cpu")
-    known = [line for line in lines if all(name in line for name in needed)]
+    known = _told_apart(evidence, lines, "machine.cores")
     if not known:
         return np.zeros(0)
-    busy, cores, own = (np.array([line[name] for line in known]) for name in needed)
+    busy, own, cores = (_values(known, name) for name in (*_USED, "machine.cores"))
     others = np.clip((busy - own) / cores, 0.0, 1.0)
     window = min(OTHERS_WINDOW, len(others))
     return np.convolve(others, np.ones(window) / window, "valid")
+
+
+def _waited(evidence: Evidence, lines: list[Line]) -> npt.NDArray[np.float64]:
+    """The share of each second in which something waited for a core on account of processes which are not of the run:
+    of the pressure, their share of what was used. What the run waits for itself is not in it.
+    """
+    known = _told_apart(evidence, lines, "machine.pressure")
+    busy, own, pressure = (_values(known, name) for name in (*_USED, "machine.pressure"))
+    return pressure * np.clip((busy - own) / np.maximum(busy, 1e-9), 0.0, 1.0)
+
+
+def _against_idle(evidence: Evidence, lines: list[Line]) -> npt.NDArray[np.float64]:
+    """How many times as long the loop took, in each sample, as on the idle machine, and as the run itself explains: a
+    core that it uses may make the loop on the other half of it take twice as long. Nothing, if that is not known.
+    """
+    idle = evidence.run.facts.get("idle_canary")
+    needed = ("machine.canary", "machine.cores", "run.cpu")
+    known = [line for line in lines if all(name in line for name in needed)]
+    if not idle or not known:
+        return np.zeros(0)
+    canary, cores, own = (_values(known, name) for name in needed)
+    return canary / (float(idle) * (1 + np.clip(own / cores, 0.0, 1.0)))
+
+
+_USED = ("machine.busy", "run.cpu")
+
+
+def _told_apart(evidence: Evidence, lines: list[Line], name: str) -> list[Line]:
+    """The samples that have `name`, and by which what the run used is told from what others did; none, if a target or
+    database of the user's may be on this machine.
+    """
+    theirs = [evidence.run.facts.get(one) or {} for one in ("target", "database")]
+    if any(not one.get("ours", True) and _here(str(one.get("url"))) for one in theirs):
+        return []
+    return [line for line in lines if all(one in line for one in (*_USED, name))]
 
 
 def _here(url: str) -> bool:

@@ -348,6 +348,13 @@ THROTTLED: dict[str, Any] = {
 }
 
 
+WAITING: dict[str, Any] = {
+    "machine__pressure": lambda s: 0.9,
+    "machine__cores": lambda s: 2,
+    "run__cpu": lambda s: 0.3,
+}
+
+
 @pytest.mark.parametrize(
     ("values", "state", "said"),
     [
@@ -368,6 +375,10 @@ THROTTLED: dict[str, Any] = {
         (THROTTLED, "warning", "the quota of 1.5 cores stopped the run in 2.1 % of its periods"),
         ({**THROTTLED, "cgroup__throttled": lambda s: 0.02}, "ok", "stopped the run in 2 % of its periods"),
         ({"machine__pressure": lambda s: 0.9}, "not applicable", "something waited for a core 90 % of the time"),
+        # What the run waits for itself is not judged; and of others, what they used of what was used.
+        ({**WAITING, "machine__busy": lambda s: 0.3}, "ok", "90 % of the time, 0 % for processes that are not of"),
+        ({**WAITING, "machine__busy": lambda s: 0.31}, "ok", "90 % of the time, 2.9 % for processes that are not of"),
+        ({**WAITING, "machine__busy": lambda s: 0.32}, "warning", "90 % of the time, 5.63 % for processes that are"),
         ({"target__cpu": lambda s: 1}, "not applicable", "the monitor has nothing of the machine"),
     ],
 )
@@ -447,6 +458,29 @@ def test_a_slow_machine_makes_rates_lower_only_while_the_run_computes(
     found = conditions(monitored(synthetic_run(tmp_path, table=table), **values))["V9"]
 
     assert found.doubts[0].slower == pytest.approx(slower)
+
+
+@pytest.mark.parametrize(
+    ("idle", "used", "state", "said"),
+    [
+        (0.001, 0.0, "ok", "at p50 it took 1 times as long as the idle machine and what the run used explain"),
+        (0.00083, 0.0, "warning", "at p50 it took 1.2 times"),
+        # Half of the cores are the run's own: half as much again is its own doing.
+        (0.00083, 1.0, "ok", "at p50 it took 0.803 times"),
+        (0.0005, 1.0, "warning", "at p50 it took 1.33 times"),
+        (0.0005, 9.0, "ok", "at p50 it took 1 times"),
+        (None, 0.0, "ok", "at p95"),
+    ],
+)
+def test_what_is_slower_than_the_idle_machine_is_warned_of(
+    idle: float | None, used: float, state: str, said: str, tmp_path: Path
+) -> None:
+    values = {"machine__canary": lambda s: 0.001, "machine__cores": lambda s: 2, "run__cpu": lambda s: used}
+    found = conditions(monitored(synthetic_run(tmp_path, facts={"idle_canary": idle}), **values))["V9"]
+
+    assert (found.state, said in found.value) == (state, True), found.value
+    if state == "warning":
+        assert found.doubts[0].longer == pytest.approx(0.001 / ((idle or 1) * (1 + used / 2)))
 
 
 def test_a_constant_slowness_is_none(tmp_path: Path) -> None:
