@@ -36,30 +36,45 @@ def _tick(session: "Session", ticks: list[Tick]) -> NoReturn:
 
 
 def _write(session: "Session", path: Path, ticks: list[Tick]) -> NoReturn:
+    """A line a second: one when the load begins, so that each one after it tells of the load alone, and one at its end,
+    so that the shortest load has one.
+    """
     process = psutil.Process()
     process.cpu_percent()
     with path.open("a", buffering=1) as file:
-        while True:
-            gevent.sleep(1)
-            taken, ticks[:] = list(ticks), []
-            session.tally.count()
-            line = {
-                "at": time.monotonic_ns(),
-                "wall": time.time_ns(),
-                "ticks": [at for at, _, _ in taken],
-                "lags_us": [lag for _, lag, _ in taken],
-                "flying": [flying for _, _, flying in taken],
-                "cpu": process.cpu_percent() / 100,
-                "rss": process.memory_info().rss,
-                "in_flight": session.flying,
-                "begun": session.journal.count,
-                "ended": session.tally.ended,
-                "errors": session.tally.errors,
-                "outcomes": _outcomes(session),
-                "due": session.schedule.due() if session.schedule else 0,
-                "users": session.users,
-            }
-            file.write(json.dumps(line, separators=(",", ":")) + "\n")
+        try:
+            while not session.start.wait(1):
+                file.write(_line(session, process, ticks))
+            gevent.sleep(max((session.began or 0) - time.monotonic_ns(), 0) / 1e9)
+            while True:
+                file.write(_line(session, process, ticks))
+                gevent.sleep(1)
+        finally:
+            if ticks:
+                file.write(_line(session, process, ticks))
+
+
+def _line(session: "Session", process: psutil.Process, ticks: list[Tick]) -> str:
+    """What there is to say since the last line; the looks are taken out of `ticks`."""
+    taken, ticks[:] = list(ticks), []
+    session.tally.count()
+    line = {
+        "at": time.monotonic_ns(),
+        "wall": time.time_ns(),
+        "ticks": [at for at, _, _ in taken],
+        "lags_us": [lag for _, lag, _ in taken],
+        "flying": [flying for _, _, flying in taken],
+        "cpu": process.cpu_percent() / 100,
+        "rss": process.memory_info().rss,
+        "in_flight": session.flying,
+        "begun": session.journal.count,
+        "ended": session.tally.ended,
+        "errors": session.tally.errors,
+        "outcomes": _outcomes(session),
+        "due": session.schedule.due() if session.schedule else 0,
+        "users": session.users,
+    }
+    return json.dumps(line, separators=(",", ":")) + "\n"
 
 
 def _outcomes(session: "Session") -> dict[str, dict[str, int]]:

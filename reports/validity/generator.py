@@ -50,6 +50,16 @@ def _within(process: Process, seconds: float) -> HealthLines:
     return [line for before, line in pairwise(process.health) if 0 <= (before["at"] - began) / 1e9 <= seconds]
 
 
+def _spans(process: Process, seconds: float) -> list[tuple[float, float]]:
+    """Of each of these lines: how many seconds it is about, and the share of a core that was used meanwhile."""
+    within = {line["at"] for line in _within(process, seconds)}
+    return [
+        ((line["at"] - before["at"]) / 1e9, line["cpu"])
+        for before, line in pairwise(process.health)
+        if line["at"] in within
+    ]
+
+
 def _kept_up(evidence: Evidence) -> ValidityResult:
     scenario = evidence.samples.scenario
     lag, gap = _most_lag(scenario), scenario.validity.loop_gap
@@ -105,10 +115,13 @@ def _cpu(evidence: Evidence) -> ValidityResult:
     seconds = evidence.samples.seconds
     busiest = -1.0
     for process in evidence.processes:
-        used = np.array([line["cpu"] for line in _within(process, seconds)])
-        window = min(CPU_WINDOW, len(used))
-        if window:
-            busiest = max(busiest, float(np.convolve(used, np.ones(window) / window, "valid").max()))
+        within = _spans(process, seconds)
+        used, spans = (np.array(values) for values in ([cpu for _, cpu in within], [span for span, _ in within]))
+        window = np.ones(min(CPU_WINDOW, len(used)))
+        if len(window):
+            # By how long each line is about: the last one may be of an instant.
+            means = np.convolve(used * spans, window, "valid") / np.convolve(spans, window, "valid")
+            busiest = max(busiest, float(means.max()))
     return ValidityResult(
         "V3",
         "The generator had processor time to spare",
