@@ -41,7 +41,7 @@ def test_a_load_of_an_instant_has_two_lines_of_its_own(tmp_path: Path) -> None:
     writer = written(load, path, ticks, 1)
     ticks.append((2, 400, 7))
 
-    gevent.kill(writer)
+    writer.kill()
 
     first, last = lines(path)
     assert first["at"] >= load.began
@@ -53,13 +53,13 @@ def test_what_was_said_a_moment_ago_is_not_said_again(tmp_path: Path) -> None:
     load, path = session(), tmp_path / "health-0.jsonl"
     load.began = time.monotonic_ns()
     load.start.set()
-    gevent.kill(written(load, path, [], 1))
+    written(load, path, [], 1).kill()
 
     assert len(lines(path)) == 1
 
 
 def test_before_the_load_begins_there_are_lines_too(tmp_path: Path) -> None:
     load, path = session(), tmp_path / "health-0.jsonl"
-    gevent.kill(written(load, path, [], 1))
+    written(load, path, [], 1).kill()
 
     assert lines(path)[0]["begun"] == 3
