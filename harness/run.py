@@ -19,6 +19,23 @@ from systems import ids
 FORMAT = 3
 """The version of run.json; a reader refuses any other."""
 
+TABLES = (
+    "target",
+    "database",
+    "versions",
+    "host",
+    "git",
+    "seeding",
+    "load",
+    "monitor",
+    "clock",
+    "before",
+    "after",
+    "postgres",
+    "aborted",
+)
+"""The facts in run.json that are tables, where they are known."""
+
 LATEST = "latest"
 """The link beside run folders to the latest of them that has a verdict."""
 
@@ -93,6 +110,9 @@ class Run:
             )
         if not isinstance(facts.get("run"), str):
             raise RunError(f"{path}: no id of the run in it: the file is damaged; run again")
+        for name in TABLES:
+            if not isinstance(facts.get(name) or {}, dict):
+                raise RunError(f"{path}: {name} is {facts[name]!r}, expected a table: the file is damaged; run again")
         return cls(folder.resolve(), facts)
 
     def becomes_latest(self) -> None:
@@ -130,7 +150,7 @@ class Run:
         try:
             clock = self.facts["clock"]
             return int(clock["wall_ns"]) - int(clock["mono_ns"])
-        except KeyError:
+        except (KeyError, TypeError, ValueError):
             raise RunError(
                 f"{self.folder / 'run.json'}: no clock: expected what is recorded when a load begins; run again"
             ) from None

@@ -55,7 +55,8 @@ def main() -> int:
         if isinstance(error, errors.ProofloadError) and not words.always:
             raise
         verdict = unreported(folder, error)
-        print(f"error: {verdict['reason']}", file=sys.stderr)  # whole: the block has room for its beginning only
+        for cause in verdict["causes"]:  # whole: the block has room for its beginning only
+            print(f"error: {cause['sentence']}", file=sys.stderr)
         _show(verdict, folder)
     return int(verdict["exit_code"]) if verdict["files"] else EXIT_CRASH
 

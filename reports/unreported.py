@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from harness import errors
+from harness import binding, errors
 from harness.errors import ProofloadError
 from harness.reported import JUNIT, SUMMARY, VERDICT, void
 from harness.run import Run
@@ -15,6 +15,7 @@ from reports.about import SCHEMA, about
 from reports.decide import Cause
 from reports.record import cleaned
 from reports.render import junit, markdown
+from reports.validity.folder import SHOWN
 from reports.validity.result import ValidityResult, hard
 
 
@@ -32,7 +33,8 @@ def unreported(folder: Path, error: Exception) -> dict[str, Any]:
     if not any(folder.glob("journal-*.bin")):
         raise error
     said = str(error) if isinstance(error, ProofloadError) else errors.crash(error, run.folder)
-    verdict: dict[str, Any] = cleaned(_verdict(of, said.rstrip(".")))
+    broken = [str(one) for one in binding.broken(run)[:SHOWN]]
+    verdict: dict[str, Any] = cleaned(_verdict(of, said.rstrip("."), broken))
     void(folder)
     try:
         for name, render in ((SUMMARY, markdown.render), (JUNIT, junit.render)):
@@ -47,9 +49,10 @@ def unreported(folder: Path, error: Exception) -> dict[str, Any]:
         return {**verdict, "files": []}
 
 
-def _verdict(of: dict[str, Any], said: str) -> dict[str, Any]:
-    """A whole verdict.json, with nothing measured in it."""
-    reason = f"Not valid, REPORTED: {said}."
+def _verdict(of: dict[str, Any], said: str, broken: list[str]) -> dict[str, Any]:
+    """A whole verdict.json, with nothing measured in it. What of the folder is `broken` comes first."""
+    sentences = [f"Not valid, BINDING: {'; '.join(broken)}."] if broken else []
+    sentences.append(f"Not valid, REPORTED: {said}.")
     condition = ValidityResult(
         "REPORTED",
         "The run could be reported",
@@ -62,8 +65,8 @@ def _verdict(of: dict[str, Any], said: str) -> dict[str, Any]:
         "schema": SCHEMA,
         "verdict": Verdict.INVALID,
         "exit_code": EXIT_CODES[Verdict.INVALID],
-        "reason": reason,
-        "causes": [asdict(Cause(Verdict.INVALID, "validity", reason))],
+        "reason": sentences[0],
+        "causes": [asdict(Cause(Verdict.INVALID, "validity", sentence)) for sentence in sentences],
         "would_be": None,
         "notes": [],
         "run": of,

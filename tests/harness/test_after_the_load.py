@@ -128,6 +128,24 @@ def test_a_report_that_fails_leaves_a_verdict_with_the_reason(
     assert "REPORTED" in out
 
 
+def test_of_an_altered_folder_that_can_not_be_reported_the_alteration_is_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = synthetic_run(tmp_path)
+    run.record(host={"cores": "many"})
+    monkeypatch.setattr(sys, "argv", ["reports", str(run.folder)])
+    monkeypatch.setattr("reports.__main__.record", raising(TypeError("'str' by 'float'")))
+
+    assert report_main() == 3
+    found = verdict(run)
+    assert (
+        found["reason"]
+        == "Not valid, BINDING: run.json was changed after the run ended: restore the file, or run again."
+    )
+    assert "REPORTED: Proofload itself failed: TypeError" in found["causes"][1]["sentence"]
+    assert "was changed after the run ended" in capsys.readouterr().err
+
+
 LEFT = ["summary.md", "junit.xml"]
 
 

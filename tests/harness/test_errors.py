@@ -15,7 +15,7 @@ from harness import errors, pipeline
 from harness.__main__ import main as harness_main
 from harness.errors import Crashed, ProofloadError, RunError, command
 from harness.progress import Screen
-from harness.run import FORMAT, Run
+from harness.run import FORMAT, TABLES, Run
 from harness.settings import ROOT
 from harness.stack import stack
 from harness.verdict import EXIT_CODES, Verdict
@@ -228,6 +228,10 @@ def read_all_of(folder: Path, name: str) -> None:
         ("run.json", f'{{"format": {FORMAT}}}', "no id of the run"),
         ("run.json", f'{{"format": {FORMAT}, "run": "x", "plan": {{}}}}', "no plan of this version"),
         ("load.json", "5", "expected an object"),
+        *[
+            ("run.json", f'{{"format": {FORMAT}, "run": "x", "{name}": 5}}', f"{name} is 5, expected a table")
+            for name in TABLES
+        ],
     ],
 )
 def test_a_damaged_file_of_a_run_is_named(name: str, text: str, says: str, tmp_path: Path) -> None:
