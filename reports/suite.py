@@ -16,6 +16,9 @@ from reports.render.page import page as filled
 
 PAGE, RESULTS = "results.html", "PERFORMANCE_TEST_RESULTS.md"
 
+OF_A_SUITE, OF_A_RUN = {"system", "profile", "moment", "runs"}, {"scenario", "folder", "error"}
+"""What suite.json has."""
+
 WORST_FIRST = (Verdict.NO_GO, Verdict.INVALID, Verdict.CONDITIONAL, Verdict.GO)
 
 RECOMMENDATIONS = {
@@ -33,8 +36,13 @@ def gather(folder: Path) -> dict[str, Any]:
         suite: dict[str, Any] = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise RunError(f"{path}: {error}: expected the folder of a suite, e.g. reports/runs/<system>/latest") from None
-    if suite.get("schema") != SUITE_SCHEMA:
-        raise RunError(f"{path}: schema {suite.get('schema')!r}, expected {SUITE_SCHEMA}: run the suite again")
+    schema = suite.get("schema") if isinstance(suite, dict) else None
+    if schema != SUITE_SCHEMA:
+        raise RunError(f"{path}: schema {schema!r}, expected {SUITE_SCHEMA}: run the suite again")
+    runs = suite.get("runs")
+    whole = isinstance(runs, list) and runs and all(isinstance(one, dict) and one.keys() >= OF_A_RUN for one in runs)
+    if not whole or not suite.keys() >= OF_A_SUITE:
+        raise RunError(f"{path}: expected a run of each scenario in it: the file is damaged; run the suite again")
     scenarios = [_scenario(folder, each) for each in suite["runs"]]
     verdict = min((each["verdict"] for each in scenarios), key=WORST_FIRST.index)
     recommendation = RECOMMENDATIONS[verdict]

@@ -24,6 +24,9 @@ METRICS = (
 nothing (4 / 2**6 > 5 %). Times in s, goodput a second.
 """
 
+OF_PAIRS, OF_A_PAIR = {"scenario", "profile", "base", "head", "pairs"}, {"base", "head"}
+"""What pairs.json has."""
+
 NOT_COMPARABLE = "NOT COMPARABLE"
 COMPARISON, PAGE = "comparison.json", "comparison.html"
 SEEDED = "seeding.digest"
@@ -127,8 +130,13 @@ def pairs_of(folder: Path) -> tuple[list[Record], list[Record], dict[str, Any]]:
         facts = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise RunError(f"{path}: {error}: expected the folder of `make perf-ab`") from None
-    if facts.get("schema") != PAIRS_SCHEMA:
-        raise RunError(f"{path}: schema {facts.get('schema')!r}, expected {PAIRS_SCHEMA}: run the pairs again")
+    schema = facts.get("schema") if isinstance(facts, dict) else None
+    if schema != PAIRS_SCHEMA:
+        raise RunError(f"{path}: schema {schema!r}, expected {PAIRS_SCHEMA}: run the pairs again")
+    pairs = facts.get("pairs")
+    whole = isinstance(pairs, list) and pairs and all(isinstance(p, dict) and p.keys() >= OF_A_PAIR for p in pairs)
+    if not whole or not facts.keys() >= OF_PAIRS:
+        raise RunError(f"{path}: expected pairs of runs in it: the file is damaged; run the pairs again")
     base, head = ([read(Path(pair[side])) for pair in facts["pairs"]] for side in ("base", "head"))
     about = {name: facts[name] for name in ("scenario", "profile", "base", "head")}
     return base, head, {**about, "advisory": False}

@@ -19,6 +19,8 @@ from harness.run import FORMAT, TABLES, Run
 from harness.settings import ROOT
 from harness.stack import stack
 from harness.verdict import EXIT_CODES, Verdict
+from reports import suite
+from reports.compare import __main__ as compare
 from schema.__main__ import main as schema_main
 from seeding.__main__ import main as seeding_main
 from tests.support.synthetic_run import synthetic_run
@@ -255,6 +257,20 @@ def test_a_verdict_of_another_version_is_named_by_what_compares_it(
     code, said = end(name_baseline.main, capsys)
     assert code == 2, said
     assert "verdict.json" in said
+
+
+@pytest.mark.parametrize("gather", [suite.gather, compare.pairs_of])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "5", "{}", '{"schema": 1}', '{"schema": 1, "runs": [], "pairs": [], "scenario": "x"}',
+    '{"schema": 1, "runs": 5, "pairs": 5}', '{"schema": 1, "runs": [5], "pairs": [5]}',
+    '{"schema": 1, "runs": [{}], "pairs": [{}]}']
+)  # fmt: skip
+def test_a_damaged_file_of_several_runs_is_named(text: str, gather: Callable[[Path], object], tmp_path: Path) -> None:
+    for name in ("suite.json", "pairs.json"):
+        (tmp_path / name).write_text(text)
+
+    with pytest.raises(RunError, match=r"(suite|pairs)\.json: .*(again|expected the folder)"):
+        gather(tmp_path)
 
 
 def test_the_codes_are_told_apart() -> None:
