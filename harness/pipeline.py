@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType, MappingProxyType
 from typing import Any
@@ -182,7 +182,8 @@ def _report(run: Run, interrupt: _Interrupt) -> int:
             run.record()  # what is known of its end, also what found no room before
             binding.seal(run)
         except RunError as error:
-            (run.folder / binding.FILE).unlink(missing_ok=True)
+            with suppress(OSError):
+                (run.folder / binding.FILE).unlink(missing_ok=True)
             print(f"error: {error}. Without a seal the run is INVALID: run it again", file=sys.stderr)
         code = report(run.folder, always=True)
         if interrupt.signal == known:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import RunError, command
-from harness.reported import REPORT, VERDICT
+from harness.reported import REPORT, VERDICT, store
 from harness.run import SUITE, SUITE_SCHEMA
 from harness.verdict import EXIT_CODES, Verdict
 from reports import figures, verdict_file
@@ -88,8 +88,8 @@ def main() -> int:
     parser.add_argument("folder", type=Path, help="the folder of a suite, e.g. reports/runs/authorizations/latest")
     folder = parser.parse_args().folder
     suite = gather(folder)
-    (folder / PAGE).write_text(page(suite), encoding="utf-8")
-    (folder / RESULTS).write_text(suite_markdown.render(suite), encoding="utf-8")
+    store(folder / PAGE, page(suite))
+    store(folder / RESULTS, suite_markdown.render(suite))
     print()
     for each in suite["scenarios"]:
         print(f"{figures.SYMBOLS[each['verdict']]} {each['verdict']:<12} {each['name']:<18} {each['reason']}")

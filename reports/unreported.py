@@ -35,8 +35,8 @@ def unreported(folder: Path, error: Exception) -> dict[str, Any]:
     said = str(error) if isinstance(error, ProofloadError) else errors.crash(error, run.folder)
     broken = [str(one) for one in binding.broken(run)[:SHOWN]]
     verdict: dict[str, Any] = cleaned(_verdict(of, said.rstrip("."), broken))
-    void(folder)
     try:
+        void(folder)
         for name, render in ((SUMMARY, markdown.render), (JUNIT, junit.render)):
             with contextlib.suppress(Exception):  # it may be this that failed
                 text = render(verdict)
@@ -45,7 +45,8 @@ def unreported(folder: Path, error: Exception) -> dict[str, Any]:
         verdict["files"].insert(0, VERDICT)
         return verdict_file.write(run, verdict)
     except ProofloadError:
-        void(folder)
+        with contextlib.suppress(ProofloadError):
+            void(folder)
         return {**verdict, "files": []}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import PlanError, RunError, command
-from harness.reported import VERDICT
+from harness.reported import VERDICT, store
 from harness.run import PAIRS, PAIRS_SCHEMA
 from harness.verdict import EXIT_CODES, Verdict
 from reports import comparability, verdict_file
@@ -158,8 +158,8 @@ def main() -> int:
         about = {"scenario": run["scenario"], "profile": run["profile"], **sides, "advisory": True}
     found = comparison(base, head, about)
     into = folders[-1]
-    (into / COMPARISON).write_text(json.dumps(found, indent=2, allow_nan=False) + "\n")
-    (into / PAGE).write_text(compare_page.render(found), encoding="utf-8")
+    store(into / COMPARISON, json.dumps(found, indent=2, allow_nan=False) + "\n")
+    store(into / PAGE, compare_page.render(found))
     print(compare_page.text(found))
     print(f"  {into / PAGE}  {COMPARISON}")
     return 0 if about["advisory"] else EXIT_CODES[verdict(found)]

@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 
 from harness.errors import RunError, command
 from harness.quantities import duration, rate
-from harness.reported import REPORT, VERDICT
+from harness.reported import REPORT, VERDICT, store
 from harness.verdict import Verdict
 from reports import figures, verdict_file
 from reports.comparability import differences
@@ -130,7 +130,7 @@ def main() -> int:
             " leaves them"
         )
     told = history(found)
-    (arguments.folder / PAGE).write_text(render(told), encoding="utf-8")
+    store(arguments.folder / PAGE, render(told))
     print(f"{len(found)} runs, {told['counted']} of them on the same machine, versions and settings, and valid")
     for name, changes in told["changes"].items():
         for change in changes:

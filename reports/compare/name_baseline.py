@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from harness.errors import RunError, command
-from harness.reported import VERDICT
+from harness.reported import VERDICT, store
 from harness.verdict import Verdict
 from reports.compare.__main__ import read
 from reports.compare.baseline import FILE
@@ -22,7 +22,7 @@ def name(folder: Path) -> Path:
         raise RunError(f"{folder}: it is INVALID, and can't be a baseline: {record['reason']} Expected a valid run")
     path = folder.parent / FILE
     new = path.with_name(f".{FILE}.{os.getpid()}")
-    new.write_bytes((folder / VERDICT).read_bytes())
+    store(new, (folder / VERDICT).read_text(encoding="utf-8"))
     new.replace(path)
     return path
 

@@ -17,6 +17,7 @@ from harness.errors import Crashed, RunError
 from harness.pipeline import _Interrupt
 from harness.plan import reading
 from harness.progress import Progress
+from harness.reported import store
 from harness.run import Run
 from harness.settings import Settings
 from harness.stack.variant import Variant
@@ -214,6 +215,28 @@ def test_a_run_that_is_reported_again_when_there_is_room_is_what_it_was(
 
     monkeypatch.setattr(sys, "argv", ["reports", str(run.folder)])
     assert report_main() == 0
+
+
+def test_a_folder_that_may_not_be_written_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = synthetic_run(tmp_path)
+    assert reported(run, monkeypatch) == 0
+    capsys.readouterr()
+    monkeypatch.setattr(Path, "unlink", raising(OSError(errno.EROFS, os.strerror(errno.EROFS))))
+
+    monkeypatch.setattr(sys, "argv", ["reports", str(run.folder)])
+    with pytest.raises(RunError, match=r"verdict.json: Read-only file system: expected leave"):
+        report_main()
+    assert reported(run, monkeypatch) == 70
+    out, err = capsys.readouterr()
+    assert "INVALID" in out
+    assert "Read-only file system" in err
+
+
+def test_a_page_that_can_not_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"gone/page.html: No such file or directory: expected room and leave"):
+        store(tmp_path / "gone" / "page.html", "")
 
 
 def test_what_is_verified_again_voids_the_verdict_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
