@@ -155,8 +155,9 @@ def _watched(run: Run, settings: Settings, running: stack.Stack) -> Iterator[Non
     try:
         yield
     finally:
-        run.record(monitor={"died": monitor.poll() is not None})
+        died = monitor.poll() is not None
         process.stop(monitor)
+        run.record(monitor={"died": died})  # it may find no room
 
 
 def _undecided(run: Run) -> None:
