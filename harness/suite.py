@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import pipeline, refusal
-from harness.errors import ProofloadError, RunError
+from harness.errors import ProofloadError, RunError, crash
 from harness.plan import overrides, reading
 from harness.project import environment_of_speaker
 from harness.run import LATEST, SUITE, SUITE_SCHEMA, Run, point, require_link
@@ -21,7 +21,8 @@ def run(system: str, profile: str, variant: Variant) -> int:
     """Run every scenario of `system`; the exit code of the worst verdict.
 
     ProofloadError if one is known to be wrong, or the first can't begin: then nothing was sent. One that can't begin
-    after others did counts as INVALID, and so do those that an interruption leaves out.
+    after others did, or in which an error of ours came before anything was sent, counts as INVALID; and so do those
+    that an interruption leaves out.
     """
     settings = Settings()
     require_link(settings.runs / system / LATEST)
@@ -38,10 +39,11 @@ def run(system: str, profile: str, variant: Variant) -> int:
                 if folder is None and not done and code not in EXIT_CODES.values():
                     return code  # interrupted before anything was sent, so that there is nothing to make a page about
                 stopped = _interruption(folder)
-            except ProofloadError as failure:
+            except Exception as failure:
                 if not done:
                     raise
-                error = str(failure)
+                # Those before it have verdicts, which an error of ours must not cost.
+                error = str(failure) if isinstance(failure, ProofloadError) else crash(failure)
                 print(f"error: {name}: {error}", file=sys.stderr)
         done.append({"scenario": name, "folder": str(folder) if folder else None, "error": error})
     return report(_write(Settings().runs, system, profile, done))

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from harness import suite as scenarios
+from harness.errors import StackError
+from harness.stack.variant import Variant
 from harness.verdict import EXIT_CODES, Verdict
 from reports.__main__ import report
 from reports.render.suite_markdown import render
@@ -77,6 +80,29 @@ def test_the_command_writes_both_and_ends_with_the_code_of_the_worst(tmp_path: P
     assert "CONDITIONAL" in done.stdout
     assert (folder / PAGE).exists()
     assert (folder / RESULTS).exists()
+
+
+@pytest.mark.parametrize(
+    ("failure", "said"), [(StackError("no port"), "no port"), (KeyError("x"), "itself failed: Key")]
+)
+def test_a_scenario_that_fails_costs_the_others_nothing(
+    failure: Exception, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = iter([(synthetic_run(tmp_path / "made").folder, 0)])
+
+    def run(*_: object) -> tuple[Path | None, int]:
+        for one in ended:
+            return one
+        raise failure
+
+    monkeypatch.setenv("PERF_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setattr(scenarios.pipeline, "run", run)
+    monkeypatch.setattr(scenarios, "report", lambda folder: json.loads((folder / "suite.json").read_text())["runs"])
+    first, *others = scenarios.run("authorizations", "smoke", Variant(None, None))  # type: ignore[misc]
+
+    assert first["error"] == ""
+    assert others
+    assert all(said in one["error"] for one in others)
 
 
 def test_what_is_no_suite_is_refused(tmp_path: Path) -> None:
