@@ -5,6 +5,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from harness import binding, errors
 from harness.errors import ProofloadError
 from harness.reported import JUNIT, SUMMARY, VERDICT, void
@@ -15,6 +17,7 @@ from reports.about import SCHEMA, about
 from reports.decide import Cause
 from reports.record import cleaned
 from reports.render import junit, markdown
+from reports.tables.overlap import overlap
 from reports.validity.folder import SHOWN
 from reports.validity.result import ValidityResult, hard
 
@@ -71,7 +74,14 @@ def _verdict(of: dict[str, Any], said: str, broken: list[str]) -> dict[str, Any]
         "would_be": None,
         "notes": [],
         "run": of,
-        "totals": {"planned": 0, "operations": 0, "ended": 0, "effects": None, "locust": None},
+        "totals": {
+            "planned": 0,
+            "operations": 0,
+            "ended": 0,
+            "effects": None,
+            "locust": None,
+            **overlap(np.zeros(0, int), np.zeros(0, int)),
+        },
         "validity": [asdict(condition)],
         "rounds": None,
         "statements": None,

@@ -22,6 +22,7 @@ from harness.run import Run
 from harness.settings import Settings
 from harness.stack.variant import Variant
 from reports.__main__ import main as report_main
+from tests.reports.test_schema_of_verdict import VALIDATOR
 from tests.support.no_database import verify
 from tests.support.synthetic_run import synthetic_run
 from verification import __main__ as verification
@@ -121,6 +122,7 @@ def test_a_report_that_fails_leaves_a_verdict_with_the_reason(
     found = verdict(run)
     assert (found["verdict"], found["exit_code"], found["files"]) == ("INVALID", 3, ["verdict.json", *LEFT])
     assert found["reason"].startswith("Not valid, REPORTED: ")
+    VALIDATOR.validate(found)
     assert str(error) in found["reason"]
     assert ("crash.txt" in found["reason"]) == isinstance(error, KeyError)
     assert sorted(path.name for path in run.folder.glob("*.html")) == []
