@@ -18,8 +18,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import text
-
 from harness import database
 from harness.settings import ROOT
 from harness.stack import copies, postgres
@@ -134,10 +132,9 @@ def _copying(server: Postgres, folder: Path, rounds: int) -> None:
 
 def _run(url: str, *statements: str) -> float:
     began = time.perf_counter()
-    with database.connect(url, "bench") as connection:
-        session = connection.execution_options(isolation_level="AUTOCOMMIT")
+    with database.session(url, "bench") as cursor:
         for statement in statements:
-            session.execute(text(statement))
+            cursor.execute(statement)
     return time.perf_counter() - began
 
 

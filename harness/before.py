@@ -3,12 +3,11 @@
 What was written since is told by the numbers of transactions: no clock of the target's is believed.
 """
 
-from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError
+import psycopg2
+from psycopg2.extensions import cursor as Cursor
 
 from harness import clock, database
 from harness.errors import DatabaseError
@@ -38,35 +37,37 @@ RESOLUTION_NS = 1_000
 
 def taken(url: str) -> dict[str, int | list[int]]:
     """What run.json holds of the database at `url` before a load: xid, and `ahead` as `compared` gives it."""
-    with database.connect(url, "before") as connection:
+    with database.session(url, "before") as cursor:
         try:
-            return {"xid": int(connection.scalar(text(XID)) or 0), "ahead": _ahead(connection)}
-        except DBAPIError as error:
-            first_line = str(error.orig).strip().splitlines()[0]
-            raise DatabaseError(f"{database.redacted(url)}: {first_line}: expected PostgreSQL 13 or newer") from None
+            return {"xid": int(database.value(cursor, XID)), "ahead": _ahead(cursor)}
+        except psycopg2.Error as error:
+            raise DatabaseError(
+                f"{database.redacted(url)}: {database.first_line(error)}: expected PostgreSQL 13 or newer"
+            ) from None
 
 
 def compared(url: str) -> dict[str, Any]:
     """What run.json holds of it after the load: `ahead` again; `sessions`: records and waits of each client by name,
     which end with their sessions; none where the server does not count them. `roles`: who is connected.
     """
-    with database.connect(url, "after") as connection:
-        counted = int(connection.scalar(text("SHOW server_version_num")) or 0) >= KNOWN_SINCE
-        sessions: Sequence[Any] = []
-        if counted:
+    with database.session(url, "after") as cursor:
+        sessions: list[tuple[Any, ...]] = []
+        if int(database.value(cursor, "SHOW server_version_num")) >= KNOWN_SINCE:
             # Not every role may see the sessions of others.
-            with suppress(DBAPIError), connection.begin_nested():
-                sessions = connection.execute(text(SESSIONS)).all()
+            with suppress(psycopg2.Error):
+                cursor.execute(SESSIONS)
+                sessions = cursor.fetchall()
+        cursor.execute(ROLES)
         return {
-            "ahead": _ahead(connection),
-            "roles": sorted(connection.scalars(text(ROLES))),
+            "roles": sorted(role for (role,) in cursor),
+            "ahead": _ahead(cursor),
             "sessions": {name: [int(records or 0), int(waits or 0)] for name, records, waits in sessions},
         }
 
 
-def _ahead(connection: Connection) -> list[int]:
+def _ahead(cursor: Cursor) -> list[int]:
     def now() -> int:
-        return int(connection.scalar(text(NOW)) or 0) * 1000
+        return int(database.value(cursor, NOW)) * 1000
 
     least, most = clock.ahead(now)
     return [least, most + RESOLUTION_NS]

@@ -1,7 +1,5 @@
 """What the schema of a database is: each table, column, constraint, index, trigger and rule as a line of text."""
 
-from sqlalchemy import text
-
 from harness import database
 
 SQL = r"""
@@ -43,5 +41,6 @@ ORDER BY 1
 
 def lines(url: str) -> list[str]:
     """The schema of the database at `url`."""
-    with database.connect(url, "catalogue") as connection:
-        return [str(line) for (line,) in connection.execute(text(SQL))]
+    with database.session(url, "catalogue") as cursor:
+        cursor.execute(SQL)
+        return [str(line) for (line,) in cursor]

@@ -4,13 +4,16 @@ Its URL (harness/database_url.py) travels between processes in DATABASE_URL only
 """
 
 import os
+import re
 import shlex
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
 
 import psycopg2
 from psycopg2.extensions import connection as Driver
-from sqlalchemy import Connection, create_engine, text
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import NullPool
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.extensions import quote_ident
 
 from harness import ambient
 from harness.database_url import FORM, Address, parse
@@ -19,6 +22,21 @@ from harness.errors import DatabaseError
 CONNECT_TIMEOUT_S = 5
 MAINTENANCE = "postgres"
 """The database that is on every server, to connect to when it is not about one of them."""
+
+
+PLAIN = re.compile("[a-z_][a-z0-9_]*")
+"""A name that needs no quotes in SQL, unless it is RESERVED."""
+_RESERVED = """
+    all analyse analyze and any array as asc asymmetric authorization binary both case cast check collate collation
+    column concurrently constraint create cross current_catalog current_date current_role current_schema
+    current_time current_timestamp current_user default deferrable desc distinct do else end except false fetch for
+    foreign freeze from full grant group having ilike in initially inner intersect into is isnull join lateral
+    leading left like limit localtime localtimestamp natural not notnull null offset on only or order outer overlaps
+    placing primary references returning right select session_user similar some symmetric system_user table
+    tablesample then to trailing true union unique user using variadic verbose when where window with
+"""
+RESERVED = frozenset(_RESERVED.split())
+"""The words that PostgreSQL reserves (pg_get_keywords(): R and T)."""
 
 
 def from_environment() -> str:
@@ -53,22 +71,46 @@ def driver(address: Address, name: str) -> Driver:
         os.environ.pop("PGDATESTYLE", None)
 
 
-def connect(url: str | Address, name: str) -> Connection:
+def connect(url: str | Address, name: str) -> Driver:
     """An open connection, `name` shown in pg_stat_activity; DatabaseError names host and cause, never the password."""
     address = parse(url) if isinstance(url, str) else url
-    engine = create_engine("postgresql+psycopg2://", creator=lambda: driver(address, name), poolclass=NullPool)
     try:
-        return engine.connect()
-    except Exception as error:
-        cause = getattr(error, "orig", None) or error
-        # The text of a server in another language may be in another encoding, too.
-        if not isinstance(cause, psycopg2.Error | UnicodeDecodeError):
-            raise
-        first_line = (str(cause).strip() or type(cause).__name__).splitlines()[0]
+        return driver(address, name)
+    # The text of a server in another language may be in another encoding, too.
+    except (psycopg2.Error, UnicodeDecodeError) as error:
         raise DatabaseError(
-            f"no connection to {address.shown}: {first_line}. Expected a PostgreSQL that answers there; "
+            f"no connection to {address.shown}: {first_line(error)}. Expected a PostgreSQL that answers there; "
             "fix DATABASE_URL, or unset it to use the embedded PostgreSQL"
         ) from None
+
+
+@contextmanager
+def session(url: str | Address, name: str) -> Iterator[Cursor]:
+    """A connection as `connect` makes it, in which each statement is a transaction of its own; closed at the end."""
+    with closing(connect(url, name)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            yield cursor
+
+
+def value(cursor: Cursor, sql: str, *values: object) -> Any:
+    """The first value of the first row that `sql` gives for `values`."""
+    cursor.execute(sql, values or None)
+    row = cursor.fetchone()
+    assert row is not None
+    return row[0]
+
+
+def quoted(name: str) -> str:
+    """A table or column called `name`, in SQL with parameters: in quotes if it needs them."""
+    if PLAIN.fullmatch(name) and name not in RESERVED:
+        return name
+    return '"' + name.replace('"', '""').replace("%", "%%") + '"'
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an error of the driver says."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def missing(url: str) -> bool:
@@ -76,27 +118,24 @@ def missing(url: str) -> bool:
     address = parse(url)
     # By the list of databases: the error of a connection has no code, and its text is in the server's language.
     try:
-        connection = connect(address.of(MAINTENANCE), "stack")
+        with session(address.of(MAINTENANCE), "stack") as cursor:
+            return not value(cursor, "SELECT count(*) FROM pg_database WHERE datname = %s", address.name)
     except DatabaseError:
         return False
-    with connection:
-        known = text("SELECT count(*) FROM pg_database WHERE datname = :name")
-        return not connection.scalar(known, {"name": address.name})
 
 
 def create(url: str) -> None:
     """Create the database of `url`, empty; it is no error if somebody else just did. DatabaseError if that fails."""
     address = parse(url)
-    with connect(address.of(MAINTENANCE), "stack") as connection:
-        name = connection.dialect.identifier_preparer.quote_identifier(address.name)
+    with session(address.of(MAINTENANCE), "stack") as cursor:
         try:
-            connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(f"CREATE DATABASE {name}")
-        except DBAPIError as error:
-            if isinstance(error.orig, psycopg2.errors.DuplicateDatabase):
-                return
-            first_line = str(error.orig).strip().splitlines()[0]
+            cursor.execute(f"CREATE DATABASE {quote_ident(address.name, cursor)}")
+        except psycopg2.errors.DuplicateDatabase:
+            return
+        except psycopg2.Error as error:
             raise DatabaseError(
-                f"{address.shown} can't be created: {first_line}. Expected a user who may, or `{createdb(url)}` by one"
+                f"{address.shown} can't be created: {first_line(error)}. "
+                f"Expected a user who may, or `{createdb(url)}` by one"
             ) from None
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from sqlalchemy import text
 
 from harness import VERSION, ambient, database
 from systems import PROJECT
@@ -89,11 +88,10 @@ def _git(*words: str) -> str | None:
 
 def server(url: str) -> dict[str, Any]:
     """The PostgreSQL at `url`: version and settings, as the sessions of a client get them."""
-    with database.connect(url, "stack") as connection:
+    with database.session(url, "stack") as cursor:
         return {
-            "server_version": connection.scalar(text("SHOW server_version")),
+            "server_version": database.value(cursor, "SHOW server_version"),
             "settings": {
-                name: connection.scalar(text("SELECT current_setting(:name)"), {"name": name})
-                for name in DATABASE_SETTINGS
+                name: database.value(cursor, "SELECT current_setting(%s)", name) for name in DATABASE_SETTINGS
             },
         }

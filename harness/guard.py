@@ -7,7 +7,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil
-from sqlalchemy import text
 
 from harness import database, database_url
 from harness.database_url import Address
@@ -107,8 +106,9 @@ def must_be(url: str, settings: Settings) -> None:
     """GuardError or DatabaseError unless the server at `url` says that it is what may be written: to be asked before
     the first write. What listens at a port of ours may pass on to another machine, or to a database of another name.
     """
-    with database.connect(url, "guard") as connection:
-        name, host, standby, schema, read_only = connection.execute(text(WHO)).one()
+    with database.session(url, "guard") as cursor:
+        cursor.execute(WHO)
+        ((name, host, standby, schema, read_only),) = cursor.fetchall()
     judge(database_url.parse(url), str(name), host, settings)
     if standby:
         raise DatabaseError(f"{database.redacted(url)} is a standby, which can't be written: expected its primary")

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy.exc import SQLAlchemyError
+import psycopg2
 
 from harness import before, journal
 from harness.errors import DatabaseError, JournalError, RunError, StackError
@@ -84,7 +84,7 @@ def _after(url: str) -> dict[str, Any] | None:
     """What run.json holds of the database after the load; None if there is none, or it is gone."""
     if not url:
         return None
-    with suppress(DatabaseError, SQLAlchemyError):
+    with suppress(DatabaseError, psycopg2.Error):
         return before.compared(url)
     return None
 

@@ -15,16 +15,15 @@ from sqlalchemy import (
     text,
 )
 
-from systems import ids
-from systems.messages import FAILED, SCHEDULED, SENT
+from systems.messages import FAILED, MESSAGES, SCHEDULED, SENT, USERS
 
 VERSION = 1
 """To be raised with every change of TABLES."""
 
 TABLES = MetaData()
 
-USERS = Table(
-    "users",
+Table(
+    USERS,
     TABLES,
     Column("id", Uuid, primary_key=True),
     Column("first_name", Text, nullable=False),
@@ -38,12 +37,12 @@ USERS = Table(
     Column("created_at", TIMESTAMP(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
 )
 
-MESSAGE_LOGS = Table(
-    "message_logs",
+_MESSAGES = Table(
+    MESSAGES,
     TABLES,
     Column("id", Uuid, primary_key=True, server_default=text("gen_random_uuid()")),
     # The index lets a user go without a scan of all messages: seeding lets 10,000 go.
-    Column("user_id", Uuid, ForeignKey("users.id"), nullable=False, index=True),
+    Column("user_id", Uuid, ForeignKey(f"{USERS}.id"), nullable=False, index=True),
     Column("message_type", Text, nullable=False),
     Column("message_content", Text, nullable=False),
     Column("scheduled_send_time", TIMESTAMP(timezone=True), nullable=False),
@@ -58,23 +57,6 @@ MESSAGE_LOGS = Table(
 # What a delivery worker claims: the oldest that is still to be sent. Holds the queue only, however long the table.
 Index(
     "message_logs_claim",
-    MESSAGE_LOGS.c.scheduled_send_time,
-    postgresql_where=MESSAGE_LOGS.c.status == SCHEDULED,
+    _MESSAGES.c.scheduled_send_time,
+    postgresql_where=_MESSAGES.c.status == SCHEDULED,
 )
-
-# Strangers begin like the pool too: one that came to exist is a change of the pool.
-_IN_POOL = f"id {ids.POOL_SQL}"
-
-POOL_COUNT_SQL = f"SELECT count(*) FROM users WHERE {_IN_POOL}"
-"""How many users of the pool there are now."""
-
-POOL_DIGEST_SQL = rf"""
-SELECT md5(coalesce(string_agg(line || chr(10), '' ORDER BY id), '')) FROM (
-    SELECT id, concat_ws(chr(9), id, first_name, last_name, email, timezone,
-        to_char(birthday_date, 'YYYY-MM-DD'), coalesce(to_char(anniversary_date, 'YYYY-MM-DD'), E'\\N'),
-        location_city, location_country,
-        to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS+00')) AS line
-    FROM users WHERE {_IN_POOL}
-) AS pool
-"""
-"""The md5 of the pool's current rows: of the very text that COPY would have loaded to make them."""

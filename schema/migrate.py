@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, MetaData, inspect, text
+from sqlalchemy import Connection, MetaData, create_engine, inspect, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
 
 from harness import database
 from harness.errors import DatabaseError
@@ -20,13 +21,17 @@ def migrate(system: str, url: str, names: Mapping[str, str] | None = None) -> st
     tables = stated(system, names)
     if tables is None:
         return f"{system} has no schema/{system}.py: the database is left as it is"
-    with database.connect(url, "schema") as connection:
-        try:
-            with connection.begin():
-                return _migrate(system, tables, _module(system).VERSION, connection)
-        except DBAPIError as error:
-            first_line = str(error.orig).strip().splitlines()[0]
-            raise DatabaseError(f"the tables of {system} in {database.redacted(url)}: {first_line}") from None
+    # What is wrong with the connection is told as everywhere: the engine is given one, and makes none.
+    driver = database.connect(url, "schema")
+    engine = create_engine("postgresql+psycopg2://", creator=lambda: driver, poolclass=NullPool)
+    try:
+        with engine.begin() as connection:
+            return _migrate(system, tables, _module(system).VERSION, connection)
+    except DBAPIError as error:
+        cause = database.first_line(error.orig or error)
+        raise DatabaseError(f"the tables of {system} in {database.redacted(url)}: {cause}") from None
+    finally:
+        driver.close()
 
 
 def stated(system: str, names: Mapping[str, str] | None = None) -> MetaData | None:

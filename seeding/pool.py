@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from psycopg2.extensions import cursor as Cursor
 
-from harness import steps
+from harness import database, steps
 from harness.errors import PoolError
 from seeding import copy
-from seeding.connection import LOCK, connected, one
+from seeding.connection import LOCK, connected
 
 TELL_EVERY_S = 0.5
 
@@ -79,7 +79,7 @@ def seed(url: str, system: str, tables: Sequence[Rows], earlier: Sequence[Ours])
 
 def count(cursor: Cursor, ours: Ours) -> int:
     """How many rows there are."""
-    return int(one(cursor, f"SELECT count(*) FROM {quoted(ours.table)} WHERE {ours.where}"))
+    return int(database.value(cursor, f"SELECT count(*) FROM {quoted(ours.table)} WHERE {ours.where}"))
 
 
 def quoted(name: str) -> str:

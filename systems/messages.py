@@ -26,6 +26,26 @@ MESSAGE_TYPES = ("BIRTHDAY", "ANNIVERSARY")
 SCHEDULED, SENT, FAILED = "SCHEDULED", "SENT", "FAILED"
 """The life of a message: SCHEDULED, then SENT (with sent_at) or, after MAX_RETRIES, FAILED; never back."""
 
+USERS, MESSAGES = "users", "message_logs"
+"""The tables."""
+
+# Strangers begin like the pool too: one that came to exist is a change of the pool.
+_IN_POOL = f"id {ids.POOL_SQL}"
+
+POOL_COUNT_SQL = f"SELECT count(*) FROM {USERS} WHERE {_IN_POOL}"
+"""How many users of the pool there are now."""
+
+POOL_DIGEST_SQL = rf"""
+SELECT md5(coalesce(string_agg(line || chr(10), '' ORDER BY id), '')) FROM (
+    SELECT id, concat_ws(chr(9), id, first_name, last_name, email, timezone,
+        to_char(birthday_date, 'YYYY-MM-DD'), coalesce(to_char(anniversary_date, 'YYYY-MM-DD'), E'\\N'),
+        location_city, location_country,
+        to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS+00')) AS line
+    FROM {USERS} WHERE {_IN_POOL}
+) AS pool
+"""
+"""The md5 of the pool's current rows: of the very text that COPY would have loaded to make them."""
+
 SEND_TIMES = 86_400
 """Messages are due in this many different seconds: operation n at the n-th, counted backwards from the run's birth."""
 

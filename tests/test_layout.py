@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "systems": {"systems"},
     "harness": {"systems", "harness"},
     "schema": {"systems", "harness", "schema"},
-    "seeding": {"systems", "harness", "schema", "seeding"},
+    "seeding": {"systems", "harness", "seeding"},
     "locustfiles": {"systems", "harness"},
     "verification": {"systems", "harness", "schema", "verification"},
     "reports": {"systems", "harness", "reports"},
@@ -55,6 +55,15 @@ def test_only_the_load_imports_locust_or_gevent() -> None:
             if package == "locustfiles" or path.parent == ROOT / "harness" / "load":
                 continue
             assert not {name.split(".")[0] for name in imported(path)} & {"locust", "gevent"}, path
+
+
+def test_only_the_tables_import_sqlalchemy() -> None:
+    """Importing it takes a quarter of a second of each process of a run."""
+    for package in set(PACKAGES) - {"schema"}:
+        for path in modules(package):
+            if path == ROOT / "verification" / "stated_schema.py":  # it compares a database with them
+                continue
+            assert "sqlalchemy" not in {name.split(".")[0] for name in imported(path)}, path
 
 
 def test_systems_use_the_standard_library_only() -> None:

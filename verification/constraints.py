@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from harness.database import quoted
 from systems import ids
 from verification.case import Found
-from verification.reading import Reader, quoted
+from verification.reading import Reader
 
 
 @dataclass(frozen=True)

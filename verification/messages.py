@@ -12,7 +12,6 @@ from harness.check import Finding
 from harness.outcomes import Outcome
 from harness.plan.scenario import Scenario
 from harness.run import Run
-from schema.messages import MESSAGE_LOGS, POOL_COUNT_SQL, POOL_DIGEST_SQL, USERS
 from systems import ids, messages
 from verification import binary, catalogue, checks, constraints, durability, looks, rows, surroundings
 from verification.arrays import Array, Mask
@@ -25,7 +24,7 @@ from verification.quiescence import require_own_rows, still
 from verification.reading import MOMENT, Reader, reader
 
 SOURCE = rows.Source(
-    MESSAGE_LOGS.name,
+    messages.MESSAGES,
     key="idempotency_key",
     points={"stored": "created_at", "sent": "sent_at"},
     columns={
@@ -73,7 +72,7 @@ def observe(url: str, run: Run, ledger: Ledger) -> Messages:
         offset = session.clock_offset()
         kept = durability.read(session, run, [table])
         early = _early(session, ledger.run)
-        with still(session, ledger, pending, (table, USERS.name)) as stillness:
+        with still(session, ledger, pending, (table, messages.USERS)) as stillness:
             own = rows.own(session, ledger.run, SOURCE, SOURCE.columns)
             seen = Messages(
                 settings=session.settings(),
@@ -89,10 +88,10 @@ def observe(url: str, run: Run, ledger: Ledger) -> Messages:
                 looks=looks.read(run, table, key),
                 early=early,
                 keys=constraints.unique_key(session, table, key, ledger.run, own),
-                users=constraints.reference(session, table, "user_id", USERS.name),
-                pool=session.row(POOL_COUNT_SQL)[0],
+                users=constraints.reference(session, table, "user_id", messages.USERS),
+                pool=session.row(messages.POOL_COUNT_SQL)[0],
                 expected_pool=run.scenario.pool["users"],
-                pool_digest=session.row(POOL_DIGEST_SQL)[0],
+                pool_digest=session.row(messages.POOL_DIGEST_SQL)[0],
                 seeded_digest=run.facts.get("seeding", {}).get("digest"),
             )
     return seen
@@ -280,7 +279,7 @@ def pool(case: Case) -> Found:
         if missing
         else f"the pool has all its {seen.pool:,} users, but they are not as they were seeded",
         {"users": seen.pool, "digest": seen.pool_digest, "seeded_digest": seen.seeded_digest},
-        sql=f"{POOL_COUNT_SQL};",
+        sql=f"{messages.POOL_COUNT_SQL};",
     )
 
 

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from psycopg2.extensions import cursor as Cursor
-from sqlalchemy.dialects import postgresql
 
 from harness import database
 from verification import binary
@@ -152,17 +151,8 @@ class Reader:
 @contextmanager
 def reader(url: str) -> Iterator[Reader]:
     """A session that reads the database at `url`; DatabaseError if there is no connection."""
-    with database.connect(url, "verification") as connection:
-        driver = connection.connection.driver_connection
-        assert driver is not None
-        driver.autocommit = True
-        with driver.cursor() as cursor:
-            yield Reader(cursor)
-
-
-def quoted(name: str) -> str:
-    """A table or column called `name`, in SQL: in quotes if it needs them."""
-    return postgresql.dialect().identifier_preparer.quote(name)  # type: ignore[no-untyped-call]
+    with database.session(url, "verification") as cursor:
+        yield Reader(cursor)
 
 
 def moment(column: str) -> str:

@@ -17,10 +17,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import psycopg2
-from sqlalchemy import Connection, text
-from sqlalchemy.exc import SQLAlchemyError
+from psycopg2.extensions import connection as Driver
 
-from harness import journal
+from harness import database, journal
 from harness.errors import DatabaseError, JournalError
 from harness.journal import HEADER_BYTES, PARTLY, RECORD
 from harness.monitor import LOOKS
@@ -51,7 +50,7 @@ BOUNDED = f"SET LOCAL enable_seqscan = off; SET LOCAL statement_timeout = {TIMEO
 INDEXED = """
 SELECT count(*) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
 JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-WHERE c.relname = ANY(:indexes) AND lower(a.attname) = lower(:key)
+WHERE c.relname = ANY(%(indexes)s) AND lower(a.attname) = lower(%(key)s)
 """
 """How many of `indexes` begin with the column of keys."""
 
@@ -127,12 +126,12 @@ def _kind(tails: Mapping[int, Tail], op: int) -> str:
 class Looks:
     """Looks at the rows of a run, and writes a line of each into its folder."""
 
-    def __init__(self, folder: Path, scenario: Scenario, connected: Callable[[], Connection | None]) -> None:
-        """`connected` gives a connection in AUTOCOMMIT, or None while there is none."""
+    def __init__(self, folder: Path, scenario: Scenario, connected: Callable[[], Driver | None]) -> None:
+        """`connected` gives a connection in autocommit, or None while there is none."""
         self._folder, self._scenario, self._connected = folder, scenario, connected
         self._tails: dict[int, Tail] = {}
         self._names: tuple[str, str] | None = None
-        self._asked: tuple[Connection, bool] | None = None
+        self._asked: tuple[Driver, bool] | None = None
         """The connection that was asked for an index on the keys, and whether there is one."""
         self._again, self._why = 0.0, ""
 
@@ -142,7 +141,7 @@ class Looks:
             return
         try:
             why = self._take()
-        except (SQLAlchemyError, DatabaseError, JournalError, psycopg2.Error, OSError) as error:
+        except (DatabaseError, JournalError, psycopg2.Error, OSError) as error:
             self._again, self._asked = time.monotonic() + RETRY_S, None
             why = (str(error).strip() or type(error).__name__).splitlines()[0]
         if why and why != self._why:
@@ -164,7 +163,7 @@ class Looks:
         if connection is None:
             return ""
         if self._names is None:
-            self._names = self._named(connection)
+            self._names = self._named()
             self._write(dict(zip(("table", "key"), self._names, strict=True)))
         table, key = self._names
         if not table:
@@ -177,8 +176,9 @@ class Looks:
         if not self._asked[1]:
             return f"no index on {table} ({key}) finds a key"
         at = time.monotonic_ns()
-        found = connection.exec_driver_sql(f"{BOUNDED}{query}", {"keys": list(keys)}).scalars().all()
-        there = {keys[one] for one in found if one in keys}
+        with connection.cursor() as cursor:
+            cursor.execute(f"{BOUNDED}{query}", {"keys": list(keys)})
+            there = {keys[one] for (one,) in cursor if one in keys}
         asked = dict.fromkeys(keys.values())
         self._write({"at": at, "asked": list(asked), "missing": [one for one in asked if one not in there]})
         return ""
@@ -193,9 +193,9 @@ class Looks:
                     continue  # just being written
                 self._tails[tail.worker] = tail
 
-    def _named(self, connection: Connection) -> tuple[str, str]:
+    def _named(self) -> tuple[str, str]:
         """Table and column in SQL, under the names that the plan has for them."""
-        names, quote = self._scenario.database, connection.dialect.identifier_preparer.quote
+        names, quote = self._scenario.database, database.quoted
         table, key = ((quote(names[one]) if names[one] else "") if one in names else one for one in self._scenario.rows)
         return table, key
 
@@ -204,16 +204,19 @@ class Looks:
             file.write(json.dumps(line, separators=(",", ":")) + "\n")
 
 
-def _by_index(connection: Connection, query: str, keys: list[str], key: str) -> bool:
+def _by_index(connection: Driver, query: str, keys: list[str], key: str) -> bool:
     """Whether `query` reads nothing but what an index on `key` leads to, however long the table becomes."""
-    given = {"keys": keys}
-    (plan,) = connection.exec_driver_sql(f"{BOUNDED}EXPLAIN (FORMAT JSON) {query}", given).scalar_one()
+    with connection.cursor() as cursor:
+        cursor.execute(f"{BOUNDED}EXPLAIN (FORMAT JSON) {query}", {"keys": keys})
+        (((plan,),),) = cursor.fetchall()
     scans = _scans(plan["Plan"])
     indexes = {scan.get("Index Name") for scan in scans if "Index Cond" in scan}
     if not indexes or not all("Index Cond" in scan for scan in scans):
         return False
-    known = connection.scalar(text(INDEXED), {"indexes": list(indexes), "key": key.strip('"')})
-    return int(known or 0) >= len(indexes)
+    with connection.cursor() as cursor:
+        cursor.execute(INDEXED, {"indexes": list(indexes), "key": key.strip('"')})
+        ((known,),) = cursor.fetchall()
+    return int(known) >= len(indexes)
 
 
 def _scans(plan: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -4,8 +4,7 @@ import time
 from typing import Any
 
 import psycopg2
-from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError
+from psycopg2.extensions import connection as Driver
 
 from harness import database
 from harness.errors import DatabaseError
@@ -41,7 +40,7 @@ class DatabaseSampler:
     def __init__(self, url: str) -> None:
         """`url` may be empty: then there is nothing to sample."""
         self._url = url
-        self._connection: Connection | None = None
+        self._connection: Driver | None = None
         self._before: tuple[float, dict[str, Any]] | None = None
         self._again = 0.0
         self._limit = 0
@@ -52,9 +51,13 @@ class DatabaseSampler:
             connection = self.connected()
             if connection is None:
                 return {}
-            activity = connection.execute(text(ACTIVITY)).all()
-            counters = dict(connection.execute(text(COUNTERS)).mappings().one())
-        except (DBAPIError, DatabaseError, psycopg2.Error):
+            with connection.cursor() as cursor:
+                cursor.execute(ACTIVITY)
+                activity = cursor.fetchall()
+                cursor.execute(COUNTERS)
+                (counted,) = cursor.fetchall()
+                counters = dict(zip([column.name for column in cursor.description or ()], counted, strict=True))
+        except (DatabaseError, psycopg2.Error):
             self._connection, self._before, self._again = None, None, time.monotonic() + RETRY_S
             return {}
         return {**self._activity(activity), **self._rates(counters)}
@@ -71,8 +74,10 @@ class DatabaseSampler:
             connection = self.connected()
             if connection is None:
                 return None
-            return {row[0]: tuple(row) for row in connection.execute(text(STATEMENTS))}
-        except (DBAPIError, DatabaseError, psycopg2.Error):
+            with connection.cursor() as cursor:
+                cursor.execute(STATEMENTS)
+                return {row[0]: row for row in cursor}
+        except (DatabaseError, psycopg2.Error):
             self._connection = None
             return None
 
@@ -90,12 +95,13 @@ class DatabaseSampler:
                 found.append({"query": " ".join(query.split()), **counted, "wal_bytes": int(wal)})
         return sorted(found, key=lambda each: -each["seconds"])[:MOST_STATEMENTS]
 
-    def connected(self) -> Connection | None:
-        """A connection in AUTOCOMMIT; None if there is no database, or while it is left alone. DatabaseError."""
+    def connected(self) -> Driver | None:
+        """A connection in autocommit; None if there is no database, or while it is left alone. DatabaseError."""
         if self._connection is None and self._url and time.monotonic() >= self._again:
-            connection = database.connect(self._url, "monitor")
-            self._connection = connection.execution_options(isolation_level="AUTOCOMMIT")
-            self._limit = int(self._connection.scalar(text("SHOW max_connections")) or 0)
+            self._connection = database.connect(self._url, "monitor")
+            self._connection.autocommit = True
+            with self._connection.cursor() as cursor:
+                self._limit = int(database.value(cursor, "SHOW max_connections"))
         return self._connection
 
     def _activity(self, rows: Any) -> dict[str, float]:

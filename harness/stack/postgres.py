@@ -18,8 +18,6 @@ from pathlib import Path
 
 import psutil
 import psycopg2
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 
 from harness import database, database_url
 from harness.errors import StackError
@@ -71,14 +69,15 @@ class Postgres:
 
     def databases(self) -> list[str]:
         """The names of all databases, in alphabetical order."""
-        with database.connect(self.url("postgres"), "stack") as connection:
-            return list(connection.scalars(text("SELECT datname FROM pg_database ORDER BY datname")))
+        with database.session(self.url("postgres"), "stack") as cursor:
+            cursor.execute("SELECT datname FROM pg_database ORDER BY datname")
+            return [name for (name,) in cursor]
 
     def sizes(self) -> dict[str, int]:
         """How many bytes each database takes; of one that shares blocks with another, as if it did not."""
-        with database.connect(self.url("postgres"), "stack") as connection:
-            found = connection.execute(text("SELECT datname, pg_database_size(oid) FROM pg_database"))
-            return {name: size for name, size in found}
+        with database.session(self.url("postgres"), "stack") as cursor:
+            cursor.execute("SELECT datname, pg_database_size(oid) FROM pg_database")
+            return dict(cursor)
 
     def create(self, name: str, template: str = "template1") -> str:
         """A new database, a copy of `template`, which must have no clients; its URL. StackError if that fails."""
@@ -88,8 +87,8 @@ class Postgres:
             try:
                 self._execute(f"SET file_copy_method = {method}", copy)
                 return self.url(name)
-            except DBAPIError as error:
-                failure = str(error.orig).strip().splitlines()[0]
+            except psycopg2.Error as error:
+                failure = database.first_line(error)
         raise StackError(f"PostgreSQL can't make the database {name}, a copy of {template}: {failure}")
 
     def drop(self, name: str) -> None:
@@ -97,10 +96,9 @@ class Postgres:
         self._execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
     def _execute(self, *statements: str) -> None:
-        with database.connect(self.url("postgres"), "stack") as connection:
-            session = connection.execution_options(isolation_level="AUTOCOMMIT")
+        with database.session(self.url("postgres"), "stack") as cursor:
             for statement in statements:
-                session.execute(text(statement))
+                cursor.execute(statement)
 
     def stop(self) -> None:
         """End the server in order, and let others use its files."""

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
-from sqlalchemy import text
-
 from harness import ambient, catalogue, database, database_url, fingerprint, steps
 from harness.errors import Crashed, ProofloadError, StackError
 from harness.plan.scenario import Scenario
@@ -85,9 +83,9 @@ def up(run: Run, scenario: Scenario, settings: Settings, variant: Variant, progr
             # A copy of the seeded one: no run inherits another's rows, bloat or dropped index.
             url = server.create(name, scenario.system)
             undo.callback(_record_log, run, server.log, server.log.stat().st_size)
-            with database.connect(url, "stack") as connection, connection.begin():
+            with database.session(url, "stack") as cursor:
                 # So that the monitor can tell which statements took the time.
-                connection.execute(text("CREATE EXTENSION IF NOT EXISTS pg_stat_statements"))
+                cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
         run.record(
             seeding=seeding,
             database={

@@ -153,12 +153,13 @@ def test_no_variable_of_libpq_leads_a_connection_elsewhere(database: str, monkey
     for name, value in VARIABLES.items():
         monkeypatch.setenv(name, value)
 
-    with ours.connect(database, "test") as connection:
-        found = connection.exec_driver_sql(
+    with ours.session(database, "test") as cursor:
+        cursor.execute(
             "SELECT current_database(), current_user, current_setting('search_path'),"
             " current_setting('client_encoding')"
-        ).one()
-    assert tuple(found) == (parse(database).name, "postgres", '"$user", public', "UTF8")
+        )
+        found = cursor.fetchone()
+    assert found == (parse(database).name, "postgres", '"$user", public', "UTF8")
 
 
 @pytest.mark.parametrize("query", ["", "?sslmode=prefer", "?sslmode=disable&schema=other", "?connect_timeout=3"])
@@ -166,10 +167,10 @@ def test_libpq_and_asyncpg_read_what_the_target_gets_alike(database: str, query:
     from harness import database as ours
 
     address = parse(database.replace("postgresql://", "postgresql+asyncpg://") + query)
-    with ours.connect(address, "test") as connection:
-        connection.exec_driver_sql("CREATE SCHEMA IF NOT EXISTS other")
-        connection.commit()
-        one = connection.exec_driver_sql("SELECT current_database(), current_schema()").one()
+    with ours.session(address, "test") as cursor:
+        cursor.execute("CREATE SCHEMA IF NOT EXISTS other")
+        cursor.execute("SELECT current_database(), current_schema()")
+        one = cursor.fetchone()
 
     async def ask() -> tuple[str, str]:
         connection = await asyncpg.connect(address.url)
@@ -178,7 +179,7 @@ def test_libpq_and_asyncpg_read_what_the_target_gets_alike(database: str, query:
         finally:
             await connection.close()
 
-    assert asyncio.run(ask()) == tuple(one)
+    assert asyncio.run(ask()) == one
 
 
 def test_every_sslmode_is_taken() -> None:

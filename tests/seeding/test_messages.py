@@ -10,11 +10,10 @@ import psycopg2
 import pytest
 
 from harness.errors import DatabaseError, PoolError
-from schema.messages import POOL_DIGEST_SQL
 from schema.migrate import migrate
 from seeding.messages import check, rows, seed
 from systems import ids
-from systems.messages import TIMEZONES
+from systems.messages import POOL_DIGEST_SQL, TIMEZONES
 from tests.support.plans import STRANGERS, USERS
 from tests.support.target_process import ROOT, query
 

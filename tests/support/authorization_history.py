@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from harness.check import Finding
+from harness.database import quoted
 from harness.outcomes import Outcome
 from harness.plan import reading
 from harness.plan.scenario import Scenario
@@ -24,7 +25,6 @@ from verification.authorizations.accounts import Authorizations, Units
 from verification.authorizations.movements import Early
 from verification.constraints import UniqueKey
 from verification.ledger import Ledger
-from verification.reading import quoted
 from verification.rows import Source
 
 RUN = "20261120T235501a1b2c3"

@@ -25,9 +25,9 @@ from harness.outcomes import Failure, Outcome
 from harness.quantities import seconds
 from harness.run import FORMAT, Run
 from harness.verdict import CheckState
-from schema.messages import POOL_DIGEST_SQL
 from systems import ids, messages
 from systems.effect import Effect
+from systems.messages import POOL_DIGEST_SQL
 from tests.support.plans import USERS, varied
 from tests.support.surroundings import changed_schema, recorded
 from tests.support.target_process import ROOT, query, with_users

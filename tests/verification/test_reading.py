@@ -7,6 +7,7 @@ import psycopg2
 import pytest
 
 from harness import database as databases
+from harness.database import RESERVED, quoted
 from harness.database_url import parse
 from tests.support.target_process import query
 from verification import binary
@@ -123,3 +124,14 @@ def test_a_lost_connection_is_the_error_that_is_told(odd: str) -> None:
 
     with session(odd) as (reading, cursor), pytest.raises(psycopg2.OperationalError):
         lose(reading, cursor.connection.info.backend_pid)
+
+
+def test_a_name_is_in_quotes_where_sql_needs_them(database: str) -> None:
+    known = query(database, "SELECT word FROM pg_get_keywords() WHERE catcode IN ('R', 'T')")
+    assert {word for (word,) in known} == RESERVED
+
+    assert [quoted(name) for name in ("movements", "_m2")] == ["movements", "_m2"]
+    for name in ("user", "Movements", "two words", 'a "b"', "2m", "m%", "m.n", ""):
+        assert quoted(name)[0] == quoted(name)[-1] == '"', name
+    for name in ("user", "Movements", 'a "b"', "m%s"):
+        assert query(database, f"SELECT 1 AS {quoted(name)} WHERE 1 = %s", 1) == [(1,)]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import pandas as pd
 
 from harness.check import Finding
+from harness.database import quoted
 from harness.plan.scenario import Scenario
 from harness.run import Run
 from verification import catalogue, checks, constraints, durability, looks, rows, surroundings
@@ -26,7 +27,7 @@ from verification.checks import Check
 from verification.ledger import Ledger
 from verification.ledger_checks import invariants
 from verification.quiescence import require_own_rows, still
-from verification.reading import quoted, reader
+from verification.reading import reader
 
 NOTHING_PENDING = "SELECT 0"
 """A move is made when it is answered: nothing goes on afterwards."""

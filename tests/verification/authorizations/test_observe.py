@@ -14,6 +14,7 @@ import pytest
 
 from harness import check, effects
 from harness.check import Finding
+from harness.database import quoted
 from harness.errors import DatabaseError
 from harness.journal import PARTNER, Journal, read_all
 from harness.outcomes import Failure, Outcome
@@ -33,7 +34,7 @@ from verification.__main__ import verify
 from verification.authorizations import case, judge, observe
 from verification.authorizations.accounts import Authorizations
 from verification.ledger import Ledger, ledger
-from verification.reading import quoted, reader
+from verification.reading import reader
 
 FIRST, SECOND, RELEASED, CONSUMED = range(4)
 LAST = 22
