@@ -1,6 +1,5 @@
 """A rule with `else abort` ends the load as soon as it is broken beyond doubt, and the verdict follows from it."""
 
-import dataclasses
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -13,15 +12,20 @@ from hypothesis import strategies as st
 
 from harness.journal import Journal
 from harness.outcomes import Failure, Outcome
+from harness.plan import reading
 from harness.plan.grammar import parse
+from harness.plan.scenario import Scenario
 from harness.run import Run
 from harness.settings import ROOT
-from harness.verdict import RuleState
+from harness.stack.postgres import Postgres
+from harness.stack.variant import Variant
+from harness.verdict import CheckState, RuleState
 from reports.__main__ import report
 from reports.abort import ENOUGH, Watch
 from reports.rules.evaluate import evaluate
 from reports.samples.evidence import gather
-from tests.support.pipeline_process import PLAN, Pipeline, all_gone, descendants
+from tests.support.judged import When, judged, kill
+from tests.support.pipeline_process import PLAN, all_gone
 from tests.support.plans import varied
 from tests.support.synthetic_run import BEGAN, EXPECTED, Answer, Answering, synthetic_run
 
@@ -292,43 +296,33 @@ OWN = PLAN.replace(
 )
 
 
-@dataclasses.dataclass
-class Aborting(Pipeline):
-    """Pipelines of a plan in which errors end the load."""
-
-    def plan(self, text: str = OWN) -> Path:
-        return super().plan(text)
-
-
-@pytest.fixture
-def pipeline(home: Path, tmp_path: Path) -> Aborting:
-    return Aborting(home, tmp_path / "runs")
+def aborting(folder: Path) -> Scenario:
+    """Ten minutes of load, which errors end."""
+    path = folder / "plan.toml"
+    path.write_text(OWN)
+    return reading.find("short", "full", path)
 
 
-def test_errors_end_ten_minutes_of_load_in_order(pipeline: Aborting) -> None:
-    result = pipeline.run("short", "--profile", "full", "--fault", "fail_after_commit")
-    run, verdict = result.json("run.json"), result.json("verdict.json")
+def test_errors_end_ten_minutes_of_load_in_order(cluster: Postgres, tmp_path: Path) -> None:
+    found = judged(cluster, tmp_path, aborting(tmp_path), Variant("fail_after_commit"))
+    facts, verdict = found.run.facts, found.verdict
 
-    assert result.code == 1, result.out + result.err
-    assert run["aborted"]["rule"] == "ratio(errors) < 1% else abort"
-    assert run["interrupted"] is None
+    assert verdict["exit_code"] == 1
+    assert facts["aborted"]["rule"] == "ratio(errors) < 1% else abort"
+    assert facts["interrupted"] is None
     assert verdict["reason"].startswith("Rule ratio(errors) < 1% else abort ended the load after ")
-    assert result.checks("VIOLATED") == set()
+    assert found.checks(CheckState.VIOLATED) == set()
     assert [one["id"] for one in verdict["validity"] if one["state"] == "broken"] == []
-    assert result.json("load.json")["requests"] == verdict["totals"]["operations"] > ENOUGH
+    assert found.run.read("load.json")["requests"] == verdict["totals"]["operations"] > ENOUGH
 
 
-def test_without_anybody_who_looks_on_the_load_does_not_go_on(pipeline: Aborting) -> None:
-    running = pipeline.start("short", "--profile", "full")
-    pipeline.journal(running, 20)
-    below = descendants(running)
-    (watcher,) = (each for each in below if "reports.abort" in each.cmdline())
-    watcher.kill()
-    result = pipeline.finish(running)
+def test_without_anybody_who_looks_on_the_load_does_not_go_on(cluster: Postgres, tmp_path: Path) -> None:
+    killed = When(20, kill("reports.abort"))
+    found = judged(cluster, tmp_path, aborting(tmp_path), Variant(), meanwhile=killed)
 
-    assert result.code == 3, result.out + result.err
-    assert "the abort watcher exited unexpectedly during the load" in result.out
-    assert all_gone(below)
+    assert found.verdict["exit_code"] == 3
+    assert "the abort watcher exited unexpectedly during the load" in found.verdict["reason"]
+    assert all_gone(killed.of)
 
 
 def test_the_watcher_records_what_it_found_and_ends(tmp_path: Path) -> None:

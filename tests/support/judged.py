@@ -1,20 +1,25 @@
-"""A load on a target with a fault, and what the checks find: without pipeline, monitor and report.
+"""A load on a target with a fault, and what the checks find: without pipeline and monitor, reported only if asked for.
 
-PostgreSQL stays up over all of them; each has a copy of a seeded database, a target and a Locust process of its own.
+PostgreSQL stays up over all of them; each has a copy of a seeded database, a target and Locust processes of its own.
+That is a third of what a run of the pipeline takes.
 """
 
 import importlib
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event, Thread
 from typing import Any
 
-from harness import catalogue
+import psutil
+
+from harness import binding, catalogue, fingerprint, journal
 from harness.check import Finding
+from harness.errors import JournalError
 from harness.fixtures import fixtures_of
 from harness.load_stage import put_load
 from harness.monitor.looks import PERIOD_S, Looks
@@ -29,6 +34,7 @@ from harness.stack.services import Services
 from harness.stack.stack import Stack
 from harness.stack.variant import Variant
 from harness.verdict import CheckState
+from reports.__main__ import report
 from schema.migrate import migrate
 from tests.support.plans import varied
 from verification.__main__ import verify
@@ -62,6 +68,12 @@ class Judged:
     def checks(self, state: CheckState) -> set[str]:
         """The ids of the checks in that state."""
         return {finding.id for finding in self.findings if finding.state is state}
+
+    @cached_property
+    def verdict(self) -> dict[str, Any]:
+        """What is reported of it."""
+        binding.seal(self.run)
+        return report(self.run.folder)
 
 
 def scenario_of(system: str) -> Scenario:
@@ -110,18 +122,22 @@ def judged(
     scenario: Scenario,
     variant: Variant,
     between: Callable[[str], AbstractContextManager[str]] = nullcontext,
+    meanwhile: Callable[[Run], str | None] = lambda _: None,
 ) -> Judged:
     """What the checks find of the load of `scenario` on a target of that variant; `between` gets its URL and gives that
-    of what stands before it.
+    of what stands before it. `meanwhile` is called time and again during the load, and ends it as the signal that it
+    names.
     """
     system = scenario.system
     with database_of(cluster, scenario) as url, Progress() as progress:
-        run = Run.create(folder / "runs", scenario, seed=1, command=[], interrupted=None, git={}, host={})
+        run = Run.create(folder / "runs", scenario, seed=1, command=[], interrupted=None)
+        run.record(host=fingerprint.host(), versions=fingerprint.versions(), git={"commit": None, "dirty": None})
         seeding = importlib.import_module(f"seeding.{system}")
         run.record(
             seeding=seeding.seed(url, 1, scenario, fixtures_of(run.folder)),
-            target={"ours": True},
-            database={"ours": True},
+            target={"url": "", "ours": True, "services": {}, "fault": variant.fault, "died": []},
+            database={"ours": True, **fingerprint.server(url)},
+            monitor={"died": False},
             schema=catalogue.lines(url),
         )
         services = Services(scenario.services, run, url, free_port(), variant)
@@ -130,7 +146,36 @@ def judged(
             with between(services.target_url) as target_url:
                 stack = Stack(target_url, url, services, "")
                 with looking(run, url):
-                    assert put_load(run, Settings(), stack, lambda: None, progress, ui=False)
+                    assert put_load(run, Settings(), stack, lambda: meanwhile(run), progress, ui=False)
             return Judged(run, verify(run, url))
         finally:
             services.stop()
+
+
+def below(*words: str) -> list[psutil.Process]:
+    """Our processes that have all these words on their command line."""
+    found = []
+    for each in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            found += [each] if set(words) <= set(each.cmdline()) else []
+    return found
+
+
+@dataclass
+class When:
+    """Does something once, when so many operations have been begun; `of` are the processes of the load then."""
+
+    operations: int
+    act: Callable[[], None]
+    of: list[psutil.Process] = field(default_factory=list)
+
+    def __call__(self, run: Run) -> None:
+        with suppress(JournalError):
+            if not self.of and len(journal.read(run.folder / "journal-0.bin").records) >= self.operations:
+                self.of = below("harness.load", str(run.folder))
+                self.act()
+
+
+def kill(*words: str) -> Callable[[], None]:
+    """Kill the first of our processes with these words."""
+    return lambda: below(*words)[0].kill()

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from typing import Any
 import psutil
 
 from harness.settings import ROOT
-from tests.support.target_process import eventually
+from tests.support.target_process import eventually, free_port
 
 PLAN = """\
 system = "messages"
@@ -147,6 +149,16 @@ class Pipeline:
 
     def run(self, scenario: str = "short", *arguments: str, **environment: str) -> Result:
         return self.finish(self.start(scenario, *arguments, **environment))
+
+    def run_with_ui(self, scenario: str, **environment: str) -> tuple[Result, dict[str, Any]]:
+        """A run whose web UI is closed by Ctrl-C once the load is done; and what the UI showed of the requests."""
+        port = free_port()
+        running = self.start(scenario, "--ui", PERF_UI_PORT=str(port), **environment)
+        eventually(lambda: list(self.runs.glob("*/*/load.json")), running)  # type: ignore[arg-type]
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/stats/requests", timeout=30) as answer:
+            shown: dict[str, Any] = json.load(answer)
+        running.send_signal(signal.SIGINT)
+        return self.finish(running), shown
 
     def journal(self, running: subprocess.Popen[str], operations: int) -> Path:
         """The journal of a load that goes on, as soon as `operations` have been begun."""

@@ -4,9 +4,9 @@ import sys
 
 import pytest
 
-from harness.errors import ProofloadError
+from harness.errors import ProofloadError, StackError
 from harness.progress import Progress
-from harness.stack.stack import stage
+from harness.stack.stack import Stack, stage
 
 
 class Told(Progress):
@@ -68,3 +68,10 @@ def test_a_stage_that_says_much_on_both_pipes_comes_to_its_end() -> None:
 def test_a_stage_that_dies_without_a_word_is_named() -> None:
     with pytest.raises(ProofloadError, match="ended with -9"):
         _stage("import os; os.kill(os.getpid(), 9)")
+
+
+def test_a_command_that_does_not_scale_is_named_with_its_code() -> None:
+    theirs = Stack("http://127.0.0.1:1", "", None, "false {processes}")
+
+    with pytest.raises(StackError, match="PERF_SCALE_CMD: false 1: code 1"):
+        theirs.scale("deliver", 1)
