@@ -62,6 +62,8 @@ class Postgres:
 
     def __init__(self, server: subprocess.Popen[bytes], port: int, lock: int, log: Path) -> None:
         self.server, self.port, self._lock, self.log = server, port, lock, log
+        # Once one works, no other is tried: what fails costs as much.
+        self._methods: tuple[str, ...] = COPY_METHODS
 
     def url(self, name: str) -> str:
         """The URL of database `name`."""
@@ -82,10 +84,11 @@ class Postgres:
     def create(self, name: str, template: str = "template1") -> str:
         """A new database, a copy of `template`, which must have no clients; its URL. StackError if that fails."""
         failure = ""
-        for method in COPY_METHODS:
+        for method in self._methods:
             copy = f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY'
             try:
                 self._execute(f"SET file_copy_method = {method}", copy)
+                self._methods = (method,)
                 return self.url(name)
             except psycopg2.Error as error:
                 failure = database.first_line(error)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.settings import ROOT
+from tests.support.in_process import refused
 from tests.support.pipeline_process import Pipeline
 
 SMALL = """
@@ -56,14 +57,15 @@ def test_each_side_has_its_own_target_and_one_pair_proves_nothing(pipeline: Pipe
     assert (folder / "comparison.html").exists()
 
 
-def test_what_can_not_be_compared_is_refused_before_anything_is_sent(pipeline: Pipeline) -> None:
+def test_what_can_not_be_compared_is_refused_before_anything_is_sent(
+    pipeline: Pipeline, capfd: pytest.CaptureFixture[str]
+) -> None:
+    tiny = ("ab", "tiny", "--plan", str(pipeline.plan()), "--profile", "smoke")
     for words, said in (
         (("--base", "no-such-branch"), "no commit"),
         (("--base", "--help"), "no commit"),
         (("--base", "HEAD", "--pairs", "17"), "expected 1 to 16"),
     ):
-        done = ab(pipeline, *([f"--base={words[1]}", *words[2:]]))
-        assert done.returncode == 2, words
-        assert said in done.stderr
-        assert "Traceback" not in done.stderr
+        command = (*tiny, f"--base={words[1]}", *words[2:])
+        assert said in refused(capfd, *command, environment=pipeline.environment())
     assert not (pipeline.runs / "tiny").exists()

@@ -6,13 +6,12 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from harness import journal
-from harness.__main__ import main
-from harness.errors import command
 from harness.journal import HEADER_BYTES
 from harness.plan import reading
 from harness.plan.scenario import Validity
@@ -23,6 +22,7 @@ from reports.samples.evidence import gather
 from reports.validity.generator import conditions
 from schema.migrate import migrate
 from seeding.messages import seed
+from tests.support.in_process import refused
 from tests.support.pipeline_process import PLAN, Pipeline
 from tests.support.target_process import query, serving
 
@@ -32,19 +32,19 @@ def pipeline(home: Path, tmp_path: Path) -> Pipeline:
     return Pipeline(home, tmp_path / "runs")
 
 
-def refuse(pipeline: Pipeline, *words: str, **environment: str) -> str:
-    """The message with which `python -m harness WORDS` refuses."""
-    done = subprocess.run(
-        [sys.executable, "-m", "harness", *words],
-        cwd=ROOT,
-        env=pipeline.environment(**environment),
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    assert not list(pipeline.runs.glob("*/*/journal-0.bin"))
-    return done.stderr
+Refuse = Callable[..., str]
+
+
+@pytest.fixture
+def refuse(pipeline: Pipeline, capfd: pytest.CaptureFixture[str]) -> Refuse:
+    """The message with which `python -m harness WORDS` refuses, before anything is sent."""
+
+    def said(*words: str, **environment: str) -> str:
+        message = refused(capfd, *words, environment=pipeline.environment(**environment))
+        assert not list(pipeline.runs.glob("*/*/journal-0.bin"))
+        return message
+
+    return said
 
 
 @pytest.mark.parametrize(
@@ -77,70 +77,54 @@ def refuse(pipeline: Pipeline, *words: str, **environment: str) -> str:
     ],
 )  # fmt: skip
 def test_bad_words_and_settings_are_refused(
-    words: list[str],
-    environment: dict[str, str],
-    says: str,
-    pipeline: Pipeline,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
+    words: list[str], environment: dict[str, str], says: str, refuse: Refuse
 ) -> None:
-    """In this process: they are many, and each would take half a second to start."""
-    for name, value in pipeline.environment(**environment).items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(sys, "argv", ["python -m harness", *words])
-    monkeypatch.chdir(ROOT)
-
-    with pytest.raises(SystemExit) as ended:
-        command(main)
-
-    assert ended.value.code == 2
-    assert says in capfd.readouterr().err
-    assert not list(pipeline.runs.glob("*/*/journal-0.bin"))
+    assert says in refuse(*words, **environment)
 
 
-def test_an_unknown_fault_is_refused_with_the_known_ones(pipeline: Pipeline) -> None:
-    assert "ack_before_commit" in refuse(pipeline, "run", "peak", "--profile", "smoke", "--fault", "ack_befor_commit")
+def test_an_unknown_fault_is_refused_with_the_known_ones(refuse: Refuse) -> None:
+    assert "ack_before_commit" in refuse("run", "peak", "--profile", "smoke", "--fault", "ack_befor_commit")
 
 
 @pytest.mark.parametrize("setting", ["PERF_UI_PORT", "PERF_TARGET_PORT"])
-def test_a_port_in_use_is_refused_with_another_one(setting: str, pipeline: Pipeline) -> None:
+def test_a_port_in_use_is_refused_with_another_one(setting: str, refuse: Refuse) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        said = refuse(pipeline, "run", "peak", "--ui", **{setting: str(port)})
+        said = refuse("run", "peak", "--ui", **{setting: str(port)})
 
     assert f"port {port} of 127.0.0.1 can't be used" in said
     assert f"{setting}=" in said
 
 
-def test_a_target_that_is_down_or_none_is_refused(database: str, pipeline: Pipeline) -> None:
+def test_a_target_that_is_down_or_none_is_refused(database: str, refuse: Refuse) -> None:
     down = f"http://127.0.0.1:{free_port()}"
     assert "Connection refused: expected a target that answers 2xx" in refuse(
-        pipeline, "run", "peak", TARGET_URL=down, DATABASE_URL=database
+        "run", "peak", TARGET_URL=down, DATABASE_URL=database
     )
 
     migrate("messages", database)
     with serving(database, 1, "none") as target:
-        said = refuse(pipeline, "run", "peak", TARGET_URL=f"{target.url}/elsewhere", DATABASE_URL=database)
+        said = refuse("run", "peak", TARGET_URL=f"{target.url}/elsewhere", DATABASE_URL=database)
     assert "GET http://127.0.0.1" in said
     assert "answers 404" in said
 
 
-def test_a_schema_of_another_version_is_refused(database: str, pipeline: Pipeline) -> None:
+def test_a_schema_of_another_version_is_refused(database: str, refuse: Refuse) -> None:
     migrate("messages", database)
     query(database, "UPDATE proofload_schema SET version = 99")
 
-    said = refuse(pipeline, "run", "peak", DATABASE_URL=database)
+    said = refuse("run", "peak", DATABASE_URL=database)
 
     assert "99" in said
     assert query(database, "SELECT count(*) FROM users") == [(0,)]
 
 
-def test_another_run_on_the_same_home_is_refused(home: Path, pipeline: Pipeline) -> None:
+def test_another_run_on_the_same_home_is_refused(home: Path, refuse: Refuse) -> None:
     from harness.stack import postgres
 
     server = postgres.start(home)
     try:
-        assert "in use by another run" in refuse(pipeline, "run", "peak")
+        assert "in use by another run" in refuse("run", "peak")
     finally:
         server.stop()
 

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from harness.plan import reading
 from harness.plan.scenario import Scenario
 from harness.stack.postgres import Postgres
 from harness.stack.services import KEY
 from harness.stack.variant import Variant
 from harness.verdict import CheckState
 from target.authorizations.strategies import STRATEGIES
+from tests.support.in_process import refused
 from tests.support.judged import judged, scenario_of
 from tests.support.pipeline_process import Pipeline
 from tests.support.plans import varied
@@ -71,25 +73,29 @@ def test_what_loses_updates_serves_more_than_there_is_in_a_round(
 
 
 def test_an_error_after_the_commit_misses_the_rule_not_the_data_and_tokens_are_for_nobody_else(
-    pipeline: Pipeline,
+    cluster: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    result = pipeline.run("short", "--fault", "fail_after_commit")
+    monkeypatch.setenv(KEY, "5e3ded" * 11)
+    (tmp_path / "plan.toml").write_text(PLAN)
+    short = reading.find("short", "smoke", tmp_path / "plan.toml")
+    found = judged(cluster, tmp_path, short, Variant("fail_after_commit"))
+    folder = found.run.folder
 
-    missed = {rule["text"] for rule in result.json("verdict.json")["rules"] if rule["state"] != "PASS"}
-    assert "ratio(errors) < 1%" in missed
-    assert not result.checks("VIOLATED") - {"A11"}
-    assert result.json("integrity.json")["resolved"]["committed"] > 0
-    path = result.folder / "fixtures" / "test-data.json"
+    assert "ratio(errors) < 1%" in {rule["text"] for rule in found.verdict["rules"] if rule["state"] != "PASS"}
+    assert not found.checks(CheckState.VIOLATED) - {"A11"}
+    assert found.run.read("integrity.json")["resolved"]["committed"] > 0
+    path = folder / "fixtures" / "test-data.json"
     assert path.stat().st_mode & 0o077 == 0
     tokens = json.loads(path.read_text())["practitionerTokens"]
     for name in ("verdict.json", "run.json", "report.html", "load.log", "api.log"):
-        assert tokens[0] not in (result.folder / name).read_text(), name
+        assert tokens[0] not in (folder / name).read_text(), name
 
 
-def test_several_processes_share_a_load_on_another_strategy_but_never_a_round(pipeline: Pipeline) -> None:
-    refused = pipeline.run("short-rounds", PERF_PROCESSES="2")
-    assert refused.code == 2
-    assert "one process" in refused.err
+def test_several_processes_share_a_load_on_another_strategy_but_never_a_round(
+    pipeline: Pipeline, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rounds = ("run", "short-rounds", "--plan", str(pipeline.plan()), "--profile", "smoke")
+    assert "one process" in refused(capfd, *rounds, environment=pipeline.environment(PERF_PROCESSES="2"))
 
     shared = pipeline.run("short", "--strategy", "for_update", PERF_PROCESSES="2")
     assert shared.code == 0, shared.out + shared.err
@@ -97,8 +103,8 @@ def test_several_processes_share_a_load_on_another_strategy_but_never_a_round(pi
     assert len(list(shared.folder.glob("journal-*.bin"))) == 2
 
 
-def test_an_unknown_strategy_is_refused_with_those_there_are(pipeline: Pipeline) -> None:
-    result = pipeline.run("short", "--strategy", "hope")
-    assert result.code == 2
-    assert "serializable_update" in result.err
-    assert "Traceback" not in result.err
+def test_an_unknown_strategy_is_refused_with_those_there_are(
+    pipeline: Pipeline, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = ("run", "short", "--plan", str(pipeline.plan()), "--profile", "smoke", "--strategy", "hope")
+    assert "serializable_update" in refused(capfd, *words, environment=pipeline.environment())

@@ -139,9 +139,14 @@ def test_a_module_of_a_name_that_is_taken_is_refused(path: str, said: str, shop:
         project.require_names_of_its_own(shop)
     assert str(shop / path.split("/")[0]) in str(error.value)
 
+
+def test_a_command_refuses_such_a_name(shop: Path) -> None:
+    (shop / "locustfiles" / "json.py").write_text("")
+
     done = _command(shop, "plan", "shop-peak")
+
     assert done.returncode == 2
-    assert said in done.stderr
+    assert "Python or Proofload has json already" in done.stderr
     assert "Traceback" not in done.stderr
 
 

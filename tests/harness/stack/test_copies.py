@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import StackError
-from harness.stack import copies, postgres, stack
+from harness.stack import copies, stack
 from harness.stack.copies import MOST, name_of, to_drop
 from harness.stack.postgres import Postgres
 
@@ -93,9 +93,10 @@ def test_a_copy_that_the_disk_has_no_room_for_is_refused_before_it_is_begun(
 
 
 def test_where_files_can_not_be_cloned_they_are_copied(cluster: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postgres, "COPY_METHODS", ("a_way_that_is_not_known", "copy"))
+    monkeypatch.setattr(cluster, "_methods", ("a_way_that_is_not_known", "copy"))
     cluster.create("copied")
     assert "copied" in cluster.databases()
+    assert cluster._methods == ("copy",)
 
     with pytest.raises(StackError, match=r"can't make the database copied, a copy of template1: .*already exists"):
         cluster.create("copied")
