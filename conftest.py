@@ -11,8 +11,9 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from harness.stack import postgres
+from harness.stack import postgres, process
 from harness.stack.postgres import Postgres
+from tests.support.nursery import Nurseries
 
 VARIABLES = ("TARGET_URL", "DATABASE_URL", "FAULT", "PROFILE", "NO_COLOR", "FORCE_COLOR", "CI", "GITHUB_STEP_SUMMARY")
 
@@ -45,6 +46,20 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     yield server
     server.stop()
     postgres.remove(path)
+
+
+@pytest.fixture(scope="session")
+def _nurseries() -> Iterator[Nurseries]:
+    """Those of this test process."""
+    nurseries = Nurseries()
+    yield nurseries
+    nurseries.close()
+
+
+@pytest.fixture
+def nurseries(_nurseries: Nurseries, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loads and targets are forked off a process that has their libraries, for tests that start many."""
+    monkeypatch.setattr(process, "start", _nurseries.start)
 
 
 EMPTY = """

@@ -29,6 +29,9 @@ CAUGHT = [
 ]
 
 
+pytestmark = pytest.mark.usefixtures("nurseries")
+
+
 @pytest.fixture(autouse=True)
 def _key(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seeding signs with it what the target then knows."""

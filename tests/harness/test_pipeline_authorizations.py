@@ -49,6 +49,7 @@ def pipeline(home: Path, tmp_path: Path) -> Pipeline:
     return Pipeline(home, tmp_path / "runs", PLAN)
 
 
+@pytest.mark.usefixtures("nurseries")
 @pytest.mark.parametrize("strategy", RIGHT)
 @pytest.mark.parametrize(
     "scenario", [scenario_of("authorizations"), varied("high-contention", "smoke", ROUNDS)], ids=["mixed", "rounds"]
