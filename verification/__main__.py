@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import psycopg2
-from sqlalchemy.exc import SQLAlchemyError
 
 from harness import binding, check, database, effects, errors, journal, reported
 from harness.check import Finding
@@ -79,7 +78,7 @@ def verify(run: Run, url: str) -> list[Finding]:
 
 def _why(error: Exception, run: Run) -> str:
     """What kept the checks from being made: the database, or an error of ours."""
-    if isinstance(error, (SQLAlchemyError, psycopg2.Error, ConnectionError)):
+    if isinstance(error, (psycopg2.Error, ConnectionError)):
         return f"the database could not be read: {(str(error).strip() or type(error).__name__).splitlines()[0]}"
     return errors.crash(error, run.folder)
 

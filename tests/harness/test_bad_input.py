@@ -179,15 +179,13 @@ def test_a_busy_user_makes_the_figures_invalid(run: Run, database: str) -> None:
             text=True,
         )
     evidence = gather(run.folder)
-    states = {each.id: each.state for each in conditions(evidence)}
 
     assert done.returncode == 0, done.stderr
-    assert states["V3"] == "broken"
     strict = dataclasses.replace(evidence.samples.scenario, validity=Validity())
     samples = dataclasses.replace(evidence.samples, scenario=strict)
-    assert {each.id: each.state for each in conditions(dataclasses.replace(evidence, samples=samples))}[
-        "V2"
-    ] == "broken"
+    states = {each.id: each.state for each in conditions(dataclasses.replace(evidence, samples=samples))}
+    # How much of a core it got (V3) is up to the machine.
+    assert states["V2"] == "broken"
 
 
 def test_a_pool_that_is_missing_or_of_the_wrong_size_stops_the_load_before_its_first_request(
