@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from harness.plan.rules import BLOCKER
 from harness.verdict import CheckState
 
 SCHEMA = 1
@@ -33,6 +34,8 @@ class Finding:
     """The worst one, where one can be worse than another; else empty."""
     sql: str = ""
     """The query that shows the first witness, to be run by hand."""
+    severity: str = BLOCKER
+    """What it makes of the verdict if it is VIOLATED: that of a rule (harness/plan/rules.py)."""
     crashed: bool = False
     """Whether the check itself failed (then UNDECIDED): it could not be run at all."""
 

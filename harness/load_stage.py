@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg2
 
-from harness import before, journal
+from harness import before, journal, own_checks
 from harness.errors import DatabaseError, JournalError, RunError, StackError
 from harness.plan.rules import ABORT
 from harness.plan.scenario import Scenario
@@ -47,7 +47,7 @@ def put_load(
     run.record(
         load={"processes": count},
         clock={"wall_ns": time.time_ns(), "mono_ns": time.monotonic_ns()},
-        before=before.taken(stack.database_url) if stack.database_url else None,
+        before=_before(stack.database_url, scenario) if stack.database_url else None,
     )
     try:
         roles = [[]] if alone else [["--master", *_MASTER, str(port), "--expect-workers", str(count)]]
@@ -78,6 +78,12 @@ def put_load(
     if not why and not begun:
         raise StackError(f"no load was put on: Locust ended with code {codes[0]}\n{process.tail(log)}")
     return begun
+
+
+def _before(url: str, scenario: Scenario) -> dict[str, Any]:
+    """What run.json holds of the database before the load; PlanError if a query of the plan can't be run there."""
+    own_checks.require(url, scenario)
+    return {**before.taken(url), "own": own_checks.before(url, scenario)}
 
 
 def _after(url: str) -> dict[str, Any] | None:

@@ -113,7 +113,11 @@ def _measure(
     run.record(
         host=fingerprint.host(), versions=fingerprint.versions(), git=fingerprint.git(), idle_canary=machine.idle()
     )
-    up = stack.outside(run, settings) if scenario.foreign else stack.up(run, scenario, settings, variant, progress)
+    up = (
+        stack.outside(run, scenario, settings)
+        if scenario.foreign
+        else stack.up(run, scenario, settings, variant, progress)
+    )
     try:
         with up as running:
             if ui:
@@ -129,7 +133,7 @@ def _measure(
             if ui and not run.facts["interrupted"]:
                 interrupt.signal = None  # the plan was done: this Ctrl-C only closed the web UI
             progress.now("verifying: journal × database")
-            if scenario.foreign:
+            if not running.database_url:
                 _undecided(run)
             else:
                 stack.stage([sys.executable, "-m", "verification", str(run.folder)], running.database_url)

@@ -27,6 +27,9 @@ def refuse(scenario: Scenario, settings: Settings, variant: Variant) -> None:
     """ProofloadError if `scenario` can't be run as it was asked to be; what is asked of a target is its health."""
     if scenario.foreign and not settings.target_url:
         raise PlanError(f"{scenario.name} has a locustfile of its own: expected TARGET_URL, for which it is made")
+    if scenario.foreign and scenario.own_checks and not settings.database_url:
+        names = ", ".join(one.name for one in scenario.own_checks)
+        raise PlanError(f"check.{names}: expected DATABASE_URL, the database that the queries are for")
     _variant(scenario, settings, variant)
     _processes(scenario, settings)
     if not settings.target_url:

@@ -11,7 +11,7 @@ from pathlib import Path
 from psycopg2.extensions import make_dsn
 
 from harness import ab as pairs
-from harness import ambient, database, database_url, doctor, guard, pipeline, project, refusal
+from harness import ambient, database, database_url, doctor, guard, own_checks, pipeline, project, refusal
 from harness import suite as scenarios
 from harness.errors import DatabaseError, PlanError, RunError, nearest
 from harness.plan import overrides, reading
@@ -36,6 +36,8 @@ def plan(options: Namespace) -> int:
     changes = overrides.of(settings, overrides.parsed(options.set))
     scenario = reading.find(options.scenario, options.profile, options.plan, changes)
     refusal.refuse(scenario, settings, Variant(options.fault, options.strategy))
+    if settings.database_url and scenario.own_checks:
+        own_checks.require(settings.database_url, scenario)
     print(describe(scenario, settings))
     return 0
 

@@ -89,6 +89,7 @@ def decide(
         # A load that a rule has ended is too short for many a check: that is the rule's doing.
         *([*ended, *undecided] if ended else undecided),
         *[cause for cause in missed if cause.verdict is Verdict.NO_GO],
+        *_lesser_damage(findings or ()),
         *[cause for cause in missed if cause.verdict is not Verdict.NO_GO],
         *warnings,
     ]
@@ -109,12 +110,21 @@ def _damage(findings: Sequence[Finding]) -> list[Cause]:
 
     The first violated one leads: a system lists its checks in order of severity.
     """
-    violated = [finding for finding in findings if finding.state is CheckState.VIOLATED]
+    violated = [one for one in findings if one.state is CheckState.VIOLATED and one.severity == BLOCKER]
     crashed = [finding for finding in findings if finding.crashed]
     return [
         Cause(Verdict.NO_GO, "check", f"{_check(one)} is violated: {one.witnesses:,} of {one.compared:,} {one.what}.")
         for one in violated
     ] + [Cause(Verdict.NO_GO, "check", line) for line in _together(crashed, "could not be run", "could not be run")]
+
+
+def _lesser_damage(findings: Sequence[Finding]) -> list[Cause]:
+    """What checks of the plan found that says itself that it does not block."""
+    return [
+        Cause(Verdict.CONDITIONAL, "check", f"{_check(one)} is violated: {one.witnesses:,} {one.what}.")
+        for one in findings
+        if one.state is CheckState.VIOLATED and one.severity == MAJOR
+    ]
 
 
 def _died(target: Mapping[str, Any]) -> list[Cause]:
@@ -177,8 +187,10 @@ def _undecided(findings: Sequence[Finding] | None, caused: bool) -> list[Cause]:
     """The checks that could not decide: one line, if that was `caused` by what is named before; else one a reason."""
     if findings is None:
         return [Cause(Verdict.INVALID, "check", "The data was not checked: there is no integrity.json.")]
-    if not findings:
-        return [Cause(Verdict.INVALID, "check", "No check of the data was evaluated: nothing shows that it is right.")]
+    if not any(one.severity == BLOCKER for one in findings):
+        blocking = "blocking " * bool(findings)
+        said = f"No {blocking}check of the data was evaluated: nothing shows that it is right."
+        return [Cause(Verdict.INVALID, "check", said)]
     undecided = [one for one in findings if one.state is CheckState.UNDECIDED and not one.crashed]
     lines = _together(undecided, "is undecided", "are undecided")
     if caused and len(undecided) > 1:
@@ -237,7 +249,9 @@ def _all_holds(rules: Sequence[RuleResult], findings: Sequence[Finding], operati
     passed = [rule for rule in rules if rule.state is RuleState.PASS]
     # Those that block nothing need not hold.
     count = f"All {len(rules)} rules" if len(passed) == len(rules) else f"{len(passed)} of {len(rules)} rules"
-    held = f"{count} and all {len(findings)} checks of the data hold over {operations:,} operations"
+    holding = sum(finding.state is CheckState.HOLDS for finding in findings)
+    checks = f"all {holding}" if holding == len(findings) else f"{holding} of {len(findings)}"
+    held = f"{count} and {checks} checks of the data hold over {operations:,} operations"
     margins = [(closeness(rule), place) for place, rule in enumerate(passed) if rule.margin is not None]
     if not margins:
         return f"{held}."

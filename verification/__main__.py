@@ -14,10 +14,16 @@ from harness.outcomes import Outcome
 from harness.project import module
 from harness.run import Run
 from harness.verdict import CheckState
-from verification import checks, surroundings
+from verification import checks, own_checks, surroundings
 from verification.ledger import Ledger, ledger
 from verification.ledger_checks import only_replays
+from verification.quiescence import still
+from verification.reading import reader
 
+ONLY_QUERIES = (
+    "Of this service nothing is known but what {} queries of the plan say: no answer was compared with a row."
+)
+NOTHING_PENDING = "SELECT 0"
 UNKNOWN = "X1"
 """The check that stands for all of a system that has none."""
 
@@ -36,16 +42,23 @@ def verify(run: Run, url: str) -> list[Finding]:
     An earlier verdict is void from then on: it does not rest on what is found now.
     """
     began = time.perf_counter()
-    found = module("verification", run.scenario.system)
+    found = module("verification", run.scenario.system) if run.scenario.system else None
     # It says all by itself, or only what is special about the simple case.
     system: Any = getattr(found, "STORED", found)
     sent = ledger(run.id, journal.read_all(run.folder, run.processes), run.clock, run.scenario)
     reported.void(run.folder)
     (run.folder / effects.FILE).unlink(missing_ok=True)
     about: dict[str, Any] = {"resolved": None, "observation": None, "weakened": []}
-    expected = [one.id for one in system.checks_of(run.scenario)] if system else [UNKNOWN]
+    own = run.scenario.own_checks
+    expected = [one.id for one in system.checks_of(run.scenario)] if system else [] if own else [UNKNOWN]
+    expected += [one.name for one in own]
+    before = (run.facts.get("before") or {}).get("own") or {}
     try:
-        if system is None:
+        if system is None and own:
+            answers, disturbance = _asked(url, run, sent)
+            about["weakened"] = [ONLY_QUERIES.format(len(own))]
+            findings = own_checks.findings(run.scenario, answers, before, disturbance)
+        elif system is None:
             findings = [_unknown(run.scenario.system)]
         else:
             seen = system.observe(url, run, sent)
@@ -57,10 +70,13 @@ def verify(run: Run, url: str) -> list[Finding]:
             }
             effects.write(run.folder, case.effects())
             findings = system.judge(case)
+            findings += own_checks.findings(run.scenario, seen.own, before, seen.disturbance)
     except errors.ProofloadError:
         raise
     except Exception as error:  # the run is over and can't be repeated: what is known of it must not be lost
-        findings = checks.undecided(system.checks_of(run.scenario), _why(error, run))
+        told = _why(error, run)
+        findings = checks.undecided(system.checks_of(run.scenario) if system else (), told)
+        findings += own_checks.findings(run.scenario, dict.fromkeys((one.name for one in own), told), before, "")
     run.write(
         check.FILE,
         {
@@ -81,6 +97,12 @@ def _why(error: Exception, run: Run) -> str:
     if isinstance(error, (psycopg2.Error, ConnectionError)):
         return f"the database could not be read: {(str(error).strip() or type(error).__name__).splitlines()[0]}"
     return errors.crash(error, run.folder)
+
+
+def _asked(url: str, run: Run, sent: Ledger) -> tuple[own_checks.Answers, str]:
+    """What the queries of the plan give when the database is quiescent; and what still disturbed it."""
+    with reader(url) as session, still(session, sent, NOTHING_PENDING, ()) as stillness:
+        return own_checks.read(session, run.scenario), stillness.disturbance
 
 
 def _unknown(system: str) -> Finding:

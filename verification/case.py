@@ -17,6 +17,7 @@ from verification.catalogue import Schema
 from verification.durability import Durability
 from verification.ledger import Ledger, find
 from verification.looks import Looks
+from verification.own_checks import Answers
 from verification.rows import Source
 
 SHOWN = 10
@@ -49,6 +50,8 @@ class Observation:
     schema: Schema | None = None
     looks: Looks = field(default_factory=Looks)
     """What was looked for during the load."""
+    own: Answers = field(default_factory=dict)
+    """What the queries of the plan gave."""
 
     def as_json(self) -> dict[str, Any]:
         """As integrity.json holds it."""

@@ -13,7 +13,7 @@ from harness.outcomes import Outcome
 from harness.plan.scenario import Scenario
 from harness.run import Run
 from systems import ids, messages
-from verification import binary, catalogue, checks, constraints, durability, looks, rows, surroundings
+from verification import binary, catalogue, checks, constraints, durability, looks, own_checks, rows, surroundings
 from verification.arrays import Array, Mask
 from verification.before import before
 from verification.case import Case, Found, Observation
@@ -86,6 +86,7 @@ def observe(url: str, run: Run, ledger: Ledger) -> Messages:
                 durability=kept,
                 schema=catalogue.read(session, run),
                 looks=looks.read(run, table, key),
+                own=own_checks.read(session, run.scenario),
                 early=early,
                 keys=constraints.unique_key(session, table, key, ledger.run, own),
                 users=constraints.reference(session, table, "user_id", messages.USERS),

@@ -52,13 +52,18 @@ def due(ledger: Ledger) -> float:
 
 @contextmanager
 def still(reader: Reader, ledger: Ledger, pending: str, tables: Sequence[str]) -> Iterator[Stillness]:
-    """One snapshot, when `pending` (SQL for a count) is 0 and no client writes to `tables`, or the drain is over."""
+    """One snapshot, when `pending` (SQL for a count) and what the plan awaits is 0 and no client writes to `tables`, or
+    the drain is over.
+    """
+    own = ledger.scenario.quiesce
+    drain = max(ledger.scenario.drain_seconds, own.seconds if own else 0.0)
+    awaited = [pending, *([own.sql] if own else [])]
     began = monotonic()
     settled = began + max(late(ledger, ledger.scenario.timeout_seconds), due(ledger))
-    limit = settled + ledger.scenario.drain_seconds
+    limit = settled + drain
     drained: float | None = None
     while True:
-        if reader.row(pending)[0]:
+        if any(reader.row(sql)[0] for sql in awaited):
             drained = None
         elif drained is None:
             drained = monotonic() - began

@@ -40,7 +40,8 @@ class Reader:
     """Reads, always within a transaction that reads only; outside of one, nothing is changed or left behind."""
 
     def __init__(self, cursor: Cursor) -> None:
-        self._cursor = cursor
+        self.cursor = cursor
+        """Within a snapshot it is in its transaction."""
         self._inside = False
 
     @contextmanager
@@ -51,19 +52,19 @@ class Reader:
             return
         self._inside = True
         try:
-            self._cursor.execute(BEGIN + more)
+            self.cursor.execute(BEGIN + more)
             yield
         finally:
             self._inside = False
             # After an error of the connection there is nothing to end, and the error is what matters.
-            if not self._cursor.connection.closed:
-                self._cursor.execute("ROLLBACK")
+            if not self.cursor.connection.closed:
+                self.cursor.execute("ROLLBACK")
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """What `sql` gives; a few rows."""
         with self._transaction():
-            self._cursor.execute(sql, parameters)
-            return self._cursor.fetchall()
+            self.cursor.execute(sql, parameters)
+            return self.cursor.fetchall()
 
     def row(self, sql: str, parameters: Mapping[str, Any] | None = None) -> tuple[Any, ...]:
         """The one row that `sql` gives."""
@@ -73,9 +74,9 @@ class Reader:
     def frame(self, sql: str, dtypes: Mapping[str, str], parameters: Mapping[str, Any] | None = None) -> pd.DataFrame:
         """What `sql` gives, however many rows; `dtypes` names its columns: int64, str or MOMENT."""
         lines = BytesIO()
-        query = self._cursor.mogrify(sql, parameters).decode()
+        query = self.cursor.mogrify(sql, parameters).decode()
         with self._transaction():
-            self._cursor.copy_expert(rf"COPY ({query}) TO STDOUT (FORMAT csv, NULL '\N')", lines)
+            self.cursor.copy_expert(rf"COPY ({query}) TO STDOUT (FORMAT csv, NULL '\N')", lines)
         lines.seek(0)
         moments = [name for name, dtype in dtypes.items() if dtype == MOMENT]
         frame = pd.read_csv(
@@ -96,9 +97,9 @@ class Reader:
     ) -> dict[str, npt.NDArray[Any]]:
         """What `sql` gives, however many rows: columns of fixed width, of `types` as `verification.binary` has them."""
         rows = BytesIO()
-        query = self._cursor.mogrify(sql, parameters).decode()
+        query = self.cursor.mogrify(sql, parameters).decode()
         with self._transaction():
-            self._cursor.copy_expert(f"COPY ({query}) TO STDOUT (FORMAT binary)", rows)
+            self.cursor.copy_expert(f"COPY ({query}) TO STDOUT (FORMAT binary)", rows)
         return binary.columns(rows.getbuffer(), types)
 
     def settings(self) -> dict[str, str]:

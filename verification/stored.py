@@ -12,7 +12,7 @@ import pandas as pd
 from harness.check import Finding
 from harness.plan.scenario import Scenario
 from harness.run import Run
-from verification import catalogue, checks, durability, looks, reads, rows, surroundings
+from verification import catalogue, checks, durability, looks, own_checks, reads, rows, surroundings
 from verification.before import before
 from verification.case import Case, Observation
 from verification.checks import Check
@@ -88,6 +88,7 @@ class Stored:
                     durability=kept,
                     schema=catalogue.read(session, run),
                     looks=looks.read(run, source.table, source.key),
+                    own=own_checks.read(session, run.scenario),
                     also={name: session.frame(query.sql, query.columns) for name, query in self.also.items()},
                 )
 

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from harness.errors import PlanError, nearest
-from harness.plan import contract, overrides, rule_checks, services, stages
+from harness.plan import contract, overrides, own_checks, rule_checks, services, stages
 from harness.plan.overrides import NONE, Overrides
 from harness.plan.rules import EFFECTS, METRICS
 from harness.plan.scenario import Scenario, Validity, resolved
@@ -24,7 +24,7 @@ from systems import __path__ as SYSTEMS
 from systems import ids
 from systems.effect import Effect
 
-TABLES = ("system", "title", "contract", "database", "pool", "service", "scenario")
+TABLES = ("system", "title", "contract", "database", "pool", "service", "check", "quiesce", "scenario")
 """What a plan has at its top."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -186,6 +186,8 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
         drain_seconds=table.seconds("drain", "10s"),
         timeout_seconds=table.seconds("timeout", "10s"),
         validity=_validity(where, table.take("validity", {})),
+        own_checks=own_checks.checks(where, tables.get("check", {})),
+        quiesce=own_checks.quiesce(where, tables.get("quiesce")),
     )
     sizes = {}
     if not theirs:

@@ -70,6 +70,32 @@ class Service:
 
 
 @dataclass(frozen=True)
+class OwnCheck:
+    """A check of the user's own: the data is right if its query gives no row."""
+
+    name: str
+    title: str
+    """A sentence that is true if it holds."""
+    sql: str
+    before: bool
+    """Whether the query is also run before the load: what was wrong by then is said to have been."""
+    severity: str
+    """That of rules: a blocker makes NO-GO, major CONDITIONAL, info nothing."""
+    seconds: float
+    """How long the query may take."""
+
+
+@dataclass(frozen=True)
+class Quiesce:
+    """What is awaited before the data is read."""
+
+    sql: str
+    """A query for a number, which is 0 when nothing is pending any more."""
+    seconds: float
+    """How long that is awaited."""
+
+
+@dataclass(frozen=True)
 class Validity:
     """What must hold for the figures to mean anything; the defaults are those of statistics.md §7.4."""
 
@@ -128,6 +154,9 @@ class Scenario:
     validity: Validity
     rows: tuple[str, str] = ("", "")
     """The table of what operations leave and its column of keys, or what `database` calls them by; empty: not known."""
+    own_checks: tuple[OwnCheck, ...] = ()
+    """The checks that the plan makes itself, by SQL."""
+    quiesce: Quiesce | None = None
     overridden: Mapping[str, str] = field(default_factory=dict)
     """What of the plan was set otherwise for this run, by variable or option."""
 

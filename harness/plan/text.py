@@ -37,6 +37,7 @@ def describe(scenario: Scenario, settings: Settings) -> str:
         "rules",
         *(f"  {rule.text}{'' if rule.severity == BLOCKER else f'  ({rule.severity})'}" for rule in scenario.rules),
         *_proofs(scenario),
+        *_own_checks(scenario),
         *(f"warning: {line}" for line in rule_checks.warnings(scenario)),
     ]
     return "\n".join(lines)
@@ -51,6 +52,15 @@ def _proofs(scenario: Scenario) -> Iterator[str]:
     if short:
         yield "too short to prove"
         yield from (f"  {proof}" for proof in short)
+
+
+def _own_checks(scenario: Scenario) -> Iterator[str]:
+    """What the plan checks by itself, beside what its system does."""
+    if scenario.own_checks:
+        yield "checks of the plan"
+    for one in scenario.own_checks:
+        said = ", ".join([one.severity] * (one.severity != BLOCKER) + ["also before the load"] * one.before)
+        yield f"  {one.name}: {one.title}{f'  ({said})' * bool(said)}"
 
 
 def _database(settings: Settings) -> str:

@@ -101,14 +101,18 @@ def up(run: Run, scenario: Scenario, settings: Settings, variant: Variant, progr
 
 
 @contextmanager
-def outside(run: Run, settings: Settings) -> Iterator[Stack]:
-    """Nothing of ours: a foreign target, and no known database."""
+def outside(run: Run, scenario: Scenario, settings: Settings) -> Iterator[Stack]:
+    """Nothing of ours: a foreign target; and its database, if the plan has checks for it."""
+    url = settings.database_url if scenario.own_checks else ""
+    known = {"url": "none", "name": "", "ours": False, "server_version": "", "settings": {}}
+    if url:
+        known |= {"url": database.redacted(url), "name": database_url.parse(url).name, **fingerprint.server(url)}
     run.record(
         seeding=None,
-        database={"url": "none", "name": "", "ours": False, "server_version": "", "settings": {}},
+        database=known,
         target={"url": settings.target_url, "ours": False, "services": {}, "fault": None, "died": []},
     )
-    yield Stack(settings.target_url, "", None, "")
+    yield Stack(settings.target_url, url, None, "")
 
 
 def pool(server: Postgres, system: str) -> str:

@@ -162,6 +162,30 @@ def test_the_first_row_that_applies_is_the_verdict(asked: dict[str, Any], verdic
     assert decision.reason == (decision.causes[0].sentence if decision.causes else decision.reason)
 
 
+@pytest.mark.parametrize(
+    ("severity", "verdict", "reason"),
+    [
+        ("blocker", Verdict.NO_GO, "Check X2 “No message is stored twice” is violated: 3 of 171 messages."),
+        ("major", Verdict.CONDITIONAL, "Check X2 “No message is stored twice” is violated: 3 messages."),
+        ("info", Verdict.GO, "All 1 rules and 1 of 2 checks of the data hold over 1,234 operations"),
+    ],
+)
+def test_a_check_of_a_plan_says_itself_what_it_makes(severity: str, verdict: Verdict, reason: str) -> None:
+    found = decided(rules=[PASSED], findings=[HOLDS, replace(VIOLATED, severity=severity)])
+
+    assert found.verdict is verdict
+    assert found.reason.startswith(reason)
+
+
+def test_checks_that_block_nothing_prove_nothing() -> None:
+    found = decided(findings=[replace(HOLDS, severity="major")])
+
+    assert (found.verdict, found.reason) == (
+        Verdict.INVALID,
+        "No blocking check of the data was evaluated: nothing shows that it is right.",
+    )
+
+
 def test_each_verdict_has_an_exit_code_of_its_own() -> None:
     assert sorted([*EXIT_CODES.values(), 2]) == [0, 1, 2, 3, 4]
     assert set(EXIT_CODES) == set(Verdict)

@@ -103,7 +103,7 @@ class Result:
     @property
     def folder(self) -> Path:
         """The run folder; the first, if there were several."""
-        (folder,) = sorted(path for path in self.runs.glob("*/*") if path.name != "latest" and path.is_dir())[:1]
+        (folder,) = sorted(path for path in self.runs.glob("*/2*") if path.name != "latest")[:1]
         return folder
 
     def json(self, name: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from harness.check import Finding
 from harness.database import quoted
 from harness.plan.scenario import Scenario
 from harness.run import Run
-from verification import catalogue, checks, constraints, durability, looks, rows, surroundings
+from verification import catalogue, checks, constraints, durability, looks, own_checks, rows, surroundings
 from verification.authorizations import (
     answers,
     intervals,
@@ -66,6 +66,7 @@ def observe(url: str, run: Run, ledger: Ledger) -> Authorizations:
                 durability=kept,
                 schema=catalogue.read(session, run),
                 looks=looks.read(run, table, key),
+                own=own_checks.read(session, run.scenario),
                 others=others,
                 scenario=scenario,
                 names=names,

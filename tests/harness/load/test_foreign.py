@@ -9,8 +9,11 @@ import pytest
 from harness import journal
 from harness.errors import PlanError
 from harness.plan import reading
+from harness.run import Run
+from reports.__main__ import report
 from tests.support.pipeline_process import Pipeline
-from tests.support.target_process import serving, with_users
+from tests.support.target_process import query, serving, with_users
+from verification.__main__ import verify
 
 THEIRS = """\
 from locust import FastHttpUser, HttpUser, constant, task
@@ -89,6 +92,59 @@ def test_their_requests_are_judged_by_rules_and_validity_and_no_data_is_called_p
     assert count == result.json("load.json")["requests"] == operations["all"]["count"] > 50
     assert operations["miss"]["errors"] == operations["miss"]["count"] > 0
     assert operations["look"]["errors"] == operations["hurried look"]["errors"] == 0
+
+
+OWN = """
+[check.named]
+title = "Every user has a name."
+sql = "SELECT id, first_name FROM users WHERE first_name = ''"
+before = true
+
+[check.young]
+title = "No user is older than the century."
+sql = "SELECT id FROM users WHERE birthday_date < '2000-01-01'"
+severity = "info"
+
+[quiesce]
+sql = "SELECT count(*) FROM message_logs WHERE status = 'SCHEDULED'"
+
+"""
+
+
+def test_queries_of_the_plan_can_make_their_run_go_and_no_go(pipeline: Theirs, url: str, database: str) -> None:
+    query(database, "UPDATE users SET birthday_date = '1999-12-31'")
+    pipeline.text = OWN + PLAN
+    result = pipeline.run("theirs", TARGET_URL=url, DATABASE_URL=database)
+    verdict = result.json("verdict.json")
+
+    assert result.code == 0, result.out + result.err
+    assert "All 3 rules and 1 of 2 checks of the data hold" in verdict["reason"]
+    assert "no answer was compared with a row" in verdict["weakened"][0]
+    assert {one["id"]: (one["state"], one["severity"]) for one in verdict["checks"]} == {
+        "named": ("HOLDS", "blocker"),
+        "young": ("VIOLATED", "info"),
+    }
+    assert result.json("run.json")["before"]["own"] == {"named": 0}
+
+    query(database, "UPDATE users SET first_name = '' WHERE id = (SELECT min(id::text) FROM users)::uuid")
+    verify(Run.open(result.folder), database)
+    again = report(result.folder)
+
+    assert (again["verdict"], again["checks"][0]["witnesses"]) == ("NO-GO", 1)
+    assert again["checks"][0]["detail"] == "its query gave 1 rows, and none before the load"
+    assert [row["first_name"] for row in again["checks"][0]["first"]["rows"]] == [""]
+
+
+def test_a_query_that_the_database_does_not_understand_is_refused_before_anything_is_sent(
+    pipeline: Theirs, url: str, database: str
+) -> None:
+    pipeline.text = OWN.replace("first_name = ''\"", "frist_name = ''\"") + PLAN
+    refused = pipeline.run("theirs", TARGET_URL=url, DATABASE_URL=database)
+    without = pipeline.run("theirs", TARGET_URL=url)
+
+    assert (refused.code, without.code) == (2, 2)
+    assert 'check.named: sql: column "frist_name" does not exist' in refused.err
+    assert "check.named, young: expected DATABASE_URL" in without.err
 
 
 def test_their_locustfile_needs_a_target_and_users_at_their_own_pace(pipeline: Theirs) -> None:
