@@ -88,7 +88,7 @@ def test_nothing_is_set_in_a_session_to_begin_with(odd: str) -> None:
     with reader(odd) as reading:
         # Of a transaction, what is SET LOCAL counts as the session's.
         inside = {name for (name,) in reading.rows("SELECT name FROM pg_settings WHERE source = 'session'")}
-        cursor = reading._cursor
+        cursor = reading.cursor
         cursor.execute("SELECT name FROM pg_settings WHERE source = 'session'")
         assert cursor.fetchall() == []
     assert {"TimeZone", "work_mem", "statement_timeout"} <= inside
