@@ -11,8 +11,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import psutil
@@ -52,6 +55,8 @@ validity = {{ loop_lag = "30s", loop_gap = "1m" }}
 rules = ["p95(response_time) < 5s", "ratio(errors) < 1%"]
 """,
 }
+AT_ONCE = 2
+"""So many runs are made at a time: half of each is waiting."""
 SHORT, LONG = ("short", 3), ("long", 30)
 """The scenario of a fault of the target, and that in which something is killed: names and seconds."""
 
@@ -89,7 +94,7 @@ class Kill:
 KILLS = {
     "target": Kill("the API is killed", lambda words: "messages serve" in words, frozenset({"NO-GO"}), "api died"),
     "delivery": Kill(
-        "the delivery is killed", lambda words: "deliver" in words, frozenset({"NO-GO"}), "deliver died|MP3"
+        "the delivery is killed", lambda words: "messages deliver" in words, frozenset({"NO-GO"}), "deliver died|MP3"
     ),
     "load": Kill(
         "the load process is killed", lambda words: "harness.load" in words, frozenset({"INVALID"}), "process"
@@ -160,16 +165,33 @@ def main() -> int:
 
 
 def _rows(folder: Path, wanted: set[str]) -> Iterator[Row]:
+    """AT_ONCE runs at a time, each lane of them with a PostgreSQL of its own."""
+    lanes: SimpleQueue[Path] = SimpleQueue()
+    for lane in range(AT_ONCE):
+        lanes.put(folder / f"home-{lane}")
+
+    def made(run: Callable[[Path], Row]) -> Row:
+        home = lanes.get()
+        try:
+            return run(home)
+        finally:
+            lanes.put(home)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        yield from pool.map(made, _runs(folder, wanted))
+
+
+def _runs(folder: Path, wanted: set[str]) -> Iterator[Callable[[Path], Row]]:
     for system in reading.systems():
         if system not in PLANS:
             continue
         clean = Fault("clean", "no fault", ())
         for fault in (clean, *faults.of(system).values()):
             if "pairs" not in fault.caught_by and (not wanted or fault.name in wanted):
-                yield _of_target(folder / f"{system}-{fault.name}", folder / "home", system, fault)
+                yield partial(_of_target, folder / f"{system}-{fault.name}", system, fault)
     for name, kill in KILLS.items():
         if not wanted or f"kill-{name}" in wanted:
-            yield _of_harness(folder / f"kill-{name}", folder / "home", name, kill)
+            yield partial(_of_harness, folder / f"kill-{name}", name, kill)
 
 
 def _pipeline(folder: Path, home: Path, system: str, scenario: tuple[str, int]) -> Pipeline:
@@ -177,7 +199,7 @@ def _pipeline(folder: Path, home: Path, system: str, scenario: tuple[str, int]) 
     return Pipeline(home, folder, PLANS[system].format(name=name, seconds=seconds))
 
 
-def _of_target(folder: Path, home: Path, system: str, fault: Fault) -> Row:
+def _of_target(folder: Path, system: str, fault: Fault, home: Path) -> Row:
     words = () if fault.name == "clean" else ("--fault", fault.name)
     running = _pipeline(folder, home, system, SHORT).start(SHORT[0], *words)
     _, errors = running.communicate(timeout=150)
@@ -199,7 +221,7 @@ def _missed(rule: Mapping[str, Any], word: str) -> bool:
     return word in rule["text"] and rule["state"] in ("NO-GO", "CONDITIONAL")
 
 
-def _of_harness(folder: Path, home: Path, name: str, kill: Kill) -> Row:
+def _of_harness(folder: Path, name: str, kill: Kill, home: Path) -> Row:
     pipeline = _pipeline(folder, home, "messages", kill.scenario)
     running = pipeline.start(kill.scenario[0])
     pipeline.journal(running, 100)
