@@ -133,7 +133,7 @@ def _measure(
             if ui and not run.facts["interrupted"]:
                 interrupt.signal = None  # the plan was done: this Ctrl-C only closed the web UI
             progress.now("verifying: journal × database")
-            if not running.database_url:
+            if scenario.foreign and not running.database_url:
                 _undecided(run)
             else:
                 stack.stage([sys.executable, "-m", "verification", str(run.folder)], running.database_url)
