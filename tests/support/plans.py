@@ -16,7 +16,7 @@ SUSTAINED = {
         "smoke": [{"rate": 12, "for": "15s"}],
         "ci": [{"rate": 12, "for": "10s", "phase": "warm-up"}, {"rate": 12, "for": "2m"}],
         "full": [{"rate": 12, "for": "1m", "phase": "warm-up"}, {"rate": 12, "for": "1h"}],
-    }
+    },
 }
 
 
@@ -29,6 +29,13 @@ def varied(name: str, profile: str = "smoke", table: Mapping[str, Any] | None = 
         if name in tables["scenario"]:
             changed = {**deepcopy(tables), **top}
             own = {**changed["scenario"][name], **(SUSTAINED if name == "sustained" else {}), **(table or {})}
+            if own.keys() & (table or {}).keys() & {"arrivals", "stages"} or name == "sustained":
+                # These have no bursts, unless they say so; nor is there a limit for them.
+                own["rules"] = [_without_bursts(rule) for rule in own.get("rules") or () if "{phase=burst}" not in rule]
             changed["scenario"][name] = {key: value for key, value in own.items() if value is not None}
             return reading.resolve(changed, name, profile, Where(path, text, name))
     raise KeyError(name)
+
+
+def _without_bursts(rule: Any) -> Any:
+    return rule.replace("{phase!=burst}", "") if isinstance(rule, str) else rule

@@ -42,14 +42,14 @@ def test_every_table_of_a_plan_can_be_set(monkeypatch: pytest.MonkeyPatch) -> No
         "service.api.processes": 2,
         "service.deliver.delivery_ms": 5,
         "contract.created": 200,
-        "arrivals.smoke": [{"rate": 5, "for": "3s"}],
+        "arrivals.smoke": [{"rate": 5, "for": "3s"}, {"burst": 5}],
         "scenario.sustained.drain": "3s",
     }
     found = reading.find("sustained", "smoke", changes=Overrides(sets))
 
     assert (found.max_users, found.pool["users"], found.contract["created"]) == (20, 100, 200)
     assert (found.services["api"].processes, found.services["deliver"].settings) == (2, {"delivery_ms": 5})
-    assert (found.seconds, found.drain_seconds) == (3.0, 3.0)
+    assert (found.seconds, found.drain_seconds) == (pytest.approx(3.001), 3.0)
     assert found.overridden["--set pool.users"] == "100"
     assert "override  --set pool.users = 100" in describe(found, Settings())
 
