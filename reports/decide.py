@@ -83,8 +83,8 @@ def decide(
         # Of a folder that was altered nothing is known, not even the damage.
         *unbound,
         *_damage(findings or ()),
-        *died,
-        *failed,
+        # Services that lose their database may die of it.
+        *([*failed, *died] if _database_lost(run) else [*died, *failed]),
         *broken,
         # A load that a rule has ended is too short for many a check: that is the rule's doing.
         *([*ended, *undecided] if ended else undecided),
@@ -134,6 +134,12 @@ def _died(target: Mapping[str, Any]) -> list[Cause]:
     services = " and ".join(target["died"])
     logs = ", ".join(f"{name}.log" for name in target["died"])
     return [Cause(Verdict.NO_GO, "target", f"A process of service {services} died during the run{fault}; see {logs}.")]
+
+
+def _database_lost(run: Mapping[str, Any]) -> bool:
+    """Whether PostgreSQL crashed, or was there before the load and could not be reached after it."""
+    gone = bool(run.get("before")) and run.get("after") is None and bool(run.get("failed"))
+    return gone or bool((run.get("postgres") or {}).get("crashed"))
 
 
 def _failed(run: Mapping[str, Any]) -> list[Cause]:

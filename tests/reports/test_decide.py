@@ -186,6 +186,29 @@ def test_checks_that_block_nothing_prove_nothing() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("facts", "verdict", "reason"),
+    [
+        ({"failed": "no connection to x"}, Verdict.NO_GO, "A process of service"),
+        ({"failed": "no connection to x", "before": {"xid": 1}, "after": {"roles": []}}, Verdict.NO_GO, "A process of"),
+        (
+            {"failed": "no connection to x", "before": {"xid": 1}, "after": None},
+            Verdict.INVALID,
+            "The run did not come",
+        ),
+        ({"postgres": {"crashed": True}}, Verdict.INVALID, "PostgreSQL crashed during the run"),
+    ],
+)
+def test_a_service_that_died_with_its_database_is_not_the_reason(
+    facts: dict[str, Any], verdict: Verdict, reason: str
+) -> None:
+    found = decided(target=DIED, **facts)
+
+    assert found.verdict is verdict
+    assert found.reason.startswith(reason)
+    assert any("died during the run" in cause.sentence for cause in found.causes)
+
+
 def test_each_verdict_has_an_exit_code_of_its_own() -> None:
     assert sorted([*EXIT_CODES.values(), 2]) == [0, 1, 2, 3, 4]
     assert set(EXIT_CODES) == set(Verdict)
