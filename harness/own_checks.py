@@ -21,6 +21,14 @@ LONGEST = 200
 """So many characters of a text."""
 BEGIN = "BEGIN READ ONLY ISOLATION LEVEL REPEATABLE READ"
 
+# The query goes there as a value, of which the server takes one query only: in a statement of ours, "SELECT 1; COMMIT;
+# DELETE …" would be three, the last of them outside of the transaction that reads only.
+OPEN = """
+DO $open$ DECLARE own refcursor := 'own'; BEGIN
+    OPEN own NO SCROLL FOR EXECUTE current_setting('proofload.sql');
+END $open$
+"""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -87,12 +95,12 @@ def _reading(url: str) -> Iterator[Cursor]:
 
 @contextmanager
 def _declared(cursor: Cursor, sql: str, seconds: float) -> Iterator[None]:
-    """`sql` as a cursor called `own`: that takes one SELECT only, and keeps no more than is asked for in memory."""
+    """`sql` as a cursor called `own`, which keeps no more than is asked for in memory."""
     cursor.execute("SAVEPOINT own")
     try:
-        cursor.execute(f"SET LOCAL statement_timeout = {round(seconds * 1000)}; SET LOCAL cursor_tuple_fraction = 1")
-        # Without parameters, so that a % is a %.
-        cursor.execute(f"DECLARE own NO SCROLL CURSOR FOR {sql}")
+        cursor.execute(f"SET LOCAL statement_timeout = {round(seconds * 1000)}")
+        cursor.execute("SELECT set_config('proofload.sql', %s, true)", (sql,))
+        cursor.execute(OPEN)
         yield
     finally:
         cursor.execute("ROLLBACK TO SAVEPOINT own")

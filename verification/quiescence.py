@@ -57,13 +57,12 @@ def still(reader: Reader, ledger: Ledger, pending: str, tables: Sequence[str]) -
     """
     own = ledger.scenario.quiesce
     drain = max(ledger.scenario.drain_seconds, own.seconds if own else 0.0)
-    awaited = [pending, *([own.sql] if own else [])]
     began = monotonic()
     settled = began + max(late(ledger, ledger.scenario.timeout_seconds), due(ledger))
     limit = settled + drain
     drained: float | None = None
     while True:
-        if any(reader.row(sql)[0] for sql in awaited):
+        if reader.row(pending)[0] or (own and reader.asked(own.sql, own.seconds)):
             drained = None
         elif drained is None:
             drained = monotonic() - began

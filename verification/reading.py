@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from psycopg2.extensions import cursor as Cursor
 
-from harness import database
+from harness import database, own_checks
 from verification import binary
 
 MOMENT = "moment"
@@ -70,6 +70,12 @@ class Reader:
         """The one row that `sql` gives."""
         (row,) = self.rows(sql, parameters)
         return row
+
+    def asked(self, sql: str, seconds: float) -> Any:
+        """The first value of what a query of the user's own gives within `seconds`; None if it gives no row."""
+        with self._transaction():
+            shown = own_checks.answer(self.cursor, sql, seconds).shown
+        return next(iter(shown[0].values()), None) if shown else None
 
     def frame(self, sql: str, dtypes: Mapping[str, str], parameters: Mapping[str, Any] | None = None) -> pd.DataFrame:
         """What `sql` gives, however many rows; `dtypes` names its columns: int64, str or MOMENT."""

@@ -61,6 +61,8 @@ def test_a_value_is_what_json_has(cursor: Cursor) -> None:
     [
         "DELETE FROM things",
         "SELECT 1; DELETE FROM things",
+        "SELECT 1; COMMIT; DELETE FROM things",
+        "SELECT 1) AS x; COMMIT; DELETE FROM things; SELECT * FROM (SELECT 1",
         "WITH gone AS (DELETE FROM things RETURNING n) SELECT * FROM gone",
         "SELECT nextval('counter')",
         "SELECT n FROM things FOR UPDATE",

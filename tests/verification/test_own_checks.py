@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import psycopg2
 import pytest
 
 from harness.own_checks import Answer
@@ -50,3 +51,12 @@ def test_one_that_fails_leaves_the_others_their_say(database: str) -> None:
         answers = read(session, replace(SCENARIO, own_checks=tuple(checks)))
 
     assert answers == {"bad": "division by zero", "good": Answer(0, ())}
+
+
+def test_what_is_awaited_is_a_number_and_can_not_write(database: str) -> None:
+    with reader(database) as session:
+        assert session.asked("SELECT 7 AS pending, 8 AS other", 30.0) == 7
+        assert session.asked("SELECT 7 WHERE false", 30.0) is None
+        with pytest.raises(psycopg2.Error):
+            session.asked("SELECT 0; COMMIT; CREATE TABLE things (n integer)", 30.0)
+        assert session.rows("SELECT to_regclass('things')") == [(None,)]
