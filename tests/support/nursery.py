@@ -5,6 +5,7 @@ imported by each process itself, and `python -m …` as such is tested by the ru
 """
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -147,6 +148,9 @@ def main() -> None:
     ready_of, handle = select.select, signal.signal
     for name in LIBRARIES[program].split():
         importlib.import_module(name)
+    # What the libraries made is never freed: the collector of each process need not go through it, nor copy its pages.
+    gc.collect()
+    gc.freeze()
     while True:
         ready, _, _ = ready_of([connection, waking], [], [])
         with contextlib.suppress(BlockingIOError):

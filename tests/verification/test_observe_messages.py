@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,9 +28,10 @@ from harness.verdict import CheckState
 from systems import ids, messages
 from systems.effect import Effect
 from systems.messages import POOL_DIGEST_SQL
-from tests.support.plans import USERS, varied
+from tests.support.plans import varied
 from tests.support.surroundings import changed_schema, recorded
 from tests.support.target_process import ROOT, query, with_users
+from tests.support.waits import skip_waits
 from verification import quiescence, reading
 from verification.__main__ import verify
 from verification.ledger import Ledger, ledger
@@ -40,6 +41,8 @@ from verification.rows import own
 
 ID = "20261120T235501a1b2c3"
 HOUR_NS = 3_600 * 10**9
+USERS = 500
+POOL = {"users": USERS, "strangers": 100}
 KEY = {number: ids.key(ID, number) for number in range(10)}
 
 STORE = """
@@ -94,13 +97,13 @@ class Scene:
 @pytest.fixture
 def scene(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
     """A clean run: every kind of operation once or twice, and the database as a clean target leaves it."""
-    monkeypatch.setattr(quiescence, "sleep", lambda _seconds: None)
+    skip_waits(monkeypatch)
     return put(with_users(database, USERS), tmp_path)
 
 
 def put(url: str, folder: Path, wall_offset: int = 0) -> Scene:
     (digest,) = query(url, POOL_DIGEST_SQL)[0]
-    plan = varied("sustained", "smoke", {"drain": "200ms", "timeout": "100ms"}).as_json()
+    plan = varied("sustained", "smoke", {"drain": "200ms", "timeout": "100ms"}, pool=POOL).as_json()
     run = Run(folder, {})
     clock = {"wall_ns": time.time_ns() + wall_offset, "mono_ns": time.monotonic_ns()}
     run.record(format=FORMAT, run=ID, plan=plan, profile="smoke", seeding={"digest": digest}, clock=clock)
@@ -113,7 +116,7 @@ def put(url: str, folder: Path, wall_offset: int = 0) -> Scene:
                 ("process", Outcome.ACK, 2, None),
                 ("repeat", Outcome.REPLAY, 1, 0),
                 ("conflict", Outcome.REJECT, 2, 1),
-                ("stranger", Outcome.REJECT, 10_001, None),
+                ("stranger", Outcome.REJECT, USERS + 1, None),
                 ("race", Outcome.ACK, 5, None),
                 ("race", Outcome.REPLAY, 5, 5),
                 ("process", Outcome.UNKNOWN, 6, None),
@@ -241,7 +244,7 @@ DAMAGES: dict[str, tuple[str, set[str]]] = {
     "sent before it was due": (change(9, "status = 'SENT', sent_at = clock_timestamp()"), {"MP8"}),
     "failed": (change(1, "status = 'FAILED', sent_at = NULL"), {"MP3"}),
     "a user renamed": (f"UPDATE users SET first_name = 'Renamed' WHERE id = '{ids.uuid_of(9)}'", {"POOL"}),
-    "a user too many": (f"UPDATE users SET id = '{ids.uuid_of(10_001)}' WHERE id = '{ids.uuid_of(9)}'", {"POOL"}),
+    "a user too many": (f"UPDATE users SET id = '{ids.uuid_of(USERS + 1)}' WHERE id = '{ids.uuid_of(9)}'", {"POOL"}),
 }
 
 
@@ -287,19 +290,9 @@ def test_a_session_that_reads_cannot_write(scene: Scene) -> None:
         session.rows("DELETE FROM message_logs")
 
 
-def meanwhile(monkeypatch: pytest.MonkeyPatch, *steps: Callable[[], None]) -> None:
-    """Take one of `steps` each time that the verification waits; the last one for ever."""
-    left = list(steps)
-
-    def step(_seconds: float) -> None:
-        (left.pop(0) if len(left) > 1 else left[0])()
-
-    monkeypatch.setattr(quiescence, "sleep", step)
-
-
 def test_it_waits_until_all_is_delivered(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     scene.sql(change(1, "status = 'SCHEDULED', sent_at = NULL"))
-    meanwhile(monkeypatch, lambda: scene.sql(change(1, "status = 'SENT', sent_at = clock_timestamp()")), lambda: None)
+    skip_waits(monkeypatch, lambda: scene.sql(change(1, "status = 'SENT', sent_at = clock_timestamp()")), lambda: None)
     seen = observe(scene.url, with_drain(scene, "1h"), scene.sent)
 
     assert seen.drained_seconds is not None
@@ -323,7 +316,7 @@ def test_what_is_never_delivered_is_waited_for_only_so_long(scene: Scene) -> Non
 
 
 def test_a_message_that_is_sent_again_during_the_drain_went_back(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    meanwhile(monkeypatch, lambda: scene.sql(change(1, "sent_at = clock_timestamp()")), lambda: None)
+    skip_waits(monkeypatch, lambda: scene.sql(change(1, "sent_at = clock_timestamp()")), lambda: None)
 
     assert scene.violated() == {"MP3"}
 
@@ -367,7 +360,7 @@ def test_who_only_reads_disturbs_nobody(scene: Scene) -> None:
 
 def test_a_database_that_goes_on_changing_leaves_it_undecided(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     scene.sql(NO_FOREIGN_KEY)
-    meanwhile(monkeypatch, lambda: scene.sql("UPDATE users SET location_city = location_city"))
+    skip_waits(monkeypatch, lambda: scene.sql("UPDATE users SET location_city = location_city"))
     found = scene.judge()
 
     assert found["X1"].state == CheckState.UNDECIDED
@@ -376,7 +369,7 @@ def test_a_database_that_goes_on_changing_leaves_it_undecided(scene: Scene, monk
 
 
 def test_a_database_that_comes_to_rest_is_waited_for(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    meanwhile(monkeypatch, lambda: scene.sql("UPDATE users SET location_city = location_city"), lambda: None)
+    skip_waits(monkeypatch, lambda: scene.sql("UPDATE users SET location_city = location_city"), lambda: None)
     seen = observe(scene.url, with_drain(scene, "1h"), scene.sent)
 
     assert seen.disturbance == ""
@@ -432,7 +425,7 @@ def test_effects_that_come_later_are_waited_for(
 def test_the_clocks_of_load_and_database_may_differ(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(quiescence, "sleep", lambda _seconds: None)
+    skip_waits(monkeypatch)
     monkeypatch.setattr(reading, "time_ns", lambda: time.time_ns() - HOUR_NS)
     before = time.monotonic_ns()
     scene = put(with_users(database, USERS), tmp_path, wall_offset=-HOUR_NS)

@@ -18,7 +18,7 @@ from systems import ids
 from tests.support.batches import EXPECTED, RUN, STORED, body, scenario
 from tests.support.surroundings import recorded
 from tests.support.target_process import query
-from verification import quiescence
+from tests.support.waits import skip_waits
 from verification.ledger import Ledger, ledger
 from verification.stored import Query, Rows, Stored
 
@@ -33,7 +33,7 @@ INSERT INTO events VALUES ('{plain}', 'event 0 of 1', 8, clock_timestamp(), NULL
 @pytest.fixture
 def run(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """A batch of a hundred, and a refusal that is logged under the key of its operation."""
-    monkeypatch.setattr(quiescence, "sleep", lambda _seconds: None)
+    skip_waits(monkeypatch)
     plan = replace(scenario(), timeout_seconds=0.1, drain_seconds=0.2)
     run = Run(tmp_path, {})
     now = time.monotonic_ns()

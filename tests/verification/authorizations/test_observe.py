@@ -29,7 +29,7 @@ from tests.support.authorization_history import HOT, RUN, SPREAD, WALL, History,
 from tests.support.plans import varied
 from tests.support.surroundings import changed_schema, recorded
 from tests.support.target_process import query
-from verification import quiescence
+from tests.support.waits import skip_waits
 from verification.__main__ import verify
 from verification.authorizations import case, judge, observe
 from verification.authorizations.accounts import Authorizations
@@ -91,7 +91,7 @@ def violated(found: dict[str, Finding]) -> set[str]:
 @pytest.fixture
 def scene(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
     """A clean run, and the database as a clean target leaves it."""
-    monkeypatch.setattr(quiescence, "sleep", lambda _seconds: None)
+    skip_waits(monkeypatch)
     return put(database, tmp_path)
 
 
@@ -322,7 +322,7 @@ def test_a_damage_is_found_by_exactly_these_checks(scene: Scene, statements: str
 
 
 def test_tables_may_have_any_name(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quiescence, "sleep", lambda _seconds: None)
+    skip_waits(monkeypatch)
     scene = put(database, tmp_path, database=RENAMED)
     found = scene.judge()
     assert {id_: finding.detail for id_, finding in found.items() if finding.state != CheckState.HOLDS} == {}
@@ -353,7 +353,7 @@ LESS: dict[str, dict[str, dict[str, str]]] = {
 def test_a_target_may_have_less(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, dict[str, str]]
 ) -> None:
-    monkeypatch.setattr(quiescence, "sleep", lambda _seconds: None)
+    skip_waits(monkeypatch)
     scene = put(database, tmp_path, **changes)
     found = {finding.id: finding for finding in verify(scene.run, scene.url)}
 
@@ -366,7 +366,7 @@ def test_a_target_may_have_less(
 
 
 def test_rounds_are_counted(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quiescence, "sleep", lambda _seconds: None)
+    skip_waits(monkeypatch)
 
     def three(scenario: Scenario) -> History:
         history = History(scenario)
@@ -388,7 +388,7 @@ def test_rounds_are_counted(database: str, tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_movement_that_is_written_again_meanwhile_is_found(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quiescence, "sleep", lambda _seconds: scene.sql(change(LAST, "units = units")))
+    skip_waits(monkeypatch, lambda: scene.sql(change(LAST, "units = units")))
     found = scene.judge()["A10"]
 
     assert found.state == CheckState.VIOLATED
@@ -400,7 +400,7 @@ def test_a_movement_of_unknown_outcome_that_vanishes_meanwhile_is_missed(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gone = f"DELETE FROM unit_movements WHERE idempotency_key = '{ids.key(RUN, 19)}'"
-    monkeypatch.setattr(quiescence, "sleep", lambda _seconds: scene.sql(gone))
+    skip_waits(monkeypatch, lambda: scene.sql(gone))
     found = scene.judge()["A10"]
 
     assert found.state == CheckState.VIOLATED
@@ -412,7 +412,7 @@ def test_what_commits_between_the_two_looks_is_no_change(scene: Scene, monkeypat
     connection = psycopg2.connect(scene.url)
     with connection.cursor() as cursor:
         cursor.execute(another("'of somebody who was slow'"))
-        monkeypatch.setattr(quiescence, "sleep", lambda _seconds: connection.commit())
+        skip_waits(monkeypatch, lambda: connection.commit())
         found = scene.judge()
     connection.close()
 
