@@ -40,6 +40,7 @@ def rules(found: Judged) -> dict[str, str]:
     return {rule["text"]: rule["state"] for rule in found.verdict["rules"]}
 
 
+@pytest.mark.usefixtures("nurseries")
 def test_refused_tokens_are_invalid_and_not_go(cluster: Postgres, tmp_path: Path) -> None:
     found = judged(cluster, tmp_path, scenario("short", tmp_path), Variant("every_401"))
 
@@ -49,6 +50,7 @@ def test_refused_tokens_are_invalid_and_not_go(cluster: Postgres, tmp_path: Path
     assert "X11" in found.checks(CheckState.UNDECIDED)
 
 
+@pytest.mark.usefixtures("nurseries")
 def test_answers_of_500_after_the_commit_are_errors_but_no_phantoms(cluster: Postgres, tmp_path: Path) -> None:
     # Every other answer is such: enough of each kind for some to be others.
     mix = {"process": 50, "repeat": 10, "conflict": 10, "stranger": 10, "race": 10, "later": 10}
@@ -60,6 +62,7 @@ def test_answers_of_500_after_the_commit_are_errors_but_no_phantoms(cluster: Pos
     assert found.run.read("integrity.json")["resolved"]["committed"] > 50
 
 
+@pytest.mark.usefixtures("nurseries")
 def test_a_slow_one_percent_breaks_the_rule_on_the_tail(cluster: Postgres, tmp_path: Path) -> None:
     found = judged(cluster, tmp_path, scenario("short-tail", tmp_path), Variant("slow_one_percent"))
 
@@ -118,6 +121,7 @@ def test_a_target_that_stands_still_shows_in_response_time_and_late_starts_but_n
     assert found.checks(CheckState.VIOLATED) == set()
 
 
+@pytest.mark.usefixtures("nurseries")
 def test_a_closed_load_has_as_many_users_as_its_stages_say(cluster: Postgres, tmp_path: Path) -> None:
     found = judged(cluster, tmp_path, scenario("closed", tmp_path), Variant())
     ((records, began),) = [(one.records, one.header["began"]) for one in journal.read_all(found.run.folder)]
@@ -130,6 +134,7 @@ def test_a_closed_load_has_as_many_users_as_its_stages_say(cluster: Postgres, tm
     assert len(records) == found.run.read("load.json")["requests"]
 
 
+@pytest.mark.usefixtures("nurseries")
 def test_delivery_workers_are_scaled_during_the_load(cluster: Postgres, tmp_path: Path) -> None:
     found = judged(cluster, tmp_path, scenario("short-scaling", tmp_path), Variant())
 

@@ -64,6 +64,7 @@ def test_a_clean_target_holds_every_check_by_every_strategy(
     assert ("ROUND" in found.checks(CheckState.HOLDS)) == scenario.rounds
 
 
+@pytest.mark.usefixtures("nurseries")
 def test_what_loses_updates_serves_more_than_there_is_in_a_round(
     cluster: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -73,6 +74,7 @@ def test_what_loses_updates_serves_more_than_there_is_in_a_round(
     assert found.checks(CheckState.VIOLATED) >= {"ROUND", "A2"}
 
 
+@pytest.mark.usefixtures("nurseries")
 def test_an_error_after_the_commit_misses_the_rule_not_the_data_and_tokens_are_for_nobody_else(
     cluster: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

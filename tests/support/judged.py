@@ -39,13 +39,15 @@ from schema.migrate import migrate
 from tests.support.plans import varied
 from verification.__main__ import verify
 
-LOADS: dict[str, tuple[str, dict[str, Any]]] = {
+LOADS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "messages": (
         "sustained",
         {
             "arrivals": {"smoke": [{"rate": 80, "for": "3s"}, {"burst": 40}, {"rate": 80, "for": "100ms"}]},
             "max_users": 60,
         },
+        # Each load copies the seeded database, and verification reads the pool whole.
+        {"pool": {"users": 1_000, "strangers": 1_000}},
     ),
     "authorizations": (
         "mixed",
@@ -53,9 +55,10 @@ LOADS: dict[str, tuple[str, dict[str, Any]]] = {
             "stages": {"smoke": [{"users": 40, "for": "2s"}, {"users": 40, "for": "400ms", "in_step": True}]},
             "think": "100ms",
         },
+        {},
     ),
 }
-"""For each system a scenario, and what makes it short: long enough for each of its faults to show."""
+"""For each system a scenario, what makes it short (long enough for each of its faults to show), and other tables."""
 
 
 @dataclass(frozen=True)
@@ -78,14 +81,14 @@ class Judged:
 
 def scenario_of(system: str) -> Scenario:
     """The short load of `system`."""
-    name, table = LOADS[system]
-    return varied(name, "smoke", {"drain": "8s", "timeout": "8s", **table})
+    name, table, tables = LOADS[system]
+    return varied(name, "smoke", {"drain": "8s", "timeout": "8s", **table}, **tables)
 
 
 @contextmanager
 def database_of(cluster: Postgres, scenario: Scenario) -> Iterator[str]:
-    """The URL of a copy of the seeded database of the system; the first to ask seeds it."""
-    template = f"pool_{scenario.system}"
+    """The URL of a copy of the seeded database of the system and pool; the first to ask seeds it."""
+    template = "_".join(["pool", scenario.system, *map(str, scenario.pool.values())])
     if template not in cluster.databases():
         url = cluster.create(template)
         migrate(scenario.system, url, scenario.database)
@@ -153,11 +156,12 @@ def judged(
 
 
 def below(*words: str) -> list[psutil.Process]:
-    """Our processes that have all these words on their command line."""
+    """Our processes that have all these words on their command line; not those of nurseries, which have others' words."""
     found = []
     for each in psutil.Process().children(recursive=True):
         with suppress(psutil.Error):
-            found += [each] if set(words) <= set(each.cmdline()) else []
+            line = set(each.cmdline())
+            found += [each] if set(words) <= line and "tests.support.nursery" not in line else []
     return found
 
 
