@@ -156,7 +156,7 @@ def judged(
 
 
 def below(*words: str) -> list[psutil.Process]:
-    """Our processes that have all these words on their command line; not those of nurseries, which have others' words."""
+    """Our processes that have all these words on their command line; no nursery, which has words of others."""
     found = []
     for each in psutil.Process().children(recursive=True):
         with suppress(psutil.Error):
