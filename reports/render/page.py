@@ -1,6 +1,7 @@
 """Every page of ours is one file: a template, filled in and escaped, with the style sheet in it."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,13 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 def page(template: str, filters: dict[str, Callable[..., Any]] | None = None, **context: Any) -> str:
     """The page that `template` makes of `context`, and `style`; an undefined name is an error."""
+    environment = _environment(tuple((filters or {}).items()))
+    return environment.get_template(template).render(style=Markup(text("report.css")), **context) + "\n"
+
+
+@cache
+def _environment(filters: tuple[tuple[str, Callable[..., Any]], ...]) -> Environment:
+    """One for each set of filters: it keeps the templates that it compiled, which takes longer than to fill them in."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -19,8 +27,8 @@ def page(template: str, filters: dict[str, Callable[..., Any]] | None = None, **
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(filters or {})
-    return environment.get_template(template).render(style=Markup(text("report.css")), **context) + "\n"
+    environment.filters.update(filters)
+    return environment
 
 
 def text(name: str) -> str:
