@@ -9,7 +9,9 @@ import json
 import re
 import tomllib
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -109,7 +111,7 @@ def read(path: Path) -> tuple[dict[str, Any], str]:
     """The tables of a plan, and its text; PlanError if there is none."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
-        tables = tomllib.loads(text)
+        tables = deepcopy(_parsed(text))
     except OSError as error:
         raise PlanError(f"{path}: {error.strerror}: expected a plan (TOML)") from None
     except UnicodeDecodeError as error:
@@ -128,6 +130,12 @@ def read(path: Path) -> tuple[dict[str, Any], str]:
         if not isinstance(tables.get(part, ""), str):
             raise PlanError(f"{path}: {part} = {tables[part]!r}: expected a text")
     return tables, text
+
+
+@lru_cache
+def _parsed(text: str) -> dict[str, Any]:
+    """The tables of a plan: one of the shipped ones is read for each part of it that is asked for."""
+    return tomllib.loads(text)
 
 
 def _plan_of(system: str) -> Path:
