@@ -1,7 +1,7 @@
 """The command line: `proofload run peak --profile smoke`, or `python -m harness run peak` in a checkout.
 
-Exit codes: 0 GO, 1 NO-GO, 2 usage (nothing was sent), 3 INVALID, 4 CONDITIONAL, 70 Proofload itself failed; 130, 143
-and 141 if SIGINT, SIGTERM or SIGPIPE ended it before there was anything to judge.
+Exit codes: 0 GO or UNCHECKED, 1 NO-GO, 2 usage (nothing was sent), 3 INVALID, 4 CONDITIONAL, 70 Proofload itself
+failed; 130, 143 and 141 if SIGINT, SIGTERM or SIGPIPE ended it before there was anything to judge.
 """
 
 import argparse

@@ -188,6 +188,7 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
         validity=_validity(where, table.take("validity", {})),
         own_checks=own_checks.checks(where, tables.get("check", {})),
         quiesce=own_checks.quiesce(where, tables.get("quiesce")),
+        unchecked=table.flag("unchecked"),
     )
     sizes = {}
     if not theirs:
@@ -196,6 +197,12 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
     table.done()
     if theirs and scenario.open:
         where.fail("arrivals", "arrivals need users of ours; expected stages.… (a number of users)")
+    if scenario.unchecked and (system or scenario.own_checks):
+        where.fail(
+            "unchecked",
+            f"unchecked = true, but there are checks of {'the system' if system else 'the plan'}: expected a "
+            "locustfile of another's without [check.…]; leave it out",
+        )
     if scenario.eventual > scenario.drain_seconds:
         where.fail(
             "drain",

@@ -157,6 +157,8 @@ class Scenario:
     own_checks: tuple[OwnCheck, ...] = ()
     """The checks that the plan makes itself, by SQL."""
     quiesce: Quiesce | None = None
+    unchecked: bool = False
+    """Whether the plan says that the data is not checked: then the best verdict is UNCHECKED."""
     overridden: Mapping[str, str] = field(default_factory=dict)
     """What of the plan was set otherwise for this run, by variable or option."""
 

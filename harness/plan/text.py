@@ -21,9 +21,9 @@ def describe(scenario: Scenario, settings: Settings) -> str:
     lines = [
         f"{scenario.name} ({scenario.profile}): {scenario.purpose}",
         "",
-        f"system    {scenario.system}: {scenario.title}",
+        f"users of  {scenario.locustfile}" if scenario.foreign else f"system    {scenario.system}: {scenario.title}",
         f"target    {settings.target_url or 'the reference target, started for the run on a free port of 127.0.0.1'}",
-        f"database  {_database(settings)}",
+        f"database  {_database(scenario, settings)}",
         *(f"pool      {line}" for line in _pool(scenario)),
         *_services(scenario, settings),
         *(f"override  {name} = {value}" for name, value in scenario.overridden.items()),
@@ -63,7 +63,12 @@ def _own_checks(scenario: Scenario) -> Iterator[str]:
         yield f"  {one.name}: {one.title}{f'  ({said})' * bool(said)}"
 
 
-def _database(settings: Settings) -> str:
+def _database(scenario: Scenario, settings: Settings) -> str:
+    if scenario.foreign and not scenario.own_checks:
+        how = (
+            "UNCHECKED at best, as the plan says" if scenario.unchecked else "INVALID, unless it says unchecked = true"
+        )
+        return f"none is read: {how}"
     if settings.database_url:
         return database.redacted(settings.database_url)
     return "the embedded PostgreSQL, a fresh database for the run"

@@ -81,6 +81,7 @@ def test_their_requests_are_judged_by_rules_and_validity_and_no_data_is_called_p
 
     assert result.code == 3, result.out + result.err
     assert "X1" in verdict["reason"]
+    assert "`unchecked = true` in the plan lets rules that hold end UNCHECKED" in verdict["reason"]
     assert result.checks("UNDECIDED") == {"X1"}
     # A warning is about this machine, and not about the run.
     assert {each["id"]: each["state"] for each in verdict["validity"] if each["state"] not in ("ok", "warning")} == {
@@ -108,6 +109,16 @@ severity = "info"
 [quiesce]
 sql = "SELECT count(*) FROM message_logs WHERE status = 'SCHEDULED'"
 
+"""
+
+
+SHIPPED = """
+[scenario.theirs]
+users = { MessageSender = 1 }
+max_users = 5
+unchecked = true
+arrivals.smoke = [{ rate = 6, for = "3s" }]
+rules = ["ratio(errors) < 1%"]
 """
 
 
@@ -145,6 +156,21 @@ def test_a_query_that_the_database_does_not_understand_is_refused_before_anythin
     assert (refused.code, without.code) == (2, 2)
     assert 'check.named: sql: column "frist_name" does not exist' in refused.err
     assert "check.named, young: expected DATABASE_URL" in without.err
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (OWN + PLAN.replace("stages.smoke", "unchecked = true\nstages.smoke"), "there are checks of the plan"),
+        (PLAN.replace("stages.smoke", 'unchecked = "yes"\nstages.smoke'), "unchecked = 'yes': expected true or false"),
+        ('system = "messages"\n' + SHIPPED, "there are checks of the system"),
+    ],
+)
+def test_what_is_checked_is_not_called_unchecked(pipeline: Theirs, text: str, why: str) -> None:
+    path = pipeline.plan(text)
+
+    with pytest.raises(PlanError, match=why):
+        reading.find("theirs", "smoke", path)
 
 
 def test_their_locustfile_needs_a_target_and_users_at_their_own_pace(pipeline: Theirs) -> None:
