@@ -73,7 +73,13 @@ def run(
     stage, a second one at once; no process of ours stays behind.
     """
     settings = Settings()
-    scenario = reading.find(name, profile, file, overrides.of(settings, sets))
+    return run_scenario(reading.find(name, profile, file, overrides.of(settings, sets)), settings, variant, ui, command)
+
+
+def run_scenario(
+    scenario: Scenario, settings: Settings, variant: Variant, ui: bool, command: list[str]
+) -> tuple[Path | None, int]:
+    """As `run`, of a scenario that is resolved."""
     refusal.refuse(scenario, settings, variant)
     if ui:
         process.require_free(settings.ui_port, "PERF_UI_PORT")
@@ -84,7 +90,7 @@ def run(
     with _handling(interrupt):
         try:
             with Progress() as progress:
-                progress.say(f"{scenario.name} ({profile}): {scenario.purpose}")
+                progress.say(f"{scenario.name} ({scenario.profile}): {scenario.purpose}")
                 measured = _measure(scenario, settings, variant, ui, command, interrupt, progress)
             return measured.folder, _report(measured, interrupt)
         except Interrupted:

@@ -340,7 +340,7 @@ def invalid(name: str) -> ValidityResult:
     return ValidityResult(name, f"{name} holds", ValidityState.BROKEN, f"{name} does not", "that it does", "")
 
 
-CAUSES = ["BINDING", "INTERRUPTED", "WORKERS", "STATUSES", "SUCCESSES", "V1", "V12", "SCALED", "V2"]
+CAUSES = ["BINDING", "INTERRUPTED", "WORKERS", "EXCEPTIONS", "STATUSES", "SUCCESSES", "V1", "V12", "SCALED", "V2"]
 
 
 @pytest.mark.parametrize("place", range(len(CAUSES)))
