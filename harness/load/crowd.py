@@ -37,6 +37,8 @@ class Crowd:
     def __init__(self, session: Session, environment: Environment) -> None:
         self._session = session
         self._numbers: dict[Any, int] = {}
+        self._greenlets: dict[Any, int] = {}
+        """The number of the user of each greenlet, also of one that has ended: what it spawned may go on."""
         self._silent: dict[int, str] = {}
         """The users that have sent nothing yet: number and class."""
         self._late: set[int] = set()
@@ -54,6 +56,7 @@ class Crowd:
         def start(user: User, group: Any) -> Any:
             crowd._begins(user)
             greenlet = _first_start(user, group)
+            crowd._greenlets[greenlet] = crowd._numbers[user]
             greenlet.link_exception(lambda dead: crowd._died(user, dead))
             return greenlet
 
@@ -69,9 +72,8 @@ class Crowd:
         """The number of the user whose request has just ended; 0 if it is not known."""
         current: Any = gevent.getcurrent()
         for _ in range(ANCESTORS):
-            user = next(iter(getattr(current, "args", ())), None)
-            if isinstance(user, User) and user in self._numbers:
-                number = self._numbers[user]
+            number = self._greenlets.get(current)
+            if number is not None:
                 self._silent.pop(number, None)
                 return number
             current = getattr(current, "spawning_greenlet", lambda: None)()
