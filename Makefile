@@ -15,7 +15,7 @@ SYSTEMS := $(basename $(notdir $(wildcard systems/*.toml)))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv doctor test test-machine lint fault-matrix false-alarms bench-ab bench-report bench-engine bench-verification bench-seeding baseline compare perf-ab clean lock report psql $(SCENARIOS:%=perf-%) $(SCENARIOS:%=ui-%) $(SCENARIOS:%=plan-%) \
+.PHONY: help venv doctor test test-machine lint fault-matrix false-alarms bench-ab bench-report bench-engine bench-verification bench-seeding baseline compare perf-file export perf-ab clean lock report psql $(SCENARIOS:%=perf-%) $(SCENARIOS:%=ui-%) $(SCENARIOS:%=plan-%) \
 	$(SYSTEMS:%=perf-%) $(SYSTEMS:%=seed-%) $(SYSTEMS:%=clean-%) $(SYSTEMS:%=verify-%)
 
 help:  ## print this
@@ -61,8 +61,15 @@ $(SYSTEMS:%=clean-%): clean-%: $(READY)
 $(SYSTEMS:%=verify-%): verify-%: $(READY)
 	@$(PY) -m harness verify $* $(RUN)
 
+perf-file: $(READY)  ## run a locustfile of yours as it is: FILE=theirs.py TARGET_URL=… [USERS=10] [FOR=1m] [RULE="p95(response_time) < 500ms"]
+	@$(PY) -m harness run --locustfile '$(or $(FILE),$(error FILE=… is missing: expected a locustfile, e.g. FILE=theirs.py))' --profile $(PROFILE) \
+		$(if $(USERS),--users $(USERS)) $(if $(FOR),--for $(FOR)) $(if $(RULE),--rule '$(RULE)') $(CHANGES)
+
 report: $(READY)  ## write and print the report of a run again: RUN=reports/runs/peak/latest
 	@$(PY) -m harness report $(or $(RUN),$(error RUN=… is missing: expected a run folder, e.g. RUN=reports/runs/peak/latest))
+
+export: $(READY)  ## write a line for each operation of a run: RUN=reports/runs/peak/latest [FORMAT=jsonl|csv|parquet]
+	@$(PY) -m reports.export $(or $(RUN),$(error RUN=… is missing: expected a run folder, e.g. RUN=reports/runs/peak/latest)) --format $(or $(FORMAT),jsonl)
 
 psql: $(READY)  ## open the database of a run in psql, to look at findings: RUN=reports/runs/peak/latest
 	@$(PY) -m harness psql $(or $(RUN),$(error RUN=… is missing: expected a run folder, e.g. RUN=reports/runs/peak/latest))

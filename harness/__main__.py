@@ -1,7 +1,7 @@
 """The command line: `proofload run peak --profile smoke`, or `python -m harness run peak` in a checkout.
 
-Exit codes: 0 GO, 1 NO-GO, 2 usage (nothing was sent), 3 INVALID, 4 CONDITIONAL, 70 Proofload itself failed; 130, 143
-and 141 if SIGINT, SIGTERM or SIGPIPE ended it before there was anything to judge.
+Exit codes: 0 GO or UNCHECKED, 1 NO-GO, 2 usage (nothing was sent), 3 INVALID, 4 CONDITIONAL, 70 Proofload itself
+failed; 130, 143 and 141 if SIGINT, SIGTERM or SIGPIPE ended it before there was anything to judge.
 """
 
 import argparse
@@ -36,15 +36,17 @@ def _parser(name: str) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"proofload {VERSION}")
     verb = parser.add_subparsers(dest="verb", required=True, metavar="verb")
 
-    run = verb.add_parser("run", help="run a scenario, from an empty machine to a verdict")
-    _add_scenario(run)
+    run = verb.add_parser("run", help="run a scenario, or a locustfile of yours, to a verdict")
+    _add_scenario(run, needed=False)
+    _add_locustfile(run)
     run.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=SET)
     run.add_argument("--ui", action="store_true", help="with Locust's web UI, until Ctrl-C")
     _add_variant(run)
     run.set_defaults(func=verbs.run)
 
     plan = verb.add_parser("plan", help="say what it would do; do nothing")
-    _add_scenario(plan)
+    _add_scenario(plan, needed=False)
+    _add_locustfile(plan)
     plan.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=SET)
     _add_variant(plan)
     plan.set_defaults(func=verbs.plan)
@@ -97,8 +99,23 @@ def _parser(name: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _add_scenario(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("scenario", help="its name, e.g. peak")
+def _add_locustfile(parser: argparse.ArgumentParser) -> None:
+    """What stands for a plan, in the words of Locust where it has them."""
+    own = parser.add_argument_group("a locustfile without a plan (UNCHECKED at best)")
+    own.add_argument("--locustfile", "-f", type=Path, help="the file; its users load TARGET_URL, or --host")
+    own.add_argument("--host", "-H", help="instead of TARGET_URL")
+    own.add_argument("--users", "-u", type=int, help="how many (default 10, or as its own LoadTestShape says)")
+    own.add_argument("--spawn-rate", "-r", type=int, help="how many are started a second (default 100)")
+    own.add_argument("--for", "-t", dest="seconds", metavar="TIME", help="how long, e.g. 1m (default)")
+    own.add_argument(
+        "--rule", action="append", default=[], help="a limit, once for each (default: ratio(errors) < 1%%)"
+    )
+    own.add_argument("--tags", nargs="*", default=[], help="only tasks with one of them")
+    own.add_argument("--exclude-tags", nargs="*", default=[], help="only tasks with none of them")
+
+
+def _add_scenario(parser: argparse.ArgumentParser, needed: bool = True) -> None:
+    parser.add_argument("scenario", nargs=None if needed else "?", help="its name, e.g. peak")
     parser.add_argument("--profile", default="ci", help=PROFILE)
     parser.add_argument("--plan", type=Path, help="a plan (TOML) of your own instead of those in systems/")
 

@@ -33,10 +33,11 @@ EVIDENCE = (
     "health-*.jsonl",
     "journal-*.bin",
     "refused-*.bin",
+    "kinds-*.jsonl",
 )
 """What the report reads, as patterns of names."""
 
-LOADED = ("journal-*.bin", "refused-*.bin", LOOKS)
+LOADED = ("journal-*.bin", "refused-*.bin", "kinds-*.jsonl", LOOKS)
 """What of it verification compares with the database."""
 
 VERIFIED = (check.FILE, effects.FILE)

@@ -16,6 +16,7 @@ import mmap
 import os
 import re
 import struct
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -59,6 +60,12 @@ PARTNER = 1
 PARTLY = 2
 """Flag: some of its items were refused, though not all. Which ones is beside the journal, in the order of refusal."""
 
+UNTIMED = 4
+"""Flag: it was reported without a time, so that it has none, and is not to be taken for 0."""
+
+Name = tuple[str, str]
+"""Method and name of what another's user does: both of any length, and both together make a kind."""
+
 REFUSED = np.dtype(
     [
         ("op", "<i8"),  # the number of the operation
@@ -82,6 +89,7 @@ class Journal:
         """A new journal at `path`; `header` must have run, worker and kinds. JournalError if it can't be made."""
         self.path, self.count, self._grow, self._room = path, 0, grow, 0
         self._refused: int | None = None
+        self._named: list[Name] = []
         self._header = {**header, "pid": os.getpid(), "grow": grow, "closed": False}
         self._base = ids.operation(header["worker"], 0)
         try:
@@ -113,7 +121,26 @@ class Journal:
     @property
     def kinds(self) -> list[str]:
         """The names of the kinds of operations, by number."""
-        return list(self._header["kinds"])
+        return labels(self._named) if self._named else list(self._header["kinds"])
+
+    def name(self, name: Name) -> int:
+        """The number of another kind, which is only known now: on record, beside the journal, before its operations.
+
+        JournalError if there is no room.
+        """
+        path = named_beside(self.path)
+        line = json.dumps(name).encode() + b"\n"
+        try:
+            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            try:
+                if os.write(file, line) < len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            finally:
+                os.close(file)
+        except OSError as error:
+            raise JournalError(f"{path}: can't record a kind: {error.strerror}; free some disk space") from None
+        self._named.append(name)
+        return len(self._named) - 1
 
     def amend(self, **header: Any) -> None:
         """Add to the header, e.g. when the load began."""
@@ -271,6 +298,28 @@ def refused_beside(path: Path) -> Path:
     return path.with_name(path.name.replace("journal", "refused"))
 
 
+def named_beside(path: Path) -> Path:
+    """Where the kinds of the journal at `path` are that were named while it was written."""
+    return path.with_name(path.name.replace("journal", "kinds")).with_suffix(".jsonl")
+
+
+def labels(named: Sequence[Name]) -> list[str]:
+    """What each kind is called: its name, and its method before it where others have the same name."""
+    shared = Counter(name for _, name in named)
+    return [name if shared[name] == 1 else f"{method} {name}" for method, name in named]
+
+
+def _named(path: Path) -> list[Name]:
+    """The kinds that were named beside the journal at `path`; a torn line, which has no operation, is left out."""
+    try:
+        lines = named_beside(path).read_bytes().split(b"\n")[:-1]
+        return [(str(method), str(name)) for method, name in map(json.loads, lines)]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError) as error:
+        raise CutError(f"{named_beside(path)}: {error}: expected a kind a line. Run the load again") from None
+
+
 class CutError(JournalError):
     """A journal that was cut: a part of it is gone."""
 
@@ -292,7 +341,8 @@ def read_header(path: Path) -> dict[str, Any]:
         header: dict[str, Any] = json.loads(page[len(MAGIC) :].rstrip(b"\0"))
     except ValueError:
         raise CutError(f"{path}: its header is cut; expected {HEADER_BYTES} bytes. Run the load again") from None
-    return header
+    named = _named(path)
+    return {**header, "named": named, "kinds": labels(named)} if named else header
 
 
 def read(path: Path) -> Journaled:
@@ -370,12 +420,30 @@ def read_all(folder: Path, processes: int | None = None) -> Journals:
         )
     if not found:
         raise JournalError(f"{folder}: no journal in it can be read: {'; '.join(map(str, lost))}. Run the load again")
+    found = _alike(found)
     lost += [Lost(worker, 0, "is missing") for worker in range(processes or 0) if worker not in workers]
     return Journals(
         tuple(sorted(found, key=lambda journal: journal.worker)),
         tuple(sorted(lost, key=lambda one: one.worker)),
         max(processes or 0, len(workers)),
     )
+
+
+def _alike(found: list[Journaled]) -> list[Journaled]:
+    """The journals with the same kinds in the same order, of a load whose processes named theirs as they came."""
+    named = list(dict.fromkeys(name for journal in found for name in journal.header.get("named", ())))
+    if not named:
+        return found
+    kinds, place = labels(named), {name: number for number, name in enumerate(named)}
+    alike = []
+    for journal in found:
+        own = np.array([place[name] for name in journal.header.get("named", ())], np.uint16)
+        records = journal.records.copy()
+        known = records["kind"] < len(own)
+        records["kind"][known] = own[records["kind"][known]]
+        records["kind"][~known] = len(named)
+        alike.append(replace(journal, header={**journal.header, "named": named, "kinds": kinds}, records=records))
+    return alike
 
 
 def none(folder: Path, run: str, processes: int) -> Journals:

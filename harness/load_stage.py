@@ -42,6 +42,8 @@ def put_load(
     count, port = settings.processes, process.free_port()
     command = _command(run, scenario, settings, stack, ui)
     alone, children = count == 1, []
+    # Files that another's users open are beside their locustfile.
+    folder = Path(scenario.locustfile).parent if scenario.foreign else None
     watcher = _watcher(run, scenario)
     # Before it begins: which processes must leave a journal, and how the only clock that counts relates to the wall's.
     run.record(
@@ -60,7 +62,9 @@ def put_load(
             }
             words = _generator(run, scenario, stack) if number else command
             name = log if alone or not number else run.folder / f"load-{number - 1}.log"
-            children.append(process.start([*words, *role], name, environment(**share), on_parent_death=signal.SIGINT))
+            children.append(
+                process.start([*words, *role], name, environment(**share), on_parent_death=signal.SIGINT, folder=folder)
+            )
         why = _watch(children, run, scenario, stack, lambda: signalled() or _broken(run, watcher), progress, ui)
     finally:
         # The first is the one that ends the others.
@@ -74,7 +78,8 @@ def put_load(
     )
     if why and not _finished(run):
         run.record(**({"aborted": run.read(ABORT)} if why == A_RULE else {"interrupted": f"{why} during the load"}))
-    begun = began_any(run)
+    # Of another's users none may have come so far as to send: that is for the verdict to say.
+    begun = began_any(run) or (scenario.foreign and _finished(run))
     if not why and not begun:
         raise StackError(f"no load was put on: Locust ended with code {codes[0]}\n{process.tail(log)}")
     return begun
@@ -117,8 +122,11 @@ _WORKER = ["--master-host", "127.0.0.1", "--master-port"]
 
 def _generator(run: Run, scenario: Scenario, stack: Stack) -> list[str]:
     """What every load process has on its command line."""
-    files = f"{scenario.locustfile},{Path(__file__).parent / 'load' / 'shape.py'}"
-    words = ["-f", files, "--run-folder", str(run.folder), "--host", stack.target_url]
+    # Of several shapes Locust takes the first.
+    files = f"{Path(__file__).parent / 'load' / 'shape.py'},{scenario.locustfile}"
+    words = ["-f", files, "--run-folder", str(run.folder.resolve()), "--host", stack.target_url]
+    words += ["--tags", *scenario.tags] if scenario.tags else []
+    words += ["--exclude-tags", *scenario.exclude_tags] if scenario.exclude_tags else []
     return [sys.executable, "-m", "harness.load", *words]
 
 

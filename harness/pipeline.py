@@ -73,7 +73,13 @@ def run(
     stage, a second one at once; no process of ours stays behind.
     """
     settings = Settings()
-    scenario = reading.find(name, profile, file, overrides.of(settings, sets))
+    return run_scenario(reading.find(name, profile, file, overrides.of(settings, sets)), settings, variant, ui, command)
+
+
+def run_scenario(
+    scenario: Scenario, settings: Settings, variant: Variant, ui: bool, command: list[str]
+) -> tuple[Path | None, int]:
+    """As `run`, of a scenario that is resolved."""
     refusal.refuse(scenario, settings, variant)
     if ui:
         process.require_free(settings.ui_port, "PERF_UI_PORT")
@@ -84,7 +90,7 @@ def run(
     with _handling(interrupt):
         try:
             with Progress() as progress:
-                progress.say(f"{scenario.name} ({profile}): {scenario.purpose}")
+                progress.say(f"{scenario.name} ({scenario.profile}): {scenario.purpose}")
                 measured = _measure(scenario, settings, variant, ui, command, interrupt, progress)
             return measured.folder, _report(measured, interrupt)
         except Interrupted:
@@ -133,8 +139,8 @@ def _measure(
             if ui and not run.facts["interrupted"]:
                 interrupt.signal = None  # the plan was done: this Ctrl-C only closed the web UI
             progress.now("verifying: journal × database")
-            if scenario.foreign and not running.database_url:
-                _undecided(run)
+            if scenario.foreign and not scenario.own_checks:
+                _unverified(run)
             else:
                 stack.stage([sys.executable, "-m", "verification", str(run.folder)], running.database_url)
             run.record(target={**run.facts["target"], "died": running.died()})
@@ -164,7 +170,10 @@ def _watched(run: Run, settings: Settings, running: stack.Stack) -> Iterator[Non
         run.record(monitor={"died": died})  # it may find no room
 
 
-def _undecided(run: Run) -> None:
+UNCHECKED = "the plan says unchecked = true: nothing shows that the data agrees with the answers"
+
+
+def _unverified(run: Run) -> None:
     """A foreign locustfile: nothing is known of the service, so no check can be made."""
     finding = Finding(
         "X1",
@@ -172,9 +181,12 @@ def _undecided(run: Run) -> None:
         CheckState.UNDECIDED,
         0,
         "nothing",
-        detail="the locustfile is not of a system that Proofload knows, so nothing can be compared with its database",
+        detail="the locustfile is not of a system that Proofload knows, so nothing can be compared with its database; "
+        "`unchecked = true` in the plan lets rules that hold end UNCHECKED, [check.<name>] with SQL of yours checks it",
     )
-    run.write(check.FILE, binding.integrity(run, [finding.id], [finding]))
+    findings = [] if run.scenario.unchecked else [finding]
+    weakened = {"weakened": [UNCHECKED]} if run.scenario.unchecked else {}
+    run.write(check.FILE, {**binding.integrity(run, [one.id for one in findings], findings), **weakened})
 
 
 def _report(run: Run, interrupt: _Interrupt) -> int:

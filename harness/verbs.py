@@ -1,5 +1,6 @@
 """What each verb of the command line does; each gives the exit code."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,8 @@ from harness import ab as pairs
 from harness import ambient, database, database_url, doctor, guard, own_checks, pipeline, project, refusal
 from harness import suite as scenarios
 from harness.errors import DatabaseError, PlanError, RunError, nearest
-from harness.plan import overrides, reading
+from harness.plan import overrides, reading, without_plan
+from harness.plan.scenario import Scenario
 from harness.plan.text import describe
 from harness.progress import Progress
 from harness.run import MOST_PAIRS, Run, require_of
@@ -26,20 +28,59 @@ from harness.stack.variant import Variant
 def run(options: Namespace) -> int:
     """Run a scenario."""
     variant, sets = Variant(options.fault, options.strategy), overrides.parsed(options.set)
+    if options.locustfile:
+        found, settings = _of_file(options)
+        return pipeline.run_scenario(found, settings, variant, options.ui, options.words)[1]
+    _require_scenario(options)
     arguments = (options.scenario, options.profile, options.plan, variant, options.ui, options.words, sets)
     return pipeline.run(*arguments)[1]
 
 
 def plan(options: Namespace) -> int:
     """Print what a scenario would do."""
-    settings = Settings()
-    changes = overrides.of(settings, overrides.parsed(options.set))
-    scenario = reading.find(options.scenario, options.profile, options.plan, changes)
+    if options.locustfile:
+        scenario, settings = _of_file(options)
+    else:
+        _require_scenario(options)
+        settings = Settings()
+        changes = overrides.of(settings, overrides.parsed(options.set))
+        scenario = reading.find(options.scenario, options.profile, options.plan, changes)
     refusal.refuse(scenario, settings, Variant(options.fault, options.strategy))
     if settings.database_url and scenario.own_checks:
         own_checks.require(settings.database_url, scenario)
     print(describe(scenario, settings))
     return 0
+
+
+def _of_file(options: Namespace) -> tuple[Scenario, Settings]:
+    """The scenario that a locustfile without a plan stands for, and the settings with its host as the target."""
+    for name in ("scenario", "plan"):
+        if getattr(options, name):
+            raise PlanError(f"--locustfile with {getattr(options, name)}: expected the one or the other")
+    if options.host:
+        os.environ["TARGET_URL"] = options.host
+    settings = Settings()
+    asked = without_plan.Asked(
+        options.locustfile,
+        options.users,
+        options.seconds or without_plan.SECONDS,
+        options.spawn_rate,
+        options.rule,
+        options.tags,
+        options.exclude_tags,
+    )
+    changes = overrides.of(settings, overrides.parsed(options.set))
+    return without_plan.scenario(asked, options.profile, changes), settings
+
+
+def _require_scenario(options: Namespace) -> None:
+    """PlanError unless a scenario is named, and nothing is said that is for a locustfile alone."""
+    for name in ("users", "seconds", "spawn_rate", "rule", "tags", "exclude_tags", "host"):
+        if getattr(options, name):
+            word = {"seconds": "for"}.get(name, name.replace("_", "-"))
+            raise PlanError(f"--{word}: it is for --locustfile; a plan says it of a scenario (see --set)")
+    if not options.scenario:
+        raise PlanError("no scenario: expected its name, e.g. peak, or --locustfile FILE; `proofload list` names all")
 
 
 def every(_options: Namespace) -> int:

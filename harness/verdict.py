@@ -7,6 +7,8 @@ class Verdict(StrEnum):
     """What a run says about the target."""
 
     GO = "GO"
+    UNCHECKED = "UNCHECKED"
+    """Its rules hold, and the data was not checked, as the plan says."""
     CONDITIONAL = "CONDITIONAL"
     INVALID = "INVALID"
     NO_GO = "NO-GO"
@@ -50,5 +52,5 @@ EXIT_CRASH = 70
 """Proofload itself failed, which says nothing about the target."""
 EXIT_INTERRUPTED, EXIT_TERMINATED, EXIT_PIPE = 130, 143, 141
 """Ended by SIGINT, SIGTERM or SIGPIPE, and nothing to judge: 128 and the signal, as shells have it."""
-EXIT_CODES = {Verdict.GO: 0, Verdict.NO_GO: 1, Verdict.INVALID: 3, Verdict.CONDITIONAL: 4}
+EXIT_CODES = {Verdict.GO: 0, Verdict.UNCHECKED: 0, Verdict.NO_GO: 1, Verdict.INVALID: 3, Verdict.CONDITIONAL: 4}
 """The exit code of a run; 2 is a usage or set-up error, after which nothing was sent."""

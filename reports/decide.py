@@ -33,8 +33,9 @@ EFFECTS = {
 BINDING = "BINDING"
 """The condition without which nothing in the run folder can be relied on."""
 
-BY_CAUSE = ("INTERRUPTED", "WORKERS", "STATUSES", "SUCCESSES", "V1", "V12", "SCALED")
-"""The conditions that make others break, in the order of what causes what: no or few successes leave kinds and rules
+BY_CAUSE = ("INTERRUPTED", "WORKERS", "EXCEPTIONS", "STATUSES", "SUCCESSES", "V1", "V12", "SCALED")
+"""The conditions that make others break, in the order of what causes what: users whose code fails
+send nothing, no or few successes leave kinds and rules
 without data, and a load that was not put on, too."""
 
 EVALUATED = (RuleState.PASS, RuleState.UNPROVEN, RuleState.CONDITIONAL, RuleState.NO_GO)
@@ -78,7 +79,8 @@ def decide(
     unbound = _broken([one for one in validity if one.id == BINDING], run)
     broken = _broken([one for one in validity if one.id != BINDING], run)
     failed = _failed(run)
-    undecided = _undecided(findings, bool(unbound or ended or died or failed or broken))
+    unchecked = (run.get("plan") or {}).get("unchecked", False)
+    undecided = _undecided(findings, bool(unbound or ended or died or failed or broken), unchecked)
     causes = [
         # Of a folder that was altered nothing is known, not even the damage.
         *unbound,
@@ -96,12 +98,13 @@ def decide(
     unjudged = not any(rule.severity == BLOCKER and rule.state in EVALUATED for rule in rules)
     if unjudged and not any(cause.verdict is Verdict.NO_GO for cause in missed):
         causes.append(Cause(Verdict.INVALID, "rule", "No blocking rule was evaluated: no limit was judged."))
+    best = Verdict.UNCHECKED if unchecked else Verdict.GO
     if not causes:
-        return Decision(Verdict.GO, _all_holds(rules, findings or (), operations), (), None)
+        return Decision(best, _all_holds(rules, None if unchecked else findings or (), operations), (), None)
     verdict = causes[0].verdict
     would_be = None
     if verdict is Verdict.INVALID and rules:
-        would_be = next((cause.verdict for cause in [*ended, *missed, *warnings]), Verdict.GO)
+        would_be = next((cause.verdict for cause in [*ended, *missed, *warnings]), best)
     return Decision(verdict, causes[0].sentence, tuple(causes), would_be)
 
 
@@ -189,8 +192,13 @@ def _join(*parts: str) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def _undecided(findings: Sequence[Finding] | None, caused: bool) -> list[Cause]:
-    """The checks that could not decide: one line, if that was `caused` by what is named before; else one a reason."""
+def _undecided(findings: Sequence[Finding] | None, caused: bool, unchecked: bool) -> list[Cause]:
+    """The checks that could not decide: one line, if that was `caused` by what is named before; else one a reason.
+
+    None has to decide where the plan says that the data is `unchecked`.
+    """
+    if findings is not None and unchecked:
+        return []
     if findings is None:
         return [Cause(Verdict.INVALID, "check", "The data was not checked: there is no integrity.json.")]
     if not any(one.severity == BLOCKER for one in findings):
@@ -251,13 +259,16 @@ def _rule(rule: RuleResult) -> str:
     return f"Rule {rule.text} is missed: {value} from {rule.n:,} samples, {by} its limit of {limit}."
 
 
-def _all_holds(rules: Sequence[RuleResult], findings: Sequence[Finding], operations: int) -> str:
+def _all_holds(rules: Sequence[RuleResult], findings: Sequence[Finding] | None, operations: int) -> str:
+    """That everything holds; `findings` are None where the plan says that the data is not checked."""
     passed = [rule for rule in rules if rule.state is RuleState.PASS]
     # Those that block nothing need not hold.
     count = f"All {len(rules)} rules" if len(passed) == len(rules) else f"{len(passed)} of {len(rules)} rules"
-    holding = sum(finding.state is CheckState.HOLDS for finding in findings)
-    checks = f"all {holding}" if holding == len(findings) else f"{holding} of {len(findings)}"
-    held = f"{count} and {checks} checks of the data hold over {operations:,} operations"
+    held = f"{count} hold over {operations:,} operations, the data was not checked"
+    if findings is not None:
+        holding = sum(finding.state is CheckState.HOLDS for finding in findings)
+        checks = f"all {holding}" if holding == len(findings) else f"{holding} of {len(findings)}"
+        held = f"{count} and {checks} checks of the data hold over {operations:,} operations"
     margins = [(closeness(rule), place) for place, rule in enumerate(passed) if rule.margin is not None]
     if not margins:
         return f"{held}."

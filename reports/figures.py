@@ -10,6 +10,7 @@ from harness.plan.rules import COUNT, DURATION, DURATION_SLOPE, NUMBER, NUMBER_S
 
 SYMBOLS = {
     "GO": "✓",
+    "UNCHECKED": "○",
     "CONDITIONAL": "!",
     "NO-GO": "✗",
     "INVALID": "?",

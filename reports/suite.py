@@ -19,10 +19,11 @@ PAGE, RESULTS = "results.html", "PERFORMANCE_TEST_RESULTS.md"
 OF_A_SUITE, OF_A_RUN = {"system", "profile", "moment", "runs"}, {"scenario", "folder", "error"}
 """What suite.json has."""
 
-WORST_FIRST = (Verdict.NO_GO, Verdict.INVALID, Verdict.CONDITIONAL, Verdict.GO)
+WORST_FIRST = (Verdict.NO_GO, Verdict.INVALID, Verdict.CONDITIONAL, Verdict.UNCHECKED, Verdict.GO)
 
 RECOMMENDATIONS = {
     Verdict.GO: "Release: every scenario is within its limits, and the data agrees with every answer.",
+    Verdict.UNCHECKED: "Every rule holds; the data was not checked: release only if others show that it is right.",
     Verdict.CONDITIONAL: "Release only once the conditions below are fixed or accepted by their owner.",
     Verdict.INVALID: "These figures are not valid. Fix the cause and run again.",
     Verdict.NO_GO: "Do not release before the causes below are fixed and the suite has run again.",

@@ -23,6 +23,7 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from harness.errors import PoolError, ProofloadError
 from harness.load import foreign, health, workers
+from harness.load.crowd import Crowd
 from harness.load.session import Session
 from harness.load.tally import FLUSH_S
 from harness.load.workers import Coordinator
@@ -68,7 +69,11 @@ def _init(environment: Environment, **_: Any) -> None:
     runner = environment.runner
 
     def begin(environment: Environment, msg: Message) -> None:
-        session_of(environment).begin(msg.data["began"], msg.data["shift"], msg.data["doubt"])
+        load = load_of(environment)
+        if isinstance(load, Session):
+            load.begin(msg.data["began"], msg.data["shift"], msg.data["doubt"])
+        else:
+            BEGIN.update(msg.data)
 
     def ended(environment: Environment, msg: Message) -> None:
         load = load_of(environment)
@@ -107,6 +112,9 @@ def _introduce(data: dict[str, Any], **_: Any) -> None:
     workers.introduce(data)
 
 
+BEGIN: dict[str, int] = {}
+"""As a worker: when second 0 is, if that is known before there is a load."""
+
 JOINED: dict[str, tuple[str, int]] = {}
 """As a master: how each worker identified itself. Reports arrive from the beginning, before there is a load."""
 
@@ -140,13 +148,14 @@ def _load(environment: Environment, folder: str) -> Session | Coordinator:
         coordinator = Coordinator(environment, Run.open(Path(folder)), JOINED)
         environment.proofload = coordinator  # type: ignore[attr-defined]
         coordinator.await_workers()
+        if coordinator.scenario.foreign:
+            coordinator.begin()  # their users come as they are started
         return coordinator
     if folder:
         run = Run.open(Path(folder))
         session = Session(environment, run, run.scenario.system, run.scenario.expected, *workers.share())
         if run.scenario.foreign:
-            session.tally.expect(foreign.EXPECTED)
-            environment.events.request.add_listener(foreign.Recorder(session))
+            _accommodate(environment, session)
     else:
         session = Session(environment, None, system.__name__, system.EXPECTED)
         log.warning(
@@ -156,9 +165,23 @@ def _load(environment: Environment, folder: str) -> Session | Coordinator:
         session.start.set()
     environment.proofload = session  # type: ignore[attr-defined]
     session.watchers = [gevent.spawn(_count, session, environment.runner)]
+    if session.crowd is not None:
+        session.watchers.append(gevent.spawn(session.crowd.end_in_time))
     if folder:
         session.watchers += health.watch(session, Path(folder) / f"health-{session.worker}.jsonl")
     return session
+
+
+def _accommodate(environment: Environment, session: Session) -> None:
+    """Another's users are journalled, and kept to the plan's time, which begins with the first of them."""
+    shapes = [name for name in environment.available_shape_classes or {} if name != "PlanShape"]
+    if shapes and session.scenario and not session.scenario.shaped:
+        raise ProofloadError(f'the locustfile has a shape, {", ".join(shapes)}: expected shape = "theirs" in the plan')
+    session.tally.expect(foreign.EXPECTED)
+    session.crowd = Crowd(session, environment)
+    environment.events.request.add_listener(foreign.Recorder(session, session.crowd))
+    if BEGIN or not isinstance(environment.runner, WorkerRunner):
+        session.begin(BEGIN.get("began"), BEGIN.get("shift", 0), BEGIN.get("doubt", 0))
 
 
 def _count(session: Session, runner: Any) -> NoReturn:
@@ -209,10 +232,11 @@ def _end(environment: Environment, **_: Any) -> None:
         return
     gevent.killall(session.watchers)
     session.tally.count()
-    if not session.over():
+    # The shape of another's locustfile ends a load at the master.
+    shaped = session.scenario is not None and session.scenario.shaped and isinstance(environment.runner, WorkerRunner)
+    if not session.over() and not shaped:
         session.end("stopped from outside")
-    entries = environment.stats.entries.items()
-    summary = session.close({name: (entry.num_requests, entry.num_failures) for (name, _), entry in entries})
+    summary = session.close(workers.counted(environment))
     if isinstance(environment.runner, WorkerRunner):
         workers.send_done(environment.runner, summary)
     elif session.run is not None:

@@ -79,6 +79,10 @@ class Session:
         self.owed: deque[str] = deque()
         """Kinds whose turn came before they could be done: for a later arrival."""
         self._explained: dict[Failure, set[str]] = {}
+        self.crowd: Any = None
+        """Another's users, if they are the ones."""
+        self.shaped_over = False
+        """Whether another's shape has ended the load."""
         self.shared: dict[str, Any] = {}
         """What the users of a transport share, by a name of theirs."""
         closed = self.scenario is not None and not self.scenario.open
@@ -134,7 +138,7 @@ class Session:
 
     def over(self) -> bool:
         """Whether the load is done, by plan or before."""
-        if self.ended_by != "plan":
+        if self.ended_by != "plan" or self.shaped_over:
             return True
         if self.began is None or self.scenario is None:
             return False
@@ -168,6 +172,7 @@ class Session:
         arrived = self.quota.taken if self.quota.size else self.journal.count - partners
         self.journal.close()
         self.closed = True
+        users = self.crowd.summary() if self.crowd else {}
         return {
             "requests": sum(count for count, _ in requests.values()),
             "failures": sum(failed for _, failed in requests.values()),
@@ -178,6 +183,7 @@ class Session:
             "exceptions": self.exceptions,
             "finished": self.ended_by == "plan",
             "ended_by": self.ended_by,
+            **users,
         }
 
 

@@ -6,15 +6,18 @@ stops the users, waits until each worker has closed its journal and sent its las
 
 import os
 import time
-from collections.abc import Container, Mapping
+from collections import Counter
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import gevent
+from locust import log
 from locust.env import Environment
 from locust.rpc import Message
 from locust.runners import STATE_MISSING, MasterRunner, WorkerRunner
 
 from harness.errors import ProofloadError
+from harness.journal import labels
 from harness.plan.scenario import Scenario
 from harness.run import Run
 
@@ -46,6 +49,8 @@ class Coordinator:
         self.count = share()[1]
         self.began: int | None = None
         self.ended_by = "plan"
+        self.shaped_over = False
+        """Whether another's shape has ended the load."""
         self.ended: set[str] = set()
         """The workers that have done all that a plan bounded by a number has for them."""
         self.done: dict[str, dict[str, Any]] = {}
@@ -86,7 +91,7 @@ class Coordinator:
 
     def over(self) -> bool:
         """Whether the load is done: the plan's time is up, with a second for arrivals that are late."""
-        if self.ended_by != "plan" or len(self.ended) == self.count:
+        if self.ended_by != "plan" or self.shaped_over or len(self.ended) == self.count:
             return True
         return self.began is not None and time.monotonic_ns() > self.began + self.scenario.seconds * 1e9 + 1e9
 
@@ -123,12 +128,14 @@ class Coordinator:
 
     def _sum_up(self) -> None:
         """Store what all processes counted, as one does alone; `requests` is Locust's own count, here."""
-        entries = self._environment.stats.entries.items()
         summaries = list(self.done.values())
         told = {each["ended_by"] for each in summaries} - {"plan"}
         ended_by = self.ended_by if self.ended_by != "plan" or not told else ", ".join(sorted(told))
-        names = {name: (entry.num_requests, entry.num_failures) for (name, _), entry in entries}
+        names = counted(self._environment)
         sums = {key: sum(each[key] for each in summaries) for key in ("planned", "taken", "dropped", "exceptions")}
+        users = _of_users(summaries)
+        if users and not sums["exceptions"] and log.unhandled_greenlet_exception:
+            sums["exceptions"], users["raised"] = 1, {"something in a listener of the locustfile, at the master": 1}
         self.run.write(
             "load.json",
             {
@@ -136,8 +143,11 @@ class Coordinator:
                 "failures": sum(failed for _, failed in names.values()),
                 "names": names,
                 **sums,
-                "finished": len(summaries) == self.count and all(each["finished"] for each in summaries),
+                "finished": ended_by == "plan"
+                and len(summaries) == self.count
+                and all(each["finished"] for each in summaries),
                 "ended_by": ended_by,
+                **users,
             },
         )
 
@@ -145,6 +155,24 @@ class Coordinator:
         runner = self._environment.runner
         assert isinstance(runner, MasterRunner)
         return runner
+
+
+def counted(environment: Environment) -> dict[str, tuple[int, int]]:
+    """Locust's own counts of requests and failures, by what the kinds are called."""
+    entries = list(environment.stats.entries.items())
+    called = labels([(method, name) for (name, method), _ in entries])
+    return {name: (one.num_requests, one.num_failures) for name, (_, one) in zip(called, entries, strict=True)}
+
+
+def _of_users(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What all processes say of another's users, together; nothing of users of ours."""
+    raised: Counter[str] = Counter()
+    users: dict[str, Counter[str]] = {}
+    for each in summaries:
+        raised.update(each.get("raised", {}))
+        for name, numbers in each.get("users", {}).items():
+            users.setdefault(name, Counter()).update(numbers)
+    return {"raised": dict(raised), "users": {name: dict(sums) for name, sums in users.items()}} if users else {}
 
 
 def introduce(data: dict[str, Any]) -> None:

@@ -75,7 +75,7 @@ def lasting(stages: tuple[Stage, ...], text: str) -> tuple[Stage, ...]:
         seconds = quantities.seconds(text)
     except ValueError as error:
         raise PlanError(f"PERF_DURATION={text}: {error}") from None
-    even = [stage for stage in stages if stage.even]
+    even = [stage for stage in stages if stage.even or stage.shaped]
     if not even:
         raise PlanError(f"PERF_DURATION={text}: the plan has no even stage that could last as long")
     longest = max(even, key=lambda stage: stage.seconds)
@@ -88,6 +88,8 @@ def lasting(stages: tuple[Stage, ...], text: str) -> tuple[Stage, ...]:
 def crowded(stages: tuple[Stage, ...], text: str) -> tuple[Stage, ...]:
     """With PERF_VUS (`text`) users at the peak, and the other stages in proportion; of a closed load."""
     users = number(text)
+    if any(stage.shaped for stage in stages):
+        raise PlanError(f"PERF_VUS={text}: the shape of the locustfile says how many users there are; unset it")
     peak = max(stage.users for stage in stages)
     scaled = [max(round(stage.users * users / peak), 1) for stage in stages]
     # As many times the users are started as many times as quickly: the ramps keep their length.

@@ -20,7 +20,7 @@ from harness.errors import PlanError, nearest
 from harness.plan import contract, overrides, own_checks, rule_checks, services, stages
 from harness.plan.overrides import NONE, Overrides
 from harness.plan.rules import EFFECTS, METRICS
-from harness.plan.scenario import Scenario, Validity, resolved
+from harness.plan.scenario import Scenario, Stage, Validity, resolved
 from harness.plan.toml_table import Table, Where
 from systems import __path__ as SYSTEMS
 from systems import ids
@@ -66,7 +66,7 @@ def find(name: str, profile: str, file: Path | None = None, changes: Overrides =
         tables, text = plans[path]
         where = Where(path, text, name)
         try:
-            found = _changed(resolve(overrides.apply(tables, name, changes.sets), name, profile, where), changes)
+            found = changed(resolve(overrides.apply(tables, name, changes.sets), name, profile, where), changes)
             return _storable(found, path)
         except PlanError as error:
             if not changes.sets:
@@ -85,7 +85,7 @@ def _storable(scenario: Scenario, path: Path) -> Scenario:
     return scenario
 
 
-def _changed(scenario: Scenario, changes: Overrides) -> Scenario:
+def changed(scenario: Scenario, changes: Overrides) -> Scenario:
     """The scenario with PERF_DURATION and PERF_VUS in force."""
     found = scenario
     if changes.duration:
@@ -165,6 +165,10 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
     locustfile = (where.path.parent / str(theirs)).resolve() if theirs else _locustfile(system)
     running = {} if theirs else services.read(where, _over(system, "service", tables, where), table.take("service", {}))
     stated = stages.read(where, table, profile, running)
+    if theirs:
+        _require_theirs(where, locustfile, table, stated)
+    elif any(stage.shaped for stage in stated):
+        where.fail("shape", 'shape = "theirs" is for locustfile = …, which has a LoadTestShape; leave it out')
     items = getattr(facts, "ITEMS", EFFECTS)
     mix = _mix(where, table.take("mix", None), facts.MIX)
     scenario = Scenario(
@@ -176,8 +180,8 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
         locustfile=str(locustfile),
         contract={} if theirs else _names(system, "contract", tables, where),
         database={} if theirs else _names(system, "database", tables, where),
-        users=_users(locustfile, table.take("users", {}), where),
-        max_users=max(stage.users for stage in stated) or table.number("max_users", whole=True),
+        users=_users(locustfile, table.take("users", {}), where, bool(theirs)),
+        max_users=_max_users(table, stated),
         stages=stated,
         rules=tuple(rule_checks.read(where, table.take("rules", []), items)),
         mix=mix,
@@ -196,6 +200,9 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
         validity=_validity(where, table.take("validity", {})),
         own_checks=own_checks.checks(where, tables.get("check", {})),
         quiesce=own_checks.quiesce(where, tables.get("quiesce")),
+        unchecked=table.flag("unchecked"),
+        tags=_tags(where, table, "tags") if theirs else (),
+        exclude_tags=_tags(where, table, "exclude_tags") if theirs else (),
     )
     sizes = {}
     if not theirs:
@@ -204,6 +211,12 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
     table.done()
     if theirs and scenario.open:
         where.fail("arrivals", "arrivals need users of ours; expected stages.… (a number of users)")
+    if scenario.unchecked and (system or scenario.own_checks):
+        where.fail(
+            "unchecked",
+            f"unchecked = true, but there are checks of {'the system' if system else 'the plan'}: expected a "
+            "locustfile of another's without [check.…]; leave it out",
+        )
     if scenario.eventual > scenario.drain_seconds:
         where.fail(
             "drain",
@@ -340,15 +353,71 @@ def _names(system: str, part: str, tables: Tables, where: Where) -> dict[str, An
     return {**names, **own}
 
 
-def _users(path: Path, users: object, where: Where) -> dict[str, int]:
-    """User classes and weights; their names are read from the locustfile, which only Locust may import."""
+def _classes(path: Path, where: Where) -> list[ast.ClassDef]:
+    """The classes that the locustfile defines, which only Locust may import; PlanError if it is no Python."""
     try:
         body = ast.parse(path.read_bytes()).body
     except (OSError, SyntaxError, ValueError) as error:
         where.fail(path.name, f"locustfile {path}: {error}")
-    classes = [node.name for node in body if isinstance(node, ast.ClassDef)]
+    return [node for node in body if isinstance(node, ast.ClassDef)]
+
+
+def shapes(path: Path, where: Where) -> list[str]:
+    """The shapes that a locustfile defines, by what their classes derive from; what it imports is not seen."""
+    found = {SHAPE: ""}
+    for node in _classes(path, where):
+        bases = {getattr(base, "id", getattr(base, "attr", "")) for base in node.bases}
+        abstract = any(
+            isinstance(line, ast.Assign)
+            and any(getattr(target, "id", "") == "abstract" for target in line.targets)
+            and getattr(line.value, "value", None) is True
+            for line in node.body
+        )
+        if bases & set(found):
+            found[node.name] = "" if abstract else node.name
+    return [name for name in found.values() if name]
+
+
+SHAPE, THEIRS = "LoadTestShape", "theirs"
+
+
+def _require_theirs(where: Where, path: Path, table: Table, stated: tuple[Stage, ...]) -> None:
+    """PlanError for what another's users can't follow, or what they have of their own and the plan doesn't mention."""
+    found, shaped = shapes(path, where), any(stage.shaped for stage in stated)
+    if found and not shaped:
+        where.fail(
+            "locustfile",
+            f"{path.name} has a shape of its own, {', '.join(found)}, and the plan another: expected "
+            'shape = "theirs", or a locustfile without it',
+        )
+    for key in ("think", "rounds", "mix"):
+        if key in table.rest:
+            where.fail(key, f"{key}: another's users do as their locustfile says; leave it out")
+    for stage in stated:
+        if stage.requests or stage.in_step:
+            key = "requests" if stage.requests else "in_step"
+            where.fail(key, f"stages: {key}: another's users do as their locustfile says; expected users and for", key)
+
+
+def _max_users(table: Table, stated: tuple[Stage, ...]) -> int:
+    most = max(stage.users for stage in stated)
+    if not most and not any(stage.shaped for stage in stated):
+        return int(table.number("max_users", whole=True))
+    return most
+
+
+def _tags(where: Where, table: Table, key: str) -> tuple[str, ...]:
+    tags = table.take(key, [])
+    if not isinstance(tags, list) or not all(isinstance(tag, str) and tag and tag[0] != "-" for tag in tags):
+        table.fail(key, tags, "a list of names")
+    return tuple(tags)
+
+
+def _users(path: Path, users: object, where: Where, foreign: bool) -> dict[str, int]:
+    """User classes and weights, whose names are read from the locustfile; of a `foreign` one none means all."""
+    classes = [node.name for node in _classes(path, where)]
     weights = Table(where, "users", users).rest
-    if not weights:
+    if not weights and not foreign:
         where.fail("users", f"no users; {nearest('', classes)}")
     for name, weight in weights.items():
         if name not in classes:

@@ -36,11 +36,14 @@ class Stage:
     """It ends when this many operations have ended; 0: when its time is up."""
     in_step: bool = False
     """In a closed load: whether all users begin their operations at one instant, as often as they think."""
+    shaped: bool = False
+    """In a closed load: whether a shape of another's locustfile says how many users there are: at most `users`, if
+    that is above 0."""
 
     @property
     def loads(self) -> bool:
         """Whether it offers any load: a pause does not."""
-        return self.users > 0 or self.start_rate + self.end_rate > 0
+        return self.users > 0 or self.shaped or self.start_rate + self.end_rate > 0
 
     @property
     def burst(self) -> int:
@@ -50,7 +53,7 @@ class Stage:
     @property
     def even(self) -> bool:
         """Whether it offers the same load all the time."""
-        return self.loads and self.start_rate == self.end_rate and not self.burst
+        return self.loads and self.start_rate == self.end_rate and not self.burst and not self.shaped
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,7 @@ class Scenario:
     database: Mapping[str, str]
     """What tables and columns are called; empty for a system whose names are not to be chosen."""
     users: Mapping[str, int]
+    """User classes and their weights; empty: all of another's locustfile, as it weighs them itself."""
     max_users: int
     stages: tuple[Stage, ...]
     rules: tuple[Rule, ...]
@@ -157,6 +161,11 @@ class Scenario:
     own_checks: tuple[OwnCheck, ...] = ()
     """The checks that the plan makes itself, by SQL."""
     quiesce: Quiesce | None = None
+    unchecked: bool = False
+    """Whether the plan says that the data is not checked: then the best verdict is UNCHECKED."""
+    tags: tuple[str, ...] = ()
+    exclude_tags: tuple[str, ...] = ()
+    """Of another's locustfile: the tags that its tasks must have one of, and must have none of."""
     overridden: Mapping[str, str] = field(default_factory=dict)
     """What of the plan was set otherwise for this run, by variable or option."""
 
@@ -189,7 +198,12 @@ class Scenario:
     @property
     def open(self) -> bool:
         """Whether operations arrive as planned; else users go at their own pace."""
-        return not any(stage.users for stage in self.stages)
+        return not any(stage.users or stage.shaped for stage in self.stages)
+
+    @property
+    def shaped(self) -> bool:
+        """Whether a shape of another's locustfile says how many users there are, and when the load ends."""
+        return any(stage.shaped for stage in self.stages)
 
     @property
     def scales(self) -> bool:

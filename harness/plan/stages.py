@@ -17,6 +17,9 @@ WAYS = ("arrivals", "stages")
 
 def read(where: Where, table: Table, profile: str, services: Mapping[str, Service]) -> tuple[Stage, ...]:
     """The stages of `profile`: of an open load (arrivals) or a closed one (stages)."""
+    shape = table.take("shape", None)
+    if shape not in (None, "theirs"):
+        table.fail("shape", shape, '"theirs", the LoadTestShape of another\'s locustfile')
     ways = [way for way in WAYS if way in table.rest]
     if len(ways) != 1:
         where.fail("scenario", "expected one of arrivals.… (a rate) and stages.… (a number of users)")
@@ -28,7 +31,11 @@ def read(where: Where, table: Table, profile: str, services: Mapping[str, Servic
     entries = profiles.rest[profile]
     if not isinstance(entries, list) or not entries:
         where.fail(profile, f"{way}.{profile} = {entries!r}: expected a list of stages")
-    stages = tuple((_arrivals if way == "arrivals" else _users)(where, entries))
+    if shape and (way == "arrivals" or len(entries) > 1):
+        where.fail(
+            "shape", 'shape = "theirs": expected one stage, stages.… = [{ for = "10m" }], which is its longest time'
+        )
+    stages = tuple((_arrivals if way == "arrivals" else _shaped if shape else _users)(where, entries))
     for stage in stages:
         for name in stage.scale:
             if name not in services:
@@ -61,6 +68,16 @@ def _users(where: Where, entries: Iterable[object]) -> Iterable[Stage]:
             )
         yield Stage(phase, seconds, 0.0, 0.0, scale, users, spawn, requests, in_step)
         before = users
+
+
+def _shaped(where: Where, entries: Iterable[object]) -> Iterable[Stage]:
+    for entry in entries:
+        table = Table(where, "stages", entry)
+        users = table.number("users", 0, whole=True, above=False)
+        seconds = table.seconds("for", MOST_S)
+        phase, scale = _phase(table, "steady"), _scale(table)
+        table.done()
+        yield Stage(phase, seconds, 0.0, 0.0, scale, users, shaped=True)
 
 
 def _arrivals(where: Where, entries: Iterable[object]) -> Iterable[Stage]:

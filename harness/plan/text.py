@@ -21,17 +21,16 @@ def describe(scenario: Scenario, settings: Settings) -> str:
     lines = [
         f"{scenario.name} ({scenario.profile}): {scenario.purpose}",
         "",
-        f"system    {scenario.system}: {scenario.title}",
+        f"users of  {scenario.locustfile}" if scenario.foreign else f"system    {scenario.system}: {scenario.title}",
         f"target    {settings.target_url or 'the reference target, started for the run on a free port of 127.0.0.1'}",
-        f"database  {_database(settings)}",
+        f"database  {_database(scenario, settings)}",
         *(f"pool      {line}" for line in _pool(scenario)),
         *_services(scenario, settings),
         *(f"override  {name} = {value}" for name, value in scenario.overridden.items()),
         *(_open_load(scenario, settings) if scenario.open else _closed_load(scenario)),
         f"seed      {settings.seed}",
         "",
-        *_curve(scenario),
-        "",
+        *([] if scenario.shaped else [*_curve(scenario), ""]),
         *(_stages(scenario) if scenario.open else _user_stages(scenario)),
         "",
         "rules",
@@ -63,7 +62,12 @@ def _own_checks(scenario: Scenario) -> Iterator[str]:
         yield f"  {one.name}: {one.title}{f'  ({said})' * bool(said)}"
 
 
-def _database(settings: Settings) -> str:
+def _database(scenario: Scenario, settings: Settings) -> str:
+    if scenario.foreign and not scenario.own_checks:
+        how = (
+            "UNCHECKED at best, as the plan says" if scenario.unchecked else "INVALID, unless it says unchecked = true"
+        )
+        return f"none is read: {how}"
     if settings.database_url:
         return database.redacted(settings.database_url)
     return "the embedded PostgreSQL, a fresh database for the run"
@@ -123,7 +127,17 @@ def _closed_load(scenario: Scenario) -> Iterator[str]:
     whole = sum(scenario.mix.values())
     if whole:
         yield f"          of each {whole}: {', '.join(f'{count} {kind}' for kind, count in scenario.mix.items())}"
-    yield f"users     {scenario.max_users}; {pace}; answers within {quantities.duration(scenario.timeout_seconds)}"
+    users = str(scenario.max_users)
+    if scenario.shaped:
+        users = f"as the shape of the locustfile says{f', at most {users}' * (users != '0')}"
+    if scenario.foreign:
+        pace = f"{', '.join(scenario.users) or 'all its classes'}, at the pace of the locustfile"
+        pace += "".join(
+            f", {name} {', '.join(tags)}"
+            for name, tags in (("tags", scenario.tags), ("without tags", scenario.exclude_tags))
+            if tags
+        )
+    yield f"users     {users}; {pace}; answers within {quantities.duration(scenario.timeout_seconds)}"
 
 
 def _curve(scenario: Scenario) -> Iterator[str]:
@@ -179,6 +193,9 @@ def _user_stages(scenario: Scenario) -> Iterator[str]:
     yield "phase                 from       for       users"
     at, before = 0.0, 0
     for stage in scenario.stages:
+        if stage.shaped:
+            yield f"{stage.phase:20}  {quantities.duration(at):>9}  {quantities.duration(stage.seconds):>9}  at most"
+            continue
         users = f"{stage.users}" if stage.users == before else f"{before} → {stage.users}, {stage.spawn:g} a second"
         users += f", {stage.requests:,} requests" if stage.requests else ""
         users += f", all at one instant, every {quantities.duration(scenario.think_seconds)}" if stage.in_step else ""

@@ -25,8 +25,9 @@ def start(
     environment: Mapping[str, str],
     owner: int | None = None,
     on_parent_death: signal.Signals = signal.SIGTERM,
+    folder: Path | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start `command`, its output appended to `log`, as user `owner` (a uid) if given.
+    """Start `command`, its output appended to `log`, as user `owner` (a uid) and in `folder`, if given.
 
     In a session of its own: Ctrl-C reaches the pipeline only, which ends its processes in order. If
     the pipeline is killed, the kernel sends it `on_parent_death` (Linux).
@@ -38,6 +39,7 @@ def start(
             stdout=output,
             stderr=output,
             env=dict(environment),
+            cwd=folder,
             start_new_session=True,
             preexec_fn=die_with_parent(on_parent_death),
             **as_user(owner),

@@ -13,7 +13,7 @@ _STATES = {
     "UNDECIDED": _ERROR,
     "broken": _ERROR,
 }
-_SAID = ("CONDITIONAL", "UNPROVEN", "warning")
+_SAID = ("UNCHECKED", "CONDITIONAL", "UNPROVEN", "warning")
 """What is not above passes; these do too, as JUnit has no word for them, and say so on their standard output."""
 _SKIPPED = ("NOT COMPARED", "not applicable")
 

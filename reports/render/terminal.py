@@ -24,6 +24,7 @@ _STYLES = {
     "PASS": "green",
     "HOLDS": "green",
     "ok": "green",
+    "UNCHECKED": "bold cyan",
     "CONDITIONAL": "bold yellow",
     "UNPROVEN": "bold yellow",
     "warning": "bold yellow",

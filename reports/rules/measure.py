@@ -76,7 +76,7 @@ def _time(rule: Rule, samples: Samples, scope: Scope) -> Measurements:
     frame = samples.frame
     times, moments = frame[COLUMNS[rule.metric]].to_numpy()[scope.counted], frame["sched"].to_numpy()[scope.counted]
     ended = ~np.isnan(times)
-    never = len(times) - int(ended.sum())
+    never = int(np.isnan(frame["end"].to_numpy()[scope.counted]).sum())
     return Measurements(
         times[ended], moments[ended], f"{never:,} that never ended are not in it; they are errors" * (never > 0)
     )
@@ -204,6 +204,10 @@ def _duration(rule: Rule, found: Measurements) -> Measured:
 
 
 def _rate(rule: Rule, found: Measurements, samples: Samples, stages: Mask) -> Measured:
+    # What lies in these stages, over how long they were: what was begun when the load was over is counted, not rated.
+    inside = samples.during(found.moments)
+    if not inside.all() and rule.metric in ("requests", "goodput", "errors", "conflicts"):
+        found = Measurements(found.values[inside], found.moments[inside], found.detail)
     during, n = seconds(samples, stages), len(found.values)
     value = float(found.values.sum()) / during
     offered = samples.scenario.open and rule.metric in ("requests", "goodput")

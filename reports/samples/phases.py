@@ -24,6 +24,9 @@ class Stretch:
     users: int = 0
     """In a closed load: how many users go at their own pace."""
 
+    shaped: bool = False
+    """In a closed load: whether a shape of another's locustfile says how many users there are."""
+
     @property
     def seconds(self) -> float:
         """How long it lasts."""
@@ -37,12 +40,13 @@ class Stretch:
     @property
     def loads(self) -> bool:
         """Whether it offers any load: a pause does not."""
-        return self.arrivals > 0 or self.users > 0
+        return self.arrivals > 0 or self.users > 0 or self.shaped
 
     @property
     def even(self) -> bool:
         """Whether it offers the same load all the time, for longer than a burst."""
-        return self.loads and self.start_rate == self.end_rate and round(self.seconds, 6) > BURST_S
+        alike = self.start_rate == self.end_rate and not self.shaped
+        return self.loads and alike and round(self.seconds, 6) > BURST_S
 
 
 def stretches(scenario: Scenario, until: float | None = None) -> tuple[Stretch, ...]:
@@ -59,7 +63,17 @@ def stretches(scenario: Scenario, until: float | None = None) -> tuple[Stretch, 
         deadline = next((b for s, b in later if s.phase != stage.phase and s.loads), at)
         end = round(begin + stage.seconds, 9)
         found.append(
-            Stretch(stage.phase, begin, end, stage.start_rate, stage.end_rate, processes, deadline, stage.users)
+            Stretch(
+                stage.phase,
+                begin,
+                end,
+                stage.start_rate,
+                stage.end_rate,
+                processes,
+                deadline,
+                stage.users,
+                stage.shaped,
+            )
         )
     return tuple(found if until is None else _before(found, until))
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from harness.errors import JournalError
-from harness.journal import PARTNER, Journaled
+from harness.journal import PARTNER, UNTIMED, Journaled
 from harness.outcomes import Failure, Outcome
 from harness.plan.scenario import Scenario
 from reports.samples.phases import Stretch, stretches
@@ -25,8 +25,8 @@ class Samples:
 
     Columns of `frame`; times are seconds since the plan began:
     op; kind; stage (index into `stretches`); sched, start, end (NaN: open); outcome (OPEN: open);
-    ok (the outcome is one that the kind expects); response_s, service_s (NaN: open); lag_s; waited_s;
-    status; failure; partner (the second half of a race, not an arrival of the plan);
+    ok (the outcome is one that the kind expects); response_s, service_s (NaN: open, or reported
+    without a time); lag_s; waited_s; status; failure; partner (the second half of a race, not an arrival of the plan);
     worker (the load process).
     """
 
@@ -50,6 +50,11 @@ class Samples:
         """How many of the planned arrivals were begun."""
         return len(self.frame) - int(self.frame["partner"].sum())
 
+    def during(self, moments: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        """Which of `moments` lie in the load: another's users may go on with what they have begun when it is over."""
+        inside: npt.NDArray[np.bool_] = (moments >= 0) & (moments <= self.seconds)
+        return inside
+
 
 def samples(
     scenario: Scenario,
@@ -68,8 +73,8 @@ def samples(
     stored = None if effects is None else _effects(ops, effects, began, scenario.points)
     del effects
     sched, start, end = (_elapsed(journals, name) for name in ("sched", "start", "end"))
-    if until is None and scenario.requests:
-        # The number of requests ended the load, and not the time that it might have taken.
+    if until is None and (scenario.requests or scenario.shaped):
+        # The number of requests, or another's shape, ended the load, and not the time that it might have taken.
         until = max(float(end.max(initial=0)), 1.0) / 1e9
     elif until is not None:
         # What was begun until all load processes had heard of it belongs to the load, too.
@@ -90,9 +95,10 @@ def samples(
     for place, name in enumerate(kinds):
         for word in scenario.expected.get(name, ("ACK",) if scenario.foreign else ()):
             expected[place, Outcome[word]] = True
+    timeless = never | ((_field(journals, "flags") & UNTIMED) > 0)
     durations = {
-        "response_s": _seconds(end - sched, never),
-        "service_s": _seconds(end - start, never),
+        "response_s": _seconds(end - sched, timeless),
+        "service_s": _seconds(end - start, timeless),
         "lag_s": (start - sched) / 1e9,
     }
     stage, ended = _stages(stages, sched), _seconds(end, never)
@@ -147,7 +153,7 @@ def _began(journal: Journaled) -> int:
     return int(journal.header.get("began") or (records["sched"].min() if len(records) else 0))
 
 
-def _kinds(journal: Journaled, kinds: list[str]) -> npt.NDArray[np.int8]:
+def _kinds(journal: Journaled, kinds: list[str]) -> npt.NDArray[np.int16]:
     own = [kinds.index(name) for name in journal.header["kinds"]]
     kind = journal.records["kind"]
     if len(kind) and int(kind.max()) >= len(own):
@@ -155,7 +161,8 @@ def _kinds(journal: Journaled, kinds: list[str]) -> npt.NDArray[np.int8]:
             f"{journal.path}: an operation of kind {int(kind.max())}, expected 0 to {len(own) - 1}: "
             "the journal is damaged. Run the load again"
         )
-    codes: npt.NDArray[np.int8] = np.array(own, np.int8)[kind]
+    # Of ten million operations each byte counts.
+    codes: npt.NDArray[np.int16] = np.array(own, np.int16 if len(kinds) > 127 else np.int8)[kind]
     return codes
 
 

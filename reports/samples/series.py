@@ -96,13 +96,14 @@ def course(samples: Samples) -> Course:
     count = int(samples.seconds + 1e-9)
     sched, start, end, response = (frame[name].to_numpy() for name in ("sched", "start", "end", "response_s"))
     second = sched.astype(np.int64)
-    during = second < count
+    # Another's user may report what began before the load.
+    during = (sched >= 0) & (second < count)
     closed = during & ~np.isnan(response)
     p50, p95 = binned(response[closed], second[closed], count, [0.50, 0.95])
     planned = np.bincount(second[during], minlength=count)
     wrong = np.bincount(second[during & ~frame["ok"].to_numpy()], minlength=count)
     errors = np.divide(wrong, planned, out=np.full(count, np.nan), where=planned > 0)
-    ended = end[~np.isnan(end) & (end < count)]
+    ended = end[(end >= 0) & (end < count)]
     return Course(
         p50,
         p95,

@@ -14,7 +14,7 @@ from reports.tables.overlap import Values, overlap
 
 Row = dict[str, Any]
 
-SHOWN = ["kind", "ok", "outcome", "response_s", "service_s"]
+SHOWN = ["kind", "ok", "outcome", "response_s", "service_s", "sched"]
 """The columns that a row is made of."""
 
 
@@ -22,12 +22,12 @@ def operations(samples: Samples) -> list[Row]:
     """A row for each kind that was done, and one for all of them."""
     stages = np.array([s.loads and s.phase != WARM_UP for s in samples.stretches])
     frame = samples.frame.loc[stages[samples.frame["stage"].to_numpy()], SHOWN]
-    during = seconds(samples, stages)
-    rows = [_row(str(kind), part, during) for kind, part in frame.groupby("kind", observed=True)]
-    return [*rows, _row("all", frame, during)]
+    rows = [_row(str(kind), part, samples, stages) for kind, part in frame.groupby("kind", observed=True)]
+    return [*rows, _row("all", frame, samples, stages)]
 
 
-def _row(kind: str, frame: pd.DataFrame, during: float) -> Row:
+def _row(kind: str, frame: pd.DataFrame, samples: Samples, stages: Mask) -> Row:
+    during, inside = seconds(samples, stages), int(samples.during(frame["sched"].to_numpy()).sum())
     outcomes = frame["outcome"].value_counts()
     response, service = frame["response_s"].dropna().to_numpy(), frame["service_s"].dropna().to_numpy()
     p50, p95, p99, longest = percentiles(response, [0.5, 0.95, 0.99, 1.0]) if len(response) else [None] * 4
@@ -35,7 +35,7 @@ def _row(kind: str, frame: pd.DataFrame, during: float) -> Row:
     return {
         "kind": kind,
         "count": len(frame),
-        "rate": len(frame) / during if during else None,
+        "rate": inside / during if during else None,
         "errors": int((~frame["ok"]).sum()),
         "outcomes": {str(name): int(count) for name, count in outcomes.items() if count},
         "response": {"p50": p50, "p95": p95, "p99": p99, "max": longest},

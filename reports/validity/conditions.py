@@ -203,6 +203,9 @@ def _statuses(evidence: Evidence) -> ValidityResult:
     if scenario.foreign:
         known = list(range(200, 400))  # another's service has no contract of ours
     status = evidence.samples.frame["status"].to_numpy()
+    if scenario.foreign:
+        # What their code calls a success is one, whatever its status.
+        status = np.where(evidence.samples.frame["ok"].to_numpy() & (status > 0), 200, status)
     answers = status[(status > 0) & (status < 500)]
     statuses, counts = np.unique(answers[~np.isin(answers, known)], return_counts=True)
     foreign = int(counts.sum()) / max(len(answers), 1)
@@ -250,15 +253,32 @@ def _processes(evidence: Evidence) -> ValidityResult:
     )
 
 
+MOST_SILENT = 0.1
+"""Which share of the users of a class may send nothing: they may be slow to begin."""
+
+
 def _exceptions(evidence: Evidence) -> ValidityResult:
-    exceptions = evidence.load.get("exceptions") if evidence.load else None
+    load = evidence.load or {}
+    exceptions = load.get("exceptions")
+    found = (
+        "unknown, as there is no load.json" if exceptions is None else f"the users' code raised {exceptions:,} times"
+    )
+    raised: dict[str, int] = load.get("raised") or {}
+    if raised:
+        most = max(raised, key=lambda text: raised[text])
+        found += f", most often {most}, {raised[most]:,} times"
+    silent = [
+        f"{users['silent']:,} of {users['users']:,} users of {name} sent nothing"
+        for name, users in (load.get("users") or {}).items()
+        if users["silent"] > MOST_SILENT * users["users"]
+    ]
     return ValidityResult(
         "EXCEPTIONS",
-        "The users' own code raised nothing",
-        hard(exceptions == 0),
-        "unknown, as there is no load.json" if exceptions is None else f"the users' code raised {exceptions:,} times",
+        "The users' own code raised nothing, and all of them sent something",
+        hard(exceptions == 0 and not silent),
+        "; ".join([found, *silent]),
         "none",
-        "The traceback is in load.log: the locustfile has a defect.",
+        "The traceback is in load.log, or load-<n>.log of several processes: the locustfile has a defect.",
     )
 
 

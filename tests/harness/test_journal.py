@@ -287,3 +287,60 @@ def test_a_folder_without_a_journal_or_with_two_of_one_worker_is_refused(tmp_pat
         Journal(tmp_path / name, HEADER).close()
     with pytest.raises(JournalError, match="each worker once"):
         journal.read_all(tmp_path)
+
+
+LONG = "a name of more than thirty characters, which others begin with, too: " * 100
+NAMED = {"run": "20260101T000000abc", "kinds": []}
+
+
+def named(folder: Path, worker: int, *names: tuple[str, str]) -> None:
+    with Journal(folder / f"journal-{worker}.bin", {**NAMED, "worker": worker}) as book:
+        for name in names:
+            begin(book, book.name(name))
+
+
+def test_kinds_that_are_named_on_the_way_may_be_as_long_and_as_many_as_they_are(tmp_path: Path) -> None:
+    names = [("GET", f"{LONG}{place}") for place in range(300)]
+
+    named(tmp_path, 0, *names)
+
+    (back,) = journal.read_all(tmp_path)
+    assert back.header["kinds"] == [name for _, name in names]
+    assert back.records["kind"].tolist() == list(range(300))
+
+
+def test_a_kind_is_a_method_and_a_name_and_the_same_in_every_process(tmp_path: Path) -> None:
+    named(tmp_path, 0, ("GET", "item"), ("GET", "list"))
+    named(tmp_path, 1, ("POST", "item"), ("GET", "list"), ("GET", "item"))
+    named(tmp_path, 2)
+
+    found = journal.read_all(tmp_path)
+
+    kinds = ["GET item", "list", "POST item"]
+    assert [one.header["kinds"] for one in found] == [kinds] * 3
+    assert [[kinds[kind] for kind in one.records["kind"]] for one in found] == [
+        ["GET item", "list"],
+        ["POST item", "list", "GET item"],
+        [],
+    ]
+
+
+def test_a_kind_whose_name_was_torn_off_is_not_taken_for_another(tmp_path: Path) -> None:
+    named(tmp_path, 0, ("GET", "item"), ("GET", "list"))
+    path = tmp_path / "kinds-0.jsonl"
+    path.write_bytes(path.read_bytes()[:-3])
+
+    (back,) = journal.read_all(tmp_path)
+
+    assert back.header["kinds"] == ["item"]
+    assert back.records["kind"].tolist() == [0, 1]
+    path.write_text("no JSON\n")
+    with pytest.raises(JournalError, match="expected a kind a line"):
+        journal.read(tmp_path / "journal-0.bin")
+
+
+def test_without_room_for_a_kind_its_operation_is_not_begun(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal-0.bin", {**NAMED, "worker": 0}) as book:
+        (tmp_path / "kinds-0.jsonl").mkdir()
+        with pytest.raises(JournalError, match=r"kinds-0.jsonl: can't record a kind: Is a directory"):
+            book.name(("GET", "item"))

@@ -46,6 +46,8 @@ def suite(folder: Path, record: dict[str, Any], *verdicts: str | None) -> Path:
     [
         (["GO", "GO"], "GO"),
         (["GO", "CONDITIONAL"], "CONDITIONAL"),
+        (["GO", "UNCHECKED"], "UNCHECKED"),
+        (["UNCHECKED", "CONDITIONAL"], "CONDITIONAL"),
         (["CONDITIONAL", "INVALID"], "INVALID"),
         (["INVALID", "NO-GO", "GO"], "NO-GO"),
         (["GO", None], "INVALID"),

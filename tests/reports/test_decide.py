@@ -84,6 +84,7 @@ HARMLESS = replace(WARNING, consequence="harmless: no rule rests on that")
 REACHING = replace(WARNING, reach=(PASSED.text,), consequence="times could be wrong, which could change one rule")
 ABORTED = {"aborted": {"rule": "ratio(errors) < 1%", "at": 12.0, "said": "30 of 400 are errors"}}
 SMOKE = {"profile": "smoke"}
+UNCHECKED = {"plan": {"unchecked": True}}
 ALSO = ValidityResult("V13", "Long enough", ValidityState.NOT_APPLICABLE, "smoke", "long", "")
 BROKEN = ValidityResult("V2", "The loop kept time", ValidityState.BROKEN, "the loop was 90 ms late at p99", "10 ms", "")
 
@@ -148,6 +149,15 @@ def decided(
         ({"rules": [PASSED, major(UNSURE)]}, Verdict.GO),
         ({"rules": [PASSED, info(FAR_OVER), info(OVER), info(EMPTY), info(UNSURE)]}, Verdict.GO),
         ({"rules": [PASSED, ALONE]}, Verdict.GO),
+        # A plan that says so has its data not checked: the best it can be is UNCHECKED, and nothing else is excused.
+        ({**UNCHECKED, "findings": []}, Verdict.UNCHECKED),
+        ({**UNCHECKED, "findings": [], **SMOKE}, Verdict.UNCHECKED),
+        ({**UNCHECKED, "findings": [], "validity": [BROKEN]}, Verdict.INVALID),
+        ({**UNCHECKED, "findings": [], "rules": [OVER]}, Verdict.CONDITIONAL),
+        ({**UNCHECKED, "findings": [], "rules": [FAR_OVER]}, Verdict.NO_GO),
+        ({**UNCHECKED, "findings": [], "rules": [info(PASSED)]}, Verdict.INVALID),
+        ({**UNCHECKED, "findings": None}, Verdict.INVALID),
+        ({"plan": {"unchecked": False}, "findings": []}, Verdict.INVALID),
         # GO needs a rule that blocks and a check.
         ({"findings": []}, Verdict.INVALID),
         ({"rules": []}, Verdict.INVALID),
@@ -209,8 +219,9 @@ def test_a_service_that_died_with_its_database_is_not_the_reason(
     assert any("died during the run" in cause.sentence for cause in found.causes)
 
 
-def test_each_verdict_has_an_exit_code_of_its_own() -> None:
-    assert sorted([*EXIT_CODES.values(), 2]) == [0, 1, 2, 3, 4]
+def test_each_verdict_has_an_exit_code_of_its_own_but_those_of_success() -> None:
+    assert sorted([*EXIT_CODES.values(), 2]) == [0, 0, 1, 2, 3, 4]
+    assert [verdict for verdict, code in EXIT_CODES.items() if code == 0] == [Verdict.GO, Verdict.UNCHECKED]
     assert set(EXIT_CODES) == set(Verdict)
 
 
@@ -329,7 +340,7 @@ def invalid(name: str) -> ValidityResult:
     return ValidityResult(name, f"{name} holds", ValidityState.BROKEN, f"{name} does not", "that it does", "")
 
 
-CAUSES = ["BINDING", "INTERRUPTED", "WORKERS", "STATUSES", "SUCCESSES", "V1", "V12", "SCALED", "V2"]
+CAUSES = ["BINDING", "INTERRUPTED", "WORKERS", "EXCEPTIONS", "STATUSES", "SUCCESSES", "V1", "V12", "SCALED", "V2"]
 
 
 @pytest.mark.parametrize("place", range(len(CAUSES)))
@@ -352,6 +363,17 @@ def test_of_a_folder_that_is_not_bound_nothing_else_is_the_reason() -> None:
     decision = decided(findings=[VIOLATED], validity=[invalid("BINDING")], target=DIED)
 
     assert (decision.verdict, "BINDING" in decision.reason) == (Verdict.INVALID, True)
+
+
+def test_an_unchecked_run_says_that_its_data_was_not_checked() -> None:
+    decision = decided(**UNCHECKED, findings=[])
+    invalid = decided(**UNCHECKED, findings=[], validity=[BROKEN])
+
+    assert decision.reason == (
+        "All 1 rules hold over 1,234 operations, the data was not checked; closest to its limit is "
+        "p95(response_time) < 500ms, with 400 ms against 500 ms."
+    )
+    assert invalid.would_be is Verdict.UNCHECKED
 
 
 LACKING = [replace(UNDECIDED, id=f"X{place}", detail=f"reason {place}") for place in range(10)]

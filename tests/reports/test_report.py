@@ -76,6 +76,7 @@ VERDICTS: dict[str, tuple[dict[str, Any], str]] = {
         "NO-GO",
     ),
     "one operation": ({"dropped": 179}, "INVALID"),
+    "unchecked": ({"unchecked": True, "findings": []}, "UNCHECKED"),
 }
 
 
@@ -125,6 +126,20 @@ def test_every_state_and_interval_is_in_every_rendering(tmp_path: Path, name: st
     assert "is-not compared" not in files["report.html"]
 
 
+def test_an_unchecked_run_has_a_badge_of_its_own_and_fails_no_case(tmp_path: Path) -> None:
+    run = synthetic_run(tmp_path, unchecked=True, findings=[])
+
+    verdict = report(run.folder)
+
+    files = texts(run)
+    (case,) = [case for case in xml.fromstring(files["junit.xml"]) if case.get("name") == "verdict"]
+    assert (verdict["verdict"], verdict["exit_code"]) == ("UNCHECKED", 0)
+    assert "operations, the data was not checked" in verdict["reason"]
+    assert 'class="verdict is-unchecked"' in files["report.html"]
+    assert "## ○ UNCHECKED: sustained" in files["summary.md"]
+    assert [(child.tag, (child.text or "")[:9]) for child in case] == [("system-out", "UNCHECKED")]
+
+
 def test_a_rule_that_blocks_nothing_fails_no_case(tmp_path: Path) -> None:
     rules = ["ratio(errors) < 1%", "p95(lag) <= baseline +1%", MAJOR, {**INFO, "rule": "p50(response_time) < 500ms"}]
     report(synthetic_run(tmp_path, table={"rules": rules}, answer=taking(0.8)).folder)
@@ -164,13 +179,8 @@ def test_a_run_has_its_verdict_in_every_file(tmp_path: Path, name: str) -> None:
     files = texts(run)
     assert verdict["verdict"] == word
     assert json.loads(files["verdict.json"], parse_constant=pytest.fail) == json.loads(json.dumps(verdict))
-    assert (
-        f'<p class="word">{"✓!✗?"[["GO", "CONDITIONAL", "NO-GO", "INVALID"].index(word)]} {word}</p>'
-        in files["report.html"]
-    )
-    assert files["summary.md"].startswith(
-        f"## {'✓!✗?'[['GO', 'CONDITIONAL', 'NO-GO', 'INVALID'].index(word)]} {word}: "
-    )
+    assert f'<p class="word">{figures.SYMBOLS[word]} {word}</p>' in files["report.html"]
+    assert files["summary.md"].startswith(f"## {figures.SYMBOLS[word]} {word}: ")
     assert "nan" not in re.sub(r"\w*nan\w+", "", files["report.html"].lower())
     suite = xml.fromstring(files["junit.xml"])
     assert (suite.get("failures") != "0" or suite.get("errors") != "0") is (word in ("NO-GO", "INVALID"))
@@ -395,7 +405,7 @@ def test_junit_has_a_case_for_every_rule_check_and_condition(tmp_path: Path) -> 
     assert cases["X1: Each acknowledged message is stored."] == []
     assert cases["X2: No message is stored twice."] == ["failure"]
     assert cases["X4: A race is won once."] == ["error"]
-    assert cases["EXCEPTIONS: The users' own code raised nothing"] == ["error"]
+    assert cases["EXCEPTIONS: The users' own code raised nothing, and all of them sent something"] == ["error"]
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == (str(len(cases)), "2", "2")
 
 

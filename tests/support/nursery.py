@@ -121,11 +121,12 @@ class Nurseries:
         environment: Mapping[str, str],
         owner: int | None = None,
         on_parent_death: signal.Signals = signal.SIGTERM,
+        folder: Path | None = None,
     ) -> Any:
         """As `process.start`, which starts the other programs."""
         program = command[2] if list(command[:2]) == [sys.executable, "-m"] else ""
-        if program not in LIBRARIES:
-            return self._start(command, log, environment, owner, on_parent_death)
+        if program not in LIBRARIES or folder:
+            return self._start(command, log, environment, owner, on_parent_death, folder)
         if program not in self._of:
             self._of[program] = Nursery(program)
         return self._of[program].start(command[3:], log, environment, on_parent_death)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +117,7 @@ def synthetic_run(
     with_effects: bool = True,
     load: Mapping[str, Any] | None = {},
     facts: Mapping[str, Any] | None = None,
+    unchecked: bool = False,
 ) -> Run:
     """A run of `scenario`, GO unless something is asked for.
 
@@ -130,9 +131,10 @@ def synthetic_run(
     second, kind and user. `run_id` is the run's id, by default one of now and chance.
     There is a load process for each of `clocks`, which says by how many ns the master's clock is ahead of its own; they
     take turns at the arrivals.
+    `unchecked`: the plan says that its data is not checked.
     `findings`, `load`: None leaves the file out; `load` and `facts` replace keys of load.json and run.json.
     """
-    found = varied(scenario, profile, table)
+    found = replace(varied(scenario, profile, table), unchecked=unchecked)
     run = Run.create(runs, found, **{**FACTS, **(facts or {})})
     if run_id is not None:
         run.record(run=run_id)

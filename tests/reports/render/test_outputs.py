@@ -90,7 +90,7 @@ def test_openmetrics_are_read_by_the_parser_of_others(folder: Path, record: dict
     assert text.endswith("# EOF\n")
     families = {family.name: family for family in text_string_to_metric_families(text)}
     verdicts = {one.labels["verdict"]: one.value for one in families["proofload_verdict"].samples}
-    assert verdicts == {"GO": 1.0, "CONDITIONAL": 0.0, "INVALID": 0.0, "NO-GO": 0.0}
+    assert verdicts == {"GO": 1.0, "UNCHECKED": 0.0, "CONDITIONAL": 0.0, "INVALID": 0.0, "NO-GO": 0.0}
     assert len(families["proofload_rule_value"].samples) == len(record["rules"])
     operations = sum(one.value for one in families["proofload_operations"].samples)
     assert operations == record["operations"][-1]["count"]

@@ -8,12 +8,17 @@ import pytest
 
 from harness import effects
 from harness.errors import JournalError, RunError
-from harness.journal import RECORD, Journaled
+from harness.journal import RECORD, UNTIMED, Journaled
 from harness.outcomes import Outcome
+from harness.plan import grammar
 from harness.plan.scenario import Scenario
+from reports.rules.measure import measure
 from reports.samples.evidence import gather
 from reports.samples.phases import arrivals_until, bands, stretches
 from reports.samples.samples import Samples, samples
+from reports.samples.scope import covered
+from reports.samples.series import course
+from reports.tables.operations import operations
 from systems import ids
 from tests.support.plans import varied
 from tests.support.synthetic_run import Answer, synthetic_run, taking
@@ -45,6 +50,30 @@ def journaled(rows: list[tuple[float, float, float, int, Outcome]], worker: int 
 
 def of(*journals: Journaled, effects: Any = None) -> Samples:
     return samples(scenario(), journals, effects)
+
+
+def test_what_was_reported_without_a_time_has_none_and_has_ended() -> None:
+    book = journaled([(0.1, 0.1, 0.1, 0, Outcome.ACK), (0.2, 0.2, 0.3, 0, Outcome.ACK)])
+    book.records["flags"][0] = UNTIMED
+
+    found = of(book)
+    rule = grammar.parse("max(response_time) < 1s")
+    measured = measure(rule, found, covered(rule, found))
+
+    assert np.isnan(found.frame["response_s"]).tolist() == np.isnan(found.frame["service_s"]).tolist() == [True, False]
+    assert found.frame["end"].notna().all()
+    assert (measured.n, measured.detail) == (1, "")
+
+
+def test_a_rate_is_of_what_lies_in_the_load() -> None:
+    rows = [(second, second, second + 0.05, 0, Outcome.ACK) for second in (-0.5, 0.5, 1.5, 4.5, 7.0, 8.0)]
+    found = of(journaled(rows))
+    rule = grammar.parse("rate(requests) > 0/s")
+
+    # Half a second before it and two after it; it has six and a half seconds, five of which offer load.
+    assert measure(rule, found, covered(rule, found)).value == pytest.approx(3 / 5)
+    assert (operations(found)[-1]["count"], operations(found)[-1]["rate"]) == (6, pytest.approx(3 / 5))
+    assert course(found).ended.tolist() == [1, 1, 0, 0, 1, 0]
 
 
 def test_stages_have_their_seconds_their_arrivals_and_their_workers() -> None:

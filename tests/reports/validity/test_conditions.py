@@ -156,6 +156,21 @@ BREAKS: dict[str, tuple[dict[str, Any], list[str], str]] = {
     ),
     "a lost process": ({"closed": False}, ["WORKERS"], "load process 0 did not close its journal"),
     "no load.json": ({"load": None}, ["WORKERS", "V4", "V12", "EXCEPTIONS"], "there is no load.json"),
+    "users that died at once": (
+        {
+            "load": {
+                "exceptions": 9,
+                "raised": {"KeyError in on_start of Visitor: 'id'": 7, "OSError in Buyer": 2},
+            }
+        },
+        ["EXCEPTIONS"],
+        "the users' code raised 9 times, most often KeyError in on_start of Visitor: 'id', 7 times",
+    ),
+    "users that sent nothing": (
+        {"load": {"users": {"Visitor": {"users": 20, "silent": 2}, "Buyer": {"users": 5, "silent": 1}}}},
+        ["EXCEPTIONS"],
+        "the users' code raised 0 times; 1 of 5 users of Buyer sent nothing",
+    ),
     "a defect of the users": ({"load": {"exceptions": 1}}, ["EXCEPTIONS"], "the users' code raised 1 times"),
     "an interruption": ({"facts": {"interrupted": "SIGINT during load"}}, ["INTERRUPTED"], "SIGINT during load"),
     "a loop late for the tightest limit": (
