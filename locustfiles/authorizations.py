@@ -20,7 +20,7 @@ from harness.load.session import Session
 from harness.load.transport import Meaning
 from harness.outcomes import DONE, Failure, Outcome
 from harness.settings import Settings
-from systems import authorizations, ids
+from systems import authorizations, authorizations_contract, ids
 from systems.authorizations import (
     HOT,
     HOT_SHARE,
@@ -58,6 +58,9 @@ class Practitioner(HttpUser):
 
     def prepare(self, session: Session) -> None:
         """Tokens, and how many authorizations there are, as seeding left them."""
+        # A plan that has no consume must not be sent one by a kind that goes through the moves in turn.
+        self.moves = tuple(move for move in MOVES if move in session.kinds)
+        self.first = self.moves[0]
         run = session.run
         seeded = _seeded(fixtures.fixtures_of(run.folder if run else Settings().home / "authorizations"))
         self.tokens: list[str] = seeded["practitionerTokens"]
@@ -83,7 +86,7 @@ class Practitioner(HttpUser):
     @task(MIX["repeat"])
     def repeat(self) -> None:
         """The same again: each move as often as the others, though they are not as frequent."""
-        wanted = MOVES[int(self.random.random() * len(MOVES))]
+        wanted = self.moves[int(self.random.random() * len(self.moves))]
         for _ in range(PICKS):
             original, subject = self.random.choice(self.session.acknowledged)
             if about(subject)[3] == wanted:
@@ -95,13 +98,13 @@ class Practitioner(HttpUser):
         """An earlier key, for other units, another authorization or another move in turn."""
         original, subject = self.random.choice(self.session.acknowledged)
         number, practitioner, units, move = about(subject)
-        turn = self._turn("reuse") % 3
+        turn = self._turn("reuse") % (3 if len(self.moves) > 1 else 2)
         if turn == 0:
             units += 1
         elif turn == 1:
             number = self._elsewhere(number, practitioner)
         else:
-            move = MOVES[(MOVES.index(move) + 1) % len(MOVES)]
+            move = self.moves[(self.moves.index(move) + 1) % len(self.moves)]
         other = authorizations.subject(number, practitioner, units, move)
         self._send("reuse", other, partial(self._judge_refusal, "key_reused"), key_of=original)
 
@@ -118,7 +121,7 @@ class Practitioner(HttpUser):
         """A move with a token that names a practitioner, and must not be believed."""
         turn, defects = self._turn("forged"), self.contract["token_defects"]
         defect = TOKEN_DEFECTS.index(defects[turn % len(defects)])
-        move = MOVES[(turn + turn // len(defects)) % len(MOVES)]
+        move = self.moves[(turn + turn // len(defects)) % len(self.moves)]
         subject = self._subject(self._number(spread=True), UNITS[move] + defect, move)
         self._send("forged", subject, partial(self._judge_refusal, "unauthorized"), defect=TOKEN_DEFECTS[defect])
 
@@ -147,7 +150,7 @@ class Practitioner(HttpUser):
         return int(turns[kind])
 
     def _move_in_turn(self, kind: str) -> str:
-        return MOVES[self._turn(kind) % len(MOVES)]
+        return self.moves[self._turn(kind) % len(self.moves)]
 
     def _elsewhere(self, number: int, practitioner: int) -> int:
         """Another authorization of the practitioner's organization."""
@@ -188,14 +191,15 @@ class Practitioner(HttpUser):
         """Do what `subject` says; `before` gets the operation's number before its first byte is sent."""
         number, practitioner, units, move = about(subject)
         token = self._forge(defect, practitioner) if defect else self.tokens[practitioner - 1]
+        token_header, key_header = self.contract["token_header"], self.contract["key_header"]
 
         def headers(operation: int) -> bytes:
             if before:
                 before(operation)
             key = ids.key(self.session.id, operation if key_of is None else key_of)
             said = self.contract["token"].replace("{token}", token)
-            shown = f"{self.contract['token_header']}: {said}\r\n" if token else ""
-            return f"{shown}{self.contract['key_header']}: {key}\r\n".encode()
+            shown = f"{token_header}: {said}\r\n" if token and token_header else ""
+            return f"{shown}{key_header}: {key}\r\n".encode() if key_header else shown.encode()
 
         return self.send(
             kind,
@@ -228,7 +232,7 @@ class Practitioner(HttpUser):
 
     def _judge_move(self, subject: int, answer: Answer) -> Meaning:
         """A key that was never sent before: done, or refused for want of units."""
-        if self._refused(answer, "conflict", "insufficient_units"):
+        if self._refused(answer, *authorizations_contract.conflict(self.contract, about(subject)[3])):
             return Outcome.REJECT, Failure.NONE, 0
         return self._judge_new(subject, answer)
 
@@ -248,7 +252,7 @@ class Practitioner(HttpUser):
 
     def _judge_done(self, subject: int, answer: Answer, outcome: Outcome) -> Meaning:
         """Done now, or before: as the body says; `outcome` if it doesn't say."""
-        if self._refused(answer, "exhausted", "serialization_exhausted"):
+        if self._refused(answer, self.contract["exhausted"], self.contract["serialization_exhausted"]):
             return Outcome.SHED, Failure.NONE, 0
         if answer.status != self.contract["done"]:
             return Outcome.UNKNOWN, Failure.NONE, 0
@@ -261,23 +265,20 @@ class Practitioner(HttpUser):
             outcome = Outcome.REPLAY if replayed else Outcome.ACK
         return outcome, Failure.NONE, state
 
-    def _refused(self, answer: Answer, status: str, marker: str) -> bool:
+    def _refused(self, answer: Answer, status: int, expected: str) -> bool:
         """Whether it has `status` and the contract's own word for it: a proxy has that status, too."""
-        if answer.status != self.contract[status]:
+        if answer.status != status:
             return False
-        expected = self.contract[marker]
         return not expected or _object(answer).get(self.contract["error"]) == expected
 
     def _said(self, number: int, said: dict[str, Any]) -> int | None:
         """The state of authorization `number` in an answer, as the journal has it; None if the answer is not whole."""
         contract = self.contract
-        values = [said.get(contract[name]) for name in ("total", "used", "scheduled", "available")]
-        version = said.get(contract["version"]) if contract["version"] else 0
-        if not all(type(value) is int for value in (*values, version)):
+        units = authorizations_contract.units(contract, said, total_units(number))
+        if units is None:
             return None
-        total, used, scheduled, available = values
-        balanced = available + scheduled + used == total == total_units(number)
-        another = _id(said.get(contract["id"])) != ids.uuid_of(number)
+        used, scheduled, version, balanced = units
+        another = bool(contract["id"]) and _id(said.get(contract["id"])) != ids.uuid_of(number)
         return authorizations.state(used, scheduled, version, not balanced, another)
 
 
@@ -323,7 +324,8 @@ class Contender(Practitioner):
         if self.number == place % rounds.users:
             known = self.session.acknowledged
             others = [kind for kind in self.session.kinds if kind not in ROUND and (known or kind not in self.again)]
-            self._do(others[place % len(others)])
+            if others:
+                self._do(others[place % len(others)])
 
 
 @cache

@@ -21,8 +21,9 @@ from seeding import pool
 from seeding.connection import connected
 from seeding.pool import Ours, Rows, quoted
 from systems import authorizations as facts
+from systems import authorizations_contract as agreed
 from systems import ids
-from systems.authorizations import CLAIM_ORGANIZATION, DOCUMENTED, HOT, PATIENTS, PRACTITIONERS, SPREAD_FIRST, Pool
+from systems.authorizations import DOCUMENTED, HOT, PATIENTS, PRACTITIONERS, SPREAD_FIRST, Pool
 
 SYSTEM = "authorizations"
 BARE_OPERATIONS = 60_000
@@ -77,7 +78,8 @@ def seed(url: str, seed: int, scenario: Scenario | None, path: Path) -> dict[str
     ]
     about = f"{quoted(names['movement_authorization'])} {ids.POOL_SQL}"
     done = pool.seed(url, SYSTEM, tables, [Ours(names["movements"], about)] if names["movements"] else [])
-    fixtures.write(path, _fixtures(wanted))
+    contract = scenario.contract if scenario else reading.reference(SYSTEM, "contract")
+    fixtures.write(path, _fixtures(wanted, contract))
     return {
         "authorizations": DOCUMENTED + wanted.spread,
         "practitioners": sum(PRACTITIONERS),
@@ -154,7 +156,7 @@ def _lines(table: str, names: Names, pool: Pool, seed: int) -> Iterator[str]:
         yield f"{ids.uuid_of(number)}\t{ids.uuid_of(organization)}\t{fake.name()}\n"
 
 
-def _fixtures(pool: Pool) -> dict[str, Any]:
+def _fixtures(pool: Pool, contract: Mapping[str, Any]) -> dict[str, Any]:
     """Ids and tokens, under the names that the document has for them, and the pool beside."""
     key, now = os.environ.get(KEY) or secrets.token_hex(32), datetime.now(UTC)
     everybody = range(1, sum(PRACTITIONERS) + 1)
@@ -162,18 +164,16 @@ def _fixtures(pool: Pool) -> dict[str, Any]:
         "authorizationIds": [ids.uuid_of(n) for n in range(1, DOCUMENTED + 1)],
         "highContentionAuthIds": [ids.uuid_of(n) for n in HOT],
         "throughputAuthIds": [ids.uuid_of(n) for n in range(SPREAD_FIRST, SPREAD_FIRST + pool.spread)],
-        "practitionerTokens": [_token(n, key, now) for n in everybody],
-        "expiredTokens": [_token(n, key, now - 2 * TOKEN_LIFE) for n in everybody],
-        "otherAudienceTokens": [_token(n, key, now, aud=facts.AUDIENCE) for n in everybody],
+        "practitionerTokens": [_token(contract, n, key, now) for n in everybody],
+        "expiredTokens": [_token(contract, n, key, now - 2 * TOKEN_LIFE) for n in everybody],
+        "otherAudienceTokens": [_token(contract, n, key, now, aud=facts.AUDIENCE) for n in everybody],
     }
 
 
-def _token(practitioner: int, key: str, now: datetime, **more: str) -> str:
+def _token(contract: Mapping[str, Any], practitioner: int, key: str, now: datetime, **more: str) -> str:
     claims = {
+        **agreed.claims(contract, practitioner, facts.employer(practitioner)),
         **more,
-        "sub": ids.uuid_of(practitioner),
-        CLAIM_ORGANIZATION: ids.uuid_of(facts.employer(practitioner)),
-        "role": "practitioner",
         "iat": now,
         "exp": now + TOKEN_LIFE,
     }

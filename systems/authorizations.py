@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from functools import cache
 
 from systems import ids
+from systems.authorizations_contract import MOVES as MOVES
+from systems.authorizations_contract import TOKEN_DEFECTS as TOKEN_DEFECTS
+from systems.authorizations_contract import unsent as unsent
+from systems.authorizations_contract import wrong as wrong
 from systems.effect import Effect
 
 PATIENTS = (10, 5, 5)
@@ -48,9 +52,6 @@ SPREAD_LEAST, SPREAD_MOST = 100, 200_000
 MARGIN = 2
 """How many times the units that a plan can reserve at most are there: users choose at random, and none may run out."""
 
-MOVES = ("reserve", "release", "consume")
-"""reserve: scheduled += n; release: scheduled −= n; consume: scheduled −= n, used += n; available = total − both."""
-
 UNITS = {"reserve": 5, "release": 5, "consume": 3}
 """How many units an operation moves, but for the reserves and releases of rounds:"""
 
@@ -75,12 +76,6 @@ The last four go through all moves in turn.
 
 The last five are there so that identity and rejection are exercised in every run: a check of
 something that never happened proves nothing.
-"""
-
-TOKEN_DEFECTS = ("absent", "garbage", "expired", "other key", "alg none", "other audience")
-"""What is wrong with a forged token; `token_defects` in [contract] has those that the service refuses.
-
-A forged move is of so many units more than is usual as the place of its defect here says: so the journal has it.
 """
 
 EXPECTED = {
@@ -120,7 +115,8 @@ AUDIENCE = "https://elsewhere.example"
 """Whom a token with the wrong audience is for."""
 
 CLAIM_ORGANIZATION = "organizationId"
-"""The claim of a practitioner's token that names the organization; `sub` names the practitioner. HS256."""
+"""The claim of a practitioner's token by which the reference target knows the organization; `sub` names the
+practitioner. HS256. Another service's are `claims` in [contract]."""
 
 CONFLICT_SHARE = 0.15
 """Where in the document's 10 to 20 % of conflicts the seeded units of the hot ones are to put a correct target."""

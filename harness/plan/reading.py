@@ -8,7 +8,7 @@ import importlib
 import json
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -158,7 +158,9 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
     running = {} if theirs else services.read(where, _over(system, "service", tables, where), table.take("service", {}))
     stated = stages.read(where, table, profile, running)
     items = getattr(facts, "ITEMS", EFFECTS)
-    mix = _mix(where, table.take("mix", None), facts.MIX)
+    agreed = {} if theirs else _names(system, "contract", tables, where)
+    named = {} if theirs else _names(system, "database", tables, where)
+    mix = _sendable(facts, agreed, _mix(where, table.take("mix", None), facts.MIX))
     scenario = Scenario(
         system="" if theirs else system,
         title=tables.get("title", ""),
@@ -166,8 +168,8 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
         profile=profile,
         purpose=_purpose(table),
         locustfile=str(locustfile),
-        contract={} if theirs else _names(system, "contract", tables, where),
-        database={} if theirs else _names(system, "database", tables, where),
+        contract=agreed,
+        database=named,
         users=_users(locustfile, table.take("users", {}), where),
         max_users=max(stage.users for stage in stated) or table.number("max_users", whole=True),
         stages=stated,
@@ -202,6 +204,8 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
             f"drain = {scenario.drain_seconds:g} s: expected at least the {scenario.eventual:g} s within which effects "
             "are stored",
         )
+    for word, message in getattr(facts, "wrong", _nothing_wrong)(agreed, named, mix, scenario.rounds):
+        where.fail(word, message)
     rule_checks.check(where, scenario)
     if scenario.rounds and (scenario.open or scenario.requests or len({stage.users for stage in stated}) > 1):
         where.fail("rounds", "rounds need users who all meet; expected stages.… with a time and one number of users")
@@ -317,6 +321,16 @@ def _mix(where: Where, own: object, facts: Mapping[str, int]) -> Mapping[str, in
     if not mix:
         where.fail("mix", f"mix = {own!r}: expected some of {', '.join(facts)}")
     return mix
+
+
+def _sendable(facts: Any, agreed: Mapping[str, Any], mix: Mapping[str, int]) -> Mapping[str, int]:
+    """The kinds of `mix` that a service with this contract can be sent, as the system's facts have it."""
+    unsent = facts.unsent(agreed) if hasattr(facts, "unsent") else {}
+    return {kind: share for kind, share in mix.items() if kind not in unsent}
+
+
+def _nothing_wrong(*_: object) -> Iterable[tuple[str, str]]:
+    return ()
 
 
 def _names(system: str, part: str, tables: Tables, where: Where) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from harness.outcomes import DONE, Outcome
 from harness.plan.scenario import Scenario
-from systems import ids
+from systems import authorizations_contract, ids
 from systems.authorizations import MOVES, Pool
 from verification.arrays import Array, Mask
 from verification.authorizations import movements
@@ -62,7 +62,19 @@ class Units(Case):
     @property
     def replays_told(self) -> bool:
         """Whether an answer says that its key was used before."""
-        return bool(self.seen.scenario.contract["replayed"])
+        contract = self.seen.scenario.contract
+        return bool(contract["replayed"] and contract["key_header"])
+
+    @property
+    def units_told(self) -> bool:
+        """Whether an answer tells used and scheduled units."""
+        return authorizations_contract.tells_units(self.seen.scenario.contract)
+
+    @cached_property
+    def conflicts(self) -> Array:
+        """The status of a refusal for want of units, for each of MOVES."""
+        contract = self.seen.scenario.contract
+        return np.array([authorizations_contract.conflict(contract, move)[0] for move in MOVES])
 
     @cached_property
     def pool(self) -> Seeded:

@@ -18,6 +18,7 @@ def kept_apart(case: Units) -> Found:
     """X7. By the caller, by the authorizations in the answers, and by the practitioners in the movements."""
     ledger, key, sent = case.ledger, case.ledger.key_place, case.sent
     answered = ledger.outcome(*DONE)
+    named = bool(case.seen.scenario.contract["id"])
     strangers = (sent.place >= 0) & (_employer(sent.practitioner) != case.pool.organization[sent.place])
     let_in = strangers & (answered | case.stands[key])
     shown = answered & case.answers.another
@@ -25,7 +26,7 @@ def kept_apart(case: Units) -> Found:
     joined = (employer > 0) & (owner > 0)
     mixed = np.flatnonzero(joined & (employer != owner))
     known = mixed[case.moved_key[mixed] >= 0]
-    compared = int(strangers.sum() + answered.sum() + joined.sum())
+    compared = int(strangers.sum() + named * answered.sum() + joined.sum())
     detail = (
         f"{int(let_in.sum()):,} operations on another organization's authorization were acknowledged or are stored, "
         f"{len(mixed):,} movements are of a practitioner of another organization, and {int(shown.sum()):,} answers "
