@@ -168,10 +168,12 @@ class Practitioner(HttpUser):
             self.session.acknowledged.append((number, subject))
 
     def _number(self, spread: bool = False) -> int:
-        """An authorization to work at."""
+        """An authorization to work at; of the `spread` pool, where units must not be wanting."""
         # Evenly, not by chance: a short run must not have more of the hot ones than its pool is made for.
         if not spread and self.hot_every and not self.session.journal.count % self.hot_every:
             return self.random.choice(HOT)
+        if not spread:
+            return authorizations.drawn(self.random.random(), self.spread)
         return SPREAD_FIRST + int(self.random.random() * self.spread)
 
     def _subject(self, number: int, units: int, move: str) -> int:

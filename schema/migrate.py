@@ -1,7 +1,6 @@
 """Where a system has no tables they are made; where it has tables they are looked at, and never altered."""
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, MetaData, create_engine, inspect, text
@@ -66,7 +65,7 @@ def _migrate(system: str, tables: MetaData, version: int, connection: Connection
         return f"created the tables of {system}, version {version}: {names}"
     here = [name for name in tables.tables if name in there]
     ours = found is not None and (not made or not made.isdisjoint(here))
-    fix = _fix(system, here if made.issuperset(here) else [])
+    fix = _fix(system, map(connection.dialect.identifier_preparer.quote, here) if made.issuperset(here) else ())
     if ours and found != version:
         raise DatabaseError(f"the tables of {system} are version {found}, expected version {version}. {fix}")
     missing = _missing_columns(tables, there, connection)
@@ -81,8 +80,9 @@ def _migrate(system: str, tables: MetaData, version: int, connection: Connection
 
 def _create(system: str, tables: MetaData, version: int, connection: Connection) -> None:
     tables.create_all(connection)
+    quote = connection.dialect.identifier_preparer.quote
     for name in tables.tables:
-        connection.execute(text(f"COMMENT ON TABLE {_quoted(name)} IS '{MADE.format(system)}'"))
+        connection.execute(text(f"COMMENT ON TABLE {quote(name)} IS '{MADE.format(system)}'"))
     connection.execute(
         text("CREATE TABLE IF NOT EXISTS proofload_schema (system text PRIMARY KEY, version integer NOT NULL)")
     )
@@ -99,20 +99,15 @@ def _made(system: str, there: Iterable[str], connection: Connection) -> set[str]
     return {name for name in there if found.get_table_comment(name)["text"] == MADE.format(system)}
 
 
-def _fix(system: str, made: Sequence[str]) -> str:
+def _fix(system: str, made: Iterable[str]) -> str:
     """What to do about tables that do not do. Tables that we did not make may hold what somebody needs."""
-    if made:
+    if tables := ", ".join(made):
         return (
             "To fix it: an empty database in DATABASE_URL; or, if nothing in them is needed, DROP TABLE "
-            f"{', '.join(map(_quoted, made))} and DELETE FROM proofload_schema WHERE system = '{system}'"
+            f"{tables} and DELETE FROM proofload_schema WHERE system = '{system}'"
         )
     named = "; or their names in [database] of the plan" if reference(system, "database") else ""
     return f"Proofload did not make them and leaves them as they are: expected an empty database in DATABASE_URL{named}"
-
-
-def _quoted(name: str) -> str:
-    """`name` as SQL has it, and as people write it if that is the same."""
-    return name if re.fullmatch("[a-z_][a-z0-9_]*", name) else '"' + name.replace('"', '""') + '"'
 
 
 def _missing_columns(tables: MetaData, there: set[str], connection: Connection) -> list[str]:

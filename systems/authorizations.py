@@ -44,7 +44,7 @@ SPREAD_FIRST = 1001
 
 SPREAD_UNITS, SPREAD_SCHEDULED = 1000, 500
 """What one of the spread pool has in total, and what of it is scheduled from the beginning: what is released or
-consumed there was reserved before."""
+consumed there was reserved before. The document's own, but for the hot ones, have half of theirs scheduled, too."""
 
 SPREAD_LEAST, SPREAD_MOST = 100, 200_000
 """How many authorizations the spread pool has at least, and can have at most."""
@@ -59,7 +59,12 @@ ROUND_UNITS = 10
 """… so that of 50 users who meet at an authorization of 50 units exactly five are served."""
 
 HOT_SHARE = 0.2
-"""The share of reserves, releases and consumes that goes to the hot ones; the others are spread."""
+"""The share of reserves, releases and consumes that goes to the hot ones; the others are spread.
+
+To all ten of them, where the document's scenario has one: it names ten as targets of contention, and the 50 units of
+a single one are consumed within seconds, after which it only refuses and nothing contends. `high-contention` has one
+at a time.
+"""
 
 MIX = {"reserve": 66, "release": 18, "consume": 9, "repeat": 3, "reuse": 1, "stranger": 1, "forged": 1, "race": 1}
 """Of every 100 operations, how many are of which kind; 70/20/10 for the first three, as the document has it.
@@ -178,9 +183,7 @@ class Pool:
 
     def authorization(self, number: int) -> Authorization:
         """Authorization `number` as it is seeded."""
-        used, scheduled = (self.hot_used, self.hot_scheduled) if number in HOT else (0, 0)
-        if number >= SPREAD_FIRST:
-            scheduled = SPREAD_SCHEDULED
+        used, scheduled = (self.hot_used, self.hot_scheduled) if number in HOT else (0, total_units(number) // 2)
         organization = organization_of(number)
         patients = _numbers(PATIENTS, organization)
         return Authorization(
@@ -247,6 +250,20 @@ def _refused(moves: list[str], scheduled: int) -> int:
             scheduled -= n
             free += n if move == "release" else 0
     return refused
+
+
+def drawn(chance: float, spread: int) -> int:
+    """The authorization at which a move is made that goes to none of the hot ones, for a `chance` from 0 to below 1.
+
+    Of those of 200 and 1,000 units and of the spread pool, each as often as it has units: none runs out before others.
+    """
+    (small, smaller), (_, larger) = BLOCKS[1], BLOCKS[2]
+    each, first = SPREAD_UNITS // small, HOT[-1] + 1
+    slot = int(chance * (sum(smaller) + each * (sum(larger) + spread)))
+    if slot < sum(smaller):
+        return first + slot
+    place = (slot - sum(smaller)) // each
+    return first + sum(smaller) + place if place < sum(larger) else SPREAD_FIRST + place - sum(larger)
 
 
 def organization_of(number: int) -> int:

@@ -137,7 +137,7 @@ def overbooked_and_back(h: History) -> None:
 
 def beyond_reserved(h: History) -> None:
     """Units that nobody reserved are used, and reserved afterwards."""
-    h.act("consume", UNTOUCHED, force=True)
+    h.act("consume", UNTOUCHED, units=503, force=True)
     h.act("reserve", UNTOUCHED)
 
 
@@ -549,16 +549,16 @@ def test_a_refusal_is_right_while_what_took_the_units_was_under_way() -> None:
 def test_a_refused_release_is_right_until_what_reserved_is_done() -> None:
     history = History()
     reserved = history.act("reserve", UNTOUCHED, early_ns=STEP_NS, late_ns=3 * STEP_NS)
-    release = history.act("release", UNTOUCHED, units=5)
+    release = history.act("release", UNTOUCHED, units=505)
     outcome(history, release, Outcome.REJECT, 409)
     history.rows.pop()
-    history.count(UNTOUCHED, "reserve", 5, version=-1)
+    history.count(UNTOUCHED, "reserve", 505, version=-1)
     assert history.judge()["A7"].state == CheckState.HOLDS
 
     history.op(reserved).update(end=STEP_NS + STEP_NS // 4)
     finding = history.judge()["A7"]
     assert finding.state == CheckState.VIOLATED
-    assert "asked for 5, and at least 5 were there" in finding.detail
+    assert "asked for 505, and at least 505 were there" in finding.detail
 
 
 def test_a_refusal_is_not_judged_where_somebody_else_moved_units() -> None:
