@@ -22,20 +22,17 @@ from harness.outcomes import DONE, Failure, Outcome
 from harness.settings import Settings
 from systems import authorizations, authorizations_contract, ids
 from systems.authorizations import (
-    HOT,
     HOT_SHARE,
     MIX,
     MOVES,
-    PRACTITIONERS,
     ROUND_UNITS,
-    SPREAD_FIRST,
     TOKEN_DEFECTS,
     UNITS,
+    Pool,
     about,
-    organization_of,
-    practitioners,
-    total_units,
+    pool_of,
 )
+from systems.authorizations_given import Given
 
 Judge = Callable[[int, Answer], Meaning]
 """What an answer to an operation about a subject means."""
@@ -56,6 +53,9 @@ class Practitioner(HttpUser):
     hot_every = 0
     """Every so-many-th operation goes to a hot authorization; 0 = none does."""
 
+    units: Pool | Given = Pool(0, 0, 0)
+    """The authorizations and practitioners."""
+
     def prepare(self, session: Session) -> None:
         """Tokens, and how many authorizations there are, as seeding left them."""
         # A plan that has no consume must not be sent one by a kind that goes through the moves in turn.
@@ -66,7 +66,7 @@ class Practitioner(HttpUser):
         self.tokens: list[str] = seeded["practitionerTokens"]
         self.expired: list[str] = seeded["expiredTokens"]
         self.elsewhere: list[str] = seeded["otherAudienceTokens"]
-        self.spread = len(seeded["throughputAuthIds"])
+        self.units = pool_of(run.scenario.pool) if run else Pool(len(seeded["throughputAuthIds"]), 0, 0)
 
     @task(MIX["reserve"])
     def reserve(self) -> None:
@@ -102,7 +102,8 @@ class Practitioner(HttpUser):
         if turn == 0:
             units += 1
         elif turn == 1:
-            number = self._elsewhere(number, practitioner)
+            other = self._elsewhere(number, practitioner)
+            number, units = other, units + (other == number)
         else:
             move = self.moves[(self.moves.index(move) + 1) % len(self.moves)]
         other = authorizations.subject(number, practitioner, units, move)
@@ -112,7 +113,8 @@ class Practitioner(HttpUser):
     def stranger(self) -> None:
         """A move by a member of another organization."""
         number, move = self._number(spread=True), self._move_in_turn("stranger")
-        others = [n for n in range(1, sum(PRACTITIONERS) + 1) if n not in practitioners(organization_of(number))]
+        owner = self.units.organization_of(number)
+        others = [n for n, organization in enumerate(self.units.staff, 1) if organization != owner]
         subject = authorizations.subject(number, self.random.choice(others), UNITS[move], move)
         self._send("stranger", subject, partial(self._judge_refusal, "forbidden"))
 
@@ -130,15 +132,16 @@ class Practitioner(HttpUser):
         """A move twice at the same instant, with one key, on two connections."""
         move = self._move_in_turn("race")
         subject = self._subject(self._number(spread=True), UNITS[move], move)
+        judge = self._judge_move if isinstance(self.units, Given) else self._judge_new
         partners: list[gevent.Greenlet] = []
 
         def second(number: int) -> None:
             # Between the first half's intent and its first byte: the earliest moment at which its key is known.
-            again = partial(self._send, "race", subject, self._judge_new, key_of=number, partner=True)
+            again = partial(self._send, "race", subject, judge, key_of=number, partner=True)
             partners.append(gevent.spawn(again))
 
         try:
-            self._send("race", subject, self._judge_new, before=second)
+            self._send("race", subject, judge, before=second)
         finally:
             # The second half ends with its user, too: a killed user must not leave one behind.
             gevent.joinall(partners)
@@ -153,11 +156,12 @@ class Practitioner(HttpUser):
         return self.moves[self._turn(kind) % len(self.moves)]
 
     def _elsewhere(self, number: int, practitioner: int) -> int:
-        """Another authorization of the practitioner's organization."""
-        while True:
+        """Another authorization of the practitioner's organization; the same, if none is found."""
+        for _ in range(PICKS):
             other = self._number(spread=True)
-            if other != number and practitioner in practitioners(organization_of(other)):
+            if other != number and self.units.organization_of(other) == self.units.staff[practitioner - 1]:
                 return other
+        return number
 
     def _move(self, move: str) -> None:
         subject = self._subject(self._number(), UNITS[move], move)
@@ -170,14 +174,12 @@ class Practitioner(HttpUser):
     def _number(self, spread: bool = False) -> int:
         """An authorization to work at; of the `spread` pool, where units must not be wanting."""
         # Evenly, not by chance: a short run must not have more of the hot ones than its pool is made for.
-        if not spread and self.hot_every and not self.session.journal.count % self.hot_every:
-            return self.random.choice(HOT)
-        if not spread:
-            return authorizations.drawn(self.random.random(), self.spread)
-        return SPREAD_FIRST + int(self.random.random() * self.spread)
+        if not spread and self.hot_every and self.units.hot and not self.session.journal.count % self.hot_every:
+            return self.random.choice(self.units.hot)
+        return self.units.drawn(self.random.random(), spread)
 
     def _subject(self, number: int, units: int, move: str) -> int:
-        mine = practitioners(organization_of(number))
+        mine = self.units.staff_of(self.units.organization_of(number))
         return authorizations.subject(number, self.random.choice(mine), units, move)
 
     def _send(
@@ -205,7 +207,7 @@ class Practitioner(HttpUser):
 
         return self.send(
             kind,
-            self.contract[move].replace("{id}", ids.uuid_of(number)),
+            self.contract[move].replace("{id}", self.units.id_of(number)),
             subject,
             lambda _: orjson.dumps({self.contract["units"]: units}),
             partial(judge, subject),
@@ -217,7 +219,6 @@ class Practitioner(HttpUser):
 
     def _forge(self, defect: str, practitioner: int) -> str:
         """A token of the practitioner with this defect; "": none at all."""
-        head, claims, _ = self.tokens[practitioner - 1].split(".")
         match defect:
             case "absent":
                 return ""
@@ -225,12 +226,12 @@ class Practitioner(HttpUser):
                 return "not.a.token"
             case "expired":
                 return str(self.expired[practitioner - 1])
-            case "other key":
-                return f"{head}.{claims}.{_base64(hmac.digest(b'another key', f'{head}.{claims}'.encode(), 'sha256'))}"
-            case "alg none":
-                return f"{_base64(orjson.dumps({'alg': 'none', 'typ': 'JWT'}))}.{claims}."
-            case _:
+            case "other audience":
                 return str(self.elsewhere[practitioner - 1])
+        head, claims, _ = self.tokens[practitioner - 1].split(".")
+        if defect == "alg none":
+            return f"{_base64(orjson.dumps({'alg': 'none', 'typ': 'JWT'}))}.{claims}."
+        return f"{head}.{claims}.{_base64(hmac.digest(b'another key', f'{head}.{claims}'.encode(), 'sha256'))}"
 
     def _judge_move(self, subject: int, answer: Answer) -> Meaning:
         """A key that was never sent before: done, or refused for want of units."""
@@ -276,11 +277,11 @@ class Practitioner(HttpUser):
     def _said(self, number: int, said: dict[str, Any]) -> int | None:
         """The state of authorization `number` in an answer, as the journal has it; None if the answer is not whole."""
         contract = self.contract
-        units = authorizations_contract.units(contract, said, total_units(number))
+        units = authorizations_contract.units(contract, said, self.units.total_of(number))
         if units is None:
             return None
         used, scheduled, version, balanced = units
-        another = bool(contract["id"]) and _id(said.get(contract["id"])) != ids.uuid_of(number)
+        another = bool(contract["id"]) and _id(said.get(contract["id"])) != self.units.id_of(number)
         return authorizations.state(used, scheduled, version, not balanced, another)
 
 
@@ -313,7 +314,7 @@ class Contender(Practitioner):
             self._move("reserve")
             return
         place = rounds.held // 2  # two meetings make a round
-        hot = HOT[place % len(HOT)]
+        hot = self.units.hot[place % len(self.units.hot)]
         subject = self._subject(hot, ROUND_UNITS, "reserve")
         number, outcome = self._send("reserve", subject, self._judge_move)
         self._acknowledge(number, outcome, subject)

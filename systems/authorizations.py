@@ -9,12 +9,15 @@ import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
+from typing import Any
 
-from systems import ids
+from systems import authorizations_given, ids
 from systems.authorizations_contract import MOVES as MOVES
 from systems.authorizations_contract import TOKEN_DEFECTS as TOKEN_DEFECTS
 from systems.authorizations_contract import unsent as unsent
 from systems.authorizations_contract import wrong as wrong
+from systems.authorizations_given import Given
 from systems.effect import Effect
 
 PATIENTS = (10, 5, 5)
@@ -95,6 +98,9 @@ EXPECTED = {
 }
 """The outcomes that an operation of each kind may have; any other is an error of the target."""
 
+EXPECTED_OF_GIVEN = {"race": ("ACK", "REPLAY", "REJECT")}
+"""The same where the pool is of a file: there need not be units enough for all."""
+
 EFFECTS = {
     "reserve": {"ACK": Effect()},
     "release": {"ACK": Effect()},
@@ -163,6 +169,43 @@ class Pool:
     hot_scheduled: int
     """… and how many are scheduled."""
 
+    @property
+    def hot(self) -> range:
+        """The numbers of the hot ones."""
+        return HOT
+
+    @property
+    def organizations(self) -> int:
+        """How many there are, numbered from 1."""
+        return len(PRACTITIONERS)
+
+    @property
+    def staff(self) -> list[int]:
+        """The organization of each practitioner."""
+        return [employer(n) for n in range(1, sum(PRACTITIONERS) + 1)]
+
+    def id_of(self, number: int) -> str:
+        """The id of an authorization."""
+        return ids.uuid_of(number)
+
+    def organization_of(self, number: int) -> int:
+        """Its organization."""
+        return organization_of(number)
+
+    def total_of(self, number: int) -> int:
+        """Its units."""
+        return total_units(number)
+
+    def staff_of(self, organization: int) -> range:
+        """The practitioners of an organization."""
+        return practitioners(organization)
+
+    def drawn(self, chance: float, spread: bool) -> int:
+        """The authorization of a move that goes to none of the hot ones, for a `chance` from 0 to below 1; one of the
+        `spread` pool, where units must not be wanting.
+        """
+        return SPREAD_FIRST + int(chance * self.spread) if spread else drawn(chance, self.spread)
+
     def as_json(self) -> dict[str, int]:
         """The arguments that make it again."""
         return {"spread": self.spread, "hot_used": self.hot_used, "hot_scheduled": self.hot_scheduled}
@@ -191,11 +234,13 @@ class Pool:
         )
 
 
-def pool(_sizes: Mapping[str, int], operations: float, rounds: bool) -> dict[str, int]:
+def pool(sizes: Mapping[str, Any], operations: float, rounds: bool) -> dict[str, Any]:
     """The arguments of the Pool that feeds `operations`, each of which may reserve; ValueError if none of ours does.
 
-    In `rounds` the hot ones begin untouched: what is reserved there is released again.
+    In `rounds` the hot ones begin untouched: what is reserved there is released again. A pool of a file is as it is.
     """
+    if "given" in sizes:
+        return dict(sizes)
     if operations == math.inf:
         raise ValueError("users that never pause reserve without bound: expected think above 0")
     spread = math.ceil(MARGIN * operations * UNITS["reserve"] / (SPREAD_UNITS - SPREAD_SCHEDULED))
@@ -209,9 +254,20 @@ def pool(_sizes: Mapping[str, int], operations: float, rounds: bool) -> dict[str
     return Pool(max(spread, SPREAD_LEAST), 0 if rounds else BLOCKS[0][0] - scheduled, scheduled).as_json()
 
 
-def describe_pool(pool: Mapping[str, int]) -> tuple[str, ...]:
+def pool_of(stated: Mapping[str, Any]) -> Pool | Given:
+    """The pool with these arguments, as run.json has them."""
+    return Given(**stated) if "given" in stated else Pool(**stated)
+
+
+def describe_pool(pool: Mapping[str, Any]) -> tuple[str, ...]:
     """Lines for a plan."""
-    return Pool(**pool).describe()
+    return pool_of(pool).describe()
+
+
+def given(path: Path, contract: Mapping[str, Any], rounds: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The pool of the file at `path`, and what of the contract it leaves; ValueError for what is wrong with it."""
+    found = authorizations_given.pool(path, rounds)
+    return found, authorizations_given.agreed(path, contract)
 
 
 @cache

@@ -37,16 +37,18 @@ _PLACE = re.compile(r"\{(\w*)\}")
 Contract = Mapping[str, Any]
 
 
-def unsent(contract: Contract) -> dict[str, str]:
-    """The kinds that such a service can't be sent, and why."""
+def unsent(contract: Contract, given: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """The kinds that such a service can't be sent, with a pool `given` by a file, and why."""
     kinds = dict.fromkeys(KEYED, "key_header") if not contract["key_header"] else {}
+    if given and len(set(given["staff"])) < 2:
+        kinds["stranger"] = "pool"
     if not contract["token_header"]:
         return kinds | dict.fromkeys(IDENTIFIED, "token_header")
     return kinds if contract["token_defects"] else kinds | {"forged": "token_defects"}
 
 
 def wrong(
-    contract: Contract, database: Mapping[str, str], mix: Mapping[str, int], rounds: bool
+    contract: Contract, database: Mapping[str, str], mix: Mapping[str, int], rounds: bool, given: bool
 ) -> Iterator[tuple[str, str]]:
     """What a plan can't mean: the word in it, and what was expected."""
     yield from _wrong_claims(contract["claims"])
@@ -60,6 +62,11 @@ def wrong(
         yield (
             "key_header",
             "contract: key_header = '': a movement is found by its key: expected movements = \"\" in [database]",
+        )
+    if given and database["movements"]:
+        yield (
+            "pool",
+            'pool: a pool of a file is held against the counters alone: expected movements = "" in [database]',
         )
     needed = ("reserve", "release") if rounds else ()
     if lacking := [move for move in needed if move not in mix]:

@@ -160,7 +160,15 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
     items = getattr(facts, "ITEMS", EFFECTS)
     agreed = {} if theirs else _names(system, "contract", tables, where)
     named = {} if theirs else _names(system, "database", tables, where)
-    mix = _sendable(facts, agreed, _mix(where, table.take("mix", None), facts.MIX))
+    own_pool, file = table.take("pool", {}), None
+    for stated_pool in (own_pool, tables.get("pool", {})):
+        if file is None and isinstance(stated_pool, str) and not theirs:
+            file = stated_pool
+    given: dict[str, Any] | None = None
+    if file is not None:
+        given, agreed = _given(where, facts, system, file, agreed, bool(table.rest.get("rounds")))
+    expected = {**facts.EXPECTED, **(getattr(facts, "EXPECTED_OF_GIVEN", {}) if given is not None else {})}
+    mix = _sendable(facts, agreed, given, _mix(where, table.take("mix", None), facts.MIX))
     scenario = Scenario(
         system="" if theirs else system,
         title=tables.get("title", ""),
@@ -175,7 +183,7 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
         stages=stated,
         rules=tuple(rule_checks.read(where, table.take("rules", []), items)),
         mix=mix,
-        expected={kind: tuple(facts.EXPECTED[kind]) for kind in mix},
+        expected={kind: tuple(expected[kind]) for kind in mix},
         effects=_effects(facts.EFFECTS, mix, table.seconds("eventual", "0s", zero=True)),
         points=tuple(getattr(facts, "POINTS", ("stored",))),
         items=items,
@@ -191,9 +199,11 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
         own_checks=own_checks.checks(where, tables.get("check", {})),
         quiesce=own_checks.quiesce(where, tables.get("quiesce")),
     )
-    sizes = {}
-    if not theirs:
-        pools = (reference(system, "pool"), _over(system, "pool", tables, where), table.take("pool", {}))
+    sizes: dict[str, Any] = {}
+    if given is not None:
+        sizes = given
+    elif not theirs:
+        pools = (reference(system, "pool"), _over(system, "pool", tables, where), own_pool)
         sizes = _sizes(where, profile, *pools)
     table.done()
     if theirs and scenario.open:
@@ -204,7 +214,9 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
             f"drain = {scenario.drain_seconds:g} s: expected at least the {scenario.eventual:g} s within which effects "
             "are stored",
         )
-    for word, message in getattr(facts, "wrong", _nothing_wrong)(agreed, named, mix, scenario.rounds):
+    for word, message in getattr(facts, "wrong", _nothing_wrong)(
+        agreed, named, mix, scenario.rounds, given is not None
+    ):
         where.fail(word, message)
     rule_checks.check(where, scenario)
     if scenario.rounds and (scenario.open or scenario.requests or len({stage.users for stage in stated}) > 1):
@@ -323,9 +335,24 @@ def _mix(where: Where, own: object, facts: Mapping[str, int]) -> Mapping[str, in
     return mix
 
 
-def _sendable(facts: Any, agreed: Mapping[str, Any], mix: Mapping[str, int]) -> Mapping[str, int]:
-    """The kinds of `mix` that a service with this contract can be sent, as the system's facts have it."""
-    unsent = facts.unsent(agreed) if hasattr(facts, "unsent") else {}
+def _given(
+    where: Where, facts: Any, system: str, file: str, agreed: Mapping[str, Any], rounds: bool
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The pool of a file of the user's own, named from the plan's folder, and what it leaves of the contract."""
+    if not hasattr(facts, "given"):
+        where.fail(file, f"pool = {file!r}: {system} has no pool of a file: expected sizes", "pool")
+    try:
+        found: tuple[dict[str, Any], dict[str, Any]] = facts.given((where.path.parent / file).resolve(), agreed, rounds)
+    except ValueError as error:
+        where.fail(file, f"pool: {error}", "pool")
+    return found
+
+
+def _sendable(
+    facts: Any, agreed: Mapping[str, Any], given: Mapping[str, Any] | None, mix: Mapping[str, int]
+) -> Mapping[str, int]:
+    """The kinds of `mix` that a service with this contract and this pool can be sent, as the system's facts have it."""
+    unsent = facts.unsent(agreed, given) if hasattr(facts, "unsent") else {}
     return {kind: share for kind, share in mix.items() if kind not in unsent}
 
 

@@ -9,6 +9,8 @@ from harness.database import quoted
 from harness.plan.scenario import Scenario
 from harness.run import Run
 from systems import authorizations_contract as agreed
+from systems.authorizations import pool_of
+from systems.authorizations_given import Given
 from verification import catalogue, checks, constraints, durability, looks, own_checks, rows, surroundings
 from verification.authorizations import (
     answers,
@@ -40,6 +42,7 @@ NOTHING_PENDING = "SELECT 0"
 def observe(url: str, run: Run, ledger: Ledger) -> Authorizations:
     """Wait for quiescence, then read all that the checks need, in one snapshot."""
     scenario, plain = run.scenario, run.scenario.database
+    pool = pool_of(scenario.pool)
     names = {name: quoted(word) if word else "" for name, word in plain.items()}
     table, key = names["movements"], names["movement_key"]
     written = [names[thing] for thing in ("authorizations", "movements") if names[thing]]
@@ -74,8 +77,11 @@ def observe(url: str, run: Run, ledger: Ledger) -> Authorizations:
                 others=others,
                 scenario=scenario,
                 names=names,
-                standing=standing.authorizations(session, names),
-                people=standing.people(session, names),
+                standing=standing.given(session, names, pool)
+                if isinstance(pool, Given)
+                else standing.authorizations(session, names),
+                people={} if isinstance(pool, Given) else standing.people(session, names),
+                begins=(run.facts.get("seeding") or {}).get("begins", ()),
                 overbooked=overbooked,
                 queried=queried,
                 early=early,

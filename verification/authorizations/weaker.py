@@ -18,6 +18,8 @@ UNSENT = {
     "token_header": "The service has no token (token_header is empty): {} are not sent, and it is not known whom it "
     "serves (TOKEN is left out).",
     "token_defects": "The service refuses no bad token (token_defects is empty): {} are not sent (TOKEN is left out).",
+    "pool": "The pool of the file is of one organization: {} are not sent, and it is not known whether others may move "
+    "its units (X7).",
 }
 """Kinds that a contract rules out, by the setting that does, and what that means."""
 
@@ -62,6 +64,7 @@ LESS: Mapping[str, Sequence[tuple[Callable[[Scenario], bool], str]]] = {
             "units only; no key was sent again.",
         ),
     ],
+    "POOL": [(lambda scenario: "given" in scenario.pool, "Every authorization of the file is there, with its total.")],
     "X7": [(without("stranger"), "No user moved or saw another organization's units; none tried to.")],
 }
 """What a check claims where the contract or the plan lacks something: the first that applies."""
@@ -93,7 +96,7 @@ def _untold(contract: agreed.Contract) -> Iterator[str]:
 
 def _unsent(scenario: Scenario) -> Iterator[str]:
     """The kinds that the run did not have, and what is not known for that."""
-    reasons = agreed.unsent(scenario.contract)
+    reasons = agreed.unsent(scenario.contract, scenario.pool if "given" in scenario.pool else None)
     for setting, why in UNSENT.items():
         kinds = [kind for kind, reason in reasons.items() if reason == setting]
         if kinds:
@@ -123,6 +126,10 @@ def weakened(case: Units) -> list[str]:
     contract = case.seen.scenario.contract
     if not contract["version"]:
         said.append("The answers have no version: the order of the moves is not known (A8 is left out).")
+    if "given" in case.seen.scenario.pool:
+        said.append(
+            "The pool is that of a file: POOL looks at totals only, and who else moved units meanwhile is not known."
+        )
     said += [*_untold(contract), *_unsent(case.seen.scenario)]
     if not case.replays_told and {"race", "repeat"} & set(case.seen.scenario.expected):
         said.append(
