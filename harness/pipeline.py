@@ -144,7 +144,7 @@ def _measure(
             else:
                 stack.stage([sys.executable, "-m", "verification", str(run.folder)], running.database_url)
             run.record(target={**run.facts["target"], "died": running.died()})
-            progress.now("ending the target and PostgreSQL")
+            progress.now(ending(not settings.target_url, not (scenario.foreign or settings.database_url)))
     except Interrupted:
         raise
     except Exception as error:
@@ -153,6 +153,12 @@ def _measure(
         run.facts["failed"] = str(error) if isinstance(error, ProofloadError) else errors.crash(error, run.folder)
         progress.say(f"  {run.facts['failed']}")
     return run
+
+
+def ending(target: bool, database: bool) -> str:
+    """What is done last: of target and database those end that are ours."""
+    ours = ["the target"] * target + ["PostgreSQL"] * database
+    return f"ending {' and '.join(ours)}" if ours else "leaving the target as it is"
 
 
 @contextmanager

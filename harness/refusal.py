@@ -100,7 +100,7 @@ def _require_program(program: str, where: str) -> None:
 
 
 def _target(scenario: Scenario, settings: Settings) -> None:
-    if "token" in scenario.contract and not os.environ.get(KEY):
+    if scenario.contract.get("token_header") and "given" not in scenario.pool and not os.environ.get(KEY):
         raise PlanError(
             f"{KEY} is not set: expected the key (HS256) by which the target at TARGET_URL knows the tokens of "
             "practitioners"

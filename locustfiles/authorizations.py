@@ -20,22 +20,19 @@ from harness.load.session import Session
 from harness.load.transport import Meaning
 from harness.outcomes import DONE, Failure, Outcome
 from harness.settings import Settings
-from systems import authorizations, ids
+from systems import authorizations, authorizations_contract, ids
 from systems.authorizations import (
-    HOT,
     HOT_SHARE,
     MIX,
     MOVES,
-    PRACTITIONERS,
     ROUND_UNITS,
-    SPREAD_FIRST,
     TOKEN_DEFECTS,
     UNITS,
+    Pool,
     about,
-    organization_of,
-    practitioners,
-    total_units,
+    pool_of,
 )
+from systems.authorizations_given import Given
 
 Judge = Callable[[int, Answer], Meaning]
 """What an answer to an operation about a subject means."""
@@ -56,14 +53,20 @@ class Practitioner(HttpUser):
     hot_every = 0
     """Every so-many-th operation goes to a hot authorization; 0 = none does."""
 
+    units: Pool | Given = Pool(0, 0, 0)
+    """The authorizations and practitioners."""
+
     def prepare(self, session: Session) -> None:
         """Tokens, and how many authorizations there are, as seeding left them."""
+        # A plan that has no consume must not be sent one by a kind that goes through the moves in turn.
+        self.moves = tuple(move for move in MOVES if move in session.kinds)
+        self.first = self.moves[0]
         run = session.run
         seeded = _seeded(fixtures.fixtures_of(run.folder if run else Settings().home / "authorizations"))
         self.tokens: list[str] = seeded["practitionerTokens"]
         self.expired: list[str] = seeded["expiredTokens"]
         self.elsewhere: list[str] = seeded["otherAudienceTokens"]
-        self.spread = len(seeded["throughputAuthIds"])
+        self.units = pool_of(run.scenario.pool) if run else Pool(len(seeded["throughputAuthIds"]), 0, 0)
 
     @task(MIX["reserve"])
     def reserve(self) -> None:
@@ -83,7 +86,7 @@ class Practitioner(HttpUser):
     @task(MIX["repeat"])
     def repeat(self) -> None:
         """The same again: each move as often as the others, though they are not as frequent."""
-        wanted = MOVES[int(self.random.random() * len(MOVES))]
+        wanted = self.moves[int(self.random.random() * len(self.moves))]
         for _ in range(PICKS):
             original, subject = self.random.choice(self.session.acknowledged)
             if about(subject)[3] == wanted:
@@ -95,13 +98,14 @@ class Practitioner(HttpUser):
         """An earlier key, for other units, another authorization or another move in turn."""
         original, subject = self.random.choice(self.session.acknowledged)
         number, practitioner, units, move = about(subject)
-        turn = self._turn("reuse") % 3
+        turn = self._turn("reuse") % (3 if len(self.moves) > 1 else 2)
         if turn == 0:
             units += 1
         elif turn == 1:
-            number = self._elsewhere(number, practitioner)
+            other = self._elsewhere(number, practitioner)
+            number, units = other, units + (other == number)
         else:
-            move = MOVES[(MOVES.index(move) + 1) % len(MOVES)]
+            move = self.moves[(self.moves.index(move) + 1) % len(self.moves)]
         other = authorizations.subject(number, practitioner, units, move)
         self._send("reuse", other, partial(self._judge_refusal, "key_reused"), key_of=original)
 
@@ -109,7 +113,8 @@ class Practitioner(HttpUser):
     def stranger(self) -> None:
         """A move by a member of another organization."""
         number, move = self._number(spread=True), self._move_in_turn("stranger")
-        others = [n for n in range(1, sum(PRACTITIONERS) + 1) if n not in practitioners(organization_of(number))]
+        owner = self.units.organization_of(number)
+        others = [n for n, organization in enumerate(self.units.staff, 1) if organization != owner]
         subject = authorizations.subject(number, self.random.choice(others), UNITS[move], move)
         self._send("stranger", subject, partial(self._judge_refusal, "forbidden"))
 
@@ -118,7 +123,7 @@ class Practitioner(HttpUser):
         """A move with a token that names a practitioner, and must not be believed."""
         turn, defects = self._turn("forged"), self.contract["token_defects"]
         defect = TOKEN_DEFECTS.index(defects[turn % len(defects)])
-        move = MOVES[(turn + turn // len(defects)) % len(MOVES)]
+        move = self.moves[(turn + turn // len(defects)) % len(self.moves)]
         subject = self._subject(self._number(spread=True), UNITS[move] + defect, move)
         self._send("forged", subject, partial(self._judge_refusal, "unauthorized"), defect=TOKEN_DEFECTS[defect])
 
@@ -127,15 +132,16 @@ class Practitioner(HttpUser):
         """A move twice at the same instant, with one key, on two connections."""
         move = self._move_in_turn("race")
         subject = self._subject(self._number(spread=True), UNITS[move], move)
+        judge = self._judge_move if isinstance(self.units, Given) else self._judge_new
         partners: list[gevent.Greenlet] = []
 
         def second(number: int) -> None:
             # Between the first half's intent and its first byte: the earliest moment at which its key is known.
-            again = partial(self._send, "race", subject, self._judge_new, key_of=number, partner=True)
+            again = partial(self._send, "race", subject, judge, key_of=number, partner=True)
             partners.append(gevent.spawn(again))
 
         try:
-            self._send("race", subject, self._judge_new, before=second)
+            self._send("race", subject, judge, before=second)
         finally:
             # The second half ends with its user, too: a killed user must not leave one behind.
             gevent.joinall(partners)
@@ -147,14 +153,15 @@ class Practitioner(HttpUser):
         return int(turns[kind])
 
     def _move_in_turn(self, kind: str) -> str:
-        return MOVES[self._turn(kind) % len(MOVES)]
+        return self.moves[self._turn(kind) % len(self.moves)]
 
     def _elsewhere(self, number: int, practitioner: int) -> int:
-        """Another authorization of the practitioner's organization."""
-        while True:
+        """Another authorization of the practitioner's organization; the same, if none is found."""
+        for _ in range(PICKS):
             other = self._number(spread=True)
-            if other != number and practitioner in practitioners(organization_of(other)):
+            if other != number and self.units.organization_of(other) == self.units.staff[practitioner - 1]:
                 return other
+        return number
 
     def _move(self, move: str) -> None:
         subject = self._subject(self._number(), UNITS[move], move)
@@ -165,14 +172,14 @@ class Practitioner(HttpUser):
             self.session.acknowledged.append((number, subject))
 
     def _number(self, spread: bool = False) -> int:
-        """An authorization to work at."""
+        """An authorization to work at; of the `spread` pool, where units must not be wanting."""
         # Evenly, not by chance: a short run must not have more of the hot ones than its pool is made for.
-        if not spread and self.hot_every and not self.session.journal.count % self.hot_every:
-            return self.random.choice(HOT)
-        return SPREAD_FIRST + int(self.random.random() * self.spread)
+        if not spread and self.hot_every and self.units.hot and not self.session.journal.count % self.hot_every:
+            return self.random.choice(self.units.hot)
+        return self.units.drawn(self.random.random(), spread)
 
     def _subject(self, number: int, units: int, move: str) -> int:
-        mine = practitioners(organization_of(number))
+        mine = self.units.staff_of(self.units.organization_of(number))
         return authorizations.subject(number, self.random.choice(mine), units, move)
 
     def _send(
@@ -188,18 +195,19 @@ class Practitioner(HttpUser):
         """Do what `subject` says; `before` gets the operation's number before its first byte is sent."""
         number, practitioner, units, move = about(subject)
         token = self._forge(defect, practitioner) if defect else self.tokens[practitioner - 1]
+        token_header, key_header = self.contract["token_header"], self.contract["key_header"]
 
         def headers(operation: int) -> bytes:
             if before:
                 before(operation)
             key = ids.key(self.session.id, operation if key_of is None else key_of)
             said = self.contract["token"].replace("{token}", token)
-            shown = f"{self.contract['token_header']}: {said}\r\n" if token else ""
-            return f"{shown}{self.contract['key_header']}: {key}\r\n".encode()
+            shown = f"{token_header}: {said}\r\n" if token and token_header else ""
+            return f"{shown}{key_header}: {key}\r\n".encode() if key_header else shown.encode()
 
         return self.send(
             kind,
-            self.contract[move].replace("{id}", ids.uuid_of(number)),
+            self.contract[move].replace("{id}", self.units.id_of(number)),
             subject,
             lambda _: orjson.dumps({self.contract["units"]: units}),
             partial(judge, subject),
@@ -211,7 +219,6 @@ class Practitioner(HttpUser):
 
     def _forge(self, defect: str, practitioner: int) -> str:
         """A token of the practitioner with this defect; "": none at all."""
-        head, claims, _ = self.tokens[practitioner - 1].split(".")
         match defect:
             case "absent":
                 return ""
@@ -219,16 +226,16 @@ class Practitioner(HttpUser):
                 return "not.a.token"
             case "expired":
                 return str(self.expired[practitioner - 1])
-            case "other key":
-                return f"{head}.{claims}.{_base64(hmac.digest(b'another key', f'{head}.{claims}'.encode(), 'sha256'))}"
-            case "alg none":
-                return f"{_base64(orjson.dumps({'alg': 'none', 'typ': 'JWT'}))}.{claims}."
-            case _:
+            case "other audience":
                 return str(self.elsewhere[practitioner - 1])
+        head, claims, _ = self.tokens[practitioner - 1].split(".")
+        if defect == "alg none":
+            return f"{_base64(orjson.dumps({'alg': 'none', 'typ': 'JWT'}))}.{claims}."
+        return f"{head}.{claims}.{_base64(hmac.digest(b'another key', f'{head}.{claims}'.encode(), 'sha256'))}"
 
     def _judge_move(self, subject: int, answer: Answer) -> Meaning:
         """A key that was never sent before: done, or refused for want of units."""
-        if self._refused(answer, "conflict", "insufficient_units"):
+        if self._refused(answer, *authorizations_contract.conflict(self.contract, about(subject)[3])):
             return Outcome.REJECT, Failure.NONE, 0
         return self._judge_new(subject, answer)
 
@@ -248,7 +255,7 @@ class Practitioner(HttpUser):
 
     def _judge_done(self, subject: int, answer: Answer, outcome: Outcome) -> Meaning:
         """Done now, or before: as the body says; `outcome` if it doesn't say."""
-        if self._refused(answer, "exhausted", "serialization_exhausted"):
+        if self._refused(answer, self.contract["exhausted"], self.contract["serialization_exhausted"]):
             return Outcome.SHED, Failure.NONE, 0
         if answer.status != self.contract["done"]:
             return Outcome.UNKNOWN, Failure.NONE, 0
@@ -261,23 +268,20 @@ class Practitioner(HttpUser):
             outcome = Outcome.REPLAY if replayed else Outcome.ACK
         return outcome, Failure.NONE, state
 
-    def _refused(self, answer: Answer, status: str, marker: str) -> bool:
+    def _refused(self, answer: Answer, status: int, expected: str) -> bool:
         """Whether it has `status` and the contract's own word for it: a proxy has that status, too."""
-        if answer.status != self.contract[status]:
+        if answer.status != status:
             return False
-        expected = self.contract[marker]
         return not expected or _object(answer).get(self.contract["error"]) == expected
 
     def _said(self, number: int, said: dict[str, Any]) -> int | None:
         """The state of authorization `number` in an answer, as the journal has it; None if the answer is not whole."""
         contract = self.contract
-        values = [said.get(contract[name]) for name in ("total", "used", "scheduled", "available")]
-        version = said.get(contract["version"]) if contract["version"] else 0
-        if not all(type(value) is int for value in (*values, version)):
+        units = authorizations_contract.units(contract, said, self.units.total_of(number))
+        if units is None:
             return None
-        total, used, scheduled, available = values
-        balanced = available + scheduled + used == total == total_units(number)
-        another = _id(said.get(contract["id"])) != ids.uuid_of(number)
+        used, scheduled, version, balanced = units
+        another = bool(contract["id"]) and _id(said.get(contract["id"])) != self.units.id_of(number)
         return authorizations.state(used, scheduled, version, not balanced, another)
 
 
@@ -310,7 +314,7 @@ class Contender(Practitioner):
             self._move("reserve")
             return
         place = rounds.held // 2  # two meetings make a round
-        hot = HOT[place % len(HOT)]
+        hot = self.units.hot[place % len(self.units.hot)]
         subject = self._subject(hot, ROUND_UNITS, "reserve")
         number, outcome = self._send("reserve", subject, self._judge_move)
         self._acknowledge(number, outcome, subject)
@@ -323,7 +327,8 @@ class Contender(Practitioner):
         if self.number == place % rounds.users:
             known = self.session.acknowledged
             others = [kind for kind in self.session.kinds if kind not in ROUND and (known or kind not in self.again)]
-            self._do(others[place % len(others)])
+            if others:
+                self._do(others[place % len(others)])
 
 
 @cache

@@ -1,6 +1,6 @@
 """Where a system has no tables they are made; where it has tables they are looked at, and never altered."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, MetaData, create_engine, inspect, text
@@ -11,6 +11,9 @@ from harness import database
 from harness.errors import DatabaseError
 from harness.plan.reading import reference
 from harness.project import module
+
+MADE = "made by Proofload for {}"
+"""The comment on a table that we made."""
 
 
 def migrate(system: str, url: str, names: Mapping[str, str] | None = None) -> str:
@@ -55,28 +58,56 @@ def _migrate(system: str, tables: MetaData, version: int, connection: Connection
     found = None
     if "proofload_schema" in there:
         found = connection.scalar(text("SELECT version FROM proofload_schema WHERE system = :s"), {"s": system})
+    made = _made(system, there, connection)
     names = ", ".join(tables.tables)
-    if found is None and there.isdisjoint(tables.tables):
-        tables.create_all(connection)
-        connection.execute(
-            text("CREATE TABLE IF NOT EXISTS proofload_schema (system text PRIMARY KEY, version integer NOT NULL)")
-        )
-        connection.execute(text("INSERT INTO proofload_schema VALUES (:s, :v)"), {"s": system, "v": version})
+    if there.isdisjoint(tables.tables):
+        _create(system, tables, version, connection)
         return f"created the tables of {system}, version {version}: {names}"
-    fix = (
-        f"To fix it: an empty database in DATABASE_URL; or, if nothing in them is needed, DROP TABLE {names} "
-        f"and DELETE FROM proofload_schema WHERE system = '{system}'"
-    )
-    if found is not None and found != version:
+    here = [name for name in tables.tables if name in there]
+    ours = found is not None and (not made or not made.isdisjoint(here))
+    fix = _fix(system, map(connection.dialect.identifier_preparer.quote, here) if made.issuperset(here) else ())
+    if ours and found != version:
         raise DatabaseError(f"the tables of {system} are version {found}, expected version {version}. {fix}")
     missing = _missing_columns(tables, there, connection)
-    if found is not None:
+    if ours:
         missing += _missing_constraints(tables, there, connection)
     if missing:
         raise DatabaseError(f"the tables of {system} are there, but not all of them: no {', no '.join(missing)}. {fix}")
-    if found is None:
+    if not ours:
         return f"the tables of {system} are not ours ({names}); they have all columns that are needed"
     return f"the tables of {system} are already there, version {version}"
+
+
+def _create(system: str, tables: MetaData, version: int, connection: Connection) -> None:
+    tables.create_all(connection)
+    quote = connection.dialect.identifier_preparer.quote
+    for name in tables.tables:
+        connection.execute(text(f"COMMENT ON TABLE {quote(name)} IS '{MADE.format(system)}'"))
+    connection.execute(
+        text("CREATE TABLE IF NOT EXISTS proofload_schema (system text PRIMARY KEY, version integer NOT NULL)")
+    )
+    record = "INSERT INTO proofload_schema VALUES (:s, :v) ON CONFLICT (system) DO UPDATE SET version = :v"
+    connection.execute(text(record), {"s": system, "v": version})
+
+
+def _made(system: str, there: Iterable[str], connection: Connection) -> set[str]:
+    """The tables that we made for `system`, whatever they are called: a table of the same name may be somebody else's.
+
+    None has the mark in a database of before there were marks.
+    """
+    found = inspect(connection)
+    return {name for name in there if found.get_table_comment(name)["text"] == MADE.format(system)}
+
+
+def _fix(system: str, made: Iterable[str]) -> str:
+    """What to do about tables that do not do. Tables that we did not make may hold what somebody needs."""
+    if tables := ", ".join(made):
+        return (
+            "To fix it: an empty database in DATABASE_URL; or, if nothing in them is needed, DROP TABLE "
+            f"{tables} and DELETE FROM proofload_schema WHERE system = '{system}'"
+        )
+    named = "; or their names in [database] of the plan" if reference(system, "database") else ""
+    return f"Proofload did not make them and leaves them as they are: expected an empty database in DATABASE_URL{named}"
 
 
 def _missing_columns(tables: MetaData, there: set[str], connection: Connection) -> list[str]:

@@ -1,7 +1,9 @@
 """The pool is as the plan needs it: who works where, and so many units, used, scheduled and free."""
 
+import json
 import os
 import secrets
+import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -21,8 +23,9 @@ from seeding import pool
 from seeding.connection import connected
 from seeding.pool import Ours, Rows, quoted
 from systems import authorizations as facts
-from systems import ids
-from systems.authorizations import CLAIM_ORGANIZATION, DOCUMENTED, HOT, PATIENTS, PRACTITIONERS, SPREAD_FIRST, Pool
+from systems import authorizations_contract as agreed
+from systems import authorizations_given, ids
+from systems.authorizations import DOCUMENTED, HOT, PATIENTS, PRACTITIONERS, SPREAD_FIRST, Pool
 
 SYSTEM = "authorizations"
 BARE_OPERATIONS = 60_000
@@ -64,6 +67,8 @@ def seed(url: str, seed: int, scenario: Scenario | None, path: Path) -> dict[str
 
     Ids and tokens go to the file at `path`. The names of people come from `seed`.
     """
+    if scenario and "given" in scenario.pool:
+        return _found(url, scenario, path)
     names, wanted = _wanted(scenario)
     counts = (len(PRACTITIONERS), sum(PRACTITIONERS), sum(PATIENTS), DOCUMENTED + wanted.spread)
     tables = [
@@ -77,7 +82,8 @@ def seed(url: str, seed: int, scenario: Scenario | None, path: Path) -> dict[str
     ]
     about = f"{quoted(names['movement_authorization'])} {ids.POOL_SQL}"
     done = pool.seed(url, SYSTEM, tables, [Ours(names["movements"], about)] if names["movements"] else [])
-    fixtures.write(path, _fixtures(wanted))
+    contract = scenario.contract if scenario else reading.reference(SYSTEM, "contract")
+    fixtures.write(path, _fixtures(wanted, contract))
     return {
         "authorizations": DOCUMENTED + wanted.spread,
         "practitioners": sum(PRACTITIONERS),
@@ -93,6 +99,8 @@ def seed(url: str, seed: int, scenario: Scenario | None, path: Path) -> dict[str
 
 def sentence(facts: dict[str, Any]) -> str:
     """What `seed` did, for a terminal."""
+    if "begins" in facts:
+        return f"nothing is seeded: {facts['authorizations']:,} authorizations are there as {facts['file']} has them"
     things = f"{facts['authorizations']:,} authorizations for {facts['practitioners']} practitioners"
     cleaned = f"{facts['cleaned']:,} movements of earlier runs deleted" if facts["cleaned"] else "nothing to clean"
     done = f"the same {things} are already there" if facts["skipped"] else f"seeded {things}"
@@ -106,6 +114,9 @@ def sentence(facts: dict[str, Any]) -> str:
 
 def check(url: str, scenario: Scenario | None) -> None:
     """PoolError unless all authorizations that `scenario` needs are there."""
+    if scenario and "given" in scenario.pool:
+        _begins(url, scenario)
+        return
     names, wanted = _wanted(scenario)
     with connected(url, SYSTEM) as driver, driver.cursor() as cursor:
         found = pool.count(cursor, _pooled("authorizations", names))
@@ -119,9 +130,52 @@ def check(url: str, scenario: Scenario | None) -> None:
 
 def ours(scenario: Scenario | None) -> list[Ours]:
     """What seeding and runs leave in a database, in the order in which it can be deleted."""
+    if scenario and "given" in scenario.pool:
+        return []
     names, _ = _wanted(scenario)
     moved = [Ours(names["movements"], f"{quoted(names['movement_key'])} {ids.KEY_SQL}")] if names["movements"] else []
     return [*moved, *(_pooled(table, names) for table in reversed(COLUMNS))]
+
+
+def _found(url: str, scenario: Scenario, path: Path) -> dict[str, Any]:
+    """The pool of a file: nothing is changed, but it is known in what state the run begins."""
+    began = time.perf_counter()
+    begins, file = _begins(url, scenario), Path(scenario.pool["file"])
+    try:
+        tokens = authorizations_given.fixtures(file)
+    except ValueError as error:
+        raise PoolError(str(error)) from None
+    fixtures.write(path, {**tokens, "throughputAuthIds": []})
+    return {
+        "authorizations": len(begins),
+        "file": str(file),
+        "begins": begins,
+        "digest": md5(json.dumps(begins).encode(), usedforsecurity=False).hexdigest(),
+        "skipped": True,
+        "cleaned": 0,
+        "own_key": False,
+        "seconds": round(time.perf_counter() - began, 3),
+    }
+
+
+def _begins(url: str, scenario: Scenario) -> list[list[int]]:
+    """Used, scheduled and version of each authorization of a file; PoolError if one is not there as the file has it."""
+    names, given = scenario.database, scenario.pool["given"]
+    columns = [quoted(names[name]) if names[name] else "0" for name in ("total", "used", "scheduled", "version")]
+    key = f"{quoted(names['authorization_id'])}::text"
+    with connected(url, SYSTEM) as driver, driver.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {key}, {', '.join(columns)} FROM {quoted(names['authorizations'])} WHERE {key} = ANY(%s)",
+            ([id_ for id_, *_ in given],),
+        )
+        found = {id_: counters for id_, *counters in cursor.fetchall()}
+    for place, (id_, _, total, _) in enumerate(given):
+        where = f"{scenario.pool['file']}: authorizations[{place}]: {id_}"
+        if id_ not in found:
+            raise PoolError(f"{where}: not in {names['authorizations']} of {database.redacted(url)}: expected it there")
+        if found[id_][0] != total:
+            raise PoolError(f"{where}: has {found[id_][0]} units in {database.redacted(url)}, expected total = {total}")
+    return [found[id_][1:] for id_, *_ in given]
 
 
 def _wanted(scenario: Scenario | None) -> tuple[Names, Pool]:
@@ -154,7 +208,7 @@ def _lines(table: str, names: Names, pool: Pool, seed: int) -> Iterator[str]:
         yield f"{ids.uuid_of(number)}\t{ids.uuid_of(organization)}\t{fake.name()}\n"
 
 
-def _fixtures(pool: Pool) -> dict[str, Any]:
+def _fixtures(pool: Pool, contract: Mapping[str, Any]) -> dict[str, Any]:
     """Ids and tokens, under the names that the document has for them, and the pool beside."""
     key, now = os.environ.get(KEY) or secrets.token_hex(32), datetime.now(UTC)
     everybody = range(1, sum(PRACTITIONERS) + 1)
@@ -162,18 +216,16 @@ def _fixtures(pool: Pool) -> dict[str, Any]:
         "authorizationIds": [ids.uuid_of(n) for n in range(1, DOCUMENTED + 1)],
         "highContentionAuthIds": [ids.uuid_of(n) for n in HOT],
         "throughputAuthIds": [ids.uuid_of(n) for n in range(SPREAD_FIRST, SPREAD_FIRST + pool.spread)],
-        "practitionerTokens": [_token(n, key, now) for n in everybody],
-        "expiredTokens": [_token(n, key, now - 2 * TOKEN_LIFE) for n in everybody],
-        "otherAudienceTokens": [_token(n, key, now, aud=facts.AUDIENCE) for n in everybody],
+        "practitionerTokens": [_token(contract, n, key, now) for n in everybody],
+        "expiredTokens": [_token(contract, n, key, now - 2 * TOKEN_LIFE) for n in everybody],
+        "otherAudienceTokens": [_token(contract, n, key, now, aud=facts.AUDIENCE) for n in everybody],
     }
 
 
-def _token(practitioner: int, key: str, now: datetime, **more: str) -> str:
+def _token(contract: Mapping[str, Any], practitioner: int, key: str, now: datetime, **more: str) -> str:
     claims = {
+        **agreed.claims(contract, practitioner, facts.employer(practitioner)),
         **more,
-        "sub": ids.uuid_of(practitioner),
-        CLAIM_ORGANIZATION: ids.uuid_of(facts.employer(practitioner)),
-        "role": "practitioner",
         "iat": now,
         "exp": now + TOKEN_LIFE,
     }

@@ -9,8 +9,15 @@ import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
+from typing import Any
 
-from systems import ids
+from systems import authorizations_given, ids
+from systems.authorizations_contract import MOVES as MOVES
+from systems.authorizations_contract import TOKEN_DEFECTS as TOKEN_DEFECTS
+from systems.authorizations_contract import unsent as unsent
+from systems.authorizations_contract import wrong as wrong
+from systems.authorizations_given import Given
 from systems.effect import Effect
 
 PATIENTS = (10, 5, 5)
@@ -40,16 +47,13 @@ SPREAD_FIRST = 1001
 
 SPREAD_UNITS, SPREAD_SCHEDULED = 1000, 500
 """What one of the spread pool has in total, and what of it is scheduled from the beginning: what is released or
-consumed there was reserved before."""
+consumed there was reserved before. The document's own, but for the hot ones, have half of theirs scheduled, too."""
 
 SPREAD_LEAST, SPREAD_MOST = 100, 200_000
 """How many authorizations the spread pool has at least, and can have at most."""
 
 MARGIN = 2
 """How many times the units that a plan can reserve at most are there: users choose at random, and none may run out."""
-
-MOVES = ("reserve", "release", "consume")
-"""reserve: scheduled += n; release: scheduled −= n; consume: scheduled −= n, used += n; available = total − both."""
 
 UNITS = {"reserve": 5, "release": 5, "consume": 3}
 """How many units an operation moves, but for the reserves and releases of rounds:"""
@@ -58,7 +62,12 @@ ROUND_UNITS = 10
 """… so that of 50 users who meet at an authorization of 50 units exactly five are served."""
 
 HOT_SHARE = 0.2
-"""The share of reserves, releases and consumes that goes to the hot ones; the others are spread."""
+"""The share of reserves, releases and consumes that goes to the hot ones; the others are spread.
+
+To all ten of them, where the document's scenario has one: it names ten as targets of contention, and the 50 units of
+a single one are consumed within seconds, after which it only refuses and nothing contends. `high-contention` has one
+at a time.
+"""
 
 MIX = {"reserve": 66, "release": 18, "consume": 9, "repeat": 3, "reuse": 1, "stranger": 1, "forged": 1, "race": 1}
 """Of every 100 operations, how many are of which kind; 70/20/10 for the first three, as the document has it.
@@ -77,12 +86,6 @@ The last five are there so that identity and rejection are exercised in every ru
 something that never happened proves nothing.
 """
 
-TOKEN_DEFECTS = ("absent", "garbage", "expired", "other key", "alg none", "other audience")
-"""What is wrong with a forged token; `token_defects` in [contract] has those that the service refuses.
-
-A forged move is of so many units more than is usual as the place of its defect here says: so the journal has it.
-"""
-
 EXPECTED = {
     "reserve": ("ACK", "REPLAY", "REJECT"),
     "release": ("ACK", "REPLAY", "REJECT"),
@@ -94,6 +97,9 @@ EXPECTED = {
     "race": ("ACK", "REPLAY"),
 }
 """The outcomes that an operation of each kind may have; any other is an error of the target."""
+
+EXPECTED_OF_GIVEN = {"race": ("ACK", "REPLAY", "REJECT")}
+"""The same where the pool is of a file: there need not be units enough for all."""
 
 EFFECTS = {
     "reserve": {"ACK": Effect()},
@@ -120,7 +126,8 @@ AUDIENCE = "https://elsewhere.example"
 """Whom a token with the wrong audience is for."""
 
 CLAIM_ORGANIZATION = "organizationId"
-"""The claim of a practitioner's token that names the organization; `sub` names the practitioner. HS256."""
+"""The claim of a practitioner's token by which the reference target knows the organization; `sub` names the
+practitioner. HS256. Another service's are `claims` in [contract]."""
 
 CONFLICT_SHARE = 0.15
 """Where in the document's 10 to 20 % of conflicts the seeded units of the hot ones are to put a correct target."""
@@ -162,6 +169,43 @@ class Pool:
     hot_scheduled: int
     """… and how many are scheduled."""
 
+    @property
+    def hot(self) -> range:
+        """The numbers of the hot ones."""
+        return HOT
+
+    @property
+    def organizations(self) -> int:
+        """How many there are, numbered from 1."""
+        return len(PRACTITIONERS)
+
+    @property
+    def staff(self) -> list[int]:
+        """The organization of each practitioner."""
+        return [employer(n) for n in range(1, sum(PRACTITIONERS) + 1)]
+
+    def id_of(self, number: int) -> str:
+        """The id of an authorization."""
+        return ids.uuid_of(number)
+
+    def organization_of(self, number: int) -> int:
+        """Its organization."""
+        return organization_of(number)
+
+    def total_of(self, number: int) -> int:
+        """Its units."""
+        return total_units(number)
+
+    def staff_of(self, organization: int) -> range:
+        """The practitioners of an organization."""
+        return practitioners(organization)
+
+    def drawn(self, chance: float, spread: bool) -> int:
+        """The authorization of a move that goes to none of the hot ones, for a `chance` from 0 to below 1; one of the
+        `spread` pool, where units must not be wanting.
+        """
+        return SPREAD_FIRST + int(chance * self.spread) if spread else drawn(chance, self.spread)
+
     def as_json(self) -> dict[str, int]:
         """The arguments that make it again."""
         return {"spread": self.spread, "hot_used": self.hot_used, "hot_scheduled": self.hot_scheduled}
@@ -182,9 +226,7 @@ class Pool:
 
     def authorization(self, number: int) -> Authorization:
         """Authorization `number` as it is seeded."""
-        used, scheduled = (self.hot_used, self.hot_scheduled) if number in HOT else (0, 0)
-        if number >= SPREAD_FIRST:
-            scheduled = SPREAD_SCHEDULED
+        used, scheduled = (self.hot_used, self.hot_scheduled) if number in HOT else (0, total_units(number) // 2)
         organization = organization_of(number)
         patients = _numbers(PATIENTS, organization)
         return Authorization(
@@ -192,11 +234,13 @@ class Pool:
         )
 
 
-def pool(_sizes: Mapping[str, int], operations: float, rounds: bool) -> dict[str, int]:
+def pool(sizes: Mapping[str, Any], operations: float, rounds: bool) -> dict[str, Any]:
     """The arguments of the Pool that feeds `operations`, each of which may reserve; ValueError if none of ours does.
 
-    In `rounds` the hot ones begin untouched: what is reserved there is released again.
+    In `rounds` the hot ones begin untouched: what is reserved there is released again. A pool of a file is as it is.
     """
+    if "given" in sizes:
+        return dict(sizes)
     if operations == math.inf:
         raise ValueError("users that never pause reserve without bound: expected think above 0")
     spread = math.ceil(MARGIN * operations * UNITS["reserve"] / (SPREAD_UNITS - SPREAD_SCHEDULED))
@@ -210,9 +254,20 @@ def pool(_sizes: Mapping[str, int], operations: float, rounds: bool) -> dict[str
     return Pool(max(spread, SPREAD_LEAST), 0 if rounds else BLOCKS[0][0] - scheduled, scheduled).as_json()
 
 
-def describe_pool(pool: Mapping[str, int]) -> tuple[str, ...]:
+def pool_of(stated: Mapping[str, Any]) -> Pool | Given:
+    """The pool with these arguments, as run.json has them."""
+    return Given(**stated) if "given" in stated else Pool(**stated)
+
+
+def describe_pool(pool: Mapping[str, Any]) -> tuple[str, ...]:
     """Lines for a plan."""
-    return Pool(**pool).describe()
+    return pool_of(pool).describe()
+
+
+def given(path: Path, contract: Mapping[str, Any], rounds: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The pool of the file at `path`, and what of the contract it leaves; ValueError for what is wrong with it."""
+    found = authorizations_given.pool(path, rounds)
+    return found, authorizations_given.agreed(path, contract)
 
 
 @cache
@@ -251,6 +306,20 @@ def _refused(moves: list[str], scheduled: int) -> int:
             scheduled -= n
             free += n if move == "release" else 0
     return refused
+
+
+def drawn(chance: float, spread: int) -> int:
+    """The authorization at which a move is made that goes to none of the hot ones, for a `chance` from 0 to below 1.
+
+    Of those of 200 and 1,000 units and of the spread pool, each as often as it has units: none runs out before others.
+    """
+    (small, smaller), (_, larger) = BLOCKS[1], BLOCKS[2]
+    each, first = SPREAD_UNITS // small, HOT[-1] + 1
+    slot = int(chance * (sum(smaller) + each * (sum(larger) + spread)))
+    if slot < sum(smaller):
+        return first + slot
+    place = (slot - sum(smaller)) // each
+    return first + sum(smaller) + place if place < sum(larger) else SPREAD_FIRST + place - sum(larger)
 
 
 def organization_of(number: int) -> int:

@@ -16,7 +16,7 @@ def unlike(key: str, value: Any, known: Any) -> str | None:
         return None
     if ROUTE.fullmatch(known) and not ROUTE.fullmatch(value):
         return f"a method and a path, such as {known!r}"
-    if key.endswith("_header") and not HEADER.fullmatch(value):
+    if key.endswith("_header") and value and not HEADER.fullmatch(value):
         return f"the name of a header, such as {known!r}"
     if not value.isprintable():
         return "no control characters"

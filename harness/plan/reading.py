@@ -8,7 +8,7 @@ import importlib
 import json
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import replace
 from functools import lru_cache
@@ -170,7 +170,17 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
     elif any(stage.shaped for stage in stated):
         where.fail("shape", 'shape = "theirs" is for locustfile = …, which has a LoadTestShape; leave it out')
     items = getattr(facts, "ITEMS", EFFECTS)
-    mix = _mix(where, table.take("mix", None), facts.MIX)
+    agreed = {} if theirs else _names(system, "contract", tables, where)
+    named = {} if theirs else _names(system, "database", tables, where)
+    own_pool, file = table.take("pool", {}), None
+    for stated_pool in (own_pool, tables.get("pool", {})):
+        if file is None and isinstance(stated_pool, str) and not theirs:
+            file = stated_pool
+    given: dict[str, Any] | None = None
+    if file is not None:
+        given, agreed = _given(where, facts, system, file, agreed, bool(table.rest.get("rounds")))
+    expected = {**facts.EXPECTED, **(getattr(facts, "EXPECTED_OF_GIVEN", {}) if given is not None else {})}
+    mix = _sendable(facts, agreed, given, _mix(where, table.take("mix", None), facts.MIX))
     scenario = Scenario(
         system="" if theirs else system,
         title=tables.get("title", ""),
@@ -178,14 +188,14 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
         profile=profile,
         purpose=_purpose(table),
         locustfile=str(locustfile),
-        contract={} if theirs else _names(system, "contract", tables, where),
-        database={} if theirs else _names(system, "database", tables, where),
+        contract=agreed,
+        database=named,
         users=_users(locustfile, table.take("users", {}), where, bool(theirs)),
         max_users=_max_users(table, stated),
         stages=stated,
         rules=tuple(rule_checks.read(where, table.take("rules", []), items)),
         mix=mix,
-        expected={kind: tuple(facts.EXPECTED[kind]) for kind in mix},
+        expected={kind: tuple(expected[kind]) for kind in mix},
         effects=_effects(facts.EFFECTS, mix, table.seconds("eventual", "0s", zero=True)),
         points=tuple(getattr(facts, "POINTS", ("stored",))),
         items=items,
@@ -204,9 +214,11 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
         tags=_tags(where, table, "tags") if theirs else (),
         exclude_tags=_tags(where, table, "exclude_tags") if theirs else (),
     )
-    sizes = {}
-    if not theirs:
-        pools = (reference(system, "pool"), _over(system, "pool", tables, where), table.take("pool", {}))
+    sizes: dict[str, Any] = {}
+    if given is not None:
+        sizes = given
+    elif not theirs:
+        pools = (reference(system, "pool"), _over(system, "pool", tables, where), own_pool)
         sizes = _sizes(where, profile, *pools)
     table.done()
     if theirs and scenario.open:
@@ -223,6 +235,10 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
             f"drain = {scenario.drain_seconds:g} s: expected at least the {scenario.eventual:g} s within which effects "
             "are stored",
         )
+    for word, message in getattr(facts, "wrong", _nothing_wrong)(
+        agreed, named, mix, scenario.rounds, given is not None
+    ):
+        where.fail(word, message)
     rule_checks.check(where, scenario)
     if scenario.rounds and (scenario.open or scenario.requests or len({stage.users for stage in stated}) > 1):
         where.fail("rounds", "rounds need users who all meet; expected stages.… with a time and one number of users")
@@ -338,6 +354,31 @@ def _mix(where: Where, own: object, facts: Mapping[str, int]) -> Mapping[str, in
     if not mix:
         where.fail("mix", f"mix = {own!r}: expected some of {', '.join(facts)}")
     return mix
+
+
+def _given(
+    where: Where, facts: Any, system: str, file: str, agreed: Mapping[str, Any], rounds: bool
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The pool of a file of the user's own, named from the plan's folder, and what it leaves of the contract."""
+    if not hasattr(facts, "given"):
+        where.fail(file, f"pool = {file!r}: {system} has no pool of a file: expected sizes", "pool")
+    try:
+        found: tuple[dict[str, Any], dict[str, Any]] = facts.given((where.path.parent / file).resolve(), agreed, rounds)
+    except ValueError as error:
+        where.fail(file, f"pool: {error}", "pool")
+    return found
+
+
+def _sendable(
+    facts: Any, agreed: Mapping[str, Any], given: Mapping[str, Any] | None, mix: Mapping[str, int]
+) -> Mapping[str, int]:
+    """The kinds of `mix` that a service with this contract and this pool can be sent, as the system's facts have it."""
+    unsent = facts.unsent(agreed, given) if hasattr(facts, "unsent") else {}
+    return {kind: share for kind, share in mix.items() if kind not in unsent}
+
+
+def _nothing_wrong(*_: object) -> Iterable[tuple[str, str]]:
+    return ()
 
 
 def _names(system: str, part: str, tables: Tables, where: Where) -> dict[str, Any]:

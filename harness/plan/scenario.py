@@ -211,6 +211,15 @@ class Scenario:
         return any(stage.scale for stage in self.stages)
 
     @property
+    def conflicts(self) -> frozenset[int]:
+        """The statuses by which the target refuses for want of what there is."""
+        stated = [
+            self.contract.get("conflict"),
+            *(one.get("status") for one in self.contract.get("conflicts", {}).values()),
+        ]
+        return frozenset(status for status in stated if status is not None)
+
+    @property
     def eventual(self) -> float:
         """How many seconds after its answer an operation may still have its effect."""
         return max((effect.within for kind in self.effects.values() for effect in kind.values()), default=0.0)

@@ -69,7 +69,7 @@ class Stack:
 def up(run: Run, scenario: Scenario, settings: Settings, variant: Variant, progress: Progress) -> Iterator[Stack]:
     """Set up the stack of a run, record it in run.json, and take it down at the end, whatever happens."""
     with ExitStack() as undo:
-        progress.now("starting PostgreSQL, migrating, seeding")
+        progress.now("migrating, seeding" if settings.database_url else "starting PostgreSQL, migrating, seeding")
         if settings.database_url:
             url, name = settings.database_url, database_url.parse(settings.database_url).name
             seeding = seed(scenario.system, url, progress, run)
@@ -96,7 +96,7 @@ def up(run: Run, scenario: Scenario, settings: Settings, variant: Variant, progr
             },
             schema=catalogue.lines(url),
         )
-        progress.now("starting the target")
+        progress.now("asking the target" if settings.target_url else "starting the target")
         yield _target(run, scenario, settings, url, variant, undo)
 
 

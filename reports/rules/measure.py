@@ -117,8 +117,7 @@ def _errors(rule: Rule, samples: Samples, scope: Scope) -> Measurements:
 
 
 def _conflicts(rule: Rule, samples: Samples, scope: Scope) -> Measurements:
-    conflict = samples.scenario.contract.get("conflict")
-    return _counted(samples, scope.among, (samples.frame["status"] == conflict).to_numpy())
+    return _counted(samples, scope.among, samples.frame["status"].isin(samples.scenario.conflicts).to_numpy())
 
 
 def _requests(rule: Rule, samples: Samples, scope: Scope) -> Measurements:

@@ -38,7 +38,7 @@ def classes(samples: Samples) -> list[Row]:
 def _places(samples: Samples) -> Any:
     """For each operation, the place of its class in CLASSES."""
     outcome, status = samples.frame["outcome"], samples.frame["status"].to_numpy()
-    conflict = (outcome == "REJECT").to_numpy() & (status == samples.scenario.contract.get("conflict", -1))
+    conflict = (outcome == "REJECT").to_numpy() & np.isin(status, [*samples.scenario.conflicts])
     of = (
         outcome.isin(("ACK", "REPLAY")).to_numpy(),
         conflict,

@@ -200,6 +200,7 @@ def _statuses(evidence: Evidence) -> ValidityResult:
     scenario = evidence.samples.scenario
     limit = scenario.validity.foreign_statuses
     known = [value for value in scenario.contract.values() if isinstance(value, int) and not isinstance(value, bool)]
+    known += scenario.conflicts
     if scenario.foreign:
         known = list(range(200, 400))  # another's service has no contract of ours
     status = evidence.samples.frame["status"].to_numpy()

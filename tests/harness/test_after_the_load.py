@@ -14,7 +14,7 @@ import pytest
 
 from harness import effects, pipeline
 from harness.errors import Crashed, RunError
-from harness.pipeline import _Interrupt
+from harness.pipeline import _Interrupt, ending
 from harness.plan import reading
 from harness.progress import Progress
 from harness.reported import store
@@ -279,3 +279,16 @@ def test_an_error_of_ours_in_a_check_is_not_laid_to_the_database(
     assert "Proofload itself failed: KeyError: 'sql'" in told[0]
     assert "crash.txt" in told[0]
     assert told[1] == "the database could not be read: gone"
+
+
+@pytest.mark.parametrize(
+    ("target", "database", "words"),
+    [
+        (True, True, "ending the target and PostgreSQL"),
+        (False, True, "ending PostgreSQL"),
+        (True, False, "ending the target"),
+        (False, False, "leaving the target as it is"),
+    ],
+)
+def test_what_is_somebody_elses_is_not_said_to_be_ended(target: bool, database: bool, words: str) -> None:
+    assert ending(target, database) == words

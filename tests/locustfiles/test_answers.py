@@ -78,6 +78,20 @@ ANSWERS = {
     "its id in capitals": (units("_judge_move", 200, state(id=STATE["id"].upper())), NEW),
     "its id without hyphens": (units("_judge_move", 200, state(id=STATE["id"].replace("-", ""))), NEW),
     "another id": (units("_judge_move", 200, state(id=ids.uuid_of(1002))), NEW),
+    "refused by its own status and word": (
+        units(
+            "_judge_move", 400, {"error": "Bad Request"}, conflicts={"reserve": {"status": 400, "error": "Bad Request"}}
+        ),
+        NO,
+    ),
+    "the status of another move": (
+        units(
+            "_judge_move", 400, {"error": "Bad Request"}, conflicts={"release": {"status": 400, "error": "Bad Request"}}
+        ),
+        UNKNOWN,
+    ),
+    "available is not told": (units("_judge_move", 200, {**state(), "availableUnits": None}, available=""), NEW),
+    "it is, though the contract has it": (units("_judge_move", 200, {**state(), "availableUnits": None}), UNREAD),
     "no id": (units("_judge_move", 200, state(id=None)), NEW),
 }
 

@@ -12,6 +12,7 @@ import pytest
 
 from harness import database, guard
 from harness.errors import DatabaseError, PlanError
+from harness.plan import reading
 from harness.settings import Settings
 from harness.stack.postgres import Postgres
 from schema.migrate import migrate
@@ -21,6 +22,7 @@ A_USER = (
     "INSERT INTO users (id, first_name, last_name, email, timezone, birthday_date, location_city, location_country) "
     "VALUES ('00000000-0000-4000-8000-000000000001', 'A', 'B', 'a@test.com', 'Asia/Tokyo', '1990-01-01', 'C', 'D')"
 )
+PLURALS = ("organizations", "practitioners", "patients", "authorizations", "movements")
 A_MESSAGE = (
     "INSERT INTO message_logs (user_id, message_type, message_content, scheduled_send_time, idempotency_key) "
     "VALUES ('00000000-0000-4000-8000-000000000001', 'BIRTHDAY', 'text', now(), %s)"
@@ -85,6 +87,64 @@ def test_another_version_is_refused_with_both_numbers_and_the_fix(database: str)
         DatabaseError, match=r"version 7, expected version 1\. To fix it: .*DROP TABLE users, message_logs"
     ):
         migrate("messages", database)
+
+
+SOMEBODYS = 'CREATE TABLE "Person" (id uuid)'
+
+
+def test_only_tables_that_we_made_are_ever_to_be_dropped(database: str) -> None:
+    names = {**reading.reference("authorizations", "database"), "patients": "Person", "organizations": "Clinic"}
+    query(database, "CREATE TABLE message_logs (id uuid)")
+    query(database, SOMEBODYS)
+    for system, named in (("messages", None), ("authorizations", names)):
+        with pytest.raises(DatabaseError) as refused:
+            migrate(system, database, named)
+        assert "DROP" not in str(refused.value)
+        assert "Proofload did not make them" in str(refused.value)
+    assert "names in [database]" in str(refused.value)
+
+
+def test_tables_of_other_names_are_somebody_elses_though_we_made_ours_beside_them(database: str) -> None:
+    names = reading.reference("authorizations", "database")
+    migrate("authorizations", database, names)
+    query(database, SOMEBODYS)
+    with pytest.raises(DatabaseError) as refused:
+        migrate("authorizations", database, {**names, **dict.fromkeys(("patients",), "Person")})
+    assert "DROP" not in str(refused.value)
+
+    query(database, 'DROP TABLE "Person"')
+    mine = {**names, **{table: table.title() for table in PLURALS}}
+    assert "created the tables" in migrate("authorizations", database, mine)
+    query(database, 'ALTER TABLE "Movements" DROP COLUMN units')
+    with pytest.raises(
+        DatabaseError, match='DROP TABLE "Organizations", "Practitioners", "Patients", "Authorizations"'
+    ):
+        migrate("authorizations", database, mine)
+    assert "already there" in migrate("authorizations", database, names)
+
+
+def test_a_table_of_ours_that_somebody_made_anew_is_theirs(database: str) -> None:
+    migrate("messages", database)
+    query(database, "DROP TABLE message_logs; CREATE TABLE message_logs (id uuid)")
+    with pytest.raises(DatabaseError) as refused:
+        migrate("messages", database)
+    assert "DROP" not in str(refused.value)
+
+
+def test_tables_of_ours_that_somebody_dropped_are_made_again(database: str) -> None:
+    migrate("messages", database)
+    query(database, "DROP TABLE message_logs, users")
+    assert "created the tables" in migrate("messages", database)
+
+
+def test_tables_of_before_they_were_marked_are_still_held_to_their_constraints(database: str) -> None:
+    migrate("messages", database)
+    query(database, "COMMENT ON TABLE users IS NULL; COMMENT ON TABLE message_logs IS NULL")
+    assert "already there" in migrate("messages", database)
+    query(database, "ALTER TABLE message_logs DROP CONSTRAINT message_logs_user_id_fkey")
+    with pytest.raises(DatabaseError, match="foreign key") as refused:
+        migrate("messages", database)
+    assert "DROP" not in str(refused.value)
 
 
 def test_tables_of_somebody_else_will_do_if_they_have_all_columns(database: str) -> None:

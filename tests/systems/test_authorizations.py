@@ -36,7 +36,7 @@ def test_every_authorization_is_seeded_within_its_units_for_a_patient_of_its_org
     for one in Pool(spread=200, hot_used=30, hot_scheduled=20):
         assert one.used + one.scheduled <= one.total
         assert one.patient in patients[one.organization]
-        assert (one.used, one.scheduled) == ((30, 20) if one.number in HOT else (0, 500 * (one.number > 1000)))
+        assert (one.used, one.scheduled) == ((30, 20) if one.number in HOT else (0, one.total // 2))
 
 
 @pytest.mark.parametrize("operations", [1, 1_000, 60_000, 240_000])
@@ -97,3 +97,13 @@ def test_a_state_that_does_not_fit_is_called_unbalanced(
     assert (state >> 62 & 1, state >> 61 & 1) == (another, unbalanced or not fits)
     if fits:
         assert (state & 0xFFFFF, state >> 20 & 0xFFFFF, state >> 40 & 0x1FFFFF) == (used, scheduled, version)
+
+
+def test_all_but_the_hot_ones_are_drawn_as_often_as_they_have_units() -> None:
+    spread = 100
+    slots = 20 + 5 * (25 + spread)
+    found = Counter(facts.drawn(slot / slots + 1e-9, spread) for slot in range(slots))
+
+    expected = {n: facts.total_units(n) // 200 for n in (*range(11, 56), *range(SPREAD_FIRST, SPREAD_FIRST + spread))}
+    assert found == expected
+    assert facts.drawn(1 - 2**-53, spread) == SPREAD_FIRST + spread - 1

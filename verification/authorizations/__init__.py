@@ -8,6 +8,9 @@ from harness.check import Finding
 from harness.database import quoted
 from harness.plan.scenario import Scenario
 from harness.run import Run
+from systems import authorizations_contract as agreed
+from systems.authorizations import pool_of
+from systems.authorizations_given import Given
 from verification import catalogue, checks, constraints, durability, looks, own_checks, rows, surroundings
 from verification.authorizations import (
     answers,
@@ -22,6 +25,9 @@ from verification.authorizations import (
 )
 from verification.authorizations.accounts import Authorizations, Units
 from verification.authorizations.moves import content
+from verification.authorizations.weaker import CHECKS_OF_MOVEMENTS as CHECKS_OF_MOVEMENTS
+from verification.authorizations.weaker import weakened as weakened
+from verification.authorizations.weaker import without, worded
 from verification.before import Before, before, next_transaction
 from verification.checks import Check
 from verification.ledger import Ledger
@@ -36,6 +42,7 @@ NOTHING_PENDING = "SELECT 0"
 def observe(url: str, run: Run, ledger: Ledger) -> Authorizations:
     """Wait for quiescence, then read all that the checks need, in one snapshot."""
     scenario, plain = run.scenario, run.scenario.database
+    pool = pool_of(scenario.pool)
     names = {name: quoted(word) if word else "" for name, word in plain.items()}
     table, key = names["movements"], names["movement_key"]
     written = [names[thing] for thing in ("authorizations", "movements") if names[thing]]
@@ -70,8 +77,11 @@ def observe(url: str, run: Run, ledger: Ledger) -> Authorizations:
                 others=others,
                 scenario=scenario,
                 names=names,
-                standing=standing.authorizations(session, names),
-                people=standing.people(session, names),
+                standing=standing.given(session, names, pool)
+                if isinstance(pool, Given)
+                else standing.authorizations(session, names),
+                people={} if isinstance(pool, Given) else standing.people(session, names),
+                begins=(run.facts.get("seeding") or {}).get("begins", ()),
                 overbooked=overbooked,
                 queried=queried,
                 early=early,
@@ -95,38 +105,12 @@ def judge(case: Units) -> list[Finding]:
     return checks.judge(checks_of(case.seen.scenario), case)
 
 
-def weakened(case: Units) -> list[str]:
-    """What the target doesn't have, and what therefore can't be seen."""
-    said = []
-    if not case.movements:
-        width = intervals.intervals(case).width
-        said.append(
-            "There is no table of movements: an unknown outcome can't be resolved by its key, and an acknowledged move "
-            "that is lost shows only where the counters leave the interval that the answers allow. It is open by "
-            f"{int(width.sum()):,} units at {int((width > 0).sum()):,} of {len(width):,} authorizations, by "
-            f"{width.max():,} at most."
-        )
-        said.append(
-            f"Without movements there is nothing to hold each single move against ({', '.join(CHECKS_OF_MOVEMENTS)} "
-            "are left out), nor is it known whether this is still the database that the run left."
-        )
-    if not case.versions:
-        said.append("There is no version in the database: a change that another one undid shows only in the units.")
-    if not case.seen.scenario.contract["version"]:
-        said.append("The answers have no version: the order of the moves is not known (A8 is left out).")
-    if not case.replays_told:
-        said.append(
-            "The answers don't distinguish a replay from a first answer: both halves of a race may report that they "
-            "did it, and one that is lost doesn't show by that."
-        )
-    return said
-
-
 def checks_of(scenario: Scenario) -> Sequence[Check]:
     """The checks of a plan: none about movements, versions, rounds or kinds of operations that it doesn't have."""
     ledgers = invariants("move", scenario.expected, races="race" in scenario.expected, answered="")
     around = surroundings.checks(scenario)
-    return [check for check in (*OVERBOOKED, *ledgers, *CHECKS, *around) if APPLIES.get(check.id, _always)(scenario)]
+    every = (*OVERBOOKED, *ledgers, *CHECKS, *around)
+    return [worded(check, scenario) for check in every if APPLIES.get(check.id, _always)(scenario)]
 
 
 def _always(_scenario: Scenario) -> bool:
@@ -246,11 +230,21 @@ CHECKS = (
     ),
 )
 
-CHECKS_OF_MOVEMENTS = ("X1", "X2", "X3", "X4", "X5", "X6", "X9", "A1M", "A2", "A10")
+REFUSED = ("stranger", "forged")
+"""The kinds that must be refused under keys of their own."""
+
 APPLIES: Mapping[str, Callable[[Scenario], bool]] = {
     **dict.fromkeys(CHECKS_OF_MOVEMENTS, _with_movements),
+    # Elsewhere than at the hot ones there are units enough for all.
+    "X3": lambda scenario: (
+        _with_movements(scenario) and not (without(*REFUSED)(scenario) and set(scenario.users) == {"Practitioner"})
+    ),
+    "X7": lambda scenario: (
+        "stranger" in scenario.expected or bool(scenario.contract["id"]) or _with_movements(scenario)
+    ),
+    "A4": lambda scenario: not without("release", "consume")(scenario),
     "A5": lambda scenario: _with_movements(scenario) or "reuse" in scenario.expected,
-    "A8": lambda scenario: bool(scenario.contract["version"]),
+    "A8": lambda scenario: bool(scenario.contract["version"]) and agreed.tells_units(scenario.contract),
     "TOKEN": lambda scenario: "forged" in scenario.expected,
     "ROUND": lambda scenario: scenario.rounds,
 }

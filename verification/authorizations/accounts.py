@@ -1,7 +1,7 @@
 """Authorizations by every account: as seeded, as requested, as answered, as moved, and as they are now."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -10,8 +10,9 @@ import pandas as pd
 
 from harness.outcomes import DONE, Outcome
 from harness.plan.scenario import Scenario
-from systems import ids
-from systems.authorizations import MOVES, Pool
+from systems import authorizations_contract, ids
+from systems.authorizations import MOVES, Pool, pool_of
+from systems.authorizations_given import Given
 from verification.arrays import Array, Mask
 from verification.authorizations import movements
 from verification.authorizations.moments import NEVER, Moments
@@ -43,6 +44,8 @@ class Authorizations(Observation):
     """The movements of the pool under other keys, whenever they were stored; those of meanwhile are `foreign`."""
     early: Early | None
     keys: UniqueKey | None
+    begins: Sequence[Sequence[int]] = ()
+    """Used, scheduled and version of each authorization of a file, before the load."""
 
 
 @dataclass(frozen=True)
@@ -62,12 +65,33 @@ class Units(Case):
     @property
     def replays_told(self) -> bool:
         """Whether an answer says that its key was used before."""
-        return bool(self.seen.scenario.contract["replayed"])
+        contract = self.seen.scenario.contract
+        return bool(contract["replayed"] and contract["key_header"])
+
+    @property
+    def units_told(self) -> bool:
+        """Whether an answer tells used and scheduled units."""
+        return authorizations_contract.tells_units(self.seen.scenario.contract)
+
+    @cached_property
+    def conflicts(self) -> Array:
+        """The status of a refusal for want of units, for each of MOVES."""
+        contract = self.seen.scenario.contract
+        return np.array([authorizations_contract.conflict(contract, move)[0] for move in MOVES])
 
     @cached_property
     def pool(self) -> Seeded:
         """The authorizations as they were seeded."""
-        return seeded(Pool(**self.seen.scenario.pool))
+        return seeded(self.stated, self.seen.begins)
+
+    @cached_property
+    def stated(self) -> Pool | Given:
+        """The pool as the plan has it."""
+        return pool_of(self.seen.scenario.pool)
+
+    def id_at(self, place: int) -> str:
+        """The id of the authorization at `place`."""
+        return self.stated.id_of(int(self.pool.number[place]))
 
     def places(self, numbers: Array) -> Array:
         """The place of each of these authorizations; NOWHERE for those that are not in the pool."""
@@ -109,7 +133,10 @@ class Units(Case):
     @cached_property
     def answers(self) -> Said:
         """What each operation was answered."""
-        return said(self.ledger.ops["answer"].to_numpy())
+        found, place = said(self.ledger.ops["answer"].to_numpy()), self.sent.place
+        # Counted from what it was before the load.
+        earlier = np.where((place >= 0) & (found.version > 0), self.pool.version[place], 0)
+        return replace(found, version=(found.version - earlier).clip(min=0))
 
     @cached_property
     def standing(self) -> pd.DataFrame:
@@ -117,7 +144,9 @@ class Units(Case):
         found: pd.DataFrame = self.seen.standing
         place = self.places(found["number"].to_numpy())
         by_place = found.set_index(place)[~pd.Index(place).duplicated()]
-        return by_place.reindex(np.arange(len(self.pool.number)), fill_value=0)
+        every = by_place.reindex(np.arange(len(self.pool.number)), fill_value=0)
+        # Counted from what it was before the load.
+        return every.assign(version=every["version"] - self.pool.version * (every["number"] > 0).to_numpy())
 
     @cached_property
     def stands(self) -> Mask:
@@ -211,9 +240,14 @@ class Units(Case):
         """With ids and words for numbers; None is something that is not ours."""
         words = frame.copy()
         for name in {"authorization", "practitioner"} & set(words):
-            words[name] = [ids.uuid_of(n) if n >= 0 else None for n in words[name].tolist()]
+            id_of = ids.uuid_of if isinstance(self.stated, Pool) else self._given_id_of[name]
+            words[name] = [id_of(n) if n >= 0 else None for n in words[name].tolist()]
         words["move"] = [MOVES[n] if n >= 0 else None for n in words["move"].tolist()]
         return super().shown(words)
+
+    @property
+    def _given_id_of(self) -> Mapping[str, Callable[[int], str]]:
+        return {"authorization": self.stated.id_of, "practitioner": lambda number: f"practitioners[{number - 1}]"}
 
     def sql_of(self, key: int) -> str:
         """The movements of the key; without movements, the authorization that it was about."""
@@ -221,7 +255,7 @@ class Units(Case):
 
     def sql_at(self, place: int) -> str:
         """The query that shows an authorization beside the sums of its movements."""
-        names, uuid = self.seen.names, ids.uuid_of(int(self.pool.number[place]))
+        names, uuid = self.seen.names, self.id_at(place)
         if not self.movements:
             return f"SELECT * FROM {names['authorizations']} WHERE {names['authorization_id']} = '{uuid}';"
         counters = ", ".join(f"a.{names[name]}" for name in ("total", "used", "scheduled", "version") if names[name])
@@ -245,7 +279,7 @@ class Units(Case):
         standing = self.standing.iloc[place]
         asked = self.asked.sums(len(self.pool.number), self.may_stand & (self.asked.place == place))[place]
         account: dict[str, Any] = {
-            "authorization": ids.uuid_of(int(self.pool.number[place])),
+            "authorization": self.id_at(place),
             "seeded": {name: int(getattr(self.pool, name)[place]) for name in ("total", "used", "scheduled")},
             "stands": {name: int(standing[name]) for name in ("total", "used", "scheduled", "version")},
             "asked": dict(zip(MOVES, asked.tolist(), strict=True)),

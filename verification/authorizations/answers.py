@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from harness.outcomes import DONE, Outcome
+from systems import authorizations_contract
 from systems.authorizations import MOVES
 from verification import constraints
 from verification.authorizations.accounts import Units
@@ -25,7 +26,7 @@ REFUSED: Mapping[str, str] = {"reuse": "key_reused", "stranger": "forbidden", "f
 def balanced(case: Units) -> Found:
     """A3. available + scheduled + used = total = the seeded total: of every answer, and of every row at the end."""
     ledger, pool = case.ledger, case.pool
-    answered = ledger.outcome(*DONE)
+    answered = ledger.outcome(*DONE) & authorizations_contract.adds_up(case.seen.scenario.contract)
     unbalanced = answered & case.answers.unbalanced
     here = case.standing["number"].to_numpy() > 0
     other = np.flatnonzero(here & (case.standing["total"].to_numpy() != pool.total))
@@ -106,7 +107,7 @@ def told_right(case: Units) -> Found:
         elif kind == "repeat":
             wrong |= ours & (refused | (status >= 400))
         else:
-            wrong |= ours & (status >= 400) & (status != contract["conflict"])
+            wrong |= ours & (status >= 400) & (status != case.conflicts[move])
     lines = zip(ledger.ops["kind"][wrong].astype(str), status[wrong].tolist(), strict=True)
     counts = "; ".join(f"{kind} with {code}: {count:,}" for (kind, code), count in Counter(lines).most_common())
     return case.broken(

@@ -1,11 +1,13 @@
 """Units and moves: what a move does to an authorization, and their numbers in a journal."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from systems.authorizations import MOVES, Pool
+from systems.authorizations_given import Given
 from verification.arrays import Array, Mask
 
 # What one unit of each of MOVES adds to the counters. available = total − used − scheduled.
@@ -26,6 +28,7 @@ class Seeded:
     total: Array
     used: Array
     scheduled: Array
+    version: Array
 
 
 @dataclass(frozen=True)
@@ -72,9 +75,15 @@ def said(answers: Array) -> Said:
     )
 
 
-def seeded(pool: Pool) -> Seeded:
-    """`pool`, as arrays."""
-    lines = [(one.number, one.organization, one.patient, one.total, one.used, one.scheduled) for one in pool]
+def seeded(pool: Pool | Given, begins: Sequence[Sequence[int]] = ()) -> Seeded:
+    """`pool`, as arrays; that of a file `begins` with used, scheduled and version as they were before the load."""
+    if isinstance(pool, Given):
+        lines = [
+            (number, organization, 0, total, *state)
+            for number, ((_, organization, total, _), state) in enumerate(zip(pool.given, begins, strict=True), 1)
+        ]
+    else:
+        lines = [(one.number, one.organization, one.patient, one.total, one.used, one.scheduled, 0) for one in pool]
     return Seeded(*np.array(lines, np.int64).T)
 
 

@@ -16,7 +16,7 @@ def counted(case: Units) -> Found:
     total, used, scheduled = case.pool.total, case.standing["used"].to_numpy(), case.standing["scheduled"].to_numpy()
     beyond = outside(used, scheduled, total).clip(min=0)
     said, place = case.answers, case.sent.place
-    answered = np.flatnonzero(case.ledger.outcome(*DONE) & ~said.another & (place >= 0))
+    answered = np.flatnonzero(case.ledger.outcome(*DONE) & ~said.another & (place >= 0) & case.units_told)
     over = (said.used + said.scheduled)[answered] - total[place[answered]]
     stand, answers = int((beyond > 0).sum()), int((over > 0).sum())
     np.maximum.at(beyond, place[answered], over)
@@ -84,7 +84,7 @@ def refused(case: Units) -> Found:
     takes units may have taken them, and only what was done before it began had certainly given some back.
     """
     ledger, sent, pool, moments = case.ledger, case.sent, case.pool, case.moments
-    conflict = (ledger.ops["status"] == case.seen.scenario.contract["conflict"]).to_numpy()
+    conflict = ledger.ops["status"].to_numpy() == case.conflicts[sent.move]
     asked = np.any([ledger.kind(move) for move in MOVES], axis=0)
     attempts = np.flatnonzero(asked & conflict & ledger.outcome(Outcome.REJECT) & (sent.place >= 0))
     place, units = sent.place[attempts], sent.units[attempts]

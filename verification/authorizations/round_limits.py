@@ -3,7 +3,6 @@
 import numpy as np
 
 from harness.outcomes import DONE, Outcome
-from systems import ids
 from verification.arrays import Array, Mask
 from verification.authorizations.accounts import Units
 from verification.authorizations.moves import CONSUME, RELEASE, RESERVE
@@ -30,7 +29,7 @@ def served(case: Units) -> Found:
 
     def account(which: int) -> dict[str, object]:
         return {
-            "authorization": ids.uuid_of(int(case.pool.number[place[which]])),
+            "authorization": case.id_at(int(place[which])),
             "operations": ledger.ops["op"].to_numpy()[members[which]].tolist(),
             "available": int(free[which]),
             "units": int(units[which, 0]),

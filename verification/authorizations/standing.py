@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from systems import ids
+from systems.authorizations_given import Given
 from verification.binary import ID, WHOLE, WRITER, selected
 from verification.reading import Reader
 
@@ -22,6 +23,21 @@ def authorizations(reader: Reader, names: Names) -> pd.DataFrame:
     columns |= {"version": names["version"] or "0", "writer": "xmin"}
     types = dict.fromkeys(columns, WHOLE) | dict.fromkeys(("number", "organization", "patient"), ID)
     return _read(reader, names, "authorization", columns, types | {"writer": WRITER})
+
+
+def given(reader: Reader, names: Names, pool: Given) -> pd.DataFrame:
+    """The same of a pool of a file, without organizations and patients: their ids are text, of whatever type."""
+    key = f"{names['authorization_id']}::text"
+    columns = ", ".join(names[name] or "0" for name in ("total", "used", "scheduled", "version"))
+    types = {"id": "str", **dict.fromkeys(("total", "used", "scheduled", "version", "writer"), "int64")}
+    found = reader.frame(
+        f"SELECT {key}, {columns}, xmin::text::bigint FROM {names['authorizations']} WHERE {key} = ANY(%(ids)s)",
+        types,
+        {"ids": [id_ for id_, *_ in pool.given]},
+    )
+    number = {id_: place for place, (id_, *_) in enumerate(pool.given, 1)}
+    found["number"] = found.pop("id").map(number).astype("int64")
+    return found.assign(organization=0, patient=0).sort_values("number", ignore_index=True)
 
 
 def people(reader: Reader, names: Names) -> dict[str, pd.DataFrame]:

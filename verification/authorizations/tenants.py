@@ -9,6 +9,7 @@ import pandas as pd
 from harness.outcomes import DONE
 from systems import ids
 from systems.authorizations import MOVES, PATIENTS, PRACTITIONERS, TOKEN_DEFECTS, UNITS
+from systems.authorizations_given import Given
 from verification.arrays import Array
 from verification.authorizations.accounts import Units
 from verification.case import Found
@@ -18,14 +19,15 @@ def kept_apart(case: Units) -> Found:
     """X7. By the caller, by the authorizations in the answers, and by the practitioners in the movements."""
     ledger, key, sent = case.ledger, case.ledger.key_place, case.sent
     answered = ledger.outcome(*DONE)
-    strangers = (sent.place >= 0) & (_employer(sent.practitioner) != case.pool.organization[sent.place])
+    named = bool(case.seen.scenario.contract["id"])
+    strangers = (sent.place >= 0) & (_employer(case, sent.practitioner) != case.pool.organization[sent.place])
     let_in = strangers & (answered | case.stands[key])
     shown = answered & case.answers.another
     employer, owner = _organizations(case)
     joined = (employer > 0) & (owner > 0)
     mixed = np.flatnonzero(joined & (employer != owner))
     known = mixed[case.moved_key[mixed] >= 0]
-    compared = int(strangers.sum() + answered.sum() + joined.sum())
+    compared = int(strangers.sum() + named * answered.sum() + joined.sum())
     detail = (
         f"{int(let_in.sum()):,} operations on another organization's authorization were acknowledged or are stored, "
         f"{len(mixed):,} movements are of a practitioner of another organization, and {int(shown.sum()):,} answers "
@@ -78,7 +80,8 @@ def kept(case: Units) -> Found:
     first = wrong.iloc[0].dropna()
     names, thing = case.seen.names, str(first["thing"])
     told = {str(name): value.item() if hasattr(value, "item") else str(value) for name, value in first.items()}
-    uuid = ids.uuid_of(int(first["number"])) if first["number"] > 0 else None
+    number = int(first["number"])
+    uuid = _id(case, str(first["thing"]), number) if number > 0 else None
     return Found(
         compared,
         len(wrong),
@@ -88,10 +91,18 @@ def kept(case: Units) -> Found:
     )
 
 
+def _id(case: Units, thing: str, number: int) -> str:
+    return case.stated.id_of(number) if thing == "authorizations" else ids.uuid_of(number)
+
+
 def _seeded(case: Units) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
     """Each table of the pool: what was seeded, and what is there."""
     pool, seen = case.pool, case.seen
     columns = {"number": pool.number, "organization": pool.organization, "patient": pool.patient, "total": pool.total}
+    if isinstance(case.stated, Given):
+        del columns["organization"], columns["patient"]
+        yield "authorizations", pd.DataFrame(columns), seen.standing[list(columns)]
+        return
     yield "authorizations", pd.DataFrame(columns), seen.standing[list(columns)]
     organizations = np.arange(1, len(PRACTITIONERS) + 1)
     yield "organizations", pd.DataFrame({"number": organizations}), seen.people["organizations"]
@@ -101,15 +112,17 @@ def _seeded(case: Units) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
         yield thing, expected, seen.people[thing]
 
 
-def _employer(practitioner: Array) -> Array:
+def _employer(case: Units, practitioner: Array) -> Array:
     """The organization of each practitioner, as seeded; 0 if there is no such one."""
-    employers = np.concatenate([[0], np.repeat(np.arange(1, len(PRACTITIONERS) + 1), PRACTITIONERS), [0]])
+    employers = np.array([0, *case.stated.staff, 0])
     employer: Array = employers[np.where(practitioner < 0, 0, practitioner).clip(max=len(employers) - 1)]
     return employer
 
 
 def _organizations(case: Units) -> tuple[Array, Array]:
     """For each movement, the organization of its practitioner and of its authorization, as they are now; 0: unknown."""
+    if not case.seen.people:
+        return np.zeros(len(case.moved.place), np.int64), np.zeros(len(case.moved.place), np.int64)
     staff, moved = case.seen.people["practitioners"], case.moved
     numbers = staff["number"].to_numpy().clip(min=0)
     employers = np.zeros(int(numbers.max(initial=0)) + 2, np.int64)

@@ -137,7 +137,7 @@ def overbooked_and_back(h: History) -> None:
 
 def beyond_reserved(h: History) -> None:
     """Units that nobody reserved are used, and reserved afterwards."""
-    h.act("consume", UNTOUCHED, force=True)
+    h.act("consume", UNTOUCHED, units=503, force=True)
     h.act("reserve", UNTOUCHED)
 
 
@@ -549,16 +549,16 @@ def test_a_refusal_is_right_while_what_took_the_units_was_under_way() -> None:
 def test_a_refused_release_is_right_until_what_reserved_is_done() -> None:
     history = History()
     reserved = history.act("reserve", UNTOUCHED, early_ns=STEP_NS, late_ns=3 * STEP_NS)
-    release = history.act("release", UNTOUCHED, units=5)
+    release = history.act("release", UNTOUCHED, units=505)
     outcome(history, release, Outcome.REJECT, 409)
     history.rows.pop()
-    history.count(UNTOUCHED, "reserve", 5, version=-1)
+    history.count(UNTOUCHED, "reserve", 505, version=-1)
     assert history.judge()["A7"].state == CheckState.HOLDS
 
     history.op(reserved).update(end=STEP_NS + STEP_NS // 4)
     finding = history.judge()["A7"]
     assert finding.state == CheckState.VIOLATED
-    assert "asked for 5, and at least 5 were there" in finding.detail
+    assert "asked for 505, and at least 505 were there" in finding.detail
 
 
 def test_a_refusal_is_not_judged_where_somebody_else_moved_units() -> None:
@@ -638,6 +638,7 @@ def lacking(*lacks: str) -> Scenario:
     contract = dict(whole.contract) | {
         name: "" for lack, name in (("replayed", "replayed"), ("answered versions", "version")) if lack in lacks
     }
+    contract |= {name: "" for name in lacks if name in ("id", "total", "used", "available")}
     return replace(whole, database=database, contract=contract)
 
 
@@ -647,6 +648,11 @@ LACKS: dict[tuple[str, ...], tuple[set[str], list[str]]] = {
     ("version",): (set(), ["There is no version in the database"]),
     ("answered versions",): ({"A8"}, ["The answers have no version"]),
     ("replayed",): (set(), ["The answers don't distinguish a replay"]),
+    ("available",): (set(), ["The answers don't tell available: it is derived, so that"]),
+    ("total",): (set(), ["The answers don't tell total: the seeded total is taken for it."]),
+    ("total", "available"): (set(), ["The answers don't tell total, available: they are derived from the seeded"]),
+    ("used", "available"): ({"A8"}, ["The answers don't tell used, available: what is used and scheduled is seen in"]),
+    ("id",): (set(), ["The answers don't tell id: an answer about another authorization does not show (X7)."]),
     ("movements", "version", "answered versions", "replayed"): (
         {*CHECKS_OF_MOVEMENTS, "A8"},
         [
@@ -676,6 +682,41 @@ def test_what_a_target_lacks_is_left_out_and_said(
     sentences = weakened(history.case())
     assert [sentence.startswith(words) for sentence, words in zip(sentences, said_of_it, strict=True)] == [True] * len(
         said_of_it
+    )
+
+
+def planned(*kinds: str) -> Scenario:
+    """The plan of these kinds only."""
+    whole = scenario()
+    parts = {part: {kind: getattr(whole, part)[kind] for kind in kinds} for part in ("mix", "expected", "effects")}
+    return replace(whole, users={"Practitioner": 1}, **parts)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "left_out"),
+    [
+        (("reserve",), {"X3", "A4", "TOKEN"}),
+        (("reserve", "release"), {"X3", "TOKEN"}),
+        (("reserve", "consume", "repeat", "stranger"), {"TOKEN"}),
+    ],
+)
+def test_a_kind_that_the_plan_does_not_have_is_not_missed_and_said(kinds: tuple[str, ...], left_out: set[str]) -> None:
+    history = History(planned(*kinds))
+    for kind in kinds:
+        by = 5 if kind == "stranger" else None
+        history.act(
+            kind, SPREAD, by=by, key_of=1 if kind == "repeat" else None, move=kind if kind in MOVES else "reserve"
+        )
+    found = history.judge()
+    whole = {check.id for check in checks_of(scenario())}
+
+    assert {id_: finding.detail for id_, finding in found.items() if finding.state != CheckState.HOLDS} == {}
+    assert whole - set(found) == left_out
+    assert "The plan's mix has no " in " ".join(weakened(history.case()))
+    titles = {check.id: check.title for check in checks_of(history.scenario)}
+    assert ("stranger" in titles["A12"], "none tried to" in titles["X7"]) == (
+        "stranger" in kinds,
+        "stranger" not in kinds,
     )
 
 

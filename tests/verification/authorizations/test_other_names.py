@@ -7,13 +7,15 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from harness.stack.process import free_port
 from schema.migrate import migrate
+from tests.support import other_authorizations, plain_authorizations
 from tests.support.other_authorizations import PLAN
-from tests.support.pipeline_process import Pipeline
+from tests.support.pipeline_process import Pipeline, Result
 from tests.support.target_process import ROOT, eventually
 
 KEY = "a key that both sides know, long enough"
@@ -25,11 +27,11 @@ def pipeline(home: Path, tmp_path: Path) -> Pipeline:
 
 
 @contextmanager
-def serving(database: str, *words: str) -> Iterator[str]:
+def serving(database: str, service: ModuleType, *words: str) -> Iterator[str]:
     """The other implementation, up, at this URL."""
     port = free_port()
     running = subprocess.Popen(
-        [sys.executable, "-m", "tests.support.other_authorizations", str(port), *words],
+        [sys.executable, "-m", service.__name__, str(port), *words],
         cwd=ROOT,
         env=os.environ | {"DATABASE_URL": database, "PERF_JWT_KEY": KEY},
     )
@@ -50,15 +52,16 @@ def serving(database: str, *words: str) -> Iterator[str]:
         running.wait(30)
 
 
-def _run(pipeline: Pipeline, database: str, *words: str) -> object:
+def _run(pipeline: Pipeline, database: str, service: ModuleType, *words: str) -> Result:
     from harness.plan import reading
 
+    (name,) = reading.tomllib.loads(service.PLAN)["scenario"]
     path = pipeline.runs / "other.toml"
-    path.write_text(PLAN)
-    migrate("authorizations", database, reading.find("other", "smoke", path).database)
-    with serving(database, *words) as url:
+    path.write_text(service.PLAN)
+    migrate("authorizations", database, reading.find(name, "smoke", path).database)
+    with serving(database, service, *words) as url:
         running = subprocess.Popen(
-            [sys.executable, "-m", "harness", "run", "other", "--plan", str(path), "--profile", "smoke"],
+            [sys.executable, "-m", "harness", "run", name, "--plan", str(path), "--profile", "smoke"],
             cwd=ROOT,
             env=pipeline.environment(TARGET_URL=url, DATABASE_URL=database, PERF_JWT_KEY=KEY),
             stdout=subprocess.PIPE,
@@ -69,7 +72,7 @@ def _run(pipeline: Pipeline, database: str, *words: str) -> object:
 
 
 def test_it_is_judged_under_its_own_names(pipeline: Pipeline, database: str) -> None:
-    result = _run(pipeline, database)
+    result = _run(pipeline, database, other_authorizations)
 
     assert result.code == 0, result.out + result.err
     assert {"A1", "A3", "A6", "A7", "A8", "X7", "TOKEN", "POOL"} <= result.checks("HOLDS")
@@ -79,10 +82,36 @@ def test_it_is_judged_under_its_own_names(pipeline: Pipeline, database: str) -> 
 
 
 def test_what_is_wrong_with_it_is_found_without_movements(pipeline: Pipeline, database: str) -> None:
-    result = _run(pipeline, database, "careless")
+    result = _run(pipeline, database, other_authorizations, "careless")
 
     assert result.code == 1, result.out + result.err
     assert "A1" in result.checks("VIOLATED")
+
+
+def test_a_service_without_keys_with_400s_and_claims_of_its_own_is_go_by_a_plan_alone(
+    pipeline: Pipeline, database: str
+) -> None:
+    result = _run(pipeline, database, plain_authorizations)
+    verdict = result.json("verdict.json")
+    kinds = {each["kind"] for each in verdict["operations"] if each["count"]}
+    weakened = " ".join(verdict["weakened"])
+
+    assert result.code == 0, result.out + result.err
+    assert {"A1", "A3", "A4", "A6", "A7", "A11", "A12", "X7", "X11", "TOKEN", "POOL"} <= result.checks("HOLDS")
+    assert not {"A5", "A8"} & result.checks("HOLDS")
+    assert not kinds & {"repeat", "reuse", "race"}
+    assert "The service has no key (key_header is empty): repeat, reuse, race are not sent" in weakened
+    assert "The answers don't tell available: it is derived" in weakened
+    titles = {check["id"]: check["title"] for check in verdict["checks"]}
+    assert "answers don't tell all units" in titles["A3"]
+    assert "no key was sent again" in titles["A12"]
+
+
+def test_the_same_service_under_read_committed_loses_updates_and_is_no_go(pipeline: Pipeline, database: str) -> None:
+    result = _run(pipeline, database, plain_authorizations, "read", "committed")
+
+    assert result.code == 1, result.out + result.err
+    assert "A6" in result.checks("VIOLATED")
 
 
 def test_a_target_of_theirs_needs_the_key_that_it_knows_tokens_by(pipeline: Pipeline, database: str) -> None:
