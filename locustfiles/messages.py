@@ -9,7 +9,7 @@ from locust import task
 
 from harness.journal import PARTNER
 from harness.load.http import Answer
-from harness.load.http_user import HttpUser
+from harness.load.http_user import HttpUser, Judge
 from harness.load.transport import Meaning
 from harness.outcomes import DONE, Failure, Outcome
 from systems import ids, messages
@@ -45,7 +45,7 @@ class MessageSender(HttpUser):
     def conflict(self) -> None:
         """The same key with another body."""
         original, user = self.random.choice(self.session.acknowledged)
-        self._send("conflict", user, key_of=original)
+        self._send("conflict", user, key_of=original, judge=self._judge_conflict)
 
     @task(messages.MIX["stranger"])
     def stranger(self) -> None:
@@ -77,7 +77,13 @@ class MessageSender(HttpUser):
         self.send("later", self.contract["process"], user, partial(self._body_later, user), self._judge)
 
     def _send(
-        self, kind: str, user: int, key_of: int | None = None, body_of: int | None = None, partner: bool = False
+        self,
+        kind: str,
+        user: int,
+        key_of: int | None = None,
+        body_of: int | None = None,
+        partner: bool = False,
+        judge: Judge | None = None,
     ) -> tuple[int, Outcome]:
         return self.send(
             kind,
@@ -86,7 +92,7 @@ class MessageSender(HttpUser):
             lambda number: self._body(
                 number if body_of is None else body_of, user, number if key_of is None else key_of
             ),
-            self._judge,
+            judge or self._judge,
             key_of=key_of,
             flags=PARTNER if partner else 0,
             connection=self.second_connection if partner else None,
@@ -99,23 +105,41 @@ class MessageSender(HttpUser):
         return orjson.dumps(messages.body(self.session.id, number, user, number, self._special, later=True))
 
     def _judge(self, answer: Answer) -> Meaning:
-        """What the body says, whatever was sent: something on the way may have sent a new message twice."""
-        if answer.status == self.contract["unknown_user"]:
+        """What the body says, whatever was sent: something on the way may have sent a new message twice.
+
+        Where the contract has no word for it, a used key is told, and no more: what was sent under it is stored.
+        """
+        contract = self.contract
+        if answer.status == contract["unknown_user"]:
             return Outcome.REJECT, Failure.NONE, 0
-        if answer.status not in (self.contract["created"], self.contract["used_key"]):
+        if answer.status not in (contract["created"], contract["used_key"]):
             return Outcome.UNKNOWN, Failure.NONE, 0
         said = _object(answer)
-        new = answer.status == self.contract["created"]
-        same = said.get(self.contract["same"]) if self.contract["same"] and not new else True
+        new = answer.status == contract["created"]
+        bare = not new and not contract["same"]
+        same = True if new or bare else said.get(contract["same"])
         if same is False:
             return Outcome.REJECT, Failure.NONE, 0
-        try:
-            stored = ids.digest(said.get(self.contract["message_id"]))
-        except TypeError:
-            stored = 0
-        if same is not True or not stored:
+        stored = _number(said.get(contract["message_id"])) if contract["message_id"] else 0
+        if same is not True or not (stored or bare or not contract["message_id"]):
             return Outcome.UNKNOWN, Failure.BAD_BODY, 0
         return Outcome.ACK if new else Outcome.REPLAY, Failure.NONE, stored
+
+    def _judge_conflict(self, answer: Answer) -> Meaning:
+        """The same of another body under a used key: where nothing tells it from a repeated message, the status alone
+        is the refusal, and the stored row must show that it was one.
+        """
+        if not self.contract["same"] and answer.status == self.contract["used_key"]:
+            return Outcome.REJECT, Failure.NONE, 0
+        return self._judge(answer)
+
+
+def _number(said: object) -> int:
+    """The number of an id in the journal; 0 for what is none."""
+    try:
+        return ids.digest(said)
+    except TypeError:
+        return 0
 
 
 def _object(answer: Answer) -> dict[str, object]:

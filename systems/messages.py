@@ -73,6 +73,9 @@ The last five are there so that idempotency, rejection and due times are exercis
 something that never happened proves nothing.
 """
 
+NEEDS = {"repeat": ("process",), "conflict": ("process",)}
+"""The kinds that can be done only if one of these is done, too: they send again what that sent."""
+
 EXPECTED = {
     "process": ("ACK", "REPLAY"),
     "repeat": ("REPLAY",),

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -80,7 +80,7 @@ def observe(url: str, run: Run, ledger: Ledger) -> Messages:
                 clock_offset=offset,
                 drained_seconds=stillness.drained_seconds,
                 disturbance=stillness.disturbance,
-                rows=own,
+                rows=own if run.scenario.contract["message_id"] else own.drop(columns="id"),
                 foreign=rows.foreign(session, ledger.run, SOURCE, IN_POOL, began),
                 before=began,
                 durability=kept,
@@ -129,15 +129,60 @@ def judge(case: Case) -> list[Finding]:
 
 def checks_of(scenario: Scenario) -> Sequence[Check]:
     """The checks of a plan: those of what this system promises, and X1 to X11 of the kinds of operations it has."""
-    x1, x2, x3, x4, x5, *rest = invariants("message", scenario.expected, races="race" in scenario.expected)
+    told = scenario.contract["message_id"]
+    x1, x2, x3, x4, x5, *rest = invariants(
+        "message",
+        scenario.expected,
+        races="race" in scenario.expected,
+        effects=scenario.effects,
+        **({} if told else {"answered": ""}),
+    )
     kinds = set(scenario.expected)
-    own = [check for check in CHECKS if kinds & APPLIES.get(check.id, kinds)]
-    return (x1, x2, x3, x4, x5, WHOLE, *rest, *surroundings.checks(scenario), *own)
+    own = [check for check in (WHOLE, *CHECKS) if not _lacking(check.id, scenario)]
+    whole, *own = [replace(one, unfed=_unfed(one.id, kinds), title=_title(one, scenario)) for one in own]
+    return (x1, x2, x3, x4, x5, whole, *rest, *surroundings.checks(scenario), *own)
 
 
-def weakened(_case: Case) -> list[str]:
-    """What makes the checks say less than they could: nothing, for the tables are always the same."""
-    return []
+def _lacking(check: str, scenario: Scenario) -> str:
+    """Why a check can't be made for a plan; "" if it can."""
+    kinds = set(scenario.expected)
+    if not kinds & APPLIES.get(check, kinds):
+        return f"the plan's mix has no {' or '.join(sorted(APPLIES[check]))}"
+    if check == "MP4" and not scenario.contract["message_id"]:
+        return "no answer tells the id of a message (message_id)"
+    return ""
+
+
+def _unfed(check: str, kinds: set[str]) -> str:
+    """Why the mix may give a check nothing to compare; "" if it always does."""
+    return "" if kinds & FEEDS.get(check, kinds) else f"the plan's mix has no {' or '.join(sorted(FEEDS[check]))}"
+
+
+def _title(check: Check, scenario: Scenario) -> str:
+    """What a check claims by this contract."""
+    return check.title if scenario.contract["same"] else UNTOLD.get(check.id, check.title)
+
+
+def weakened(case: Case) -> list[str]:
+    """What makes the checks say less than they could."""
+    scenario = case.ledger.scenario
+    contract = scenario.contract
+    said = []
+    if not contract["message_id"]:
+        said.append(
+            "No answer tells the id of a message (message_id): that the stored row is the one that was answered is not "
+            "known; rows are told by their key alone."
+        )
+    if not contract["same"] and scenario.expected.keys() & APPLIES["MP5"]:
+        said.append(
+            f"The status {contract['used_key']} does not tell a repeated message from another one under its key "
+            "(same): whether another body was refused is judged by the row that is stored (MP5), not by the answer."
+        )
+    reasons: dict[str, list[str]] = {}
+    for check in CHECKS:
+        if why := _lacking(check.id, scenario):
+            reasons.setdefault(why, []).append(check.id)
+    return said + [f"Left out, as {why}: {', '.join(checks)}." for why, checks in reasons.items()]
 
 
 def expected(run: str, keys: pd.DataFrame, special: Sequence[str] = messages.ALL_TEXTS) -> pd.DataFrame:
@@ -364,3 +409,14 @@ APPLIES: Mapping[str, frozenset[str]] = {
     "MP8": frozenset({"later"}),
 }
 """The kinds of operations of which a check needs one, if it needs any."""
+NEW = frozenset({"process", "race", "later"})
+FEEDS: Mapping[str, frozenset[str]] = {
+    **dict.fromkeys(("X6", "MP1", "MP2"), NEW),
+    "MP3": NEW - {"later"},
+}
+"""The kinds that give a check something to compare, where others may leave it without."""
+UNTOLD: Mapping[str, str] = {
+    "MP4": "Every replay was answered with the id of the stored message, or with none, and the message is stored.",
+    "MP5": "Another body under a used key was not accepted, and the first one kept.",
+}
+"""What a check claims where the contract does not tell a repeated message from another one under its key."""

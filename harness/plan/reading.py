@@ -158,7 +158,7 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
     running = {} if theirs else services.read(where, _over(system, "service", tables, where), table.take("service", {}))
     stated = stages.read(where, table, profile, running)
     items = getattr(facts, "ITEMS", EFFECTS)
-    mix = _mix(where, table.take("mix", None), facts.MIX)
+    mix = _mix(where, table.take("mix", None), facts)
     scenario = Scenario(
         system="" if theirs else system,
         title=tables.get("title", ""),
@@ -306,16 +306,21 @@ def _effects(
     }
 
 
-def _mix(where: Where, own: object, facts: Mapping[str, int]) -> Mapping[str, int]:
+def _mix(where: Where, own: object, facts: Any) -> Mapping[str, int]:
     """The plan's own mix, in the order of the facts, or that of the facts."""
+    known: Mapping[str, int] = facts.MIX
     if own is None:
-        return facts
+        return known
     table = Table(where, "mix", own)
-    mix = {kind: table.number(kind, whole=True) for kind in facts if kind in table.rest}
-    table.known = list(facts)
+    mix = {kind: table.number(kind, whole=True) for kind in known if kind in table.rest}
+    table.known = list(known)
     table.done()
     if not mix:
-        where.fail("mix", f"mix = {own!r}: expected some of {', '.join(facts)}")
+        where.fail("mix", f"mix = {own!r}: expected some of {', '.join(known)}")
+    needs: Mapping[str, tuple[str, ...]] = getattr(facts, "NEEDS", {})
+    for kind in mix:
+        if kind in needs and not mix.keys() & set(needs[kind]):
+            where.fail("mix", f"mix: {kind} sends again what {' or '.join(needs[kind])} sent: expected that in it, too")
     return mix
 
 

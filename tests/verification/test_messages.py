@@ -16,6 +16,7 @@ from harness.errors import JournalError
 from harness.journal import HEADER_BYTES, RECORD, Journal, Journals, Lost, read_all
 from harness.outcomes import Failure, Outcome
 from harness.plan import reading
+from harness.plan.scenario import Scenario
 from harness.verdict import CheckState
 from systems import ids, messages
 from tests.support.plans import USERS
@@ -64,6 +65,7 @@ class History:
     foreign: list[dict[str, Any]] = field(default_factory=list)
     seen: dict[str, Any] = field(default_factory=dict)
     lost: tuple[Lost, ...] = ()
+    scenario: Scenario = SCENARIO
 
     def send(
         self, op: int, kind: str, outcome: str, user: int, key_of: int | None = None, partner: bool = False
@@ -115,8 +117,8 @@ class History:
     def ledger(self) -> Ledger:
         ops = pd.DataFrame(self.ops, columns=list(_CLEAN.ops[0]) if not self.ops else None)
         types: dict[str, Any] = {} if self.ops else {n: "int64" for n in ops if n != "kind"}
-        kinds = pd.CategoricalDtype(list(SCENARIO.expected))
-        return Ledger(RUN, ops.astype({**types, "kind": kinds}), 0, WALL, SCENARIO, self.lost)
+        kinds = pd.CategoricalDtype(list(self.scenario.expected))
+        return Ledger(RUN, ops.astype({**types, "kind": kinds}), 0, WALL, self.scenario, self.lost)
 
     def observation(self) -> Messages:
         rows = _frame(self.rows, ["op", "stray", *judged.SOURCE.columns])
