@@ -26,25 +26,54 @@ MESSAGE_TYPES = ("BIRTHDAY", "ANNIVERSARY")
 SCHEDULED, SENT, FAILED = "SCHEDULED", "SENT", "FAILED"
 """The life of a message: SCHEDULED, then SENT (with sent_at) or, after MAX_RETRIES, FAILED; never back."""
 
-USERS, MESSAGES = "users", "message_logs"
-"""The tables."""
+STATUSES = {"status_scheduled": SCHEDULED, "status_sent": SENT, "status_failed": FAILED}
+"""These, by the names of the words for them in [database]."""
 
-# Strangers begin like the pool too: one that came to exist is a change of the pool.
-_IN_POOL = f"id {ids.POOL_SQL}"
+POOL = (
+    "user_id",
+    "first_name",
+    "last_name",
+    "email",
+    "timezone",
+    "birthday_date",
+    "anniversary_date",
+    "location_city",
+    "location_country",
+    "user_created",
+)
+"""The columns of the users that seeding fills, as [database] calls them."""
+DATES = ("birthday_date", "anniversary_date")
 
-POOL_COUNT_SQL = f"SELECT count(*) FROM {USERS} WHERE {_IN_POOL}"
-"""How many users of the pool there are now."""
+MAY_LACK = frozenset({*POOL[1:], "message_type", "retry_count"})
+"""The columns that another implementation may not have: "" in [database]."""
 
-POOL_DIGEST_SQL = rf"""
+
+def pool_count_sql(names: Mapping[str, str]) -> str:
+    """How many users of the pool there are now; `names` are those of [database], as SQL has them."""
+    # Strangers begin like the pool too: one that came to exist is a change of the pool.
+    return f"SELECT count(*) FROM {names['users']} WHERE {names['user_id']} {ids.POOL_SQL}"
+
+
+def pool_digest_sql(names: Mapping[str, str]) -> str:
+    """The md5 of the pool's current rows: of the very text that COPY would have loaded to make them."""
+    fields = ", ".join(_as_loaded(column, names[column]) for column in POOL if names[column])
+    return rf"""
 SELECT md5(coalesce(string_agg(line || chr(10), '' ORDER BY id), '')) FROM (
-    SELECT id, concat_ws(chr(9), id, first_name, last_name, email, timezone,
-        to_char(birthday_date, 'YYYY-MM-DD'), coalesce(to_char(anniversary_date, 'YYYY-MM-DD'), E'\\N'),
-        location_city, location_country,
-        to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS+00')) AS line
-    FROM {USERS} WHERE {_IN_POOL}
+    SELECT {names["user_id"]} AS id, concat_ws(chr(9), {fields}) AS line
+    FROM {names["users"]} WHERE {names["user_id"]} {ids.POOL_SQL}
 ) AS pool
 """
-"""The md5 of the pool's current rows: of the very text that COPY would have loaded to make them."""
+
+
+def _as_loaded(column: str, name: str) -> str:
+    """SQL for what stands in a column, as it is loaded."""
+    text = f"{name}::text"
+    if column in DATES:
+        text = f"to_char({name}::date, 'YYYY-MM-DD')"
+    if column == "user_created":
+        text = f"to_char({name}::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS+00')"
+    return rf"coalesce({text}, E'\\N')"
+
 
 SEND_TIMES = 86_400
 """Messages are due in this many different seconds: operation n at the n-th, counted backwards from the run's birth."""
@@ -102,8 +131,8 @@ POINTS = ("stored", "sent")
 ITEMS = "messages"
 """What the effects are called."""
 
-ROWS = ("message_logs", "idempotency_key")
-"""The table that has them, and its column of keys: there the monitor looks for them."""
+ROWS = ("messages", "key")
+"""The table that has them, and its column of keys, as [database] calls them: there the monitor looks for them."""
 
 
 def message_type(op: int) -> str:

@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from harness.check import Finding
+from harness.database import quoted
 from harness.outcomes import Outcome
 from harness.plan.scenario import Scenario
 from harness.run import Run
@@ -23,29 +24,55 @@ from verification.ledger_checks import differs, invariants, raced, replayed
 from verification.quiescence import require_own_rows, still
 from verification.reading import MOMENT, Reader, reader
 
-SOURCE = rows.Source(
-    messages.MESSAGES,
-    key="idempotency_key",
-    points={"stored": "created_at", "sent": "sent_at"},
-    columns={
-        "id": "str",
-        "user_id": "str",
-        "message_type": "str",
-        "message_content": "str",
-        "scheduled_send_time": MOMENT,
-        "status": "str",
-        "created_at": MOMENT,
-        "sent_at": MOMENT,
-    },
-)
-IN_POOL = f"user_id {ids.POOL_SQL}"
+COLUMNS = {
+    "id": ("message_id", "str"),
+    "user_id": ("message_user", "str"),
+    "message_type": ("message_type", "str"),
+    "message_content": ("message_content", "str"),
+    "scheduled_send_time": ("scheduled_send_time", MOMENT),
+    "status": ("status", "str"),
+    "created_at": ("created", MOMENT),
+    "sent_at": ("sent", MOMENT),
+}
+"""What is read of a message: what [database] calls it, and as what."""
+
+
+def source(names: Mapping[str, Any]) -> rows.Source:
+    """Where messages are stored, by the `names` of a plan's [database]."""
+    sql = _quoted(names)
+    there = {column: (name, dtype) for column, (name, dtype) in COLUMNS.items() if names[name]}
+    return rows.Source(
+        sql["messages"],
+        key=sql["key"],
+        points={"stored": "created_at", "sent": "sent_at"},
+        columns={column: dtype for column, (_, dtype) in there.items()},
+        named={column: sql[name] for column, (name, _) in there.items()} | {"status": _status(names)},
+    )
+
+
+def _quoted(names: Mapping[str, Any]) -> dict[str, str]:
+    """Tables and columns, as SQL has them."""
+    return {key: quoted(name) if name else "" for key, name in names.items() if isinstance(name, str)}
+
+
+def _literal(text: str) -> str:
+    """SQL for a text, in a query with parameters."""
+    return "'" + text.replace("'", "''").replace("%", "%%") + "'"
+
+
+def _status(names: Mapping[str, Any]) -> str:
+    """SQL for the status of a message, in our words where it is one of theirs."""
+    column = f"{quoted(names['status'])}::text"
+    theirs = [f"WHEN {_literal(names[name])} THEN '{ours}'" for name, ours in messages.STATUSES.items()]
+    if all(names[name] == ours for name, ours in messages.STATUSES.items()):
+        return column
+    return f"(CASE {column} {' '.join(theirs)} ELSE {column} END)"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Messages(Observation):
     """What was read of users and messages."""
 
-    source: rows.Source = SOURCE
     early: pd.DataFrame
     """The run's rows before the drain: op, status, sent_at."""
     keys: constraints.UniqueKey
@@ -61,51 +88,60 @@ class Messages(Observation):
 
 def observe(url: str, run: Run, ledger: Ledger) -> Messages:
     """Wait until all is delivered and no client writes, then read all that the checks need, in one snapshot."""
-    table, key = SOURCE.table, SOURCE.key
+    plain, place = run.scenario.database, source(run.scenario.database)
+    names, table, key = _quoted(plain), place.table, place.key
     pending = (
-        f"SELECT count(*) FROM {table} WHERE status = '{messages.SCHEDULED}' AND scheduled_send_time <= now() "
-        f"AND {key} LIKE '{ledger.run}-%'"
+        f"SELECT count(*) FROM {table} WHERE {place.named['status']} = '{messages.SCHEDULED}' "
+        f"AND {names['scheduled_send_time']} <= now() AND {key} LIKE '{ledger.run}-%'"
     )
     began = before(run)
     with reader(url) as session:
         require_own_rows(session, ledger, url, table, key)
         offset = session.clock_offset()
         kept = durability.read(session, run, [table])
-        early = _early(session, ledger.run)
-        with still(session, ledger, pending, (table, messages.USERS)) as stillness:
-            own = rows.own(session, ledger.run, SOURCE, SOURCE.columns)
+        early = _early(session, ledger.run, place)
+        with still(session, ledger, pending, (table, names["users"])) as stillness:
+            own = rows.own(session, ledger.run, place, place.columns)
             seen = Messages(
+                source=place,
                 settings=session.settings(),
                 taken=pd.Timestamp(session.row("SELECT now()")[0]),
                 clock_offset=offset,
                 drained_seconds=stillness.drained_seconds,
                 disturbance=stillness.disturbance,
                 rows=own if run.scenario.contract["message_id"] else own.drop(columns="id"),
-                foreign=rows.foreign(session, ledger.run, SOURCE, IN_POOL, began),
+                foreign=rows.foreign(session, ledger.run, place, f"{names['message_user']} {ids.POOL_SQL}", began),
                 before=began,
                 durability=kept,
                 schema=catalogue.read(session, run),
                 looks=looks.read(run, table, key),
                 own=own_checks.read(session, run.scenario),
                 early=early,
-                keys=constraints.unique_key(session, table, key, ledger.run, own),
-                users=constraints.reference(session, table, "user_id", messages.USERS),
-                pool=session.row(messages.POOL_COUNT_SQL)[0],
+                keys=constraints.unique_key(session, plain["messages"], plain["key"], ledger.run, own),
+                users=constraints.reference(
+                    session,
+                    plain["messages"],
+                    plain["message_user"],
+                    plain["users"],
+                    (plain["message_id"], plain["user_id"]),
+                ),
+                pool=session.row(messages.pool_count_sql(names))[0],
                 expected_pool=run.scenario.pool["users"],
-                pool_digest=session.row(messages.POOL_DIGEST_SQL)[0],
+                pool_digest=session.row(messages.pool_digest_sql(names))[0],
                 seeded_digest=run.facts.get("seeding", {}).get("digest"),
             )
     return seen
 
 
-def _early(session: Reader, run: str) -> pd.DataFrame:
+def _early(session: Reader, run: str, place: rows.Source) -> pd.DataFrame:
     """op, status (None, if it is no known one) and sent_at of the messages of `run`, but for keys that name no op."""
     known = (messages.SCHEDULED, messages.SENT, messages.FAILED)
-    columns = {"status": f"array_position(ARRAY{list(known)}, status) - 1", "sent_at": "sent_at"}
+    status = f"array_position(ARRAY{list(known)}, {place.named['status']}) - 1"
+    columns = {"status": status, "sent_at": f"{place.named['sent_at']}::timestamptz"}
     types = {"status": binary.WHOLE, "sent_at": binary.MOMENT}
     found = session.columns(
-        f"SELECT {rows.digits(SOURCE.key)}, {binary.selected(columns, types)} FROM {SOURCE.table} "
-        f"WHERE {rows.whole(SOURCE.key)}",
+        f"SELECT {rows.digits(place.key)}, {binary.selected(columns, types)} FROM {place.table} "
+        f"WHERE {rows.whole(place.key)}",
         {"op": binary.HEX, **types},
         rows.of_run(run),
     )
@@ -114,7 +150,12 @@ def _early(session: Reader, run: str) -> pd.DataFrame:
 
 def case(ledger: Ledger, seen: Messages) -> Case:
     """The messages that were sent beside those that are there."""
-    return Case(ledger, seen, partial(expected, special=_special(ledger)))
+    there = [column for column in EXPECTED if column in seen.rows]
+    return Case(ledger, seen, lambda run, keys: expected(run, keys, _special(ledger))[there])
+
+
+EXPECTED = ("user_id", "message_type", "message_content", "scheduled_send_time")
+"""The columns that are compared with what was sent."""
 
 
 def _special(ledger: Ledger) -> Sequence[str]:
@@ -168,6 +209,8 @@ def weakened(case: Case) -> list[str]:
     scenario = case.ledger.scenario
     contract = scenario.contract
     said = []
+    if not scenario.database["message_type"]:
+        said.append("The table of messages has no type: that it is stored as it was sent is not compared.")
     if not contract["message_id"]:
         said.append(
             "No answer tells the id of a message (message_id): that the stored row is the one that was answered is not "
@@ -325,7 +368,7 @@ def pool(case: Case) -> Found:
         if missing
         else f"the pool has all its {seen.pool:,} users, but they are not as they were seeded",
         {"users": seen.pool, "digest": seen.pool_digest, "seeded_digest": seen.seeded_digest},
-        sql=f"{messages.POOL_COUNT_SQL};",
+        sql=f"{messages.pool_count_sql(_quoted(case.ledger.scenario.database))};",
     )
 
 

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from harness.errors import PlanError, nearest
-from harness.plan import contract, overrides, own_checks, rule_checks, services, stages
+from harness.plan import contract, names, overrides, own_checks, rule_checks, services, stages
 from harness.plan.overrides import NONE, Overrides
 from harness.plan.rules import EFFECTS, METRICS
 from harness.plan.scenario import Scenario, Validity, resolved
@@ -326,15 +326,19 @@ def _mix(where: Where, own: object, facts: Any) -> Mapping[str, int]:
 
 def _names(system: str, part: str, tables: Tables, where: Where) -> dict[str, Any]:
     """The system's contract, or the names in its database, with what the plan states instead."""
-    names, own = reference(system, part), Table(where, part, tables.get(part, {})).rest
+    known, own = reference(system, part), Table(where, part, tables.get(part, {})).rest
+    unlike = contract.unlike if part == "contract" else names.unlike
+    may_lack = getattr(_facts(system), "MAY_LACK", None) if part == "database" else None
     for key, value in own.items():
-        if key not in names:
-            where.fail(key, f"{part}: unknown key {key!r}; {nearest(key, names)}")
-        if type(value) is not type(names[key]):
-            where.fail(key, f"{part}: {key} = {value!r}: expected something like {names[key]!r}")
-        if part == "contract" and (expected := contract.unlike(key, value, names[key])):
+        if key not in known:
+            where.fail(key, f"{part}: unknown key {key!r}; {nearest(key, known)}")
+        if type(value) is not type(known[key]):
+            where.fail(key, f"{part}: {key} = {value!r}: expected something like {known[key]!r}")
+        if value == "" and may_lack is not None and key not in may_lack:
+            where.fail(key, f"{part}: {key} = '': expected a name; there may be no {', '.join(sorted(may_lack))}")
+        if expected := unlike(key, value, known[key]):
             where.fail(key, f"{part}: {key} = {value!r}: expected {expected}")
-    return {**names, **own}
+    return {**known, **own}
 
 
 def _users(path: Path, users: object, where: Where) -> dict[str, int]:

@@ -123,8 +123,9 @@ class Scenario:
     locustfile: str
     """Where its user classes are."""
     contract: Mapping[str, Any]
-    database: Mapping[str, str]
-    """What tables and columns are called; empty for a system whose names are not to be chosen."""
+    database: Mapping[str, Any]
+    """What tables and columns are called, and what else seeding fills there; empty for a system whose names are not to
+    be chosen."""
     users: Mapping[str, int]
     max_users: int
     stages: tuple[Stage, ...]

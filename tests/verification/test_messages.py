@@ -35,6 +35,7 @@ WALL = 1_795_218_901_000_000_000
 """ns that the wall clock is ahead of CLOCK_MONOTONIC, in these histories."""
 
 SCENARIO = reading.find("sustained", "smoke")
+SOURCE = judged.source(SCENARIO.database)
 CHECKS = checks_of(SCENARIO)
 
 HISTORY = """
@@ -121,15 +122,16 @@ class History:
         return Ledger(RUN, ops.astype({**types, "kind": kinds}), 0, WALL, self.scenario, self.lost)
 
     def observation(self) -> Messages:
-        rows = _frame(self.rows, ["op", "stray", *judged.SOURCE.columns])
+        rows = _frame(self.rows, ["op", "stray", *SOURCE.columns])
         seen: dict[str, Any] = {
+            "source": SOURCE,
             "settings": {"server_version": "18.0"},
             "taken": pd.Timestamp(WALL, tz="UTC"),
             "clock_offset": 0,
             "drained_seconds": 0.1,
             "disturbance": "",
             "rows": rows,
-            "foreign": _frame(self.foreign, ["stray", *judged.SOURCE.columns]),
+            "foreign": _frame(self.foreign, ["stray", *SOURCE.columns]),
             "early": _frame(self.rows if self.early is None else self.early, ["op", "stray", "status", "sent_at"]),
             "keys": constraints.UniqueKey(
                 "message_logs", "idempotency_key", len(rows), _frame([], ["value", "copies"]), {"UNIQUE (…)": True}
@@ -159,7 +161,7 @@ def _id(op: int) -> str:
 def _frame(lines: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
     frame = pd.DataFrame([{column: line[column] for column in columns} for line in lines], columns=columns)
     for column in columns:
-        moment = judged.SOURCE.columns.get(column) == "moment"
+        moment = SOURCE.columns.get(column) == "moment"
         whole = column in ("op", "copies")
         frame[column] = frame[column].astype("datetime64[us]" if moment else "int64" if whole else "str")
     return frame

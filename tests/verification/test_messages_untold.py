@@ -1,4 +1,4 @@
-"""What a contract does not tell is judged by the stored row, or is left out and said; what a mix lacks is not missed."""
+"""What a contract does not tell is judged by the stored row, or left out and said; what a mix lacks is not missed."""
 
 from dataclasses import replace
 from typing import Any

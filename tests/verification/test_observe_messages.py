@@ -22,12 +22,13 @@ from harness.errors import DatabaseError, JournalError
 from harness.journal import PARTNER, Journal, read_all
 from harness.monitor import LOOKS
 from harness.outcomes import Failure, Outcome
+from harness.plan.reading import reference
 from harness.quantities import seconds
 from harness.run import FORMAT, Run
 from harness.verdict import CheckState
 from systems import ids, messages
 from systems.effect import Effect
-from systems.messages import POOL_DIGEST_SQL
+from systems.messages import pool_digest_sql
 from tests.support.plans import varied
 from tests.support.surroundings import changed_schema, recorded
 from tests.support.target_process import ROOT, query, with_users
@@ -35,11 +36,13 @@ from tests.support.waits import skip_waits
 from verification import quiescence, reading
 from verification.__main__ import verify
 from verification.ledger import Ledger, ledger
-from verification.messages import SOURCE, case, judge, observe
+from verification.messages import case, judge, observe, source
 from verification.reading import reader
 from verification.rows import own
 
 ID = "20261120T235501a1b2c3"
+NAMES = reference("messages", "database")
+SOURCE = source(NAMES)
 HOUR_NS = 3_600 * 10**9
 USERS = 500
 POOL = {"users": USERS, "strangers": 100}
@@ -102,7 +105,7 @@ def scene(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sce
 
 
 def put(url: str, folder: Path, wall_offset: int = 0) -> Scene:
-    (digest,) = query(url, POOL_DIGEST_SQL)[0]
+    (digest,) = query(url, pool_digest_sql(NAMES))[0]
     plan = varied("sustained", "smoke", {"drain": "200ms", "timeout": "100ms"}, pool=POOL).as_json()
     run = Run(folder, {})
     clock = {"wall_ns": time.time_ns() + wall_offset, "mono_ns": time.monotonic_ns()}
