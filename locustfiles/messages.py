@@ -1,7 +1,8 @@
 """Users of the message system: they send to random users of the pool, and sometimes send a key again on purpose."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
+from typing import Any
 
 import gevent
 import orjson
@@ -12,7 +13,31 @@ from harness.load.http import Answer
 from harness.load.http_user import HttpUser, Judge
 from harness.load.transport import Meaning
 from harness.outcomes import DONE, Failure, Outcome
+from harness.plan import template
 from systems import ids, messages
+
+FORM = "form of a message"
+"""Where the users of a process share theirs."""
+
+
+class Form:
+    """What a message is sent as, by the contract: with places for the values of messages.WORDS."""
+
+    def __init__(self, contract: Mapping[str, Any]) -> None:
+        self.body = template.body(contract["body"], messages.WORDS)
+        self.headers = template.headers(contract["headers"], messages.WORDS) if contract["headers"] else None
+        self._route: str = contract["process"]
+        self._places = "{user}" in self._route
+
+    def route(self, user: int) -> str:
+        """Method and path of a message to user number `user`."""
+        return self._route.replace("{user}", ids.uuid_of(user)) if self._places else self._route
+
+    @staticmethod
+    def encoded(values: tuple[str, str, str, str, str]) -> tuple[bytes, ...]:
+        """The `values` of WORDS: only a text of a message has what JSON escapes."""
+        user, kind, time, content, key = values
+        return user.encode(), kind.encode(), time.encode(), template.escaped(content), key.encode()
 
 
 class MessageSender(HttpUser):
@@ -21,6 +46,15 @@ class MessageSender(HttpUser):
     abstract = False
     system = messages
     first, again = "process", frozenset({"repeat", "conflict"})
+
+    @cached_property
+    def _form(self) -> "Form":
+        """The request of the contract, resolved once in this process."""
+        shared = self.session.shared
+        if FORM not in shared:
+            shared[FORM] = Form(self.contract)
+        found: Form = shared[FORM]
+        return found
 
     @cached_property
     def _special(self) -> Sequence[str]:
@@ -58,14 +92,13 @@ class MessageSender(HttpUser):
         user = self.random.randint(1, self.pool["users"])
         partners: list[gevent.Greenlet] = []
 
-        def body(number: int) -> bytes:
+        def second(number: int) -> None:
             # Between the first half's intent and its first byte: the earliest moment at which its key is known.
             again = partial(self._send, "race", user, key_of=number, body_of=number, partner=True)
             partners.append(gevent.spawn(again))
-            return self._body(number, user, number)
 
         try:
-            self.send("race", self.contract["process"], user, body, self._judge)
+            self._send("race", user, begun=second)
         finally:
             # The second half ends with its user, too: a killed user must not leave one behind.
             gevent.joinall(partners)
@@ -73,8 +106,7 @@ class MessageSender(HttpUser):
     @task(messages.MIX["later"])
     def later(self) -> None:
         """A new message that is not due yet."""
-        user = self.random.randint(1, self.pool["users"])
-        self.send("later", self.contract["process"], user, partial(self._body_later, user), self._judge)
+        self._send("later", self.random.randint(1, self.pool["users"]))
 
     def _send(
         self,
@@ -84,25 +116,33 @@ class MessageSender(HttpUser):
         body_of: int | None = None,
         partner: bool = False,
         judge: Judge | None = None,
+        begun: Callable[[int], None] | None = None,
     ) -> tuple[int, Outcome]:
+        """Send a message; `begun` is told its number between its intent and its first byte."""
+        form = self._form
+
+        def words(number: int) -> tuple[bytes, ...]:
+            op, key = (number if body_of is None else body_of), (number if key_of is None else key_of)
+            said = messages.values(self.session.id, op, user, key, self._special, kind == "later")
+            return form.encoded(said)
+
+        def body(number: int) -> bytes:
+            if begun:
+                begun(number)
+            return form.body(words(number))
+
+        headers = form.headers
         return self.send(
             kind,
-            self.contract["process"],
+            form.route(user),
             user,
-            lambda number: self._body(
-                number if body_of is None else body_of, user, number if key_of is None else key_of
-            ),
+            body,
             judge or self._judge,
             key_of=key_of,
             flags=PARTNER if partner else 0,
             connection=self.second_connection if partner else None,
+            headers=(lambda number: headers(words(number))) if headers else None,
         )
-
-    def _body(self, number: int, user: int, key_of: int) -> bytes:
-        return orjson.dumps(messages.body(self.session.id, number, user, key_of, self._special))
-
-    def _body_later(self, user: int, number: int) -> bytes:
-        return orjson.dumps(messages.body(self.session.id, number, user, number, self._special, later=True))
 
     def _judge(self, answer: Answer) -> Meaning:
         """What the body says, whatever was sent: something on the way may have sent a new message twice.

@@ -5,7 +5,9 @@ What seeding, users, target and verification must agree on. The wire format and 
 `strangers` after them do not, and never will: a message to one must be refused.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta, timezone
 from functools import cache
 from typing import Any
@@ -197,14 +199,72 @@ _born = cache(ids.born)
 _ZONES = tuple(timezone(timedelta(minutes=minutes)) for minutes in OFFSETS)
 
 
-def body(
+WORDS = ("user", "type", "time", "content", "key")
+"""What a request can have in braces: [contract] has its route, headers and body."""
+PLAIN_WORDS = ("user", "type", "time", "key")
+"""Those that can be in a route and in headers."""
+
+
+TEMPLATES: Mapping[str, tuple[str, ...]] = {
+    "process": ("user",),
+    "headers": PLAIN_WORDS,
+    "body": WORDS,
+}
+"""The keys of [contract] that may have words in braces, and which."""
+_NEEDED = {
+    "user": "a message must name its user",
+    "content": "what is stored is compared with it",
+    "key": "a stored message is found by its key",
+}
+
+
+def words(contract: Mapping[str, Any]) -> set[str]:
+    """The words that a request has anywhere."""
+    return set(re.findall(r"\{(\w+)\}", json.dumps([contract[part] for part in TEMPLATES])))
+
+
+def contract_fault(contract: Mapping[str, Any], kinds: Collection[str]) -> tuple[str, str] | None:
+    """What of a contract can't be, for operations of these `kinds`: its key, and what is expected; None if all can."""
+    for word, why in _NEEDED.items():
+        if word not in words(contract):
+            return "body", f"{{{word}}} somewhere in body or headers: {why}"
+    if "later" in kinds and "time" not in words(contract):
+        return "body", "{time} in it, for `later` sends what is due later; or a mix without that kind"
+    if contract["unknown_user"] == contract["used_key"]:
+        return "unknown_user", "another status than used_key: the two can't be told apart"
+    return None
+
+
+def sample(contract: Mapping[str, Any]) -> tuple[str, Mapping[str, str], Any, Mapping[str, str]]:
+    """A request as it is sent: route, headers, body, and what stands for the words in them."""
+    said = values("20261120T235501a1b2c3", 1, 1, 1)
+    return contract["process"], contract["headers"], contract["body"], dict(zip(WORDS, said, strict=True))
+
+
+def answers(contract: Mapping[str, Any]) -> list[tuple[int, str]]:
+    """The answers that are understood: status, and what it means."""
+    told, same = contract["message_id"], contract["same"]
+    stored = f"its id in {told}" if told else "its id is not told"
+    used = "the key was used before; whether for the same message is not told"
+    if same:
+        used = f"the key was used before: a replay if {same} is true ({stored}), refused if it is false"
+    return [
+        (contract["created"], f"a new message, stored; {stored}"),
+        (contract["used_key"], used),
+        (contract["unknown_user"], "no such user, nothing stored"),
+    ]
+
+
+def values(
     run: str, op: int, user: int, key_of: int, special: Sequence[str] = ALL_TEXTS, later: bool = False
-) -> dict[str, str]:
-    """The request of operation `op` to user number `user`, under the key of operation `key_of` (itself, if new)."""
-    return {
-        "userId": ids.uuid_of(user),
-        "messageType": message_type(op),
-        "scheduledSendTime": scheduled_send_time(run, op, later),
-        "messageContent": content(op, special),
-        "idempotencyKey": ids.key(run, key_of),
-    }
+) -> tuple[str, str, str, str, str]:
+    """What stands for WORDS in operation `op` to user number `user`, under the key of operation `key_of` (itself, if
+    new).
+    """
+    return (
+        ids.uuid_of(user),
+        message_type(op),
+        scheduled_send_time(run, op, later),
+        content(op, special),
+        ids.key(run, key_of),
+    )

@@ -150,12 +150,13 @@ def _early(session: Reader, run: str, place: rows.Source) -> pd.DataFrame:
 
 def case(ledger: Ledger, seen: Messages) -> Case:
     """The messages that were sent beside those that are there."""
-    there = [column for column in EXPECTED if column in seen.rows]
+    said = messages.words(ledger.scenario.contract)
+    there = [column for column, word in EXPECTED.items() if column in seen.rows and word in said]
     return Case(ledger, seen, lambda run, keys: expected(run, keys, _special(ledger))[there])
 
 
-EXPECTED = ("user_id", "message_type", "message_content", "scheduled_send_time")
-"""The columns that are compared with what was sent."""
+EXPECTED = {"user_id": "user", "message_type": "type", "message_content": "content", "scheduled_send_time": "time"}
+"""The columns that are compared with what was sent, and the words of a request that have it."""
 
 
 def _special(ledger: Ledger) -> Sequence[str]:
@@ -211,6 +212,8 @@ def weakened(case: Case) -> list[str]:
     said = []
     if not scenario.database["message_type"]:
         said.append("The table of messages has no type: that it is stored as it was sent is not compared.")
+    if unsent := [column for column, word in EXPECTED.items() if word not in messages.words(contract)]:
+        said.append(f"A request has no {' and no '.join(unsent)}: what is stored there is not compared.")
     if not contract["message_id"]:
         said.append(
             "No answer tells the id of a message (message_id): that the stored row is the one that was answered is not "

@@ -8,14 +8,14 @@ import importlib
 import json
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from harness.errors import PlanError, nearest
-from harness.plan import contract, names, overrides, own_checks, rule_checks, services, stages
+from harness.plan import contract, names, overrides, own_checks, rule_checks, services, stages, template
 from harness.plan.overrides import NONE, Overrides
 from harness.plan.rules import EFFECTS, METRICS
 from harness.plan.scenario import Scenario, Validity, resolved
@@ -166,7 +166,7 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
         profile=profile,
         purpose=_purpose(table),
         locustfile=str(locustfile),
-        contract={} if theirs else _names(system, "contract", tables, where),
+        contract={} if theirs else _names(system, "contract", tables, where, mix),
         database={} if theirs else _names(system, "database", tables, where),
         users=_users(locustfile, table.take("users", {}), where),
         max_users=max(stage.users for stage in stated) or table.number("max_users", whole=True),
@@ -324,21 +324,40 @@ def _mix(where: Where, own: object, facts: Any) -> Mapping[str, int]:
     return mix
 
 
-def _names(system: str, part: str, tables: Tables, where: Where) -> dict[str, Any]:
+def _names(system: str, part: str, tables: Tables, where: Where, kinds: Collection[str] = ()) -> dict[str, Any]:
     """The system's contract, or the names in its database, with what the plan states instead."""
-    known, own = reference(system, part), Table(where, part, tables.get(part, {})).rest
+    known, facts, place = reference(system, part), _facts(system), replace(where, part=part)
+    own = Table(place, part, tables.get(part, {})).rest
     unlike = contract.unlike if part == "contract" else names.unlike
-    may_lack = getattr(_facts(system), "MAY_LACK", None) if part == "database" else None
+    may_lack = getattr(facts, "MAY_LACK", None) if part == "database" else None
     for key, value in own.items():
         if key not in known:
-            where.fail(key, f"{part}: unknown key {key!r}; {nearest(key, known)}")
+            place.fail(key, f"unknown key {key!r}; {nearest(key, known)}")
         if type(value) is not type(known[key]):
-            where.fail(key, f"{part}: {key} = {value!r}: expected something like {known[key]!r}")
+            place.fail(key, f"{key} = {value!r}: expected something like {known[key]!r}")
         if value == "" and may_lack is not None and key not in may_lack:
-            where.fail(key, f"{part}: {key} = '': expected a name; there may be no {', '.join(sorted(may_lack))}")
+            place.fail(key, f"{key} = '': expected a name; there may be no {', '.join(sorted(may_lack))}")
         if expected := unlike(key, value, known[key]):
-            where.fail(key, f"{part}: {key} = {value!r}: expected {expected}")
-    return {**known, **own}
+            place.fail(key, f"{key} = {value!r}: expected {expected}")
+        if part == "contract":
+            words = tuple(contract.places(key, known[key], facts))
+            if word := template.unknown(value, words):
+                place.fail(f"{{{word}}}", f"{key}: unknown word {{{word}}}; {nearest(word, words)}", after=key)
+    found = {**known, **own}
+    if part == "contract":
+        _require_distinct(found, own, place)
+        fault = facts.contract_fault(found, kinds) if hasattr(facts, "contract_fault") else None
+        if fault:
+            place.fail(fault[0], f"{fault[0]} = {found[fault[0]]!r}: expected {fault[1]}")
+    return found
+
+
+def _require_distinct(found: Mapping[str, Any], own: Mapping[str, Any], where: Where) -> None:
+    """PlanError if the plan gives one status to something done and to something else."""
+    for pair in contract.alike(found):
+        if own.keys() & set(pair[:2]):
+            key, other = sorted(pair[:2], key=lambda name: name not in own)
+            where.fail(key, f"{key} = {pair[2]}, as {other}: expected two statuses, or what was done can't be told")
 
 
 def _users(path: Path, users: object, where: Where) -> dict[str, int]:

@@ -19,6 +19,7 @@ from harness.plan import reading
 from harness.plan.scenario import Scenario
 from harness.verdict import CheckState
 from systems import ids, messages
+from tests.support.message_body import body
 from tests.support.plans import USERS
 from tests.support.surroundings import around
 from verification import constraints
@@ -94,7 +95,7 @@ class History:
         """The row of operation `op`, as the clean target stores it."""
         at = pd.Timestamp(WALL + op * 1_000_000)
         later = any(one["op"] == op and one["kind"] == "later" for one in self.ops)
-        sent = messages.body(RUN, op, user, op, later=later)
+        sent = body(RUN, op, user, op, later=later)
         row = {
             "op": op,
             "stray": None,
@@ -567,12 +568,12 @@ def test_what_must_be_stored_is_what_the_facts_say_was_sent(sent: list[tuple[int
 
     assert len(found) == len(sent)
     for (op, user, later), stored in zip(sent, found.to_dict("records"), strict=True):
-        body = messages.body(RUN, op, user, op, later=later)
+        request = body(RUN, op, user, op, later=later)
         assert stored == {
-            "user_id": body["userId"],
-            "message_type": body["messageType"],
-            "message_content": body["messageContent"],
-            "scheduled_send_time": pd.Timestamp(body["scheduledSendTime"]).tz_convert(None),
+            "user_id": request["userId"],
+            "message_type": request["messageType"],
+            "message_content": request["messageContent"],
+            "scheduled_send_time": pd.Timestamp(request["scheduledSendTime"]).tz_convert(None),
         }
 
 

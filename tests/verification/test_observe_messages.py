@@ -29,6 +29,7 @@ from harness.verdict import CheckState
 from systems import ids, messages
 from systems.effect import Effect
 from systems.messages import pool_digest_sql
+from tests.support.message_body import body
 from tests.support.plans import varied
 from tests.support.surroundings import changed_schema, recorded
 from tests.support.target_process import ROOT, query, with_users
@@ -134,8 +135,8 @@ def put(url: str, folder: Path, wall_offset: int = 0) -> Scene:
             if key_of is None and (outcome is Outcome.ACK or number == 7):
                 later = kind == "later"
                 status = messages.SCHEDULED if later else messages.SENT
-                body = messages.body(ID, number, user, number, later=later)
-                query(url, STORE, stored, *body.values(), status, status)
+                request = body(ID, number, user, number, later=later)
+                query(url, STORE, stored, *request.values(), status, status)
             answer = ids.digest(ids.uuid_of(500_000 + key)) if outcome in (Outcome.ACK, Outcome.REPLAY) else 0
             # Long enough for the halves of the race to overlap.
             journal.end(number, outcome, 0, Failure.NONE, answer, started + 60 * 10**9)
