@@ -15,7 +15,7 @@ from typing import Any
 from harness import check, effects
 from harness.check import Finding
 from harness.monitor import LOOKS
-from harness.run import Run
+from harness.run import UNREAD, Run
 
 FILE, SCHEMA = "seal.json", 1
 """The hashes, in the run folder, and the version of that."""
@@ -33,6 +33,7 @@ EVIDENCE = (
     "health-*.jsonl",
     "journal-*.bin",
     "refused-*.bin",
+    UNREAD.format("*"),
 )
 """What the report reads, as patterns of names."""
 
