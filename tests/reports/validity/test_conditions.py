@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness import journal
+from harness import binding, journal
 from harness.errors import JournalError, RunError
 from harness.outcomes import Failure, Outcome
 from harness.run import UNREAD, Run
@@ -809,6 +809,7 @@ def test_the_first_answer_that_was_not_understood_is_shown_whole(tmp_path: Path)
 
     run = synthetic_run(tmp_path, answer=answer, table={"mix": {"process": 1}})
     (run.folder / UNREAD.format(0)).write_text('process k-1: 422 {"error": "userId is missing"}')
+    binding.seal(run)
 
     assert conditions(run)["STATUSES"].value.endswith(
         "; 160 of 180 answers were not understood, which makes [contract] the suspect; the first: "
