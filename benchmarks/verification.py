@@ -179,7 +179,7 @@ def sent(scenario: reading.Scenario, count: int, draw: np.random.Generator) -> M
         "\t".join(
             (
                 one,
-                *messages.body(ID, op, user, op, later=later).values(),
+                *messages.values(ID, op, user, op, later=later),
                 *((messages.SCHEDULED, moment, r"\N") if later else (messages.SENT, moment, moment)),
             )
         )

@@ -15,7 +15,7 @@ from typing import Any
 from harness import check, effects
 from harness.check import Finding
 from harness.monitor import LOOKS
-from harness.run import Run
+from harness.run import UNREAD, Run
 
 FILE, SCHEMA = "seal.json", 1
 """The hashes, in the run folder, and the version of that."""
@@ -34,6 +34,7 @@ EVIDENCE = (
     "journal-*.bin",
     "refused-*.bin",
     "kinds-*.jsonl",
+    UNREAD.format("*"),
 )
 """What the report reads, as patterns of names."""
 

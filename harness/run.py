@@ -48,6 +48,8 @@ PAIRS, PAIRS_SCHEMA = "pairs.json", 1
 MOST_PAIRS = 16
 """A comparison of pairs goes through every swap of them, two to the number of pairs."""
 
+UNREAD = "unread-{}.txt"
+"""In the folder of a run, the first answer that a load process did not understand, whole; by the process."""
 LOST_PROCESS = "a load process was lost"
 """Why a load was interrupted, where one of its processes ended before it."""
 

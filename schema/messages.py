@@ -1,4 +1,9 @@
-"""Users and messages: a message belongs to a user that exists, and a key belongs to one message."""
+"""Users and messages, under the names that a plan's [database] gives them: a message belongs to a user that exists, and
+a key belongs to one message.
+"""
+
+from collections.abc import Mapping
+from typing import Any
 
 from sqlalchemy import (
     TIMESTAMP,
@@ -15,48 +20,65 @@ from sqlalchemy import (
     text,
 )
 
-from systems.messages import FAILED, MESSAGES, SCHEDULED, SENT, USERS
+from systems.messages import STATUSES
 
 VERSION = 1
-"""To be raised with every change of TABLES."""
+"""To be raised with every change of the tables."""
 
-TABLES = MetaData()
+NOW = text("clock_timestamp()")
 
-Table(
-    USERS,
-    TABLES,
-    Column("id", Uuid, primary_key=True),
-    Column("first_name", Text, nullable=False),
-    Column("last_name", Text, nullable=False),
-    Column("email", Text, nullable=False, unique=True),
-    Column("timezone", Text, nullable=False),
-    Column("birthday_date", Date, nullable=False),
-    Column("anniversary_date", Date),
-    Column("location_city", Text, nullable=False),
-    Column("location_country", Text, nullable=False),
-    Column("created_at", TIMESTAMP(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
-)
 
-_MESSAGES = Table(
-    MESSAGES,
-    TABLES,
-    Column("id", Uuid, primary_key=True, server_default=text("gen_random_uuid()")),
-    # The index lets a user go without a scan of all messages: seeding lets 10,000 go.
-    Column("user_id", Uuid, ForeignKey(f"{USERS}.id"), nullable=False, index=True),
-    Column("message_type", Text, nullable=False),
-    Column("message_content", Text, nullable=False),
-    Column("scheduled_send_time", TIMESTAMP(timezone=True), nullable=False),
-    Column("status", Text, nullable=False, server_default=SCHEDULED),
-    Column("retry_count", Integer, nullable=False, server_default="0"),
-    Column("idempotency_key", Text, nullable=False, unique=True),
-    Column("created_at", TIMESTAMP(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
-    Column("sent_at", TIMESTAMP(timezone=True)),
-    CheckConstraint(f"status IN ('{SCHEDULED}', '{SENT}', '{FAILED}')", name="message_logs_status_check"),
-)
+def tables(names: Mapping[str, Any]) -> MetaData:
+    """The tables with `names` as in [database]; without the columns whose name is empty."""
+    made = MetaData()
+    Table(names["users"], made, *_users(names))
+    table = Table(names["messages"], made, *_messages(names))
+    # What a delivery worker claims: the oldest that is still to be sent. Holds the queue only, however long the table.
+    Index(
+        f"{names['messages']}_claim",
+        table.c[names["scheduled_send_time"]],
+        postgresql_where=table.c[names["status"]] == names["status_scheduled"],
+    )
+    return made
 
-# What a delivery worker claims: the oldest that is still to be sent. Holds the queue only, however long the table.
-Index(
-    "message_logs_claim",
-    _MESSAGES.c.scheduled_send_time,
-    postgresql_where=_MESSAGES.c.status == SCHEDULED,
-)
+
+def _users(names: Mapping[str, Any]) -> list[Column[Any]]:
+    def texts(*columns: str) -> list[Column[Any]]:
+        return [
+            Column(names[one], Text, nullable=False, unique=one == "email" or None) for one in columns if names[one]
+        ]
+
+    return [
+        Column(names["user_id"], Uuid, primary_key=True),
+        *texts("first_name", "last_name", "email", "timezone"),
+        *(
+            Column(names[one], Date, nullable=one == "anniversary_date")
+            for one in ("birthday_date", "anniversary_date")
+            if names[one]
+        ),
+        *texts("location_city", "location_country"),
+        *([_created(names["user_created"])] if names["user_created"] else []),
+    ]
+
+
+def _messages(names: Mapping[str, Any]) -> list[Column[Any] | CheckConstraint]:
+    scheduled, user = names["status_scheduled"], f"{names['users']}.{names['user_id']}"
+    known = ", ".join(f"'{names[status]}'" for status in STATUSES)
+    return [
+        Column(names["message_id"], Uuid, primary_key=True, server_default=text("gen_random_uuid()")),
+        # The index lets a user go without a scan of all messages: seeding lets 10,000 go.
+        Column(names["message_user"], Uuid, ForeignKey(user), nullable=False, index=True),
+        *([Column(names["message_type"], Text, nullable=False)] if names["message_type"] else []),
+        Column(names["message_content"], Text, nullable=False),
+        Column(names["scheduled_send_time"], TIMESTAMP(timezone=True), nullable=False),
+        Column(names["status"], Text, nullable=False, server_default=scheduled),
+        *([Column(names["retry_count"], Integer, nullable=False, server_default="0")] if names["retry_count"] else []),
+        Column(names["key"], Text, nullable=False, unique=True),
+        _created(names["created"]),
+        Column(names["sent"], TIMESTAMP(timezone=True)),
+        CheckConstraint(f'"{names["status"]}" IN ({known})', name=f"{names['messages']}_status_check"),
+    ]
+
+
+def _created(name: str) -> Column[Any]:
+    return Column(name, TIMESTAMP(timezone=True), nullable=False, server_default=NOW)

@@ -1,8 +1,8 @@
 """What seeding leaves in each table, and that exactly this stands there, whatever else the tables hold."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from psycopg2.extensions import cursor as Cursor
 
@@ -12,6 +12,8 @@ from seeding import copy
 from seeding.connection import LOCK, connected
 
 TELL_EVERY_S = 0.5
+LOADED = "pg_temp.proofload_rows"
+"""Where rows are loaded that more is filled of than is loaded."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,19 @@ class Rows:
     count: int
     lines: Callable[[], Iterator[str]]
     """A row each, as COPY reads and PostgreSQL writes it, in the order of the primary key."""
+    extra: Mapping[str, str] = field(default_factory=dict)
+    """What else is filled: columns, and SQL for each; in that, `columns` are those of the row."""
+    types: Mapping[str, str] = field(default_factory=dict)
+    """The types as which columns are read back, where the table may have others: they are compared as text."""
+
+
+@dataclass(frozen=True)
+class First:
+    """A row that must be there before those that refer to it; one that is there already stays as it is."""
+
+    table: str
+    row: Mapping[str, str]
+    """Columns, and SQL for each."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +64,9 @@ class Seeded:
     seconds: float
 
 
-def seed(url: str, system: str, tables: Sequence[Rows], earlier: Sequence[Ours]) -> Seeded:
-    """Leave exactly the rows of `tables`, each of which refers to those before it only, and none of `earlier`.
+def seed(url: str, system: str, tables: Sequence[Rows], earlier: Sequence[Ours], first: Sequence[First] = ()) -> Seeded:
+    """Leave exactly the rows of `tables`, each of which refers to those before it and to `first` only, and none of
+    `earlier`.
 
     All or nothing; DatabaseError or PoolError if nothing.
     """
@@ -67,6 +83,8 @@ def seed(url: str, system: str, tables: Sequence[Rows], earlier: Sequence[Ours])
                 steps.step("making room for the pool")
                 for rows in reversed(tables):
                     _delete(cursor, rows.ours)
+                for one in first:
+                    _put(cursor, one)
                 digests = tuple(_load(cursor, rows) for rows in tables)
         driver.autocommit = True
         with driver.cursor() as cursor:
@@ -89,6 +107,8 @@ def quoted(name: str) -> str:
 
 def _standing(cursor: Cursor, tables: Sequence[Rows]) -> tuple[str, ...] | None:
     """The digests of `tables` if all their rows are there and no other, as they should be; else None."""
+    if any(rows.extra for rows in tables):
+        return None  # what else is filled may be stated otherwise by now
     # Counting is cheap, and an empty table needs no comparison.
     if any(count(cursor, rows.ours) != rows.count for rows in tables):
         return None
@@ -103,8 +123,15 @@ def _standing(cursor: Cursor, tables: Sequence[Rows]) -> tuple[str, ...] | None:
 
 def _load(cursor: Cursor, rows: Rows) -> str:
     table = rows.ours.table
-    into = f"{quoted(table)} ({', '.join(map(quoted, rows.columns))})"
+    columns = ", ".join(map(quoted, rows.columns))
+    into = f"{LOADED if rows.extra else quoted(table)} ({columns})"
+    if rows.extra:
+        cursor.execute(f"CREATE TEMPORARY TABLE {LOADED} AS SELECT {columns} FROM {quoted(table)} WITH NO DATA")
     digest = copy.load(cursor, into, rows.lines(), _told("seeding", rows))
+    if rows.extra:
+        names, values = ", ".join(map(quoted, rows.extra)), ", ".join(rows.extra.values())
+        cursor.execute(f"INSERT INTO {quoted(table)} ({columns}, {names}) SELECT {columns}, {values} FROM {LOADED}")
+        cursor.execute(f"DROP TABLE {LOADED}")
     if _stored(cursor, rows) != digest:
         raise PoolError(
             f"table {table}: its rows are not the ones that were loaded: expected no trigger or rule on it that "
@@ -114,11 +141,18 @@ def _load(cursor: Cursor, rows: Rows) -> str:
 
 
 def _stored(cursor: Cursor, rows: Rows) -> str:
-    columns = ", ".join(map(quoted, rows.columns))
+    columns = ", ".join(
+        f"{quoted(one)}::{rows.types[one]}" if one in rows.types else quoted(one) for one in rows.columns
+    )
     query = (
         f"SELECT {columns} FROM {quoted(rows.ours.table)} WHERE {rows.ours.where} ORDER BY {quoted(rows.columns[0])}"
     )
     return copy.stored(cursor, query, _told("reading", rows))
+
+
+def _put(cursor: Cursor, first: First) -> None:
+    columns, values = ", ".join(map(quoted, first.row)), ", ".join(first.row.values())
+    cursor.execute(f"INSERT INTO {quoted(first.table)} ({columns}) VALUES ({values}) ON CONFLICT DO NOTHING")
 
 
 def _delete(cursor: Cursor, ours: Ours) -> int:

@@ -5,7 +5,9 @@ What seeding, users, target and verification must agree on. The wire format and 
 `strangers` after them do not, and never will: a message to one must be refused.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta, timezone
 from functools import cache
 from typing import Any
@@ -26,25 +28,54 @@ MESSAGE_TYPES = ("BIRTHDAY", "ANNIVERSARY")
 SCHEDULED, SENT, FAILED = "SCHEDULED", "SENT", "FAILED"
 """The life of a message: SCHEDULED, then SENT (with sent_at) or, after MAX_RETRIES, FAILED; never back."""
 
-USERS, MESSAGES = "users", "message_logs"
-"""The tables."""
+STATUSES = {"status_scheduled": SCHEDULED, "status_sent": SENT, "status_failed": FAILED}
+"""These, by the names of the words for them in [database]."""
 
-# Strangers begin like the pool too: one that came to exist is a change of the pool.
-_IN_POOL = f"id {ids.POOL_SQL}"
+POOL = (
+    "user_id",
+    "first_name",
+    "last_name",
+    "email",
+    "timezone",
+    "birthday_date",
+    "anniversary_date",
+    "location_city",
+    "location_country",
+    "user_created",
+)
+"""The columns of the users that seeding fills, as [database] calls them."""
+DATES = ("birthday_date", "anniversary_date")
 
-POOL_COUNT_SQL = f"SELECT count(*) FROM {USERS} WHERE {_IN_POOL}"
-"""How many users of the pool there are now."""
+MAY_LACK = frozenset({*POOL[1:], "message_type", "retry_count"})
+"""The columns that another implementation may not have: "" in [database]."""
 
-POOL_DIGEST_SQL = rf"""
+
+def pool_count_sql(names: Mapping[str, str]) -> str:
+    """How many users of the pool there are now; `names` are those of [database], as SQL has them."""
+    # Strangers begin like the pool too: one that came to exist is a change of the pool.
+    return f"SELECT count(*) FROM {names['users']} WHERE {names['user_id']} {ids.POOL_SQL}"
+
+
+def pool_digest_sql(names: Mapping[str, str]) -> str:
+    """The md5 of the pool's current rows: of the very text that COPY would have loaded to make them."""
+    fields = ", ".join(_as_loaded(column, names[column]) for column in POOL if names[column])
+    return rf"""
 SELECT md5(coalesce(string_agg(line || chr(10), '' ORDER BY id), '')) FROM (
-    SELECT id, concat_ws(chr(9), id, first_name, last_name, email, timezone,
-        to_char(birthday_date, 'YYYY-MM-DD'), coalesce(to_char(anniversary_date, 'YYYY-MM-DD'), E'\\N'),
-        location_city, location_country,
-        to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS+00')) AS line
-    FROM {USERS} WHERE {_IN_POOL}
+    SELECT {names["user_id"]} AS id, concat_ws(chr(9), {fields}) AS line
+    FROM {names["users"]} WHERE {names["user_id"]} {ids.POOL_SQL}
 ) AS pool
 """
-"""The md5 of the pool's current rows: of the very text that COPY would have loaded to make them."""
+
+
+def _as_loaded(column: str, name: str) -> str:
+    """SQL for what stands in a column, as it is loaded."""
+    text = f"{name}::text"
+    if column in DATES:
+        text = f"to_char({name}::date, 'YYYY-MM-DD')"
+    if column == "user_created":
+        text = f"to_char({name}::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS+00')"
+    return rf"coalesce({text}, E'\\N')"
+
 
 SEND_TIMES = 86_400
 """Messages are due in this many different seconds: operation n at the n-th, counted backwards from the run's birth."""
@@ -73,6 +104,9 @@ The last five are there so that idempotency, rejection and due times are exercis
 something that never happened proves nothing.
 """
 
+NEEDS = {"repeat": ("process",), "conflict": ("process",)}
+"""The kinds that can be done only if one of these is done, too: they send again what that sent."""
+
 EXPECTED = {
     "process": ("ACK", "REPLAY"),
     "repeat": ("REPLAY",),
@@ -99,8 +133,8 @@ POINTS = ("stored", "sent")
 ITEMS = "messages"
 """What the effects are called."""
 
-ROWS = ("message_logs", "idempotency_key")
-"""The table that has them, and its column of keys: there the monitor looks for them."""
+ROWS = ("messages", "key")
+"""The table that has them, and its column of keys, as [database] calls them: there the monitor looks for them."""
 
 
 def message_type(op: int) -> str:
@@ -165,14 +199,72 @@ _born = cache(ids.born)
 _ZONES = tuple(timezone(timedelta(minutes=minutes)) for minutes in OFFSETS)
 
 
-def body(
+WORDS = ("user", "type", "time", "content", "key")
+"""What a request can have in braces: [contract] has its route, headers and body."""
+PLAIN_WORDS = ("user", "type", "time", "key")
+"""Those that can be in a route and in headers."""
+
+
+TEMPLATES: Mapping[str, tuple[str, ...]] = {
+    "process": ("user",),
+    "headers": PLAIN_WORDS,
+    "body": WORDS,
+}
+"""The keys of [contract] that may have words in braces, and which."""
+_NEEDED = {
+    "user": "a message must name its user",
+    "content": "what is stored is compared with it",
+    "key": "a stored message is found by its key",
+}
+
+
+def words(contract: Mapping[str, Any]) -> set[str]:
+    """The words that a request has anywhere."""
+    return set(re.findall(r"\{(\w+)\}", json.dumps([contract[part] for part in TEMPLATES])))
+
+
+def contract_fault(contract: Mapping[str, Any], kinds: Collection[str]) -> tuple[str, str] | None:
+    """What of a contract can't be, for operations of these `kinds`: its key, and what is expected; None if all can."""
+    for word, why in _NEEDED.items():
+        if word not in words(contract):
+            return "body", f"{{{word}}} somewhere in body or headers: {why}"
+    if "later" in kinds and "time" not in words(contract):
+        return "body", "{time} in it, for `later` sends what is due later; or a mix without that kind"
+    if contract["unknown_user"] == contract["used_key"]:
+        return "unknown_user", "another status than used_key: the two can't be told apart"
+    return None
+
+
+def sample(contract: Mapping[str, Any]) -> tuple[str, Mapping[str, str], Any, Mapping[str, str]]:
+    """A request as it is sent: route, headers, body, and what stands for the words in them."""
+    said = values("20261120T235501a1b2c3", 1, 1, 1)
+    return contract["process"], contract["headers"], contract["body"], dict(zip(WORDS, said, strict=True))
+
+
+def answers(contract: Mapping[str, Any]) -> list[tuple[int, str]]:
+    """The answers that are understood: status, and what it means."""
+    told, same = contract["message_id"], contract["same"]
+    stored = f"its id in {told}" if told else "its id is not told"
+    used = "the key was used before; whether for the same message is not told"
+    if same:
+        used = f"the key was used before: a replay if {same} is true ({stored}), refused if it is false"
+    return [
+        (contract["created"], f"a new message, stored; {stored}"),
+        (contract["used_key"], used),
+        (contract["unknown_user"], "no such user, nothing stored"),
+    ]
+
+
+def values(
     run: str, op: int, user: int, key_of: int, special: Sequence[str] = ALL_TEXTS, later: bool = False
-) -> dict[str, str]:
-    """The request of operation `op` to user number `user`, under the key of operation `key_of` (itself, if new)."""
-    return {
-        "userId": ids.uuid_of(user),
-        "messageType": message_type(op),
-        "scheduledSendTime": scheduled_send_time(run, op, later),
-        "messageContent": content(op, special),
-        "idempotencyKey": ids.key(run, key_of),
-    }
+) -> tuple[str, str, str, str, str]:
+    """What stands for WORDS in operation `op` to user number `user`, under the key of operation `key_of` (itself, if
+    new).
+    """
+    return (
+        ids.uuid_of(user),
+        message_type(op),
+        scheduled_send_time(run, op, later),
+        content(op, special),
+        ids.key(run, key_of),
+    )

@@ -50,8 +50,7 @@ def verify(run: Run, url: str) -> list[Finding]:
     (run.folder / effects.FILE).unlink(missing_ok=True)
     about: dict[str, Any] = {"resolved": None, "observation": None, "weakened": []}
     own = run.scenario.own_checks
-    expected = [one.id for one in system.checks_of(run.scenario)] if system else [] if own else [UNKNOWN]
-    expected += [one.name for one in own]
+    made = system.checks_of(run.scenario) if system else ()
     before = (run.facts.get("before") or {}).get("own") or {}
     try:
         if system is None and own:
@@ -70,13 +69,17 @@ def verify(run: Run, url: str) -> list[Finding]:
             }
             effects.write(run.folder, case.effects())
             findings = system.judge(case)
+            about["weakened"] += checks.left_out(made, findings)
             findings += own_checks.findings(run.scenario, seen.own, before, seen.disturbance)
     except errors.ProofloadError:
         raise
     except Exception as error:  # the run is over and can't be repeated: what is known of it must not be lost
         told = _why(error, run)
-        findings = checks.undecided(system.checks_of(run.scenario) if system else (), told)
+        findings = checks.undecided(made, told)
         findings += own_checks.findings(run.scenario, dict.fromkeys((one.name for one in own), told), before, "")
+    there = {finding.id for finding in findings}
+    expected = [one.id for one in made if not one.unfed or one.id in there]
+    expected = [*(expected if system else [] if own else [UNKNOWN]), *(one.name for one in own)]
     run.write(
         check.FILE,
         {

@@ -22,11 +22,28 @@ class Check:
     """Its result for a Case; of a system's own checks, for that system's."""
     needs_all: bool = False
     """Whether it needs every operation of the run: then it can't be decided where some are not on record."""
+    unfed: str = ""
+    """Why it may be that the plan's mix gives it nothing to compare: then it is left out, and that is said."""
 
 
 def judge(checks: Iterable[Check], case: Case) -> list[Finding]:
-    """The findings of `checks` for `case`."""
-    return [_judge(check, case) for check in checks]
+    """The findings of `checks` for `case`, without those that compared nothing and can't be fed by the plan's mix."""
+    found = ((check, _judge(check, case)) for check in checks)
+    return [finding for check, finding in found if not (check.unfed and _empty(finding))]
+
+
+def _empty(finding: Finding) -> bool:
+    return not finding.compared and not finding.crashed
+
+
+def left_out(checks: Iterable[Check], findings: Iterable[Finding]) -> list[str]:
+    """Which of `checks` have no finding, since the plan's mix can't feed them: sentences."""
+    made = {finding.id for finding in findings}
+    reasons: dict[str, list[str]] = {}
+    for check in checks:
+        if check.unfed and check.id not in made:
+            reasons.setdefault(check.unfed, []).append(check.id)
+    return [f"Left out, as {reason}: {', '.join(names)}." for reason, names in reasons.items()]
 
 
 def undecided(checks: Iterable[Check], reason: str) -> list[Finding]:

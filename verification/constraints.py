@@ -38,6 +38,7 @@ class Reference:
     """Rows that name none: id, value."""
     constraints: dict[str, str]
     """The foreign keys on just this column, and what is missing to each; "" = it is in force."""
+    parent_id: str = "id"
 
 
 def unique_key(reader: Reader, table: str, column: str, run: str, own: pd.DataFrame) -> UniqueKey:
@@ -68,11 +69,13 @@ def _repeated(run: str, own: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([several.astype({"value": "str"}), strays[strays["copies"] > 1]])
 
 
-def reference(reader: Reader, table: str, column: str, parent: str) -> Reference:
-    """What `column` of `table` names in `parent` (by its id), and what keeps it so."""
+def reference(reader: Reader, table: str, column: str, parent: str, ids: tuple[str, str] = ("id", "id")) -> Reference:
+    """What `column` of `table` names in `parent`, and what keeps it so; `ids` are the columns with the ids of both."""
+    plain, (own, theirs) = column, map(quoted, ids)
+    table, column, parent = map(quoted, (table, column, parent))
     orphans = reader.frame(
-        f"SELECT c.id, c.{column} FROM {table} c LEFT JOIN {parent} p ON p.id = c.{column} "
-        "WHERE p.id IS NULL ORDER BY 1",
+        f"SELECT c.{own}, c.{column} FROM {table} c LEFT JOIN {parent} p ON p.{theirs} = c.{column} "
+        f"WHERE p.{theirs} IS NULL ORDER BY 1",
         {"id": "str", "value": "str"},
     )
     # conenforced came with PostgreSQL 18.
@@ -86,9 +89,9 @@ def reference(reader: Reader, table: str, column: str, parent: str) -> Reference
         FROM pg_constraint c WHERE contype = 'f' AND conrelid = %(table)s::regclass AND confrelid = %(parent)s::regclass
         AND conkey = (SELECT ARRAY[attnum] FROM pg_attribute WHERE attrelid = conrelid AND attname = %(column)s)
         """,
-        {"table": table, "parent": parent, "column": column},
+        {"table": table, "parent": parent, "column": plain},
     )
-    return Reference(table, column, parent, _rows(reader, table), orphans, dict(constraints))
+    return Reference(table, column, parent, _rows(reader, table), orphans, dict(constraints), theirs)
 
 
 def stored_once(unique: UniqueKey) -> Found:
@@ -136,7 +139,8 @@ def leads_somewhere(reference: Reference) -> Found:
         f"{len(reference.orphans):,} rows of {table} name none of {parent}; the first has {column} {value}. "
         f"{_foreign_key(reference) or 'A foreign key is in force all the same: it was passed by'}",
         {"id": str(first["id"]), column: value},
-        sql=f"SELECT c.* FROM {table} c LEFT JOIN {parent} p ON p.id = c.{column} WHERE p.id IS NULL;",
+        sql=f"SELECT c.* FROM {table} c LEFT JOIN {parent} p ON p.{reference.parent_id} = c.{column} "
+        f"WHERE p.{reference.parent_id} IS NULL;",
     )
 
 

@@ -8,10 +8,17 @@ import pandas as pd
 
 from harness.outcomes import DONE, Outcome
 from systems import ids
+from systems.effect import Effect
 from verification.arrays import Array, Mask
 from verification.case import Case, Found
 from verification.checks import Check
 from verification.moments import on_time
+
+UNREFUSED = "the plan's mix has no operation that must be refused"
+UNSTORED = "the plan's mix has no operation that leaves anything"
+
+
+REFUSALS = frozenset({"REJECT", "SHED"})
 
 
 def lost(case: Case) -> Found:
@@ -165,32 +172,47 @@ def invariants(
     *,
     races: bool,
     answered: str = ", under the id that was answered",
+    effects: Mapping[str, Mapping[str, Effect]] | None = None,
 ) -> tuple[Check, Check, Check, Check, Check, Check, Check]:
     """X1 to X5, X9 and X11 of a system that stores one `thing` an operation, with the outcomes `expected` of each kind.
 
-    `answered`: what the answer says of the row itself, which must be so; "" if it has nothing of it.
+    `answered`: what the answer says of the row itself, which must be so; "" if it has nothing of it. `effects`: what
+    each kind leaves; None if some leave something.
     """
+    unrefused = "" if any(REFUSALS.issuperset(outcomes) for outcomes in expected.values()) else UNREFUSED
+    unstored = "" if effects is None or any(_leaves(stated) for stated in effects.values()) else UNSTORED
     return (
-        Check("X1", f"Every acknowledged {thing} is stored.", f"acknowledged {thing}s against stored rows", lost),
-        Check("X2", f"Every stored {thing} was sent.", f"stored rows against the {thing}s sent", phantom),
+        Check(
+            "X1",
+            f"Every acknowledged {thing} is stored.",
+            f"acknowledged {thing}s against stored rows",
+            lost,
+            unfed=unstored,
+        ),
+        Check(
+            "X2", f"Every stored {thing} was sent.", f"stored rows against the {thing}s sent", phantom, unfed=unstored
+        ),
         Check(
             "X3",
             f"No refused or unsent {thing} is stored.",
             f"refused and unsent {thing}s against stored rows",
             rejected,
+            unfed=unrefused,
         ),
-        Check("X4", f"No {thing} is stored twice.", f"{thing}s that are stored", repeated),
+        Check("X4", f"No {thing} is stored twice.", f"{thing}s that are stored", repeated, unfed=unstored),
         Check(
             "X5",
             f"Every {thing} is stored as it was sent{answered}.",
             f"stored rows against the {thing}s as they were sent",
             altered,
+            unfed=unstored,
         ),
         Check(
             "X9",
             f"Every {thing} was stored when its answer said so, and not before it was sent.",
             f"stored {thing}s, by their times and by looks during the load",
             on_time,
+            unfed=unstored,
         ),
         Check(
             "X11",
@@ -199,6 +221,11 @@ def invariants(
             lambda case: vacuous(case, expected, races),
         ),
     )
+
+
+def _leaves(stated: Mapping[str, Effect]) -> bool:
+    """Whether an operation that is done leaves anything."""
+    return "ACK" in stated and stated["ACK"].items > 0
 
 
 def differs(stored: pd.Series, sent: pd.Series) -> Mask:
@@ -228,15 +255,18 @@ def _unsure(case: Case) -> str:
 
 
 def replayed(case: Case) -> Found:
-    """Whether each replay was answered with the id that is stored under its key."""
+    """Whether each replay was answered with the id that is stored under its key, or with none."""
     attempts = np.flatnonzero(case.ledger.outcome(Outcome.REPLAY))
     attempts = attempts[case.copies[case.ledger.key_place[attempts]] > 0]
-    wrong = attempts[~case.named(attempts)]
-    return case.broken(
+    told = case.ledger.ops["answer"].to_numpy()[attempts] != 0
+    wrong = attempts[told & ~case.named(attempts)]
+    found = case.broken(
         len(attempts),
         np.unique(case.ledger.key_place[wrong]),
         f"{len(wrong):,} replays were answered with an id that is not that of what is stored",
     )
+    bare = int((~told).sum())
+    return replace(found, detail=found.detail or f"{bare:,} of them were answered without an id") if bare else found
 
 
 def only_replays(case: Case) -> list[str]:

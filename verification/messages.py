@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from harness.check import Finding
+from harness.database import quoted
 from harness.outcomes import Outcome
 from harness.plan.scenario import Scenario
 from harness.run import Run
@@ -23,29 +24,55 @@ from verification.ledger_checks import differs, invariants, raced, replayed
 from verification.quiescence import require_own_rows, still
 from verification.reading import MOMENT, Reader, reader
 
-SOURCE = rows.Source(
-    messages.MESSAGES,
-    key="idempotency_key",
-    points={"stored": "created_at", "sent": "sent_at"},
-    columns={
-        "id": "str",
-        "user_id": "str",
-        "message_type": "str",
-        "message_content": "str",
-        "scheduled_send_time": MOMENT,
-        "status": "str",
-        "created_at": MOMENT,
-        "sent_at": MOMENT,
-    },
-)
-IN_POOL = f"user_id {ids.POOL_SQL}"
+COLUMNS = {
+    "id": ("message_id", "str"),
+    "user_id": ("message_user", "str"),
+    "message_type": ("message_type", "str"),
+    "message_content": ("message_content", "str"),
+    "scheduled_send_time": ("scheduled_send_time", MOMENT),
+    "status": ("status", "str"),
+    "created_at": ("created", MOMENT),
+    "sent_at": ("sent", MOMENT),
+}
+"""What is read of a message: what [database] calls it, and as what."""
+
+
+def source(names: Mapping[str, Any]) -> rows.Source:
+    """Where messages are stored, by the `names` of a plan's [database]."""
+    sql = _quoted(names)
+    there = {column: (name, dtype) for column, (name, dtype) in COLUMNS.items() if names[name]}
+    return rows.Source(
+        sql["messages"],
+        key=sql["key"],
+        points={"stored": "created_at", "sent": "sent_at"},
+        columns={column: dtype for column, (_, dtype) in there.items()},
+        named={column: sql[name] for column, (name, _) in there.items()} | {"status": _status(names)},
+    )
+
+
+def _quoted(names: Mapping[str, Any]) -> dict[str, str]:
+    """Tables and columns, as SQL has them."""
+    return {key: quoted(name) if name else "" for key, name in names.items() if isinstance(name, str)}
+
+
+def _literal(text: str) -> str:
+    """SQL for a text, in a query with parameters."""
+    return "'" + text.replace("'", "''").replace("%", "%%") + "'"
+
+
+def _status(names: Mapping[str, Any]) -> str:
+    """SQL for the status of a message, in our words where it is one of theirs."""
+    column = f"{quoted(names['status'])}::text"
+    theirs = [f"WHEN {_literal(names[name])} THEN '{ours}'" for name, ours in messages.STATUSES.items()]
+    if all(names[name] == ours for name, ours in messages.STATUSES.items()):
+        return column
+    return f"(CASE {column} {' '.join(theirs)} ELSE {column} END)"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Messages(Observation):
     """What was read of users and messages."""
 
-    source: rows.Source = SOURCE
     early: pd.DataFrame
     """The run's rows before the drain: op, status, sent_at."""
     keys: constraints.UniqueKey
@@ -61,51 +88,60 @@ class Messages(Observation):
 
 def observe(url: str, run: Run, ledger: Ledger) -> Messages:
     """Wait until all is delivered and no client writes, then read all that the checks need, in one snapshot."""
-    table, key = SOURCE.table, SOURCE.key
+    plain, place = run.scenario.database, source(run.scenario.database)
+    names, table, key = _quoted(plain), place.table, place.key
     pending = (
-        f"SELECT count(*) FROM {table} WHERE status = '{messages.SCHEDULED}' AND scheduled_send_time <= now() "
-        f"AND {key} LIKE '{ledger.run}-%'"
+        f"SELECT count(*) FROM {table} WHERE {place.named['status']} = '{messages.SCHEDULED}' "
+        f"AND {names['scheduled_send_time']} <= now() AND {key} LIKE '{ledger.run}-%'"
     )
     began = before(run)
     with reader(url) as session:
         require_own_rows(session, ledger, url, table, key)
         offset = session.clock_offset()
         kept = durability.read(session, run, [table])
-        early = _early(session, ledger.run)
-        with still(session, ledger, pending, (table, messages.USERS)) as stillness:
-            own = rows.own(session, ledger.run, SOURCE, SOURCE.columns)
+        early = _early(session, ledger.run, place)
+        with still(session, ledger, pending, (table, names["users"])) as stillness:
+            own = rows.own(session, ledger.run, place, place.columns)
             seen = Messages(
+                source=place,
                 settings=session.settings(),
                 taken=pd.Timestamp(session.row("SELECT now()")[0]),
                 clock_offset=offset,
                 drained_seconds=stillness.drained_seconds,
                 disturbance=stillness.disturbance,
-                rows=own,
-                foreign=rows.foreign(session, ledger.run, SOURCE, IN_POOL, began),
+                rows=own if run.scenario.contract["message_id"] else own.drop(columns="id"),
+                foreign=rows.foreign(session, ledger.run, place, f"{names['message_user']} {ids.POOL_SQL}", began),
                 before=began,
                 durability=kept,
                 schema=catalogue.read(session, run),
                 looks=looks.read(run, table, key),
                 own=own_checks.read(session, run.scenario),
                 early=early,
-                keys=constraints.unique_key(session, table, key, ledger.run, own),
-                users=constraints.reference(session, table, "user_id", messages.USERS),
-                pool=session.row(messages.POOL_COUNT_SQL)[0],
+                keys=constraints.unique_key(session, plain["messages"], plain["key"], ledger.run, own),
+                users=constraints.reference(
+                    session,
+                    plain["messages"],
+                    plain["message_user"],
+                    plain["users"],
+                    (plain["message_id"], plain["user_id"]),
+                ),
+                pool=session.row(messages.pool_count_sql(names))[0],
                 expected_pool=run.scenario.pool["users"],
-                pool_digest=session.row(messages.POOL_DIGEST_SQL)[0],
+                pool_digest=session.row(messages.pool_digest_sql(names))[0],
                 seeded_digest=run.facts.get("seeding", {}).get("digest"),
             )
     return seen
 
 
-def _early(session: Reader, run: str) -> pd.DataFrame:
+def _early(session: Reader, run: str, place: rows.Source) -> pd.DataFrame:
     """op, status (None, if it is no known one) and sent_at of the messages of `run`, but for keys that name no op."""
     known = (messages.SCHEDULED, messages.SENT, messages.FAILED)
-    columns = {"status": f"array_position(ARRAY{list(known)}, status) - 1", "sent_at": "sent_at"}
+    status = f"array_position(ARRAY{list(known)}, {place.named['status']}) - 1"
+    columns = {"status": status, "sent_at": f"{place.named['sent_at']}::timestamptz"}
     types = {"status": binary.WHOLE, "sent_at": binary.MOMENT}
     found = session.columns(
-        f"SELECT {rows.digits(SOURCE.key)}, {binary.selected(columns, types)} FROM {SOURCE.table} "
-        f"WHERE {rows.whole(SOURCE.key)}",
+        f"SELECT {rows.digits(place.key)}, {binary.selected(columns, types)} FROM {place.table} "
+        f"WHERE {rows.whole(place.key)}",
         {"op": binary.HEX, **types},
         rows.of_run(run),
     )
@@ -114,7 +150,13 @@ def _early(session: Reader, run: str) -> pd.DataFrame:
 
 def case(ledger: Ledger, seen: Messages) -> Case:
     """The messages that were sent beside those that are there."""
-    return Case(ledger, seen, partial(expected, special=_special(ledger)))
+    said = messages.words(ledger.scenario.contract)
+    there = [column for column, word in EXPECTED.items() if column in seen.rows and word in said]
+    return Case(ledger, seen, lambda run, keys: expected(run, keys, _special(ledger))[there])
+
+
+EXPECTED = {"user_id": "user", "message_type": "type", "message_content": "content", "scheduled_send_time": "time"}
+"""The columns that are compared with what was sent, and the words of a request that have it."""
 
 
 def _special(ledger: Ledger) -> Sequence[str]:
@@ -129,15 +171,64 @@ def judge(case: Case) -> list[Finding]:
 
 def checks_of(scenario: Scenario) -> Sequence[Check]:
     """The checks of a plan: those of what this system promises, and X1 to X11 of the kinds of operations it has."""
-    x1, x2, x3, x4, x5, *rest = invariants("message", scenario.expected, races="race" in scenario.expected)
+    told = scenario.contract["message_id"]
+    x1, x2, x3, x4, x5, *rest = invariants(
+        "message",
+        scenario.expected,
+        races="race" in scenario.expected,
+        effects=scenario.effects,
+        **({} if told else {"answered": ""}),
+    )
     kinds = set(scenario.expected)
-    own = [check for check in CHECKS if kinds & APPLIES.get(check.id, kinds)]
-    return (x1, x2, x3, x4, x5, WHOLE, *rest, *surroundings.checks(scenario), *own)
+    own = [check for check in (WHOLE, *CHECKS) if not _lacking(check.id, scenario)]
+    whole, *own = [replace(one, unfed=_unfed(one.id, kinds), title=_title(one, scenario)) for one in own]
+    return (x1, x2, x3, x4, x5, whole, *rest, *surroundings.checks(scenario), *own)
 
 
-def weakened(_case: Case) -> list[str]:
-    """What makes the checks say less than they could: nothing, for the tables are always the same."""
-    return []
+def _lacking(check: str, scenario: Scenario) -> str:
+    """Why a check can't be made for a plan; "" if it can."""
+    kinds = set(scenario.expected)
+    if not kinds & APPLIES.get(check, kinds):
+        return f"the plan's mix has no {' or '.join(sorted(APPLIES[check]))}"
+    if check == "MP4" and not scenario.contract["message_id"]:
+        return "no answer tells the id of a message (message_id)"
+    return ""
+
+
+def _unfed(check: str, kinds: set[str]) -> str:
+    """Why the mix may give a check nothing to compare; "" if it always does."""
+    return "" if kinds & FEEDS.get(check, kinds) else f"the plan's mix has no {' or '.join(sorted(FEEDS[check]))}"
+
+
+def _title(check: Check, scenario: Scenario) -> str:
+    """What a check claims by this contract."""
+    return check.title if scenario.contract["same"] else UNTOLD.get(check.id, check.title)
+
+
+def weakened(case: Case) -> list[str]:
+    """What makes the checks say less than they could."""
+    scenario = case.ledger.scenario
+    contract = scenario.contract
+    said = []
+    if not scenario.database["message_type"]:
+        said.append("The table of messages has no type: that it is stored as it was sent is not compared.")
+    if unsent := [column for column, word in EXPECTED.items() if word not in messages.words(contract)]:
+        said.append(f"A request has no {' and no '.join(unsent)}: what is stored there is not compared.")
+    if not contract["message_id"]:
+        said.append(
+            "No answer tells the id of a message (message_id): that the stored row is the one that was answered is not "
+            "known; rows are told by their key alone."
+        )
+    if not contract["same"] and scenario.expected.keys() & APPLIES["MP5"]:
+        said.append(
+            f"The status {contract['used_key']} does not tell a repeated message from another one under its key "
+            "(same): whether another body was refused is judged by the row that is stored (MP5), not by the answer."
+        )
+    reasons: dict[str, list[str]] = {}
+    for check in CHECKS:
+        if why := _lacking(check.id, scenario):
+            reasons.setdefault(why, []).append(check.id)
+    return said + [f"Left out, as {why}: {', '.join(checks)}." for why, checks in reasons.items()]
 
 
 def expected(run: str, keys: pd.DataFrame, special: Sequence[str] = messages.ALL_TEXTS) -> pd.DataFrame:
@@ -280,7 +371,7 @@ def pool(case: Case) -> Found:
         if missing
         else f"the pool has all its {seen.pool:,} users, but they are not as they were seeded",
         {"users": seen.pool, "digest": seen.pool_digest, "seeded_digest": seen.seeded_digest},
-        sql=f"{messages.POOL_COUNT_SQL};",
+        sql=f"{messages.pool_count_sql(_quoted(case.ledger.scenario.database))};",
     )
 
 
@@ -364,3 +455,14 @@ APPLIES: Mapping[str, frozenset[str]] = {
     "MP8": frozenset({"later"}),
 }
 """The kinds of operations of which a check needs one, if it needs any."""
+NEW = frozenset({"process", "race", "later"})
+FEEDS: Mapping[str, frozenset[str]] = {
+    **dict.fromkeys(("X6", "MP1", "MP2"), NEW),
+    "MP3": NEW - {"later"},
+}
+"""The kinds that give a check something to compare, where others may leave it without."""
+UNTOLD: Mapping[str, str] = {
+    "MP4": "Every replay was answered with the id of the stored message, or with none, and the message is stored.",
+    "MP5": "Another body under a used key was not accepted, and the first one kept.",
+}
+"""What a check claims where the contract does not tell a repeated message from another one under its key."""

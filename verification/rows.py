@@ -1,7 +1,7 @@
 """A row is of the run, the operation and the item that its key names; a key that names none is kept as it is."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,8 @@ class Source:
     """The points of the plan, and the columns that tell when a row reached them: `stored` first."""
     columns: Mapping[str, str]
     """What is read of a row, and as what (`Reader.frame`): those of `points` too."""
+    named: Mapping[str, str] = field(default_factory=dict)
+    """SQL for `columns` that the table has under other names."""
 
     @property
     def stored(self) -> str:
@@ -37,7 +39,7 @@ def own(reader: Reader, run: str, source: Source, columns: Iterable[str]) -> pd.
     """
     dtypes = {column: source.columns[column] for column in columns}
     rows = reader.frame(
-        f"SELECT substr({source.key}, {len(run) + 2}), {_selected(dtypes)} "
+        f"SELECT substr({source.key}, {len(run) + 2}), {_selected(source, dtypes)} "
         f"FROM {source.table} WHERE {source.key} LIKE %(ours)s",
         {"suffix": "str", **dtypes},
         {"ours": f"{run}-%"},
@@ -57,18 +59,20 @@ def foreign(reader: Reader, run: str, source: Source, about: str, before: Before
     In a database of our own all of them, in somebody's those `about` (SQL) the things of this load. None without
     `before`.
     """
+    stored = source.named.get(source.stored, source.stored)
     written = before.since(next_transaction(reader)) if before else "false"
     return reader.frame(
-        f"SELECT {source.key}, {_selected(source.columns)} FROM {source.table} "
+        f"SELECT {source.key}, {_selected(source, source.columns)} FROM {source.table} "
         f"WHERE ({source.key} LIKE %(ours)s) IS NOT TRUE AND {written} "
-        f"AND {'true' if before and before.ours else about} ORDER BY {source.stored or source.key}",
+        f"AND {'true' if before and before.ours else about} ORDER BY {stored or source.key}",
         {"stray": "str", **source.columns},
         {"ours": f"{run}-%"},
     )
 
 
-def _selected(columns: Mapping[str, str]) -> str:
-    return ", ".join(moment(name) if dtype == MOMENT else name for name, dtype in columns.items())
+def _selected(source: Source, columns: Mapping[str, str]) -> str:
+    there = ((source.named.get(name, name), dtype) for name, dtype in columns.items())
+    return ", ".join(moment(name) if dtype == MOMENT else name for name, dtype in there)
 
 
 def operations(suffixes: list[str]) -> tuple[Array, Array]:

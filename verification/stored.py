@@ -103,7 +103,9 @@ class Stored:
     def checks_of(self, scenario: Scenario) -> Sequence[Check]:
         """The checks of a plan: those of every system, that of the reads if it has some, and its own."""
         races = "race" in scenario.expected
-        found = [*invariants(self.thing, scenario.expected, races=races, answered=self.answered)]
+        found = [
+            *invariants(self.thing, scenario.expected, races=races, answered=self.answered, effects=scenario.effects)
+        ]
         if not self.source.stored:
             found = [check for check in found if check.id != "X9"]
         read = reads.kinds(scenario)

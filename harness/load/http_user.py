@@ -11,6 +11,9 @@ from harness.load.user import LoadUser
 from harness.outcomes import Outcome
 from harness.settings import Settings
 
+WHOLE_BYTES = 2000
+"""How much is kept of an answer that is not understood."""
+
 Judge = Callable[[Answer], Meaning]
 
 
@@ -51,6 +54,11 @@ class HttpUser(LoadUser):
     def excerpt(self, answer: Answer | None) -> str:
         """Its status and the beginning of its body."""
         return f"{answer.status} {answer.body[:SHOWN_BYTES]!r}" if answer else ""
+
+    def whole(self, answer: Answer) -> str:
+        """Its status and its body."""
+        cut = "…" * (len(answer.body) > WHOLE_BYTES)
+        return f"{answer.status} {answer.body[:WHOLE_BYTES].decode(errors='replace')}{cut}"
 
     def send(
         self,

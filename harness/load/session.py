@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from harness.load.tally import Tally
 from harness.outcomes import Failure, Outcome
 from harness.plan import arrivals
 from harness.plan.scenario import Scenario
-from harness.run import Run
+from harness.run import UNREAD, Run
 from systems import ids
 
 BARE_TIMEOUT_S = 10.0
@@ -78,6 +79,8 @@ class Session:
         """The latest acknowledged operations that can be sent again: (number, subject)."""
         self.owed: deque[str] = deque()
         """Kinds whose turn came before they could be done: for a later arrival."""
+        self._understood = True
+        """Whether no answer was met of which it is not known what it means."""
         self._explained: dict[Failure, set[str]] = {}
         self.crowd: Any = None
         """Another's users, if they are the ones."""
@@ -164,6 +167,14 @@ class Session:
         if detail and detail not in known and len(known) < EXPLAINED:
             known.add(detail)
             log.warning("%s %s: %s: %s", kind, ids.key(self.id, number), failure.name, detail)
+
+    def not_understood(self, kind: str, number: int, answer: str) -> None:
+        """Keep the first `answer` of which it is not known what it means, for those who have to mend the contract."""
+        if self._understood and self.run is not None and answer:
+            self._understood = False
+            text = f"{kind} {ids.key(self.id, number)}: {answer}"
+            with suppress(OSError):
+                (self.run.folder / UNREAD.format(self.worker)).write_text(text, encoding="utf-8")
 
     def close(self, requests: dict[str, tuple[int, int]]) -> dict[str, Any]:
         """End the journal; what this process counted. `requests`: Locust's own count by name, and failures."""

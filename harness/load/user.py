@@ -112,6 +112,10 @@ class LoadUser(User):
         """What to show of an answer that can't be read; "" = nothing."""
         return ""
 
+    def whole(self, answer: Any) -> str:
+        """An answer of which it is not known what it means, for people; "" = nothing."""
+        return ""
+
     # Locust's own loop begins with a task and waits after it; an arrival has to be waited for before.
     def run(self) -> None:  # type: ignore[misc]
         """The life of a user, in a greenlet of its own."""
@@ -237,6 +241,8 @@ class LoadUser(User):
                 self._fire(kind, session.tally.routes[index], (end - start) / 1e6, why)
         if failure:
             session.explain(kind, number, failure, detail or self.excerpt(answer))
+        if outcome is _UNKNOWN and answer is not None:
+            session.not_understood(kind, number, self.whole(answer))
         if outcome is _NOT_SENT:
             gevent.sleep(REFUSED_S)
         return number, outcome

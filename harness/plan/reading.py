@@ -8,7 +8,7 @@ import importlib
 import json
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import replace
 from functools import lru_cache
@@ -17,7 +17,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from harness.errors import PlanError, nearest
-from harness.plan import contract, overrides, own_checks, rule_checks, services, stages
+from harness.plan import contract, names, overrides, own_checks, rule_checks, services, stages, template
 from harness.plan.overrides import NONE, Overrides
 from harness.plan.rules import EFFECTS, METRICS
 from harness.plan.scenario import Scenario, Stage, Validity, resolved
@@ -170,7 +170,8 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
     elif any(stage.shaped for stage in stated):
         where.fail("shape", 'shape = "theirs" is for locustfile = …, which has a LoadTestShape; leave it out')
     items = getattr(facts, "ITEMS", EFFECTS)
-    agreed = {} if theirs else _names(system, "contract", tables, where)
+    mix = _mix(where, table.take("mix", None), facts)
+    agreed = {} if theirs else _names(system, "contract", tables, where, mix)
     named = {} if theirs else _names(system, "database", tables, where)
     own_pool, file = table.take("pool", {}), None
     for stated_pool in (own_pool, tables.get("pool", {})):
@@ -180,7 +181,7 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
     if file is not None:
         given, agreed = _given(where, facts, system, file, agreed, bool(table.rest.get("rounds")))
     expected = {**facts.EXPECTED, **(getattr(facts, "EXPECTED_OF_GIVEN", {}) if given is not None else {})}
-    mix = _sendable(facts, agreed, given, _mix(where, table.take("mix", None), facts.MIX))
+    mix = _sendable(facts, agreed, given, mix)
     scenario = Scenario(
         system="" if theirs else system,
         title=tables.get("title", ""),
@@ -343,16 +344,21 @@ def _effects(
     }
 
 
-def _mix(where: Where, own: object, facts: Mapping[str, int]) -> Mapping[str, int]:
+def _mix(where: Where, own: object, facts: Any) -> Mapping[str, int]:
     """The plan's own mix, in the order of the facts, or that of the facts."""
+    known: Mapping[str, int] = facts.MIX
     if own is None:
-        return facts
+        return known
     table = Table(where, "mix", own)
-    mix = {kind: table.number(kind, whole=True) for kind in facts if kind in table.rest}
-    table.known = list(facts)
+    mix = {kind: table.number(kind, whole=True) for kind in known if kind in table.rest}
+    table.known = list(known)
     table.done()
     if not mix:
-        where.fail("mix", f"mix = {own!r}: expected some of {', '.join(facts)}")
+        where.fail("mix", f"mix = {own!r}: expected some of {', '.join(known)}")
+    needs: Mapping[str, tuple[str, ...]] = getattr(facts, "NEEDS", {})
+    for kind in mix:
+        if kind in needs and not mix.keys() & set(needs[kind]):
+            where.fail("mix", f"mix: {kind} sends again what {' or '.join(needs[kind])} sent: expected that in it, too")
     return mix
 
 
@@ -381,17 +387,40 @@ def _nothing_wrong(*_: object) -> Iterable[tuple[str, str]]:
     return ()
 
 
-def _names(system: str, part: str, tables: Tables, where: Where) -> dict[str, Any]:
+def _names(system: str, part: str, tables: Tables, where: Where, kinds: Collection[str] = ()) -> dict[str, Any]:
     """The system's contract, or the names in its database, with what the plan states instead."""
-    names, own = reference(system, part), Table(where, part, tables.get(part, {})).rest
+    known, facts, place = reference(system, part), _facts(system), replace(where, part=part)
+    own = Table(place, part, tables.get(part, {})).rest
+    unlike = contract.unlike if part == "contract" else names.unlike
+    may_lack = getattr(facts, "MAY_LACK", None) if part == "database" else None
     for key, value in own.items():
-        if key not in names:
-            where.fail(key, f"{part}: unknown key {key!r}; {nearest(key, names)}")
-        if type(value) is not type(names[key]):
-            where.fail(key, f"{part}: {key} = {value!r}: expected something like {names[key]!r}")
-        if part == "contract" and (expected := contract.unlike(key, value, names[key])):
-            where.fail(key, f"{part}: {key} = {value!r}: expected {expected}")
-    return {**names, **own}
+        if key not in known:
+            place.fail(key, f"unknown key {key!r}; {nearest(key, known)}")
+        if type(value) is not type(known[key]):
+            place.fail(key, f"{key} = {value!r}: expected something like {known[key]!r}")
+        if value == "" and may_lack is not None and key not in may_lack:
+            place.fail(key, f"{key} = '': expected a name; there may be no {', '.join(sorted(may_lack))}")
+        if expected := unlike(key, value, known[key]):
+            place.fail(key, f"{key} = {value!r}: expected {expected}")
+        if part == "contract":
+            words = tuple(contract.places(key, known[key], facts))
+            if word := template.unknown(value, words):
+                place.fail(f"{{{word}}}", f"{key}: unknown word {{{word}}}; {nearest(word, words)}", after=key)
+    found = {**known, **own}
+    if part == "contract":
+        _require_distinct(found, own, place)
+        fault = facts.contract_fault(found, kinds) if hasattr(facts, "contract_fault") else None
+        if fault:
+            place.fail(fault[0], f"{fault[0]} = {found[fault[0]]!r}: expected {fault[1]}")
+    return found
+
+
+def _require_distinct(found: Mapping[str, Any], own: Mapping[str, Any], where: Where) -> None:
+    """PlanError if the plan gives one status to something done and to something else."""
+    for pair in contract.alike(found):
+        if own.keys() & set(pair[:2]):
+            key, other = sorted(pair[:2], key=lambda name: name not in own)
+            where.fail(key, f"{key} = {pair[2]}, as {other}: expected two statuses, or what was done can't be told")
 
 
 def _classes(path: Path, where: Where) -> list[ast.ClassDef]:

@@ -126,8 +126,9 @@ class Scenario:
     locustfile: str
     """Where its user classes are."""
     contract: Mapping[str, Any]
-    database: Mapping[str, str]
-    """What tables and columns are called; empty for a system whose names are not to be chosen."""
+    database: Mapping[str, Any]
+    """What tables and columns are called, and what else seeding fills there; empty for a system whose names are not to
+    be chosen."""
     users: Mapping[str, int]
     """User classes and their weights; empty: all of another's locustfile, as it weighs them itself."""
     max_users: int

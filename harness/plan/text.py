@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator, Mapping
 
 from harness import database, quantities
-from harness.plan import arrivals, provable, rule_checks
+from harness.plan import arrivals, provable, rule_checks, sample
 from harness.plan.provable import SMOKE
 from harness.plan.rules import BLOCKER
 from harness.plan.scenario import Scenario
@@ -33,6 +33,7 @@ def describe(scenario: Scenario, settings: Settings) -> str:
         *([] if scenario.shaped else [*_curve(scenario), ""]),
         *(_stages(scenario) if scenario.open else _user_stages(scenario)),
         "",
+        *sample.lines(scenario, settings.target_url or ""),
         "rules",
         *(f"  {rule.text}{'' if rule.severity == BLOCKER else f'  ({rule.severity})'}" for rule in scenario.rules),
         *_proofs(scenario),

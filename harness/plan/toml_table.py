@@ -18,20 +18,26 @@ class Where:
     path: Path
     text: str
     scenario: str
+    part: str = ""
+    """Another table of the plan that the words are of, such as contract; "": the scenario."""
 
-    def fail(self, word: object, message: str, key: str = "") -> NoReturn:
-        """PlanError about `word`: the line is that of its first mention in the scenario, or else in the file.
+    def fail(self, word: object, message: str, key: str = "", after: str = "") -> NoReturn:
+        """PlanError about `word`: the line is that of its first mention in the scenario (or part), or else in the file.
 
-        With `key`, only where `word` is the value of that.
+        With `key`, only where `word` is the value of that; with `after`, from where that is mentioned.
         """
         lines = self.text.splitlines()
         said = re.compile(rf'\b{re.escape(key)}"?\s*[=:]\s*"?{re.escape(str(word))}' if key else re.escape(str(word)))
-        heads = [at for at, line in enumerate(lines) if line.strip().startswith(f"[scenario.{self.scenario}]")]
+        name = self.part or f"scenario.{self.scenario}"
+        head = re.compile(rf"\s*\[{re.escape(name)}[].]")
+        heads = [at for at, line in enumerate(lines) if head.match(line)]
         begin = heads[0] if heads else 0
         order = [*range(begin, len(lines)), *range(begin)]
+        behind = re.compile(rf"\b{re.escape(after)}\b")
+        order = order[next((at for at, line in enumerate(order) if behind.search(lines[line])), 0) :] + order
         line = next((at + 1 for at in order if said.search(lines[at])), None)
         place = f"{self.path}:{line}" if line else f"{self.path}"
-        raise PlanError(f"{place}: [scenario.{self.scenario}] {message}")
+        raise PlanError(f"{place}: [{name}] {message}")
 
 
 class Table:

@@ -16,7 +16,7 @@ from harness.errors import JournalError, RunError
 from harness.journal import Journals, Lost
 from harness.monitor import FILE as MONITOR
 from harness.monitor import STATEMENTS
-from harness.run import Run
+from harness.run import UNREAD, Run
 from reports.samples.monitor_lines import Line, lines
 from reports.samples.samples import Samples, samples
 
@@ -63,6 +63,8 @@ class Evidence:
     """What the checks could not see of this target, and what that weakens."""
     statements: list[dict[str, Any]] | None
     """The statements that took most of the database's time; None if that isn't known."""
+    unread: str = ""
+    """The first answer that was not understood, whole; "" = there was none, or it was not kept."""
     broken: tuple[Broken, ...] = ()
     """The files that are missing, of another run or were changed. Of these only run.json and what can be read of the
     journals is shown; the others count as missing."""
@@ -98,6 +100,7 @@ def gather(folder: Path) -> Evidence:
         )
         for one in journals
     )
+    unread = sorted(path.name for path in run.folder.glob(UNREAD.format("*")))
     return Evidence(
         run=run,
         samples=sampled,
@@ -110,8 +113,13 @@ def gather(folder: Path) -> Evidence:
         pending=verified and _pending(run),
         weakened=list(run.read(check.FILE).get("weakened", [])) if verified else [],
         statements=_statements(run) if has(STATEMENTS) else None,
+        unread=next((_text(run.folder / name) for name in unread if has(name)), ""),
         broken=tuple(broken),
     )
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace")
 
 
 def _sampled(

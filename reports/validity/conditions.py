@@ -5,7 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from harness.outcomes import DONE, Outcome
 from harness.plan.provable import SMOKE
 from harness.plan.rules import BLOCKER, INFO, WARM_UP
 from harness.quantities import duration, share
@@ -23,6 +25,10 @@ LATE_S = 0.010
 """From when on an arrival that was begun after its time is a late one."""
 HELD_UP = 0.9
 """The share of the lateness that must have been spent without a free user for the target to be the cause of it."""
+LEAST_DONE = 0.05
+"""The share of the operations that leave something which must have been done; a contended pool refuses most."""
+SURE_TRIES = 10
+"""From so many operations of a kind on, one at least must have been done."""
 SAME_MOMENT_S = 0.5
 """By how much the plan's second of a change and the one on record may differ."""
 
@@ -177,14 +183,49 @@ def _successes(evidence: Evidence) -> ValidityResult:
     said = f"{successes:,} operations ended as expected, the warm-up not counted"
     if successes < least and (most := _most_often(samples)):
         said += f"; of the others {most}"
+    nothing = _nothing_done(evidence, counted)
+    if nothing:
+        said += f"; {nothing}{_not_understood(evidence)}"
     return ValidityResult(
         "SUCCESSES",
         "Enough operations ended as expected for the figures to mean anything",
-        hard(successes >= least or _aborted(evidence)),
+        hard((successes >= least and not nothing) or _aborted(evidence)),
         said,
         f"at least {least:,}",
-        "See the failures below; if the target is sound, a longer profile gives more operations.",
+        "Nothing was done, or hardly anything: [contract] may not be what the target speaks; see its sample in `plan`."
+        if nothing
+        else "See the failures below; if the target is sound, a longer profile gives more operations.",
     )
+
+
+def _nothing_done(evidence: Evidence, counted: npt.NDArray[np.bool_]) -> str:
+    """Which operations that leave something when they are done hardly ever were; "" = there are none.
+
+    A run of refusals proves nothing, however well each of them is expected.
+    """
+    scenario, frame = evidence.samples.scenario, evidence.samples.frame
+    leaving = [kind for kind, stated in scenario.effects.items() if "ACK" in stated and stated["ACK"].items > 0]
+    kind, outcome = frame["kind"].to_numpy(), frame["outcome"].to_numpy()
+    tried = counted & np.isin(kind, leaving) & frame["end"].notna().to_numpy()
+    done = tried & np.isin(outcome, [one.name for one in DONE])
+    all_, least = int(tried.sum()), scenario.validity.min_successes
+    wanted = min(least, int(all_ * LEAST_DONE))
+    if int(done.sum()) < wanted:
+        return f"only {int(done.sum()):,} of the {all_:,} that leave something were done, expected {wanted:,}"
+    never = [one for one in leaving if (tried & (kind == one)).sum() >= SURE_TRIES and not (done & (kind == one)).any()]
+    return f"no {' and no '.join(never)} was ever done" if never else ""
+
+
+def _not_understood(evidence: Evidence) -> str:
+    """How many answers were not understood, with the first one."""
+    frame = evidence.samples.frame
+    status = frame["status"].to_numpy()
+    answered = (status > 0) & (status < 500)
+    unread = answered & (frame["outcome"] == Outcome.UNKNOWN.name).to_numpy()
+    if not evidence.unread or not unread.any():
+        return ""
+    count = f"{int(unread.sum()):,} of {int(answered.sum()):,}"
+    return f"; {count} answers were not understood, which makes [contract] the suspect; the first: {evidence.unread}"
 
 
 def _most_often(samples: Samples) -> str:
@@ -212,7 +253,7 @@ def _statuses(evidence: Evidence) -> ValidityResult:
     foreign = int(counts.sum()) / max(len(answers), 1)
     value, state = f"{share(foreign)} of {len(answers):,} answers below 500 have another status", hard(foreign <= limit)
     if len(counts):
-        value += f", most often {statuses[counts.argmax()]}, {counts.max():,} times"
+        value += f", most often {statuses[counts.argmax()]}, {counts.max():,} times{_not_understood(evidence)}"
     if not _has_statuses(evidence):
         value, state = "its answers have no HTTP status", ValidityState.NOT_APPLICABLE
     elif not len(answers):

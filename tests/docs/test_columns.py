@@ -10,7 +10,10 @@ from schema import authorizations, messages
 
 LINES = (ROOT / "docs" / "integrity.md").read_text().partition("## Columns")[2].partition("\n## ")[0].splitlines()
 LISTED = {line.split("|")[1].strip(" `"): re.findall(r"`(\w+)`", line)[1:] for line in LINES if line.startswith("| `")}
-METADATA = (messages.TABLES, authorizations.tables(reference("authorizations", "database")))
+METADATA = (
+    messages.tables(reference("messages", "database")),
+    authorizations.tables(reference("authorizations", "database")),
+)
 TABLES = {table.name: table for metadata in METADATA for table in metadata.sorted_tables}
 
 

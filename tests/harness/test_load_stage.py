@@ -15,7 +15,7 @@ from harness import journal
 from harness.outcomes import Outcome
 from harness.plan import reading
 from harness.plan.scenario import Scenario
-from harness.run import Run
+from harness.run import UNREAD, Run
 from harness.settings import ROOT
 from harness.stack.postgres import Postgres
 from harness.stack.variant import Variant
@@ -46,6 +46,11 @@ def test_refused_tokens_are_invalid_and_not_go(cluster: Postgres, tmp_path: Path
 
     assert broken(found) >= {"STATUSES", "SUCCESSES"}
     assert found.verdict["exit_code"] == 3
+    said = {each["id"]: each["value"] for each in found.verdict["validity"]}
+    first = (found.run.folder / UNREAD.format(0)).read_text()
+    assert ": 401 " in first
+    assert "answers were not understood, which makes [contract] the suspect" in said["STATUSES"]
+    assert said["STATUSES"].endswith(first)
     assert found.checks(CheckState.VIOLATED) == set()
     assert "X11" in found.checks(CheckState.UNDECIDED)
 

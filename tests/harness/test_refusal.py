@@ -132,7 +132,7 @@ def test_a_plan_refuses_what_a_run_does(monkeypatch: pytest.MonkeyPatch) -> None
         ("peak", {"created": 42}, "a status, 100 to 599"),
         ("peak", {"message_id": "a\nb"}, "no control characters"),
         ("high-contention", {"token_header": "X Token"}, "the name of a header"),
-        ("high-contention", {"reserve": "POST /{authorization}"}, "no other places than {id}"),
+        ("high-contention", {"reserve": "POST /{authorization}"}, "unknown word {authorization}; known: id"),
     ],
 )
 def test_a_contract_that_can_not_be_kept_is_refused(name: str, contract: dict[str, Any], says: str) -> None:

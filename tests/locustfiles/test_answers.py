@@ -36,6 +36,10 @@ def message(status: int, body: Any, **contract: Any) -> tuple[Any, ...]:
     return "messages", "_judge", contract, status, body if isinstance(body, str) else json.dumps(body)
 
 
+def conflict(status: int, body: Any, **contract: Any) -> tuple[Any, ...]:
+    return "messages", "_judge_conflict", contract, status, body if isinstance(body, str) else json.dumps(body)
+
+
 def units(judge: str, status: int, body: Any, **contract: Any) -> tuple[Any, ...]:
     return "authorizations", judge, contract, status, body if isinstance(body, str) else json.dumps(body)
 
@@ -60,7 +64,14 @@ ANSWERS = {
     "stored before, but says not what": (message(409, {"same": True}), UNREAD),
     "it says what in words": (message(409, {"messageId": ID, "same": "yes"}), UNREAD),
     "a contract without the word": (message(409, {"messageId": ID}, same=""), DONE),
-    "the same, unreadable": (message(409, "<html>", same=""), UNREAD),
+    "a bare 409": (message(409, {"error": "conflict"}, same=""), DONE),
+    "a bare 409 to another body": (conflict(409, {"error": "conflict"}, same=""), NO),
+    "a 409 to another body": (conflict(409, {"messageId": ID, "same": False}), NO),
+    "another body, told to be the same": (conflict(409, {"messageId": ID, "same": True}), DONE),
+    "another body, stored": (conflict(201, {"messageId": ID}, same=""), NEW),
+    "stored, without an id": (message(201, "", message_id=""), NEW),
+    "stored before, without an id": (message(409, {"same": True}, message_id=""), DONE),
+    "a 409 of somebody else, without an id": (message(409, "<html>", message_id=""), UNREAD),
     "stored, but says not what": (message(201, {"messageId": True}), UNREAD),
     "no such user": (message(404, "nobody"), NO),
     "a proxy gave up": (message(504, ""), UNKNOWN),

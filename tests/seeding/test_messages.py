@@ -10,10 +10,11 @@ import psycopg2
 import pytest
 
 from harness.errors import DatabaseError, PoolError
+from harness.plan.reading import reference
 from schema.migrate import migrate
 from seeding.messages import check, rows, seed
 from systems import ids
-from systems.messages import POOL_DIGEST_SQL, TIMEZONES
+from systems.messages import TIMEZONES, pool_digest_sql
 from tests.support.plans import STRANGERS, USERS
 from tests.support.target_process import ROOT, query
 
@@ -35,7 +36,7 @@ def seeded(database: str) -> str:
 
 
 def _digest(database: str) -> Any:
-    return query(database, POOL_DIGEST_SQL)[0][0]
+    return query(database, pool_digest_sql(reference("messages", "database")))[0][0]
 
 
 def _command(database: str, *arguments: str) -> subprocess.CompletedProcess[str]:

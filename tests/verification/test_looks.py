@@ -163,6 +163,8 @@ def test_a_monitor_that_left_none_is_said(tmp_path: Path) -> None:
 
 
 def test_the_monitor_looks_where_verification_reads() -> None:
-    assert reading.find("sustained", "smoke").rows == (messages.SOURCE.table, messages.SOURCE.key)
+    plan = reading.find("sustained", "smoke")
+    place = messages.source(plan.database)
+    assert tuple(plan.database[name] for name in plan.rows) == (place.table, place.key)
     plan = reading.find("mixed", "smoke")
     assert [plan.database[name] for name in plan.rows] == ["unit_movements", "idempotency_key"]

@@ -16,8 +16,10 @@ from harness.errors import JournalError
 from harness.journal import HEADER_BYTES, RECORD, Journal, Journals, Lost, read_all
 from harness.outcomes import Failure, Outcome
 from harness.plan import reading
+from harness.plan.scenario import Scenario
 from harness.verdict import CheckState
 from systems import ids, messages
+from tests.support.message_body import body
 from tests.support.plans import USERS
 from tests.support.surroundings import around
 from verification import constraints
@@ -34,6 +36,7 @@ WALL = 1_795_218_901_000_000_000
 """ns that the wall clock is ahead of CLOCK_MONOTONIC, in these histories."""
 
 SCENARIO = reading.find("sustained", "smoke")
+SOURCE = judged.source(SCENARIO.database)
 CHECKS = checks_of(SCENARIO)
 
 HISTORY = """
@@ -64,6 +67,7 @@ class History:
     foreign: list[dict[str, Any]] = field(default_factory=list)
     seen: dict[str, Any] = field(default_factory=dict)
     lost: tuple[Lost, ...] = ()
+    scenario: Scenario = SCENARIO
 
     def send(
         self, op: int, kind: str, outcome: str, user: int, key_of: int | None = None, partner: bool = False
@@ -91,7 +95,7 @@ class History:
         """The row of operation `op`, as the clean target stores it."""
         at = pd.Timestamp(WALL + op * 1_000_000)
         later = any(one["op"] == op and one["kind"] == "later" for one in self.ops)
-        sent = messages.body(RUN, op, user, op, later=later)
+        sent = body(RUN, op, user, op, later=later)
         row = {
             "op": op,
             "stray": None,
@@ -115,19 +119,20 @@ class History:
     def ledger(self) -> Ledger:
         ops = pd.DataFrame(self.ops, columns=list(_CLEAN.ops[0]) if not self.ops else None)
         types: dict[str, Any] = {} if self.ops else {n: "int64" for n in ops if n != "kind"}
-        kinds = pd.CategoricalDtype(list(SCENARIO.expected))
-        return Ledger(RUN, ops.astype({**types, "kind": kinds}), 0, WALL, SCENARIO, self.lost)
+        kinds = pd.CategoricalDtype(list(self.scenario.expected))
+        return Ledger(RUN, ops.astype({**types, "kind": kinds}), 0, WALL, self.scenario, self.lost)
 
     def observation(self) -> Messages:
-        rows = _frame(self.rows, ["op", "stray", *judged.SOURCE.columns])
+        rows = _frame(self.rows, ["op", "stray", *SOURCE.columns])
         seen: dict[str, Any] = {
+            "source": SOURCE,
             "settings": {"server_version": "18.0"},
             "taken": pd.Timestamp(WALL, tz="UTC"),
             "clock_offset": 0,
             "drained_seconds": 0.1,
             "disturbance": "",
             "rows": rows,
-            "foreign": _frame(self.foreign, ["stray", *judged.SOURCE.columns]),
+            "foreign": _frame(self.foreign, ["stray", *SOURCE.columns]),
             "early": _frame(self.rows if self.early is None else self.early, ["op", "stray", "status", "sent_at"]),
             "keys": constraints.UniqueKey(
                 "message_logs", "idempotency_key", len(rows), _frame([], ["value", "copies"]), {"UNIQUE (…)": True}
@@ -157,7 +162,7 @@ def _id(op: int) -> str:
 def _frame(lines: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
     frame = pd.DataFrame([{column: line[column] for column in columns} for line in lines], columns=columns)
     for column in columns:
-        moment = judged.SOURCE.columns.get(column) == "moment"
+        moment = SOURCE.columns.get(column) == "moment"
         whole = column in ("op", "copies")
         frame[column] = frame[column].astype("datetime64[us]" if moment else "int64" if whole else "str")
     return frame
@@ -563,12 +568,12 @@ def test_what_must_be_stored_is_what_the_facts_say_was_sent(sent: list[tuple[int
 
     assert len(found) == len(sent)
     for (op, user, later), stored in zip(sent, found.to_dict("records"), strict=True):
-        body = messages.body(RUN, op, user, op, later=later)
+        request = body(RUN, op, user, op, later=later)
         assert stored == {
-            "user_id": body["userId"],
-            "message_type": body["messageType"],
-            "message_content": body["messageContent"],
-            "scheduled_send_time": pd.Timestamp(body["scheduledSendTime"]).tz_convert(None),
+            "user_id": request["userId"],
+            "message_type": request["messageType"],
+            "message_content": request["messageContent"],
+            "scheduled_send_time": pd.Timestamp(request["scheduledSendTime"]).tz_convert(None),
         }
 
 

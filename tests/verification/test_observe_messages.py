@@ -22,12 +22,14 @@ from harness.errors import DatabaseError, JournalError
 from harness.journal import PARTNER, Journal, read_all
 from harness.monitor import LOOKS
 from harness.outcomes import Failure, Outcome
+from harness.plan.reading import reference
 from harness.quantities import seconds
 from harness.run import FORMAT, Run
 from harness.verdict import CheckState
 from systems import ids, messages
 from systems.effect import Effect
-from systems.messages import POOL_DIGEST_SQL
+from systems.messages import pool_digest_sql
+from tests.support.message_body import body
 from tests.support.plans import varied
 from tests.support.surroundings import changed_schema, recorded
 from tests.support.target_process import ROOT, query, with_users
@@ -35,11 +37,13 @@ from tests.support.waits import skip_waits
 from verification import quiescence, reading
 from verification.__main__ import verify
 from verification.ledger import Ledger, ledger
-from verification.messages import SOURCE, case, judge, observe
+from verification.messages import case, judge, observe, source
 from verification.reading import reader
 from verification.rows import own
 
 ID = "20261120T235501a1b2c3"
+NAMES = reference("messages", "database")
+SOURCE = source(NAMES)
 HOUR_NS = 3_600 * 10**9
 USERS = 500
 POOL = {"users": USERS, "strangers": 100}
@@ -102,7 +106,7 @@ def scene(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sce
 
 
 def put(url: str, folder: Path, wall_offset: int = 0) -> Scene:
-    (digest,) = query(url, POOL_DIGEST_SQL)[0]
+    (digest,) = query(url, pool_digest_sql(NAMES))[0]
     plan = varied("sustained", "smoke", {"drain": "200ms", "timeout": "100ms"}, pool=POOL).as_json()
     run = Run(folder, {})
     clock = {"wall_ns": time.time_ns() + wall_offset, "mono_ns": time.monotonic_ns()}
@@ -131,8 +135,8 @@ def put(url: str, folder: Path, wall_offset: int = 0) -> Scene:
             if key_of is None and (outcome is Outcome.ACK or number == 7):
                 later = kind == "later"
                 status = messages.SCHEDULED if later else messages.SENT
-                body = messages.body(ID, number, user, number, later=later)
-                query(url, STORE, stored, *body.values(), status, status)
+                request = body(ID, number, user, number, later=later)
+                query(url, STORE, stored, *request.values(), status, status)
             answer = ids.digest(ids.uuid_of(500_000 + key)) if outcome in (Outcome.ACK, Outcome.REPLAY) else 0
             # Long enough for the halves of the race to overlap.
             journal.end(number, outcome, 0, Failure.NONE, answer, started + 60 * 10**9)

@@ -12,7 +12,7 @@ from harness.run import Run
 from harness.stack.postgres import Postgres
 from harness.verdict import CheckState
 from schema.authorizations import tables
-from schema.messages import TABLES
+from schema.messages import tables as of_system
 from schema.migrate import migrate
 from tests.support.plans import varied
 from tests.support.surroundings import around
@@ -87,7 +87,7 @@ def _tables(database: str) -> None:
 
 
 def of_messages(url: str) -> list[str]:
-    return weaknesses(TABLES, catalogue.lines(url))
+    return weaknesses(of_system(reading.reference("messages", "database")), catalogue.lines(url))
 
 
 def test_the_stated_schema_lacks_nothing(cluster: Postgres, database: str) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness import journal
+from harness import binding, journal
 from harness.errors import JournalError, RunError
 from harness.outcomes import Failure, Outcome
-from harness.run import Run
+from harness.run import UNREAD, Run
 from harness.verdict import ValidityState
 from reports.rules.evaluate import evaluate
 from reports.samples.evidence import gather
@@ -792,3 +792,41 @@ def test_a_target_that_never_answers_is_named_by_how(tmp_path: Path) -> None:
     run = synthetic_run(tmp_path, answer=lambda place, kind, sched: refused, table={"mix": {"process": 1}})
 
     assert conditions(run)["STATUSES"].value.endswith("; most often CONNECT_REFUSED, 180 times")
+
+
+def test_a_run_of_refusals_only_is_invalid_though_each_may_be(tmp_path: Path) -> None:
+    def answer(place: int, kind: str, sched: float) -> Answer:
+        return Answer(Outcome.REJECT, 409)
+
+    run = synthetic_run(tmp_path, answer=answer, table={"mix": {"process": 1}})
+    may_be = {"process": ["ACK", "REJECT"]}
+    found = conditions(Run(run.folder, {**run.facts, "plan": {**run.facts["plan"], "expected": may_be}}))["SUCCESSES"]
+
+    assert found.state == "broken"
+    assert "only 0 of the 180 that leave something were done" in found.value
+    assert "[contract]" in found.advice
+
+
+def test_a_kind_that_is_never_done_is_named(tmp_path: Path) -> None:
+    def answer(place: int, kind: str, sched: float) -> Answer:
+        return Answer(Outcome.REJECT, 409) if kind == "later" else EXPECTED[kind]
+
+    table = {"mix": {"process": 5, "later": 1}, "validity": {"min_successes": 50}}
+    found = conditions(synthetic_run(tmp_path, answer=answer, table=table))["SUCCESSES"]
+
+    assert found.state == "broken"
+    assert found.value.endswith("; no later was ever done")
+
+
+def test_the_first_answer_that_was_not_understood_is_shown_whole(tmp_path: Path) -> None:
+    def answer(place: int, kind: str, sched: float) -> Answer:
+        return EXPECTED[kind] if place < 20 else Answer(Outcome.UNKNOWN, 422)
+
+    run = synthetic_run(tmp_path, answer=answer, table={"mix": {"process": 1}})
+    (run.folder / UNREAD.format(0)).write_text('process k-1: 422 {"error": "userId is missing"}')
+    binding.seal(run)
+
+    assert conditions(run)["STATUSES"].value.endswith(
+        "; 160 of 180 answers were not understood, which makes [contract] the suspect; the first: "
+        'process k-1: 422 {"error": "userId is missing"}'
+    )
