@@ -1,10 +1,8 @@
 """From the TOML of a plan to a scenario that is resolved and checked; what it does not know is refused.
 
-The only place that reads plans, facts and locustfiles: what comes later reads run.json.
+Only this package reads plans, facts and locustfiles: what comes later reads run.json.
 """
 
-import ast
-import importlib
 import json
 import re
 import tomllib
@@ -13,17 +11,16 @@ from copy import deepcopy
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from harness.errors import PlanError, nearest
-from harness.plan import contract, names, overrides, own_checks, rule_checks, services, stages, template
+from harness.plan import contract, locustfile, names, overrides, own_checks, rule_checks, services, stages, template
+from harness.plan.facts import NO_FACTS, facts_of
 from harness.plan.overrides import NONE, Overrides
-from harness.plan.rules import EFFECTS, METRICS
-from harness.plan.scenario import Scenario, Stage, Validity, resolved
+from harness.plan.rules import EFFECTS
+from harness.plan.scenario import Scenario, Validity, resolved
 from harness.plan.toml_table import Table, Where
 from systems import __path__ as SYSTEMS
-from systems import ids
 from systems.effect import Effect
 
 TABLES = ("system", "title", "contract", "database", "pool", "service", "check", "quiesce", "scenario")
@@ -34,9 +31,6 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 PROFILE = re.compile(r"[a-z0-9][a-z0-9-]*")
 """A profile is a part of a folder's name."""
-
-NO_FACTS = SimpleNamespace(MIX={}, EXPECTED={}, EFFECTS={})
-"""What is known of the service behind a foreign locustfile: nothing."""
 
 Tables = Mapping[str, Any]
 
@@ -97,7 +91,7 @@ def changed(scenario: Scenario, changes: Overrides) -> Scenario:
         found = replace(found, stages=crowded, max_users=max(stage.users for stage in crowded))
     if found != scenario:
         # More operations may need a larger pool.
-        found = replace(found, pool=_pool(_facts(found.system) if found.system else NO_FACTS, found.pool, found))
+        found = replace(found, pool=_pool(facts_of(found.system) if found.system else NO_FACTS, found.pool, found))
     return replace(found, overridden=changes.said())
 
 
@@ -161,12 +155,12 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
     system = tables.get("system", "" if theirs else where.path.stem)
     if system and system not in systems():
         where.fail(system, f"unknown system {system!r}; {nearest(system, systems())}")
-    facts = _facts(system) if system and not theirs else NO_FACTS
-    locustfile = (where.path.parent / str(theirs)).resolve() if theirs else _locustfile(system)
+    facts = facts_of(system) if system and not theirs else NO_FACTS
+    code = (where.path.parent / str(theirs)).resolve() if theirs else _locustfile(system)
     running = {} if theirs else services.read(where, _over(system, "service", tables, where), table.take("service", {}))
     stated = stages.read(where, table, profile, running)
     if theirs:
-        _require_theirs(where, locustfile, table, stated)
+        locustfile.require_followed(where, code, table, stated)
     elif any(stage.shaped for stage in stated):
         where.fail("shape", 'shape = "theirs" is for locustfile = …, which has a LoadTestShape; leave it out')
     items = getattr(facts, "ITEMS", EFFECTS)
@@ -188,11 +182,11 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
         name=name,
         profile=profile,
         purpose=_purpose(table),
-        locustfile=str(locustfile),
+        locustfile=str(code),
         contract=agreed,
         database=named,
-        users=_users(locustfile, table.take("users", {}), where, bool(theirs)),
-        max_users=_max_users(table, stated),
+        users=locustfile.users(code, table.take("users", {}), where, bool(theirs)),
+        max_users=locustfile.max_users(table, stated),
         stages=stated,
         rules=tuple(rule_checks.read(where, table.take("rules", []), items)),
         mix=mix,
@@ -212,8 +206,8 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
         own_checks=own_checks.checks(where, tables.get("check", {})),
         quiesce=own_checks.quiesce(where, tables.get("quiesce")),
         unchecked=table.flag("unchecked"),
-        tags=_tags(where, table, "tags") if theirs else (),
-        exclude_tags=_tags(where, table, "exclude_tags") if theirs else (),
+        tags=locustfile.tags(table, "tags") if theirs else (),
+        exclude_tags=locustfile.tags(table, "exclude_tags") if theirs else (),
     )
     sizes: dict[str, Any] = {}
     if given is not None:
@@ -251,42 +245,6 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
         return replace(scenario, pool=_pool(facts, sizes, scenario))
     except ValueError as error:
         where.fail("stages", f"the pool can't feed this plan: {error}")
-
-
-def _facts(system: str) -> Any:
-    """The facts of `system`; PlanError if they lack what every system must say."""
-    try:
-        facts = importlib.import_module(f"systems.{system}")
-    except Exception as error:  # a file of the user's own
-        raise PlanError(f"systems/{system}.py can't be imported: {type(error).__name__}: {error}") from None
-    for name in ("MIX", "EXPECTED", "EFFECTS"):
-        if not isinstance(getattr(facts, name, None), Mapping):
-            raise PlanError(f"{facts.__file__}: no {name}: expected a table of kinds; see docs/adding-a-system.md")
-    for kind in facts.MIX:
-        for name in ("EXPECTED", "EFFECTS"):
-            if kind not in getattr(facts, name):
-                raise PlanError(f"{facts.__file__}: {name} has nothing of {kind!r}, which MIX has")
-        for outcome, effect in facts.EFFECTS[kind].items():
-            known = outcome in ("ACK", "REJECT", "SHED") and isinstance(effect, Effect)
-            if not known or not 0 <= effect.items <= ids.MOST_ITEMS:
-                raise PlanError(
-                    f"{facts.__file__}: EFFECTS of {kind!r}: {outcome!r}: {effect!r}: expected ACK, REJECT or SHED "
-                    f"with an Effect of 0 to {ids.MOST_ITEMS:,} items"
-                )
-    points = getattr(facts, "POINTS", ("stored",))
-    if not points or len({"op", "item", *points}) < len(points) + 2:
-        raise PlanError(f"{facts.__file__}: POINTS = {points!r}: expected the points of an effect, each once")
-    for kind in facts.MIX:
-        for effect in facts.EFFECTS[kind].values():
-            if effect.until not in ("", *points):
-                raise PlanError(f"{facts.__file__}: EFFECTS of {kind!r}: {effect!r}: expected `until` one of {points}")
-    found = getattr(facts, "ROWS", ("", ""))
-    if not (isinstance(found, tuple) and len(found) == 2 and all(isinstance(one, str) for one in found)):
-        raise PlanError(f"{facts.__file__}: ROWS = {found!r}: expected (a table, its column of keys)")
-    items = getattr(facts, "ITEMS", EFFECTS)
-    if items != EFFECTS and items in METRICS:
-        raise PlanError(f"{facts.__file__}: ITEMS = {items!r}: that is a metric; expected what effects are called")
-    return facts
 
 
 def _pool(facts: Any, sizes: Mapping[str, Any], scenario: Scenario) -> dict[str, Any]:
@@ -389,7 +347,7 @@ def _nothing_wrong(*_: object) -> Iterable[tuple[str, str]]:
 
 def _names(system: str, part: str, tables: Tables, where: Where, kinds: Collection[str] = ()) -> dict[str, Any]:
     """The system's contract, or the names in its database, with what the plan states instead."""
-    known, facts, place = reference(system, part), _facts(system), replace(where, part=part)
+    known, facts, place = reference(system, part), facts_of(system), replace(where, part=part)
     own = Table(place, part, tables.get(part, {})).rest
     unlike = contract.unlike if part == "contract" else names.unlike
     may_lack = getattr(facts, "MAY_LACK", None) if part == "database" else None
@@ -421,80 +379,6 @@ def _require_distinct(found: Mapping[str, Any], own: Mapping[str, Any], where: W
         if own.keys() & set(pair[:2]):
             key, other = sorted(pair[:2], key=lambda name: name not in own)
             where.fail(key, f"{key} = {pair[2]}, as {other}: expected two statuses, or what was done can't be told")
-
-
-def _classes(path: Path, where: Where) -> list[ast.ClassDef]:
-    """The classes that the locustfile defines, which only Locust may import; PlanError if it is no Python."""
-    try:
-        body = ast.parse(path.read_bytes()).body
-    except (OSError, SyntaxError, ValueError) as error:
-        where.fail(path.name, f"locustfile {path}: {error}")
-    return [node for node in body if isinstance(node, ast.ClassDef)]
-
-
-def shapes(path: Path, where: Where) -> list[str]:
-    """The shapes that a locustfile defines, by what their classes derive from; what it imports is not seen."""
-    found = {SHAPE: ""}
-    for node in _classes(path, where):
-        bases = {getattr(base, "id", getattr(base, "attr", "")) for base in node.bases}
-        abstract = any(
-            isinstance(line, ast.Assign)
-            and any(getattr(target, "id", "") == "abstract" for target in line.targets)
-            and getattr(line.value, "value", None) is True
-            for line in node.body
-        )
-        if bases & set(found):
-            found[node.name] = "" if abstract else node.name
-    return [name for name in found.values() if name]
-
-
-SHAPE, THEIRS = "LoadTestShape", "theirs"
-
-
-def _require_theirs(where: Where, path: Path, table: Table, stated: tuple[Stage, ...]) -> None:
-    """PlanError for what another's users can't follow, or what they have of their own and the plan doesn't mention."""
-    found, shaped = shapes(path, where), any(stage.shaped for stage in stated)
-    if found and not shaped:
-        where.fail(
-            "locustfile",
-            f"{path.name} has a shape of its own, {', '.join(found)}, and the plan another: expected "
-            'shape = "theirs", or a locustfile without it',
-        )
-    for key in ("think", "rounds", "mix"):
-        if key in table.rest:
-            where.fail(key, f"{key}: another's users do as their locustfile says; leave it out")
-    for stage in stated:
-        if stage.requests or stage.in_step:
-            key = "requests" if stage.requests else "in_step"
-            where.fail(key, f"stages: {key}: another's users do as their locustfile says; expected users and for", key)
-
-
-def _max_users(table: Table, stated: tuple[Stage, ...]) -> int:
-    most = max(stage.users for stage in stated)
-    if not most and not any(stage.shaped for stage in stated):
-        return int(table.number("max_users", whole=True))
-    return most
-
-
-def _tags(where: Where, table: Table, key: str) -> tuple[str, ...]:
-    tags = table.take(key, [])
-    if not isinstance(tags, list) or not all(isinstance(tag, str) and tag and tag[0] != "-" for tag in tags):
-        table.fail(key, tags, "a list of names")
-    return tuple(tags)
-
-
-def _users(path: Path, users: object, where: Where, foreign: bool) -> dict[str, int]:
-    """User classes and weights, whose names are read from the locustfile; of a `foreign` one none means all."""
-    classes = [node.name for node in _classes(path, where)]
-    weights = Table(where, "users", users).rest
-    if not weights and not foreign:
-        where.fail("users", f"no users; {nearest('', classes)}")
-    for name, weight in weights.items():
-        if name not in classes:
-            where.fail(name, f"unknown user class {name!r} in {path.name}; {nearest(name, classes)}")
-        if not isinstance(weight, int) or isinstance(weight, bool) or weight < 1:
-            where.fail(name, f"users: {name} = {weight!r}: expected a whole number above 0")
-    return weights
 
 
 def _purpose(table: Table) -> str:

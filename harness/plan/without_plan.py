@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import PlanError
-from harness.plan import overrides, reading
+from harness.plan import locustfile, overrides, reading
 from harness.plan.overrides import Overrides
 from harness.plan.scenario import Scenario
 from harness.plan.toml_table import Where
@@ -38,7 +38,7 @@ def scenario(asked: Asked, profile: str, changes: Overrides) -> Scenario:
     taken = [scenario for system in reading.systems() for scenario in reading.scenarios(system)]
     name = f"file-{name}" if name in taken else name
     where = Where(path, "", name)
-    shapes = reading.shapes(path, where)
+    shapes = locustfile.shapes(path, where)
     if shapes and asked.users is not None:
         raise PlanError(
             f"--users {asked.users}: {path.name} has a shape of its own, {shapes[0]}: leave it out to use that"
@@ -55,7 +55,7 @@ def scenario(asked: Asked, profile: str, changes: Overrides) -> Scenario:
         "rules": list(asked.rules) or [RULE],
         "tags": list(asked.tags),
         "exclude_tags": list(asked.exclude_tags),
-        **({"shape": reading.THEIRS} if shapes else {}),
+        **({"shape": "theirs"} if shapes else {}),
     }
     tables = overrides.apply({"scenario": {name: table}}, name, changes.sets)
     return reading.changed(reading.resolve(tables, name, profile, where), changes)
