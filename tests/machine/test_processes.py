@@ -10,6 +10,8 @@ from harness.journal import Journaled
 from harness.plan import arrivals, reading
 from tests.support.pipeline_process import Pipeline, all_gone, descendants
 
+pytestmark = pytest.mark.machine
+
 
 @pytest.fixture
 def pipeline(home: Path, tmp_path: Path) -> Pipeline:

@@ -11,6 +11,8 @@ from harness.settings import ROOT
 from tests.support.in_process import refused
 from tests.support.pipeline_process import Pipeline
 
+pytestmark = pytest.mark.machine
+
 SMALL = """
 system = "messages"
 [scenario.tiny]
