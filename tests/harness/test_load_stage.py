@@ -41,8 +41,9 @@ def rules(found: Judged) -> dict[str, str]:
 
 
 @pytest.mark.usefixtures("nurseries")
-def test_refused_tokens_are_invalid_and_not_go(cluster: Postgres, tmp_path: Path) -> None:
-    found = judged(cluster, tmp_path, scenario("short", tmp_path), Variant("every_401"))
+@pytest.mark.parametrize("fault", ["every_401", "every_429"])
+def test_a_target_that_does_nothing_is_invalid_and_not_go(fault: str, cluster: Postgres, tmp_path: Path) -> None:
+    found = judged(cluster, tmp_path, scenario("short", tmp_path), Variant(fault))
 
     assert broken(found) >= {"STATUSES", "SUCCESSES"}
     assert found.verdict["exit_code"] == 3

@@ -114,16 +114,6 @@ def test_a_fault_is_no_go_by_the_check_that_must_catch_it(pipeline: Pipeline) ->
             assert check["first"] or check["detail"], check["id"]
 
 
-def test_a_target_that_does_nothing_is_invalid_and_not_go(pipeline: Pipeline) -> None:
-    result = pipeline.run("short", "--fault", "every_429")
-    broken = {each["id"] for each in result.json("verdict.json")["validity"] if each["state"] == "broken"}
-
-    assert result.code == 3, result.out + result.err
-    assert broken >= {"STATUSES", "SUCCESSES"}
-    assert result.checks("VIOLATED") == set()
-    assert "X11" in result.checks("UNDECIDED")
-
-
 def test_a_signal_during_the_load_ends_it_in_order(pipeline: Pipeline) -> None:
     running = pipeline.start("short", "--profile", "full")
     pipeline.journal(running, 100)
