@@ -269,7 +269,7 @@ def test_an_error_of_ours_in_a_check_is_not_laid_to_the_database(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = synthetic_run(tmp_path)
-    check = SimpleNamespace(id="X1", title="It is stored.", what="rows")
+    check = SimpleNamespace(id="X1", title="It is stored.", what="rows", unfed="")
     told: list[str] = []
     monkeypatch.setattr(verification.checks, "undecided", lambda _, why: told.append(why) or [])
 

@@ -117,7 +117,7 @@ def test_metrics_that_are_none_are_refused(up: str) -> None:
 def test_a_plan_refuses_what_a_run_does(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TARGET_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("DATABASE_URL", NOWHERE)
-    options = Namespace(scenario="peak", profile="smoke", plan=None, set=[], fault=None, strategy=None)
+    options = Namespace(scenario="peak", profile="smoke", plan=None, set=[], fault=None, strategy=None, locustfile=None)
 
     with pytest.raises(StackError, match="Connection refused"):
         verbs.plan(options)

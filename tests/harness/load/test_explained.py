@@ -17,6 +17,7 @@ from harness.outcomes import Failure, Outcome
 logging.basicConfig(format="%(message)s")
 session = object.__new__(Session)
 session._explained, session.id, session.flying, session.expected = {}, "run", 0, [{Outcome.ACK}]
+session._understood, session.run = True, None
 session.tally = SimpleNamespace(alone=True)
 session.journal = SimpleNamespace(begin=lambda *_: 7, end=lambda *_: None)
 user = object.__new__(HttpUser)
