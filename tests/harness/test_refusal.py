@@ -2,7 +2,6 @@
 
 import http.server
 import threading
-from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from harness import database, refusal, verbs
+from harness import database, refusal
 from harness.errors import DatabaseError, GuardError, PlanError, ProofloadError, StackError
 from harness.plan import reading
 from harness.plan.scenario import Scenario
 from harness.settings import Settings
 from harness.stack.process import free_port
 from harness.stack.variant import Variant
+from tests.support.in_process import refused
 from tests.support.plans import varied
 
 DOWN = "http://127.0.0.1:1"
@@ -114,13 +114,10 @@ def test_metrics_that_are_none_are_refused(up: str) -> None:
             refusal.refuse(varied("peak"), settings(metrics_url=f"{up}{path}"), Variant())
 
 
-def test_a_plan_refuses_what_a_run_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TARGET_URL", "http://127.0.0.1:1")
-    monkeypatch.setenv("DATABASE_URL", NOWHERE)
-    options = Namespace(scenario="peak", profile="smoke", plan=None, set=[], fault=None, strategy=None, locustfile=None)
+def test_a_plan_refuses_what_a_run_does(capfd: pytest.CaptureFixture[str]) -> None:
+    nowhere = {"TARGET_URL": "http://127.0.0.1:1", "DATABASE_URL": NOWHERE}
 
-    with pytest.raises(StackError, match="Connection refused"):
-        verbs.plan(options)
+    assert "Connection refused" in refused(capfd, "plan", "peak", "--profile", "smoke", environment=nowhere)
 
 
 @pytest.mark.parametrize(
