@@ -62,6 +62,9 @@ class Born:
     def terminate(self) -> None:
         self.send_signal(signal.SIGTERM)
 
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
 
 class Nursery:
     """The process that the processes of one program are forked off; `close` it."""

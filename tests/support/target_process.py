@@ -17,6 +17,7 @@ from typing import Any
 
 import psycopg2
 
+from harness.stack import process as processes
 from schema.migrate import migrate
 from systems import ids
 
@@ -124,12 +125,12 @@ def free_port() -> int:
 def process(
     database: str, *arguments: str, system: str = "messages", **environment: str
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """`python -m target SYSTEM …` while the block runs; ended by SIGTERM, and killed if that is not enough."""
-    running = subprocess.Popen(
-        [sys.executable, "-m", "target", system, *arguments],
-        cwd=ROOT,
-        env=os.environ | {"DATABASE_URL": database} | environment,
-    )
+    """`python -m target SYSTEM …` while the block runs; ended by SIGTERM, and killed if that is not enough.
+
+    With the fixture `nurseries` it is forked off a process that has its libraries.
+    """
+    command = [sys.executable, "-m", "target", system, *arguments]
+    running = processes.start(command, Path("/dev/stderr"), os.environ | {"DATABASE_URL": database} | environment)
     try:
         yield running
     finally:

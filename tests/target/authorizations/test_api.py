@@ -30,6 +30,8 @@ from tests.support.authorization_target import (
 )
 from tests.support.target_process import CONNECTIONS, ROOT, free_port, query
 
+pytestmark = pytest.mark.usefixtures("nurseries")
+
 
 @pytest.fixture
 def tables(database: str) -> str:

@@ -28,6 +28,8 @@ from tests.support.authorization_target import (
 )
 from tests.support.target_process import Answer, query
 
+pytestmark = pytest.mark.usefixtures("nurseries")
+
 
 @pytest.fixture
 def tables(database: str) -> str:

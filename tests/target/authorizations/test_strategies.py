@@ -26,6 +26,8 @@ from tests.support.authorization_target import (
 )
 from tests.support.target_process import CONNECTIONS, eventually, query
 
+pytestmark = pytest.mark.usefixtures("nurseries")
+
 RIGHT = [name for name in STRATEGIES if name != "none_rc"]
 
 

@@ -27,6 +27,8 @@ from tests.support.target_process import (
     with_users,
 )
 
+pytestmark = pytest.mark.usefixtures("nurseries")
+
 USERS = 20
 
 

@@ -15,6 +15,8 @@ from target.database import settings
 from target.messages.delivery import CLAIM, Delivery
 from tests.support.target_process import DEADLINE_S, delivering, eventually, process, query, with_users
 
+pytestmark = pytest.mark.usefixtures("nurseries")
+
 LEFT = "SELECT count(*) = 0 FROM message_logs WHERE status = 'SCHEDULED' AND scheduled_send_time <= now()"
 
 

@@ -14,6 +14,8 @@ from target.messages.delivery import Delivery
 from target.messages.faults import ONE_IN_TEN
 from tests.support.target_process import Answer, Target, delivering, eventually, message, query, serving, with_users
 
+pytestmark = pytest.mark.usefixtures("nurseries")
+
 RUN = "20261120T235501-abcd"
 OPERATIONS = 40
 USERS = 50
