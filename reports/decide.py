@@ -264,7 +264,9 @@ def _all_holds(rules: Sequence[RuleResult], findings: Sequence[Finding] | None, 
     passed = [rule for rule in rules if rule.state is RuleState.PASS]
     # Those that block nothing need not hold.
     count = f"All {len(rules)} rules" if len(passed) == len(rules) else f"{len(passed)} of {len(rules)} rules"
-    held = f"{count} hold over {operations:,} operations, the data was not checked"
+    holds = "holds" if findings is None and len(rules) == 1 else "hold"
+    count = "The one rule" if len(rules) == len(passed) == 1 else count
+    held = f"{count} {holds} over {operations:,} operations, the data was not checked"
     if findings is not None:
         holding = sum(finding.state is CheckState.HOLDS for finding in findings)
         checks = f"all {holding}" if holding == len(findings) else f"{holding} of {len(findings)}"

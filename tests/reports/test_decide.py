@@ -177,7 +177,7 @@ def test_the_first_row_that_applies_is_the_verdict(asked: dict[str, Any], verdic
     [
         ("blocker", Verdict.NO_GO, "Check X2 “No message is stored twice” is violated: 3 of 171 messages."),
         ("major", Verdict.CONDITIONAL, "Check X2 “No message is stored twice” is violated: 3 messages."),
-        ("info", Verdict.GO, "All 1 rules and 1 of 2 checks of the data hold over 1,234 operations"),
+        ("info", Verdict.GO, "The one rule and 1 of 2 checks of the data hold over 1,234 operations"),
     ],
 )
 def test_a_check_of_a_plan_says_itself_what_it_makes(severity: str, verdict: Verdict, reason: str) -> None:
@@ -370,7 +370,7 @@ def test_an_unchecked_run_says_that_its_data_was_not_checked() -> None:
     invalid = decided(**UNCHECKED, findings=[], validity=[BROKEN])
 
     assert decision.reason == (
-        "All 1 rules hold over 1,234 operations, the data was not checked; closest to its limit is "
+        "The one rule holds over 1,234 operations, the data was not checked; closest to its limit is "
         "p95(response_time) < 500ms, with 400 ms against 500 ms."
     )
     assert invalid.would_be is Verdict.UNCHECKED
