@@ -1,190 +1,26 @@
 """A clean history holds; one edit of it breaks exactly the checks that it should."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from harness.check import Finding
-from harness.errors import JournalError
-from harness.journal import HEADER_BYTES, RECORD, Journal, Journals, Lost, read_all
-from harness.outcomes import Failure, Outcome
-from harness.plan import reading
-from harness.plan.scenario import Scenario
+from harness.journal import Lost
+from harness.outcomes import Outcome
 from harness.verdict import CheckState
 from systems import ids, messages
-from tests.support.message_body import body
+from tests.support.message_history import RUN, SCENARIO, WALL, History, clean, frame, uuid_of_row, violated
 from tests.support.plans import USERS
 from tests.support.surroundings import around
-from verification import constraints
-from verification import messages as judged
-from verification.case import Case
 from verification.catalogue import Schema
 from verification.checks import Check, judge
 from verification.durability import Durability
-from verification.ledger import Ledger, ledger
-from verification.messages import Messages, checks_of, expected
+from verification.messages import checks_of
 
-RUN = "20261120T235501a1b2c3"
-WALL = 1_795_218_901_000_000_000
-"""ns that the wall clock is ahead of CLOCK_MONOTONIC, in these histories."""
-
-SCENARIO = reading.find("sustained", "smoke")
-SOURCE = judged.source(SCENARIO.database)
 CHECKS = checks_of(SCENARIO)
-
-HISTORY = """
-  1 process  ACK      user 1
-  2 process  ACK      user 2
-  3 process  UNKNOWN  user 3      stored
-  4 process  UNKNOWN  user 4
-  5 repeat   REPLAY   user 1      key of 1
-  6 conflict REJECT   user 2      key of 2
-  7 stranger REJECT   user 10001
-  8 race     ACK      user 5
-  9 race     REPLAY   user 5      key of 8, partner
- 10 process  NOT_SENT user 6
- 11 conflict UNKNOWN  user 1      key of 1
- 12 later    ACK      user 7
- 13 later    UNKNOWN  user 8      stored
-"""
-
-
-@dataclass
-class History:
-    """What was sent, and what is stored: both as plain lines, to be edited."""
-
-    ops: list[dict[str, Any]] = field(default_factory=list)
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    early: list[dict[str, Any]] | None = None
-    """None: as the rows are."""
-    foreign: list[dict[str, Any]] = field(default_factory=list)
-    seen: dict[str, Any] = field(default_factory=dict)
-    lost: tuple[Lost, ...] = ()
-    scenario: Scenario = SCENARIO
-
-    def send(
-        self, op: int, kind: str, outcome: str, user: int, key_of: int | None = None, partner: bool = False
-    ) -> None:
-        key = op if key_of is None else key_of
-        start = (key if partner else op) * 1_000_000
-        self.ops.append(
-            {
-                "op": op,
-                "kind": kind,
-                "outcome": int(Outcome[outcome]),
-                "subject": user,
-                "key_of": key,
-                "answer": ids.digest(_id(key)) if outcome in ("ACK", "REPLAY") else 0,
-                "sched": start,
-                "start": start,
-                "end": start + 500_000,
-                "status": 0,
-                "partner": partner,
-                "doubt": 0,
-            }
-        )
-
-    def store(self, op: int, user: int, **otherwise: Any) -> None:
-        """The row of operation `op`, as the clean target stores it."""
-        at = pd.Timestamp(WALL + op * 1_000_000)
-        later = any(one["op"] == op and one["kind"] == "later" for one in self.ops)
-        sent = body(RUN, op, user, op, later=later)
-        row = {
-            "op": op,
-            "stray": None,
-            "id": _id(op),
-            "user_id": sent["userId"],
-            "message_type": sent["messageType"],
-            "message_content": sent["messageContent"],
-            "scheduled_send_time": pd.Timestamp(sent["scheduledSendTime"]).tz_convert(None),
-            "status": "SCHEDULED" if later else "SENT",
-            "created_at": at,
-            "sent_at": pd.NaT if later else at + pd.Timedelta("10ms"),
-        }
-        self.rows.append({**row, **otherwise})
-
-    def op(self, number: int) -> dict[str, Any]:
-        return next(op for op in self.ops if op["op"] == number)
-
-    def row(self, op: int) -> dict[str, Any]:
-        return next(row for row in self.rows if row["op"] == op)
-
-    def ledger(self) -> Ledger:
-        ops = pd.DataFrame(self.ops, columns=list(_CLEAN.ops[0]) if not self.ops else None)
-        types: dict[str, Any] = {} if self.ops else {n: "int64" for n in ops if n != "kind"}
-        kinds = pd.CategoricalDtype(list(self.scenario.expected))
-        return Ledger(RUN, ops.astype({**types, "kind": kinds}), 0, WALL, self.scenario, self.lost)
-
-    def observation(self) -> Messages:
-        rows = _frame(self.rows, ["op", "stray", *SOURCE.columns])
-        seen: dict[str, Any] = {
-            "source": SOURCE,
-            "settings": {"server_version": "18.0"},
-            "taken": pd.Timestamp(WALL, tz="UTC"),
-            "clock_offset": 0,
-            "drained_seconds": 0.1,
-            "disturbance": "",
-            "rows": rows,
-            "foreign": _frame(self.foreign, ["stray", *SOURCE.columns]),
-            "early": _frame(self.rows if self.early is None else self.early, ["op", "stray", "status", "sent_at"]),
-            "keys": constraints.UniqueKey(
-                "message_logs", "idempotency_key", len(rows), _frame([], ["value", "copies"]), {"UNIQUE (…)": True}
-            ),
-            "users": constraints.Reference(
-                "message_logs", "user_id", "users", len(rows), _frame([], ["id", "value"]), {"fkey": ""}
-            ),
-            "pool": USERS,
-            "expected_pool": USERS,
-            **around(WALL),
-            "pool_digest": "d1",
-            "seeded_digest": "d1",
-        }
-        return Messages(**{**seen, **self.seen})
-
-    def case(self) -> Case:
-        return judged.case(self.ledger(), self.observation())
-
-    def judge(self) -> dict[str, Finding]:
-        return {finding.id: finding for finding in judged.judge(self.case())}
-
-
-def _id(op: int) -> str:
-    return ids.uuid_of(500_000 + op)
-
-
-def _frame(lines: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
-    frame = pd.DataFrame([{column: line[column] for column in columns} for line in lines], columns=columns)
-    for column in columns:
-        moment = SOURCE.columns.get(column) == "moment"
-        whole = column in ("op", "copies")
-        frame[column] = frame[column].astype("datetime64[us]" if moment else "int64" if whole else "str")
-    return frame
-
-
-def clean() -> History:
-    """HISTORY, and what a target that keeps the contract has stored of it."""
-    history = History()
-    for line in HISTORY.strip().splitlines():
-        op, kind, outcome, _, user, *rest = line.replace(",", " ").split()
-        key = int(rest[2]) if rest[:2] == ["key", "of"] else None
-        history.send(int(op), kind, outcome, int(user), key, "partner" in rest)
-        if "stored" in rest or (outcome == "ACK" and key is None):
-            history.store(int(op), int(user))
-    return history
-
-
-_CLEAN = clean()
-
-
-def violated(found: dict[str, Finding]) -> set[str]:
-    return {id_ for id_, finding in found.items() if finding.state == CheckState.VIOLATED}
 
 
 def test_every_check_holds_on_a_clean_history() -> None:
@@ -222,6 +58,8 @@ def test_each_check_says_how_much_it_compared() -> None:
 
 
 Edit = Callable[[History], object]
+
+
 EDITS: dict[str, tuple[Edit, set[str]]] = {
     "an acknowledged message is not stored": (lambda h: h.rows.remove(h.row(1)), {"X1"}),
     "an acknowledged message disappears during the drain": (lambda h: _disappear(h, 1), {"X1", "MP3"}),
@@ -306,8 +144,8 @@ def _disappear(h: History, op: int) -> None:
 
 
 def _rolled_back_and_repeated(h: History) -> None:
-    h.row(1).update(id=_id(99))
-    h.op(5).update(outcome=Outcome.ACK, answer=ids.digest(_id(99)))
+    h.row(1).update(id=uuid_of_row(99))
+    h.op(5).update(outcome=Outcome.ACK, answer=ids.digest(uuid_of_row(99)))
 
 
 def _stray(h: History, key: str) -> None:
@@ -329,7 +167,7 @@ def _stored_later(h: History, op: int) -> None:
 
 
 def _frame_of(**values: Any) -> pd.DataFrame:
-    return _frame([values], list(values))
+    return frame([values], list(values))
 
 
 def _see(h: History, name: str, **changes: Any) -> None:
@@ -357,7 +195,7 @@ def _sent_early(history: History, op: int) -> None:
 
 
 def _answered(h: History, op: int, outcome: Outcome) -> None:
-    h.op(op).update(outcome=outcome, answer=ids.digest(_id(h.op(op)["key_of"])))
+    h.op(op).update(outcome=outcome, answer=ids.digest(uuid_of_row(h.op(op)["key_of"])))
 
 
 def _overwritten(h: History, conflict: int) -> None:
@@ -365,8 +203,8 @@ def _overwritten(h: History, conflict: int) -> None:
 
 
 def _stored_twice(h: History, op: int) -> None:
-    h.store(op, h.op(op)["subject"], id=_id(99))
-    h.op(9).update(outcome=Outcome.ACK, answer=ids.digest(_id(99)))
+    h.store(op, h.op(op)["subject"], id=uuid_of_row(99))
+    h.op(9).update(outcome=Outcome.ACK, answer=ids.digest(uuid_of_row(99)))
 
 
 def _race_refused(h: History) -> None:
@@ -553,168 +391,3 @@ def test_effects_are_told_on_the_clock_of_the_journals() -> None:
         (12, 0, 12_000_000, 0),
         (13, 0, 13_000_000, 0),
     ]
-
-
-@given(
-    st.lists(
-        st.tuples(st.integers(0, 2**62), st.integers(1, 11_000), st.booleans()),
-        max_size=20,
-        unique_by=lambda sent: sent[0],
-    )
-)
-def test_what_must_be_stored_is_what_the_facts_say_was_sent(sent: list[tuple[int, int, bool]]) -> None:
-    keys = pd.DataFrame({"key": [op for op, *_ in sent], "subject": [user for _, user, _ in sent]}, dtype="int64")
-    found = expected(RUN, keys.assign(kind=["later" if later else "process" for *_, later in sent]))
-
-    assert len(found) == len(sent)
-    for (op, user, later), stored in zip(sent, found.to_dict("records"), strict=True):
-        request = body(RUN, op, user, op, later=later)
-        assert stored == {
-            "user_id": request["userId"],
-            "message_type": request["messageType"],
-            "message_content": request["messageContent"],
-            "scheduled_send_time": pd.Timestamp(request["scheduledSendTime"]).tz_convert(None),
-        }
-
-
-OUTCOMES = st.sampled_from(
-    ["ACK", "ACK", "UNKNOWN", "UNKNOWN, stored", "stranger", "NOT_SENT", "SHED", "repeat", "conflict", "race"]
-)
-
-
-@settings(deadline=None)
-@given(st.lists(OUTCOMES, min_size=1, max_size=30), st.integers(min_value=0))
-def test_no_clean_history_violates_anything_and_any_loss_in_it_is_seen(sent: list[str], pick: int) -> None:
-    history = History()
-    acknowledged: list[int] = []
-    for op, what in enumerate(sent, 1):
-        number, user = op * 2, op * 2
-        if what in ("repeat", "conflict"):
-            if acknowledged:
-                key = acknowledged[pick % len(acknowledged)]
-                history.send(number, what, "REPLAY" if what == "repeat" else "REJECT", key, key)
-            continue
-        outcome = {"race": "ACK", "stranger": "REJECT"}.get(what, what.split(",")[0])
-        history.send(number, what if what in ("race", "stranger") else "process", outcome, user)
-        if what == "race":
-            history.send(number + 1, "race", "REPLAY", user, number, partner=True)
-        if what in ("ACK", "race", "UNKNOWN, stored"):
-            history.store(number, user)
-        if outcome == "ACK":
-            acknowledged.append(number)
-
-    found = history.judge()
-    assert violated(found) == set()
-    assert not any(finding.crashed for finding in found.values())
-    if acknowledged:
-        history.rows.remove(history.row(acknowledged[pick % len(acknowledged)]))
-        assert violated(history.judge()) == {"X1"}
-
-
-HEADER = {"run": RUN, "worker": 0, "kinds": list(messages.MIX), "mono_ns": 50}
-
-
-def _journal(folder: Path, worker: int = 0, name: str | None = None, **header: Any) -> Journal:
-    return Journal(folder / (name or f"journal-{worker}.bin"), {**HEADER, "worker": worker, **header})
-
-
-def test_a_journal_is_read_as_it_was_written_and_an_open_operation_is_unknown(tmp_path: Path) -> None:
-    with _journal(tmp_path) as journal:
-        done = journal.begin(0, 5, 10, 1, 0, 17, None, 0)
-        journal.end(done, Outcome.ACK, 201, Failure.NONE, 99, 20)
-        journal.begin(4, 5, 30, 1, 0, 18, done, 1)
-    sent = ledger(RUN, read_all(tmp_path), WALL, SCENARIO)
-
-    assert sent.ops.to_dict("records") == [
-        {
-            "op": 0,
-            "kind": "process",
-            "outcome": Outcome.ACK,
-            "subject": 17,
-            "key_of": 0,
-            "answer": 99,
-            "sched": 5,
-            "start": 10,
-            "end": 20,
-            "status": 201,
-            "doubt": 0,
-            "partner": False,
-        },
-        {
-            "op": 1,
-            "kind": "race",
-            "outcome": Outcome.UNKNOWN,
-            "subject": 18,
-            "key_of": 0,
-            "answer": 0,
-            "sched": 5,
-            "start": 30,
-            "end": 0,
-            "status": 0,
-            "doubt": 0,
-            "partner": True,
-        },
-    ]
-    assert (sent.began, sent.ended, sent.clock) == (50, 50, WALL)
-
-
-def test_the_attempts_of_one_key_have_one_effect_together(tmp_path: Path) -> None:
-    with _journal(tmp_path) as journal:
-        for outcome in (Outcome.UNKNOWN, Outcome.REJECT, Outcome.NOT_SENT, Outcome.ACK):
-            journal.end(journal.begin(0, 0, 1, 0, 0, 7, None, 0), outcome, 0, Failure.NONE, 0, 2)
-        for outcome in (Outcome.REPLAY, Outcome.UNKNOWN):
-            journal.end(journal.begin(1, 0, 1, 0, 0, 7, 3, 0), outcome, 0, Failure.NONE, 0, 2)
-    keys = ledger(RUN, read_all(tmp_path), WALL, SCENARIO).keys
-
-    assert keys[["key", "lower", "upper", "acks"]].to_numpy().tolist() == [
-        [0, 0, 1, 0],
-        [1, 0, 0, 0],
-        [2, 0, 0, 0],
-        [3, 1, 1, 1],
-    ]
-
-
-def test_a_record_that_was_cut_in_the_middle_is_left_out(tmp_path: Path) -> None:
-    journal = _journal(tmp_path)
-    for _ in range(2):
-        journal.end(journal.begin(0, 0, 1, 0, 0, 7, None, 0), Outcome.ACK, 201, Failure.NONE, 1, 2)
-    cut = tmp_path / "cut"
-    cut.mkdir()
-    (cut / "journal-0.bin").write_bytes(journal.path.read_bytes()[: HEADER_BYTES + RECORD.itemsize + 20])
-    journal.close()
-
-    assert ledger(RUN, read_all(cut), WALL, SCENARIO).ops["op"].tolist() == [0]
-
-
-def test_two_journals_that_would_give_equal_numbers_are_refused(tmp_path: Path) -> None:
-    _journal(tmp_path, name="journal-a.bin").close()
-    _journal(tmp_path, name="journal-b.bin").close()
-
-    with pytest.raises(JournalError, match="expected each worker once"):
-        read_all(tmp_path)
-
-
-@pytest.mark.parametrize("header", [{"run": "20261120T235501ffffff"}, {"kinds": ["other"]}])
-def test_journals_of_another_run_or_with_other_kinds_are_refused(tmp_path: Path, header: dict[str, Any]) -> None:
-    _journal(tmp_path, **header).close()
-    journals = read_all(tmp_path)
-    other = tmp_path / "other"
-    other.mkdir()
-    _journal(other, 1).close()
-
-    with pytest.raises(JournalError, match="expected run"):
-        ledger(RUN, Journals((*read_all(other), *journals), (), 2), WALL, SCENARIO)
-
-
-def test_the_journals_of_several_processes_are_one_ledger(tmp_path: Path) -> None:
-    for worker in (1, 0):
-        with _journal(tmp_path, worker, mono_ns=60 - worker, shift=worker, doubt=5 * worker) as journal:
-            journal.begin(0, 0, 1, 0, 0, 7, None, 0)
-    sent = ledger(RUN, read_all(tmp_path), WALL, SCENARIO)
-
-    assert sent.ops["op"].tolist() == [0, ids.operation(1, 0)]
-    assert sent.ops["start"].tolist() == [1, 2]
-    assert sent.ops["doubt"].tolist() == [0, 5]
-    assert (sent.earliest.tolist(), sent.latest.tolist()) == ([1, -3], [0, 0])
-    assert sent.began == 60
-    assert np.array_equal(sent.keys["key"], sent.ops["op"])

@@ -1,24 +1,18 @@
 """Each condition of validity holds in a sound run, and has a run that breaks it and it alone."""
 
-import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from harness import binding, journal
-from harness.errors import JournalError, RunError
 from harness.outcomes import Failure, Outcome
-from harness.run import UNREAD, Run
 from harness.verdict import ValidityState
-from reports.rules.evaluate import evaluate
 from reports.samples.evidence import gather
-from reports.validity.conditions import validity
 from reports.validity.result import ValidityResult
 from reports.validity.steady import steady
-from tests.support.synthetic_run import BEGAN, EXPECTED, Answer, Answering, bind, synthetic_run, taking
+from tests.support.synthetic_run import EXPECTED, Answer, Answering, bind, synthetic_run, taking
+from tests.support.validity_runs import broken, conditions
 
 ALWAYS = [
     "BINDING",
@@ -44,22 +38,8 @@ ALWAYS = [
 ]
 
 
-def conditions(run: Run) -> dict[str, ValidityResult]:
-    evidence = gather(run.folder)
-    rules = [evaluate(rule, evidence) for rule in evidence.samples.scenario.rules]
-    return {one.id: one for one in validity(evidence, rules, steady(evidence.samples))}
-
-
 def unmet(found: dict[str, ValidityResult]) -> dict[str, str]:
     return {one.id: one.state for one in found.values() if one.state is not ValidityState.OK}
-
-
-def warned(run: Run) -> list[str]:
-    return [one.id for one in conditions(run).values() if one.state == "warning"]
-
-
-def broken(run: Run) -> list[str]:
-    return [one.id for one in conditions(run).values() if one.state == "broken"]
 
 
 def test_a_sound_run_is_valid(tmp_path: Path) -> None:
@@ -91,6 +71,8 @@ def without_sockets(place: int, kind: str, sched: float) -> Answer:
 
 
 TWO_MINUTES = {"arrivals": {"ci": [{"rate": 12, "for": "2m"}]}, "rules": ["ratio(errors) < 1%"]}
+
+
 TIMED = {**TWO_MINUTES, "rules": ["p95(response_time) < 600ms", "ratio(errors) < 1%"]}
 
 
@@ -200,7 +182,10 @@ def test_each_condition_is_broken_by(tmp_path: Path, name: str) -> None:
 
 
 TIGHT = {"arrivals": {"ci": [{"rate": 12, "for": "2m"}]}, "rules": ["p95(response_time) < 140ms", "ratio(errors) < 1%"]}
+
+
 MAJOR = {"rule": "p99.9(response_time) < 1s", "severity": "major"}
+
 
 WARNINGS: dict[str, tuple[dict[str, Any], list[str], str]] = {
     "a rather busy generator": (
@@ -337,198 +322,6 @@ def test_noise_is_no_drift(tmp_path: Path, noise: float) -> None:
     assert conditions(synthetic_run(tmp_path, profile="ci", table=TWO_MINUTES, answer=answer))["V7"].state == "ok"
 
 
-def monitored(run: Run, **values: Any) -> Run:
-    """The run with a monitor that saw these values, a function of the second each."""
-    seconds = range(round(run.scenario.seconds))
-    lines = [
-        {"at": BEGAN + second * 10**9, **{name.replace("__", "."): value(second) for name, value in values.items()}}
-        for second in seconds
-    ]
-    run.write_text("monitor.jsonl", "\n".join(json.dumps(line) for line in lines) + "\n")
-    return bind(run)
-
-
-CROWDED: dict[str, Any] = {
-    "machine__canary": lambda s: 0.001,
-    "machine__cores": lambda s: 2,
-    "machine__busy": lambda s: 2.0,
-    "run__cpu": lambda s: 0.3,
-}
-"""Six busy loops beside the run on two cores, all the time: the canary, the quickest of some tries, misses them."""
-
-THROTTLED: dict[str, Any] = {
-    "machine__canary": lambda s: 0.001,
-    "cgroup__quota": lambda s: 1.5,
-    "cgroup__throttled": lambda s: 0.021,
-}
-
-
-WAITING: dict[str, Any] = {
-    "machine__pressure": lambda s: 0.9,
-    "machine__cores": lambda s: 2,
-    "run__cpu": lambda s: 0.3,
-}
-
-
-@pytest.mark.parametrize(
-    ("values", "state", "said"),
-    [
-        ({"machine__canary": lambda s: 0.001}, "ok", "at p95 the same loop took 1 times as long"),
-        ({"machine__canary": lambda s: 0.0012 if s % 5 == 0 else 0.001}, "ok", "took 1.2 times"),
-        ({"machine__canary": lambda s: 0.00121 if s % 5 == 0 else 0.001}, "warning", "took 1.21 times"),
-        ({"machine__steal": lambda s: 0.02}, "ok", "other guests took 2 %"),
-        ({"machine__steal": lambda s: 0.021}, "warning", "other guests took 2.1 %"),
-        (CROWDED, "warning", "processes that are not of this run used 85 % of the cores over 5 s"),
-        (
-            {**CROWDED, "machine__busy": lambda s: 0.49},
-            "ok",
-            "processes that are not of this run used 9.5 % of the cores",
-        ),
-        # A burst of a second is a tenth of five.
-        ({**CROWDED, "machine__busy": lambda s: 1.0 if s == 5 else 0.3}, "ok", "used 7 % of the cores"),
-        ({**CROWDED, "run__cpu": lambda s: 2.0}, "ok", "processes that are not of this run used 0 % of the cores"),
-        (THROTTLED, "warning", "the quota of 1.5 cores stopped the run in 2.1 % of its periods"),
-        ({**THROTTLED, "cgroup__throttled": lambda s: 0.02}, "ok", "stopped the run in 2 % of its periods"),
-        ({"machine__pressure": lambda s: 0.9}, "not applicable", "something waited for a core 90 % of the time"),
-        # What the run waits for itself is not judged; and of others, what they used of what was used.
-        ({**WAITING, "machine__busy": lambda s: 0.3}, "ok", "90 % of the time, 0 % for processes that are not of"),
-        ({**WAITING, "machine__busy": lambda s: 0.31}, "ok", "90 % of the time, 2.9 % for processes that are not of"),
-        ({**WAITING, "machine__busy": lambda s: 0.32}, "warning", "90 % of the time, 5.63 % for processes that are"),
-        ({"target__cpu": lambda s: 1}, "not applicable", "the monitor has nothing of the machine"),
-    ],
-)
-def test_a_machine_that_others_use_too_is_warned_of(
-    tmp_path: Path, values: dict[str, Any], state: str, said: str
-) -> None:
-    found = conditions(monitored(synthetic_run(tmp_path), **values))["V9"]
-
-    assert (found.state, said in found.value) == (state, True), found.value
-
-
-@pytest.mark.parametrize(
-    ("values", "seconds", "reach", "said"),
-    [
-        # The times of a phase by its slowest second, …
-        (
-            {"machine__canary": lambda s: 0.0013 if s % 10 == 0 else 0.001},
-            0.4,
-            ["p95(response_time) < 500ms"],
-            "times could be 1.3 times as long and rates 1.04 times as low, which could change the state of "
-            "p95(response_time) < 500ms (to CONDITIONAL, with 520 ms against 500 ms)",
-        ),
-        (
-            {"machine__canary": lambda s: 0.0013 if s % 10 == 0 else 0.001},
-            0.38,
-            [],
-            "harmless: times could be 1.3 times as long and rates 1.04 times as low, and no rule would change its "
-            "state; closest would be p95(response_time) < 500ms, with 494 ms against 500 ms",
-        ),
-        # … or by the second in which others took most.
-        ({"machine__steal": lambda s: 0.3 if s % 10 == 0 else 0.0}, 0.4, ["p95(response_time) < 500ms"], "1.43 times"),
-        ({"machine__steal": lambda s: 0.3 if s % 10 == 0 else 0.0}, 0.3, [], "harmless: times could be 1.43 times"),
-        # Of others that compute all the time, by what they leave to the run.
-        (CROWDED, 0.1, ["p95(response_time) < 500ms"], "times could be 6.67 times as long"),
-        (CROWDED, 0.02, [], "harmless: times could be 6.67 times as long"),
-        ({**THROTTLED, "cgroup__throttled": lambda s: 0.5}, 0.3, ["p95(response_time) < 500ms"], "2 times as long"),
-        ({"machine__steal": lambda s: 1.0 if s == 7 else 0.0}, 0.02, ["p95(response_time) < 500ms"], "1e+09 times"),
-    ],
-)
-def test_a_noisy_machine_is_harmless_to_rules_with_a_wider_margin(
-    tmp_path: Path, values: dict[str, Any], seconds: float, reach: list[str], said: str
-) -> None:
-    rules = {"rules": ["p95(response_time) < 500ms", "rate(goodput) >= 95% of offered"]}
-    found = conditions(monitored(synthetic_run(tmp_path, table=rules, answer=taking(seconds)), **values))["V9"]
-
-    assert found.state == "warning"
-    assert list(found.reach)[:1] == reach
-    assert said in found.consequence
-
-
-def test_a_phase_is_in_doubt_by_what_was_seen_in_it(tmp_path: Path) -> None:
-    table = {
-        "arrivals": {"smoke": [{"rate": 10, "for": "9s", "phase": "a"}, {"rate": 10, "for": "10s", "phase": "b"}]},
-        "rules": ["p95(response_time{phase=a}) < 500ms", "p95(response_time{phase=b}) < 500ms"],
-    }
-    run = synthetic_run(tmp_path, table=table, answer=taking(0.4))
-    found = conditions(monitored(run, machine__canary=lambda s: 0.0013 if s in (4, 5) else 0.001))["V9"]
-
-    assert found.reach == ("p95(response_time{phase=a}) < 500ms",)
-    assert [(one.longer, one.slower, one.phases) for one in found.doubts] == [
-        (pytest.approx(1.3), pytest.approx(1.06), ("a",)),
-        (1.0, 1.0, ("b",)),
-    ]
-
-
-@pytest.mark.parametrize(("used", "slower"), [(0.1, 1.03), (1.0, 1.3), (1.9, 1.3), (None, 1.3)])
-def test_a_slow_machine_makes_rates_lower_only_while_the_run_computes(
-    tmp_path: Path, used: float | None, slower: float
-) -> None:
-    table = {"arrivals": {"smoke": [{"rate": 10, "for": "9s", "phase": "a"}, {"rate": 10, "for": "20s", "phase": "b"}]}}
-    values: dict[str, Any] = {"machine__canary": lambda s: 0.0013 if s < 10 else 0.001}
-    if used is not None:
-        values |= {
-            f"{what}__cpu": lambda s, share=share: used * share
-            for what, share in (("target", 0.5), ("postgres", 0.3), ("generator", 0.2))
-        }
-    found = conditions(monitored(synthetic_run(tmp_path, table=table), **values))["V9"]
-
-    assert found.doubts[0].slower == pytest.approx(slower)
-
-
-@pytest.mark.parametrize(
-    ("idle", "used", "state", "said"),
-    [
-        (0.001, 0.0, "ok", "at p50 it took 1 times as long as the idle machine and what the run used explain"),
-        (0.00067, 0.0, "ok", "at p50 it took 1.49 times"),
-        (0.00066, 0.0, "warning", "at p50 it took 1.52 times"),
-        # Half of the cores are the run's own: half as much again is its own doing.
-        (0.00066, 1.0, "ok", "at p50 it took 1.01 times"),
-        (0.0004, 1.0, "warning", "at p50 it took 1.67 times"),
-        (0.0005, 9.0, "ok", "at p50 it took 1 times"),
-        (None, 0.0, "ok", "at p95"),
-    ],
-)
-def test_what_is_slower_than_the_idle_machine_is_warned_of(
-    idle: float | None, used: float, state: str, said: str, tmp_path: Path
-) -> None:
-    values = {"machine__canary": lambda s: 0.001, "machine__cores": lambda s: 2, "run__cpu": lambda s: used}
-    found = conditions(monitored(synthetic_run(tmp_path, facts={"idle_canary": idle}), **values))["V9"]
-
-    assert (found.state, said in found.value) == (state, True), found.value
-    if state == "warning":
-        assert found.doubts[0].longer == pytest.approx(0.001 / ((idle or 1) * (1 + used / 2)))
-
-
-def test_a_constant_slowness_is_none(tmp_path: Path) -> None:
-    assert conditions(monitored(synthetic_run(tmp_path), machine__canary=lambda s: 0.01))["V9"].state == "ok"
-
-
-def test_what_the_monitor_saw_before_and_after_the_load_does_not_count(tmp_path: Path) -> None:
-    run = monitored(synthetic_run(tmp_path), machine__steal=lambda s: 0.0)
-    path = run.folder / "monitor.jsonl"
-    path.write_text(f'{{"at": {BEGAN - 10**9}, "machine.steal": 1}}\n' + path.read_text())
-    bind(run)
-
-    assert conditions(run)["V9"].state == "ok"
-
-
-@pytest.mark.parametrize(
-    ("target", "said"),
-    [
-        ({"ours": True, "url": "http://10.0.0.1"}, "they do"),
-        ({"ours": False, "url": "http://127.0.0.1:80"}, "they do"),
-        ({"ours": False, "url": "http://[::1]:80/x"}, "they do"),
-        ({"ours": False, "url": "https://example.org"}, "the target is elsewhere"),
-    ],
-)
-def test_whether_generator_and_target_share_a_machine_is_declared(
-    tmp_path: Path, target: dict[str, Any], said: str
-) -> None:
-    found = conditions(synthetic_run(tmp_path, facts={"target": target}))["V10"]
-
-    assert (found.state, found.value.startswith(said)) == ("ok", True)
-
-
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
@@ -620,213 +413,3 @@ def test_a_rule_without_data_is_named(tmp_path: Path) -> None:
     run = synthetic_run(tmp_path, table={"rules": ["count(backlog) == 0"]}, with_effects=False)
 
     assert conditions(run)["V12"].value == "nothing of rule count(backlog) == 0"
-
-
-def test_health_that_stops_is_no_health(tmp_path: Path) -> None:
-    run = synthetic_run(tmp_path)
-    path = run.folder / "health-0.jsonl"
-    path.write_text("".join(path.read_text().splitlines(keepends=True)[:9]))
-    bind(run)
-
-    assert conditions(run)["V2"].value == "load process 0 said nothing of its health for 7.5 s"
-
-
-def test_the_last_line_of_health_may_be_torn(tmp_path: Path) -> None:
-    run = synthetic_run(tmp_path)
-    path = run.folder / "health-0.jsonl"
-    path.write_text(path.read_text()[:-20])
-    bind(run)
-
-    assert broken(run) == []
-
-
-def test_any_other_torn_line_is_damage(tmp_path: Path) -> None:
-    run = synthetic_run(tmp_path)
-    path = run.folder / "health-0.jsonl"
-    path.write_text("{\n" + path.read_text())
-    bind(run)
-
-    with pytest.raises(RunError, match=r"health-0\.jsonl:1: not JSON"):
-        gather(run.folder)
-
-
-def test_the_slowest_loop_of_several_processes_counts(tmp_path: Path) -> None:
-    run = synthetic_run(tmp_path)
-    header = {**journal.read(run.folder / "journal-0.bin").header, "worker": 1, "arrivals": 0, "began": BEGAN}
-    journal.Journal(run.folder / "journal-1.bin", header).close()
-    lines = [json.loads(line) for line in (run.folder / "health-0.jsonl").read_text().splitlines()]
-    slow = [{**line, "lags_us": [30_000] * 50, "flying": [0] * 50} for line in lines]
-    (run.folder / "health-1.jsonl").write_text("\n".join(map(json.dumps, slow)) + "\n")
-    bind(run)
-
-    assert broken(run) == ["V2"]
-
-
-def test_a_journal_of_another_run_is_refused(tmp_path: Path) -> None:
-    run, other = synthetic_run(tmp_path / "one"), synthetic_run(tmp_path / "other")
-    (other.folder / "journal-0.bin").replace(run.folder / "journal-0.bin")
-    bind(run)
-
-    with pytest.raises(JournalError, match=r"expected run .* as in run\.json"):
-        gather(run.folder)
-
-
-STAGES = [
-    {"rate": 10, "for": "10s", "phase": "one"},
-    {"pause": "1s"},
-    {"pause": "2s", "scale": {"deliver": 4}},
-    {"rate": 40, "for": "5s", "phase": "four"},
-]
-TABLE = {"arrivals": {"smoke": STAGES}, "service": {"deliver": {"processes": 1}}, "rules": ["ratio(errors) < 1%"]}
-
-
-@pytest.mark.parametrize(
-    ("facts", "value"),
-    [
-        ({"scaling": [{"service": "deliver", "processes": 4, "planned": 11.0, "done": 13.0}]}, None),
-        ({"scaling": [{"service": "deliver", "processes": 4, "planned": 11.2, "done": 12.0}]}, None),
-        (
-            {"scaling": [{"service": "deliver", "processes": 4, "planned": 11.0, "done": 13.5}]},
-            "4 processes of deliver were reached 500 ms after their load",
-        ),
-        (
-            {"scaling": [{"service": "deliver", "processes": 4, "planned": 11.0, "done": None}]},
-            "4 processes of deliver were never reached",
-        ),
-        (
-            {"scaling": [{"service": "deliver", "processes": 3, "planned": 11.0, "done": 12.0}]},
-            "4 processes of deliver were never reached",
-        ),
-        ({"scaling": []}, "4 processes of deliver were never reached"),
-        ({}, "4 processes of deliver were never reached"),
-        (
-            {
-                "scaling": [{"service": "deliver", "processes": 4, "planned": 11.0, "done": 12.0}],
-                "scaling_failed": "no such command",
-            },
-            "scaling failed: no such command",
-        ),
-    ],
-)
-def test_workers_must_be_there_before_their_load(tmp_path: Path, facts: dict[str, Any], value: str | None) -> None:
-    run = synthetic_run(tmp_path, table=TABLE, facts=facts)
-
-    found = conditions(run)["SCALED"]
-
-    assert found.state == ("ok" if value is None else "broken")
-    assert value is None or value in found.value
-
-
-def test_nothing_is_scaled_where_the_plan_does_not_ask_for_it(tmp_path: Path) -> None:
-    assert "SCALED" not in conditions(synthetic_run(tmp_path))
-
-
-def test_statuses_do_not_apply_where_no_load_process_went_over_http(tmp_path: Path) -> None:
-    def answer(place: int, kind: str, sched: float) -> Answer:
-        return replace(EXPECTED[kind], status=0)
-
-    alone = {"mix": {"process": 1}}
-    elsewhere = conditions(synthetic_run(tmp_path / "sql", answer=answer, http=False, table=alone))["STATUSES"]
-    silent = conditions(synthetic_run(tmp_path / "http", answer=answer, table=alone))["STATUSES"]
-
-    assert (elsewhere.state, elsewhere.value) == (ValidityState.NOT_APPLICABLE, "its answers have no HTTP status")
-    assert (silent.state, silent.value) == (ValidityState.BROKEN, "no answer below 500 had a status")
-
-
-@pytest.mark.parametrize(
-    "facts",
-    [
-        {"target": {"ours": False, "url": "http://127.0.0.1:8000"}},
-        {"database": {"ours": False, "url": "postgresql://***@localhost/x"}},
-        {"database": {"ours": False, "url": "postgresql:///x"}},
-    ],
-)
-def test_a_target_or_database_of_the_users_on_this_machine_is_not_taken_for_others(
-    tmp_path: Path, facts: dict[str, Any]
-) -> None:
-    found = conditions(monitored(synthetic_run(tmp_path, facts=facts), **CROWDED))["V9"]
-
-    assert (found.state, "not of this run" in found.value) == ("ok", False)
-
-
-def test_a_monitor_that_died_is_told(tmp_path: Path) -> None:
-    run = synthetic_run(tmp_path, facts={"monitor": {"died": True}})
-
-    assert (warned(run), broken(run)) == (["MONITOR"], [])
-    assert conditions(run)["MONITOR"].value == "the monitor ended before the load did: see monitor.log"
-
-
-def test_a_monitor_that_was_silent_is_told(tmp_path: Path) -> None:
-    run = monitored(synthetic_run(tmp_path), machine__canary=lambda s: 0.001)
-    path = run.folder / "monitor.jsonl"
-    path.write_text("".join(path.read_text().splitlines(keepends=True)[:4]))
-
-    found = conditions(bind(run))["MONITOR"]
-
-    assert (found.state, found.value) == ("warning", "the monitor took no sample for 12 s")
-
-
-def test_a_rule_on_a_resource_needs_the_monitor_all_the_time(tmp_path: Path) -> None:
-    table = {"rules": ["max(resource.target.rss) < 1GB", "ratio(errors) < 1%"]}
-    run = synthetic_run(tmp_path, table=table, facts={"monitor": {"died": True}})
-    found = conditions(monitored(run, target__rss=lambda s: 1e8))["MONITOR"]
-
-    assert found.state == "broken"
-    assert found.value.endswith("max(resource.target.rss) < 1GB rests on its samples")
-
-
-@pytest.mark.parametrize("status", [429, 503])
-def test_what_most_answers_were_instead_is_named(tmp_path: Path, status: int) -> None:
-    def answer(place: int, kind: str, sched: float) -> Answer:
-        return EXPECTED[kind] if place < 20 else Answer(Outcome.UNKNOWN, status)
-
-    run = synthetic_run(tmp_path, answer=answer, table={"mix": {"process": 1}})
-    found = conditions(run)
-
-    assert found["SUCCESSES"].value.endswith(f"; of the others most often {status}, 160 times")
-    assert status == 503 or found["STATUSES"].value.endswith(", most often 429, 160 times")
-
-
-def test_a_target_that_never_answers_is_named_by_how(tmp_path: Path) -> None:
-    refused = Answer(Outcome.NOT_SENT, 0, 0.001, Failure.CONNECT_REFUSED)
-    run = synthetic_run(tmp_path, answer=lambda place, kind, sched: refused, table={"mix": {"process": 1}})
-
-    assert conditions(run)["STATUSES"].value.endswith("; most often CONNECT_REFUSED, 180 times")
-
-
-def test_a_run_of_refusals_only_is_invalid_though_each_may_be(tmp_path: Path) -> None:
-    def answer(place: int, kind: str, sched: float) -> Answer:
-        return Answer(Outcome.REJECT, 409)
-
-    run = synthetic_run(tmp_path, answer=answer, table={"mix": {"process": 1}})
-    may_be = {"process": ["ACK", "REJECT"]}
-    found = conditions(Run(run.folder, {**run.facts, "plan": {**run.facts["plan"], "expected": may_be}}))["SUCCESSES"]
-
-    assert found.state == "broken"
-    assert "only 0 of the 180 that leave something were done" in found.value
-    assert "[contract]" in found.advice
-
-
-def test_a_kind_that_is_never_done_is_named(tmp_path: Path) -> None:
-    def answer(place: int, kind: str, sched: float) -> Answer:
-        return Answer(Outcome.REJECT, 409) if kind == "later" else EXPECTED[kind]
-
-    table = {"mix": {"process": 5, "later": 1}, "validity": {"min_successes": 50}}
-    found = conditions(synthetic_run(tmp_path, answer=answer, table=table))["SUCCESSES"]
-
-    assert found.state == "broken"
-    assert found.value.endswith("; no later was ever done")
-
-
-def test_the_first_answer_that_was_not_understood_is_shown_whole(tmp_path: Path) -> None:
-    def answer(place: int, kind: str, sched: float) -> Answer:
-        return EXPECTED[kind] if place < 20 else Answer(Outcome.UNKNOWN, 422)
-
-    run = synthetic_run(tmp_path, answer=answer, table={"mix": {"process": 1}})
-    (run.folder / UNREAD.format(0)).write_text('process k-1: 422 {"error": "userId is missing"}')
-    binding.seal(run)
-
-    assert conditions(run)["STATUSES"].value.endswith(
-        "; 160 of 180 answers were not understood, which makes [contract] the suspect; the first: "
-        'process k-1: 422 {"error": "userId is missing"}'
-    )
