@@ -43,7 +43,8 @@ def serve(system: str, variant: Variant) -> int:
     if settings.database_url:
         guard.must_answer(settings.database_url, settings)
     os.environ.setdefault(KEY, secrets.token_hex(32))
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell has a job in the background ignore Ctrl-C
+        signal.signal(number, _interrupt)
     try:
         with tempfile.TemporaryDirectory(prefix="proofload-") as folder, Progress() as progress:
             run = Run.create(Path(folder), scenario)
