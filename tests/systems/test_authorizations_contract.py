@@ -7,8 +7,8 @@ import pytest
 
 from harness.errors import PlanError
 from harness.plan import reading
+from systems import authorizations, ids
 from systems import authorizations_contract as agreed
-from systems import ids
 
 REFERENCE = reading.reference("authorizations", "contract")
 
@@ -148,3 +148,11 @@ def test_what_an_answer_does_not_tell_follows_from_what_it_tells(
         name: name for name in WHOLE if name not in untold
     }
     assert agreed.units(contract, {**WHOLE, **changed}, 50) == expected
+
+
+def test_the_sample_is_of_a_move_and_a_pool_that_the_plan_has() -> None:
+    pool = {"file": "mine.json", "given": [["v-7", 1, 50, True], ["v-9", 1, 200, False]], "staff": [1]}
+
+    route, _, body, words = authorizations.sample(REFERENCE, pool, {"consume": 1})
+
+    assert (route, words["id"], body) == ("POST /api/authorizations/{id}/consume", "v-9", {"units": 3})
