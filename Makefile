@@ -16,7 +16,7 @@ SYSTEMS := $(basename $(notdir $(wildcard systems/*.toml)))
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help venv doctor test test-machine lint fault-matrix false-alarms bench-ab bench-report bench-engine bench-verification bench-seeding baseline compare perf-file export perf-ab clean lock report psql $(SCENARIOS:%=perf-%) $(SCENARIOS:%=ui-%) $(SCENARIOS:%=plan-%) \
-	$(SYSTEMS:%=perf-%) $(SYSTEMS:%=seed-%) $(SYSTEMS:%=clean-%) $(SYSTEMS:%=verify-%)
+	$(SYSTEMS:%=perf-%) $(SYSTEMS:%=seed-%) $(SYSTEMS:%=target-%) $(SYSTEMS:%=clean-%) $(SYSTEMS:%=verify-%)
 
 help:  ## print this
 	@echo "make TARGET [PROFILE=smoke|ci|full] [SET="KEY=VALUE …"] [FAULT=name] [STRATEGY=name] [PROCESSES=n] [TARGET_URL=…] [DATABASE_URL=…]"
@@ -30,6 +30,7 @@ help:  ## print this
 	@for system in $(SYSTEMS); do \
 		printf '  %-24s %s\n' "perf-$$system" "run all its scenarios, and make one page about them"; \
 		printf '  %-24s %s\n' "seed-$$system" "migrate and seed its database"; \
+		printf '  %-24s %s\n' "target-$$system" "start its reference target, seeded, until Ctrl-C; prints its URL"; \
 		printf '  %-24s %s\n' "clean-$$system" "delete what was seeded and stored for it in DATABASE_URL (YES=1 beyond this machine)"; \
 		printf '  %-24s %s\n' "verify-$$system" "verify its latest run again and report it, or RUN=…"; done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-24s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +55,9 @@ $(SCENARIOS:%=plan-%): plan-%: $(READY)
 
 $(SYSTEMS:%=seed-%): seed-%: $(READY)
 	@$(PY) -m harness seed $*
+
+$(SYSTEMS:%=target-%): target-%: $(READY)
+	@$(PY) -m harness target $* $(VARIANT)
 
 $(SYSTEMS:%=clean-%): clean-%: $(READY)
 	@$(PY) -m harness clean $* $(RUN) $(if $(YES),--yes)

@@ -71,6 +71,11 @@ def _parser(name: str) -> argparse.ArgumentParser:
     seed.add_argument("system", help="e.g. messages")
     seed.set_defaults(func=verbs.seed)
 
+    target = verb.add_parser("target", help="start the reference target of a system, seeded, until Ctrl-C")
+    target.add_argument("system", help="e.g. messages")
+    _add_variant(target)
+    target.set_defaults(func=verbs.target)
+
     verify = verb.add_parser("verify", help="verify a run again, and report it")
     verify.add_argument("system", help="e.g. messages")
     verify.add_argument("folder", type=Path, nargs="?", help="the run folder; without it the latest run of that system")

@@ -12,7 +12,7 @@ from pathlib import Path
 from psycopg2.extensions import make_dsn
 
 from harness import ab as pairs
-from harness import ambient, database, database_url, doctor, guard, own_checks, pipeline, project, refusal
+from harness import ambient, by_hand, database, database_url, doctor, guard, own_checks, pipeline, project, refusal
 from harness import suite as scenarios
 from harness.errors import DatabaseError, PlanError, RunError, nearest
 from harness.plan import overrides, reading, without_plan
@@ -110,6 +110,11 @@ def ab(options: Namespace) -> int:
 def seed(options: Namespace) -> int:
     """Migrate and seed the database of a system."""
     return _seed(_system(options.system))
+
+
+def target(options: Namespace) -> int:
+    """Keep the reference target of a system up."""
+    return by_hand.serve(_system(options.system), Variant(options.fault, options.strategy))
 
 
 def verify(options: Namespace) -> int:

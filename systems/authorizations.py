@@ -15,6 +15,7 @@ from typing import Any
 from systems import authorizations_given, ids
 from systems.authorizations_contract import MOVES as MOVES
 from systems.authorizations_contract import TOKEN_DEFECTS as TOKEN_DEFECTS
+from systems.authorizations_contract import answers as answers
 from systems.authorizations_contract import unsent as unsent
 from systems.authorizations_contract import wrong as wrong
 from systems.authorizations_given import Given
@@ -262,6 +263,21 @@ def pool_of(stated: Mapping[str, Any]) -> Pool | Given:
 def describe_pool(pool: Mapping[str, Any]) -> tuple[str, ...]:
     """Lines for a plan."""
     return pool_of(pool).describe()
+
+
+def sample(
+    contract: Mapping[str, Any], pool: Mapping[str, Any], mix: Mapping[str, int]
+) -> tuple[str, Mapping[str, str], Any, Mapping[str, str]]:
+    """A request as it is sent: route, headers, body, and what stands for the words in them."""
+    there, move = pool_of(pool), next(move for move in MOVES if move in mix)
+    shown = {contract["token_header"]: contract["token"], contract["key_header"]: "{key}"}
+    words = {
+        "id": there.id_of(there.drawn(0.0, spread=False)),
+        "token": "<the token of a practitioner>",
+        "key": ids.key(ids.SAMPLE_RUN, 1),
+    }
+    headers = {name: text for name, text in shown.items() if name}
+    return contract[move], headers, {contract["units"]: UNITS[move]}, words
 
 
 def given(path: Path, contract: Mapping[str, Any], rounds: bool) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -32,7 +32,7 @@ PLACES = ("practitioner", "organization")
 TIMES = ("iat", "exp")
 """The claims that seeding sets: when a token was issued, and when it expires."""
 
-_PLACE = re.compile(r"\{(\w*)\}")
+_PLACE = re.compile(r"\{(\w+)\}")
 
 Contract = Mapping[str, Any]
 
@@ -48,47 +48,44 @@ def unsent(contract: Contract, given: Mapping[str, Any] | None = None) -> dict[s
 
 
 def wrong(
-    contract: Contract, database: Mapping[str, str], mix: Mapping[str, int], rounds: bool, given: bool
-) -> Iterator[tuple[str, str]]:
-    """What a plan can't mean: the word in it, and what was expected."""
-    yield from _wrong_claims(contract["claims"])
-    for defect in contract["token_defects"]:
-        if defect not in TOKEN_DEFECTS:
-            yield str(defect), f"contract: token_defects: {defect!r}: expected some of {_listed(TOKEN_DEFECTS)}"
-    for move, stated in contract["conflicts"].items():
-        if expected := _wrong_conflict(move, stated):
-            yield "conflicts", f"contract: conflicts: {expected}"
-    if not contract["key_header"] and database["movements"]:
-        yield (
-            "key_header",
-            "contract: key_header = '': a movement is found by its key: expected movements = \"\" in [database]",
-        )
+    contract: Contract, database: Mapping[str, Any], mix: Mapping[str, int], rounds: bool, given: bool
+) -> Iterator[tuple[str, str, str]]:
+    """What a plan can't mean: the table of the plan ("": the scenario), the word in it, and what was expected."""
+    for word, message in _wrong(contract, database):
+        yield "contract", word, message
     if given and database["movements"]:
         yield (
+            "",
             "pool",
             'pool: a pool of a file is held against the counters alone: expected movements = "" in [database]',
         )
     needed = ("reserve", "release") if rounds else ()
     if lacking := [move for move in needed if move not in mix]:
-        yield "mix", f"mix: a round reserves and releases: expected {_listed(lacking)}, too"
+        yield "", "mix", f"mix: a round reserves and releases: expected {_listed(lacking)}, too"
     if not set(mix) & set(MOVES):
-        yield "mix", f"mix = {dict(mix)}: the other kinds need moves: expected some of {_listed(MOVES)}"
+        yield "", "mix", f"mix = {dict(mix)}: the other kinds need moves: expected some of {_listed(MOVES)}"
+
+
+def _wrong(contract: Contract, database: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield from _wrong_claims(contract["claims"])
+    for move, stated in contract["conflicts"].items():
+        if expected := _wrong_conflict(move, stated):
+            yield "conflicts", f"conflicts: {expected}"
+    if not contract["key_header"] and database["movements"]:
+        yield (
+            "key_header",
+            "key_header = '': a movement is found by its key: expected movements = \"\" in [database]",
+        )
 
 
 def _wrong_claims(claims: Contract) -> Iterator[tuple[str, str]]:
     if not claims:
-        yield "claims", "contract: claims = {}: expected what a token says, such as { sub = '{practitioner}' }"
+        yield "claims", "claims = {}: expected what a token says, such as { sub = '{practitioner}' }"
     for name, value in claims.items():
         if name in TIMES:
-            yield "claims", f"contract: claims: {name}: seeding sets it: expected other claims than {_listed(TIMES)}"
-        for text in _texts(value):
-            for word in _PLACE.findall(text):
-                if word not in PLACES:
-                    expected = _listed([f"{{{place}}}" for place in PLACES])
-                    yield (
-                        f"{{{word}}}",
-                        f"contract: claims: {name} = {text!r}: expected no other places than {expected}",
-                    )
+            yield "claims", f"claims: {name}: seeding sets it: expected other claims than {_listed(TIMES)}"
+        if any("{}" in text for text in _texts(value)):
+            yield "{}", f"claims: {name} = {value!r}: expected a word in the braces: {_listed(PLACES)}"
 
 
 def _wrong_conflict(move: str, stated: object) -> str:
@@ -109,6 +106,35 @@ def conflict(contract: Contract, move: str) -> tuple[int, str]:
     """The status of a refusal of `move` for want of units, and its marker; "": the status alone says it."""
     own = contract["conflicts"].get(move, {})
     return own.get("status", contract["conflict"]), own.get("error", contract["insufficient_units"])
+
+
+def answers(contract: Contract) -> list[tuple[int, str]]:
+    """The answers that are understood: status, and what it means."""
+    known = unsent(contract)
+    told = ", ".join(contract[name] for name in ("total", *COUNTERS, "version") if contract[name])
+    again = f"; a replay if {contract['replayed']} is true" if contract["replayed"] else ""
+    found = [(contract["done"], f"done; the authorization as it is now, in {told or 'no field'}{again}")]
+    refusals: dict[tuple[int, str], list[str]] = {}
+    for move in MOVES:
+        refusals.setdefault(conflict(contract, move), []).append(move)
+    found += [
+        (status, f"not enough units to {' or '.join(moves)}, nothing stored{_marked(contract, marker)}")
+        for (status, marker), moves in refusals.items()
+    ]
+    marker = _marked(contract, contract["serialization_exhausted"])
+    found.append((contract["exhausted"], f"given up under contention, nothing stored{marker}"))
+    if "forged" not in known:
+        found.append((contract["unauthorized"], f"refused: the token ({_listed(contract['token_defects'])})"))
+    if "stranger" not in known:
+        found.append((contract["forbidden"], "refused: the authorization is another organization's"))
+    if "reuse" not in known:
+        found.append((contract["key_reused"], "refused: the key was used for something else"))
+    return found
+
+
+def _marked(contract: Contract, marker: str) -> str:
+    """How a refusal is told from one of a proxy with the same status."""
+    return f'; only if {contract["error"]} is "{marker}"' if marker else ""
 
 
 def claims(contract: Contract, practitioner: int, organization: int) -> dict[str, Any]:

@@ -22,6 +22,8 @@ BORN = "%Y%m%dT%H%M%S"
 BORN_LENGTH = 15
 """… in so many characters; six hex digits of chance follow."""
 _RUN = "[0-9]{8}T[0-9]{6}[0-9a-f]{6}"
+SAMPLE_RUN = "20261120T235501a1b2c3"
+"""The id of a run that never was, for requests that are shown and not sent."""
 
 OPERATION_DIGITS = 16
 """In a key, the hex digits of the operation's number, which is below 2**63; in lower case."""

@@ -7,7 +7,7 @@ What seeding, users, target and verification must agree on. The wire format and 
 
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta, timezone
 from functools import cache
 from typing import Any
@@ -223,21 +223,38 @@ def words(contract: Mapping[str, Any]) -> set[str]:
     return set(re.findall(r"\{(\w+)\}", json.dumps([contract[part] for part in TEMPLATES])))
 
 
-def contract_fault(contract: Mapping[str, Any], kinds: Collection[str]) -> tuple[str, str] | None:
-    """What of a contract can't be, for operations of these `kinds`: its key, and what is expected; None if all can."""
+def wrong(
+    contract: Mapping[str, Any], _database: Mapping[str, Any], mix: Mapping[str, int], _rounds: bool, _given: bool
+) -> Iterator[tuple[str, str, str]]:
+    """What a plan can't mean: the table of the plan, the word in it, and what was expected."""
     for word, why in _NEEDED.items():
         if word not in words(contract):
-            return "body", f"{{{word}}} somewhere in body or headers: {why}"
-    if "later" in kinds and "time" not in words(contract):
-        return "body", "{time} in it, for `later` sends what is due later; or a mix without that kind"
+            yield (
+                "contract",
+                "body",
+                f"body = {contract['body']!r}: expected {{{word}}} somewhere in body or headers: {why}",
+            )
+    if "later" in mix and "time" not in words(contract):
+        yield (
+            "contract",
+            "body",
+            f"body = {contract['body']!r}: expected {{time}} in it, for `later` sends what is due later; or a mix "
+            "without that kind",
+        )
     if contract["unknown_user"] == contract["used_key"]:
-        return "unknown_user", "another status than used_key: the two can't be told apart"
-    return None
+        yield (
+            "contract",
+            "unknown_user",
+            f"unknown_user = {contract['unknown_user']}: expected another status than used_key: the two can't be told "
+            "apart",
+        )
 
 
-def sample(contract: Mapping[str, Any]) -> tuple[str, Mapping[str, str], Any, Mapping[str, str]]:
+def sample(
+    contract: Mapping[str, Any], _pool: Mapping[str, Any], _mix: Mapping[str, int]
+) -> tuple[str, Mapping[str, str], Any, Mapping[str, str]]:
     """A request as it is sent: route, headers, body, and what stands for the words in them."""
-    said = values("20261120T235501a1b2c3", 1, 1, 1)
+    said = values(ids.SAMPLE_RUN, 1, 1, 1)
     return contract["process"], contract["headers"], contract["body"], dict(zip(WORDS, said, strict=True))
 
 

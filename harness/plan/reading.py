@@ -6,7 +6,7 @@ Only this package reads plans, facts and locustfiles: what comes later reads run
 import json
 import re
 import tomllib
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import replace
 from functools import lru_cache
@@ -165,7 +165,7 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
         where.fail("shape", 'shape = "theirs" is for locustfile = …, which has a LoadTestShape; leave it out')
     items = getattr(facts, "ITEMS", EFFECTS)
     mix = _mix(where, table.take("mix", None), facts)
-    agreed = {} if theirs else _names(system, "contract", tables, where, mix)
+    agreed = {} if theirs else _names(system, "contract", tables, where)
     named = {} if theirs else _names(system, "database", tables, where)
     own_pool, file = table.take("pool", {}), None
     for stated_pool in (own_pool, tables.get("pool", {})):
@@ -230,10 +230,10 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
             f"drain = {scenario.drain_seconds:g} s: expected at least the {scenario.eventual:g} s within which effects "
             "are stored",
         )
-    for word, message in getattr(facts, "wrong", _nothing_wrong)(
+    for part, word, message in getattr(facts, "wrong", _nothing_wrong)(
         agreed, named, mix, scenario.rounds, given is not None
     ):
-        where.fail(word, message)
+        replace(where, part=part).fail(word, message)
     rule_checks.check(where, scenario)
     if scenario.rounds and (scenario.open or scenario.requests or len({stage.users for stage in stated}) > 1):
         where.fail("rounds", "rounds need users who all meet; expected stages.… with a time and one number of users")
@@ -341,11 +341,11 @@ def _sendable(
     return {kind: share for kind, share in mix.items() if kind not in unsent}
 
 
-def _nothing_wrong(*_: object) -> Iterable[tuple[str, str]]:
+def _nothing_wrong(*_: object) -> Iterable[tuple[str, str, str]]:
     return ()
 
 
-def _names(system: str, part: str, tables: Tables, where: Where, kinds: Collection[str] = ()) -> dict[str, Any]:
+def _names(system: str, part: str, tables: Tables, where: Where) -> dict[str, Any]:
     """The system's contract, or the names in its database, with what the plan states instead."""
     known, facts, place = reference(system, part), facts_of(system), replace(where, part=part)
     own = Table(place, part, tables.get(part, {})).rest
@@ -367,9 +367,6 @@ def _names(system: str, part: str, tables: Tables, where: Where, kinds: Collecti
     found = {**known, **own}
     if part == "contract":
         _require_distinct(found, own, place)
-        fault = facts.contract_fault(found, kinds) if hasattr(facts, "contract_fault") else None
-        if fault:
-            place.fail(fault[0], f"{fault[0]} = {found[fault[0]]!r}: expected {fault[1]}")
     return found
 
 

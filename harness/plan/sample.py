@@ -17,7 +17,7 @@ def lines(scenario: Scenario, target: str) -> Iterator[str]:
     """
     facts: Any = importlib.import_module(f"systems.{scenario.system}") if scenario.system else None
     if hasattr(facts, "sample"):
-        route, headers, body, values = facts.sample(scenario.contract)
+        route, headers, body, values = facts.sample(scenario.contract, scenario.pool, scenario.mix)
         method, path = template.filled(route, values).split(" ", 1)
         yield "a request (a sample; nothing is sent)"
         yield f"{INDENT}{method} {target.rstrip('/')}{path}"

@@ -11,7 +11,7 @@ from harness.plan.overrides import Overrides
 from harness.settings import ROOT
 
 SHOWN = re.compile(r"""(?:\bSET=|--set )(?:"([^"]*)"|'([^']*)'|([^\s`"']+))""")
-WRITTEN = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")))
+WRITTEN = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md")))
 CODE = (ROOT / "harness" / "plan" / "overrides.py",)
 """Where messages show some."""
 

@@ -7,8 +7,8 @@ import pytest
 
 from harness.errors import PlanError
 from harness.plan import reading
+from systems import authorizations, ids
 from systems import authorizations_contract as agreed
-from systems import ids
 
 REFERENCE = reading.reference("authorizations", "contract")
 
@@ -44,13 +44,21 @@ def line(word: str) -> dict[str, str]:
 
 
 WRONG: dict[str, tuple[dict[str, str], int, str]] = {
-    "an unknown word in a claim": (line('claims = { userId = "{user}" }'), 5, "places than {practitioner}, {organiz"),
-    "one in a list of a claim": (line('claims = { a = { b = ["x", "{who}"] } }'), 5, "a = '{who}'"),
-    "an empty word": (line('claims = { userId = "{}" }'), 5, "expected no other places"),
+    "an unknown word in a claim": (
+        line('claims = { userId = "{user}" }'),
+        5,
+        "claims: unknown word {user}; known: organization, practitioner",
+    ),
+    "one in a list of a claim": (line('claims = { a = { b = ["x", "{who}"] } }'), 5, "claims: unknown word {who}"),
+    "an empty word": (
+        line('claims = { userId = "{}" }'),
+        5,
+        "expected a word in the braces: practitioner, organization",
+    ),
     "no claim": (line("claims = {}"), 5, "expected what a token says"),
     "claims that are no table": (line('claims = "userId"'), 5, "claims = 'userId'"),
     "a time of its own": (line('claims = { sub = "{practitioner}", exp = 1 }'), 5, "exp: seeding sets it"),
-    "an unknown defect": (line('token_defects = ["stale"]'), 5, "'stale': expected some of absent, garbage"),
+    "an unknown defect": (line('token_defects = ["stale"]'), 5, "expected some of 'absent', 'garbage'"),
     "an unknown move": (line("conflicts = { resreve = { status = 400 } }"), 5, "unknown move 'resreve'"),
     "no table for a move": (line("conflicts = { release = 400 }"), 5, "release = 400: expected { status = 400"),
     "an unknown word for a move": (line("conflicts = { release = { state = 400 } }"), 5, "expected { status = 400"),
@@ -140,3 +148,11 @@ def test_what_an_answer_does_not_tell_follows_from_what_it_tells(
         name: name for name in WHOLE if name not in untold
     }
     assert agreed.units(contract, {**WHOLE, **changed}, 50) == expected
+
+
+def test_the_sample_is_of_a_move_and_a_pool_that_the_plan_has() -> None:
+    pool = {"file": "mine.json", "given": [["v-7", 1, 50, True], ["v-9", 1, 200, False]], "staff": [1]}
+
+    route, _, body, words = authorizations.sample(REFERENCE, pool, {"consume": 1})
+
+    assert (route, words["id"], body) == ("POST /api/authorizations/{id}/consume", "v-9", {"units": 3})

@@ -95,6 +95,46 @@ def test_a_plan_shows_a_request_and_the_answers_that_it_understands(tmp_path: Pa
     assert "any other: what it did is not known" in said
 
 
+def lines_of(name: str, **stated: object) -> list[str]:
+    """What a plan of the authorizations with this in its [contract] shows of a request and its answers."""
+    tables, text = reading.read(Path("systems/authorizations.toml"))
+    changed = {**tables, "system": "authorizations", "contract": stated}
+    if stated.get("key_header") == "":
+        changed["database"] = {"movements": ""}
+    found = reading.resolve(changed, name, "smoke", reading.Where(Path("x.toml"), text, name))
+    said = describe(found, Settings(target_url="http://127.0.0.1:9"))
+    return [line.strip() for line in said.partition("a request (")[2].splitlines()]
+
+
+def test_a_plan_of_authorizations_shows_a_request_and_the_answers_that_it_understands() -> None:
+    said = lines_of("mixed")
+
+    assert "POST http://127.0.0.1:9/api/authorizations/00000000-0000-4000-8000-000000000011/reserve" in said
+    assert "Authorization: Bearer <the token of a practitioner>" in said
+    assert "Idempotency-Key: 20261120T235501a1b2c3-0000000000000001" in said
+    assert '{"units": 5}' in said
+    assert [line[:3] for line in said if line[:3].isdigit()] == ["200", "409", "503", "401", "403", "422"]
+    assert '409  not enough units to reserve or release or consume, nothing stored; only if error is "insu' in str(said)
+
+
+def test_what_a_service_does_not_have_is_neither_sent_nor_expected() -> None:
+    said = lines_of(
+        "mixed",
+        **{"key_header": "", "token_header": "", "reserve": "PUT /a/{id}", "units": "n", "replayed": "", "version": ""},
+        **{"conflicts": {"release": {"status": 400, "error": "Bad Request"}}, "insufficient_units": ""},
+    )
+
+    assert said[1:4] == [
+        "PUT http://127.0.0.1:9/a/00000000-0000-4000-8000-000000000011",
+        "Content-Type: application/json",
+        '{"n": 5}',
+    ]
+    assert [line[:3] for line in said if line[:3].isdigit()] == ["200", "409", "400", "503"]
+    assert "409  not enough units to reserve or consume, nothing stored" in said
+    assert '400  not enough units to release, nothing stored; only if error is "Bad Request"' in said
+    assert "200  done; the authorization as it is now, in totalUnits, usedUnits, scheduledUnits, availableUnits" in said
+
+
 def test_refusals_may_share_a_status(tmp_path: Path) -> None:
     tables, text = reading.read(Path("systems/authorizations.toml"))
     changed = {**tables, "system": "authorizations", "contract": {"conflict": 400, "key_reused": 400}}
