@@ -97,6 +97,7 @@ _EMPTY = (
     "steady",
     "operations",
     "classes",
+    "metrics",
     "spectrum",
     "phases",
     "timeline",
