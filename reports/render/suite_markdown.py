@@ -21,6 +21,8 @@ def render(suite: dict[str, Any]) -> str:
         "## Recommendation",
         suite["recommendation"],
         "\n".join(f"- {text(name)}: {text(reason)}" for name, reason in suite["causes"]),
+        "### What to try" if suite["tries"] else "",
+        "\n".join(f"- {text(name)}: {text(line)}" for name, line in suite["tries"]),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
