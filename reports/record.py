@@ -41,6 +41,8 @@ def record(evidence: Evidence) -> dict[str, Any]:
         notes.append("SMOKE: not a release verdict")
     if target.get("fault"):
         notes.append(f"the target ran with the fault {target['fault']} on purpose")
+    if graphs := (run.facts.get("profiler") or {}).get("graphs"):
+        notes.append(f"the target was profiled meanwhile, which slows it: {', '.join(sorted(graphs.values()))}")
     errors = (run.facts.get("postgres") or {}).get("errors") or {}
     if errors:
         told = ", ".join(f"{code} × {count:,}" for code, count in errors.items())

@@ -74,7 +74,7 @@ def _cores(verdict: Record) -> Iterator[str]:
         more = f"more than its {number}" if number else "more"
         yield (
             f"The processes of service {service} used up their cores ({text}): try {more} processes "
-            f"(SET='service.{service}.processes=…'), or profile it."
+            f"(SET='service.{service}.processes=…'), or see where they go: PROFILER=py-spy."
         )
     if saturation.TARGET in found and not services:
         yield f"The target's processes used up their cores ({found[saturation.TARGET]}): try more, or profile it."

@@ -104,7 +104,7 @@ APPEARS: dict[str, tuple[Found, list[str]]] = {
     "machine": (ran_out(saturation.MACHINE, of="of all cores"), ["All cores of the machine", "TARGET_URL"]),
     "service": (
         several(ran_out(saturation.TARGET), ran_out(f"{saturation.SERVICE}api")),
-        ["service api used up", "more than its 2 processes", "SET='service.api.processes=…'"],
+        ["service api used up", "more than its 2 processes", "SET='service.api.processes=…'", "PROFILER=py-spy"],
     ),
     "target": (ran_out(saturation.TARGET), ["The target's processes used up their cores (99 %"]),
     "PostgreSQL": (
