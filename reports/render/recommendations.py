@@ -87,10 +87,14 @@ def _cores(verdict: Record) -> Iterator[str]:
 def _pool(verdict: Record) -> Iterator[str]:
     found = _ran_out(verdict)
     if saturation.POOL in found:
-        services = ", ".join((verdict["run"]["target"] or {}).get("services", {}))
+        services = list((verdict["run"]["target"] or {}).get("services", {}))
         setting = "the size of its pool"
-        if _ours(verdict):
-            setting = f"`pool` of the service that answers, SET='service.<name>.pool=…' (services: {services})"
+        if _ours(verdict) and len(services) == 1:
+            setting = f"it by SET='service.{services[0]}.pool=…'"
+        elif _ours(verdict):
+            setting = (
+                f"that of the service which answers by SET='service.<name>.pool=…' (services: {', '.join(services)})"
+            )
         yield (
             f"Requests waited for a connection of the target's pool ({found[saturation.POOL]}): raise {setting}; "
             "pool × processes must stay below max_connections of the database."
@@ -136,22 +140,24 @@ def _indexes(verdict: Record) -> Iterator[str]:
     for check in verdict["checks"]:
         for witness in (check["first"], check["worst"]):
             if isinstance(witness, dict):
-                found = [witness.get("ddl"), *map(_ddl, map(str, witness.get("gone") or ()))]
+                found = [witness.get("ddl"), *_gone([str(line) for line in witness.get("gone") or ()])]
                 statements |= {ddl: check["id"] for ddl in found if isinstance(ddl, str) and ddl}
     for ddl, check in statements.items():
         yield f"An index is missing (check {check}): {ddl.rstrip(';')};"
 
 
-def _ddl(line: str) -> str:
-    """What makes again what a line of the catalogue says; "" = it is no index."""
-    if line.startswith(INDEX):
-        return line.removeprefix(INDEX).removesuffix(" that is not valid")
-    if line.startswith(CONSTRAINT):
+def _gone(lines: list[str]) -> Iterator[str]:
+    """What makes again the keys and indexes among these lines of the catalogue; a key makes its own index."""
+    keys = []
+    for line in lines:
         where, _, definition = line.removeprefix(CONSTRAINT).partition(" ")
         table, _, name = where.rpartition(".")
-        if table and definition.startswith(("PRIMARY KEY", "UNIQUE")):
-            return f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}"
-    return ""
+        if line.startswith(CONSTRAINT) and table and definition.startswith(("PRIMARY KEY", "UNIQUE")):
+            keys.append(name)
+            yield f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}"
+    for line in lines:
+        if line.startswith(INDEX) and not any(f" INDEX {name} ON " in line for name in keys):
+            yield line.removeprefix(INDEX).removesuffix(" that is not valid")
 
 
 def _unproven(verdict: Record) -> Iterator[str]:

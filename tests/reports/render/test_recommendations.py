@@ -114,7 +114,11 @@ APPEARS: dict[str, tuple[Found, list[str]]] = {
     "PostgreSQL, statements unknown": (ran_out(saturation.POSTGRES), ["look for its slowest statements"]),
     "pool": (
         ran_out(saturation.POOL, of="of its connections in use"),
-        ["waited for a connection", "99 % of its connections in use", "SET='service.<name>.pool=…' (services: api)"],
+        ["waited for a connection", "99 % of its connections in use", "raise it by SET='service.api.pool=…'"],
+    ),
+    "pool of one of several services": (
+        several(ran_out(saturation.POOL), target(services={"api": 2, "deliver": 5})),
+        ["SET='service.<name>.pool=…' (services: api, deliver)"],
     ),
     "pool of another's": (
         several(ran_out(saturation.POOL), target(ours=False)),
@@ -143,7 +147,7 @@ APPEARS: dict[str, tuple[Found, list[str]]] = {
         ["CREATE UNIQUE INDEX message_key ON public.message_logs USING btree (user_id, key);"],
     ),
     "key that is gone": (
-        witness(gone=["constraint public.message_logs.message_key UNIQUE (user_id, key)"]),
+        witness(gone=["constraint public.message_logs.message_key UNIQUE (user_id, key)", INDEX]),
         ["ALTER TABLE public.message_logs ADD CONSTRAINT message_key UNIQUE (user_id, key);"],
     ),
     "unproven": (unproven(90.0), ["holds, unproven", "last about 1 m 30 s longer", "PERF_DURATION"]),
