@@ -47,6 +47,7 @@ class Recorder:
         self._values, self._names = _beside(journal)
         self._known: dict[tuple[str, str], int] = {}
         self._file: int | None = None
+        self._closed = False
 
     def record(self, at: int, name: str, value: object = None, count: int | None = None) -> None:
         """Record, at `at` ns of CLOCK_MONOTONIC, a `value`, a number or True or False; or that `count` were counted.
@@ -54,6 +55,8 @@ class Recorder:
         ValueError if name or value are none, or the name is that of another kind; JournalError if there is no room.
         """
         kind, number = require(name, value, count)
+        if self._closed:
+            return
         metric = self._known.get((name, kind))
         if metric is None:
             metric = self._add(name, kind)
@@ -80,7 +83,8 @@ class Recorder:
         return self._known.setdefault((name, kind), len(self._known))
 
     def close(self) -> None:
-        """Nothing is recorded any more."""
+        """The load is over: what is recorded after it is no part of it, and left out."""
+        self._closed = True
         if self._file is not None:
             os.close(self._file)
             self._file = None

@@ -114,6 +114,16 @@ def test_what_was_recorded_is_there_though_the_process_is_killed(tmp_path: Path)
     assert [(one.name, one.values.tolist()) for one in read(tmp_path)] == [("x", [5.0])]
 
 
+def test_what_comes_after_the_load_is_no_part_of_it(tmp_path: Path) -> None:
+    recorder = Recorder(journaled(tmp_path, began=0))
+    recorder.record(1, "x", 5)
+    recorder.close()
+    recorder.record(2, "x", 6)
+    recorder.record(2, "y", 7)
+
+    assert [(one.name, one.values.tolist()) for one in read(tmp_path)] == [("x", [5.0])]
+
+
 def test_a_load_that_never_began_has_no_metrics(tmp_path: Path) -> None:
     Recorder(journaled(tmp_path)).record(1, "x", 5)
 
