@@ -15,7 +15,17 @@ from harness.stack import postgres, process
 from harness.stack.postgres import Postgres
 from tests.support.nursery import Nurseries
 
-VARIABLES = ("TARGET_URL", "DATABASE_URL", "FAULT", "PROFILE", "NO_COLOR", "FORCE_COLOR", "CI", "GITHUB_STEP_SUMMARY")
+VARIABLES = (
+    "TARGET_URL",
+    "DATABASE_URL",
+    "FAULT",
+    "PROFILER",
+    "PROFILE",
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "CI",
+    "GITHUB_STEP_SUMMARY",
+)
 
 # Tests and ours are compiled once, not by each of the many processes that tests start: a tenth of the suite's time.
 sys.dont_write_bytecode = False

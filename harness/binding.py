@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness import check, effects
+from harness import check, effects, own_metrics
 from harness.check import Finding
 from harness.monitor import LOOKS
 from harness.run import UNREAD, Run
@@ -35,6 +35,7 @@ EVIDENCE = (
     "refused-*.bin",
     "kinds-*.jsonl",
     UNREAD.format("*"),
+    *own_metrics.PATTERNS,
 )
 """What the report reads, as patterns of names."""
 

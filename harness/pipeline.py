@@ -25,7 +25,7 @@ from harness.progress import Progress
 from harness.project import environment, environment_of_speaker
 from harness.run import Run
 from harness.settings import Settings
-from harness.stack import process, reference, stack
+from harness.stack import process, profiler, reference, stack
 from harness.stack.services import KEY
 from harness.stack.variant import Variant
 from harness.verdict import (
@@ -131,7 +131,7 @@ def _measure(
                     f"  Locust's web UI: http://127.0.0.1:{settings.ui_port}; Ctrl-C here ends it, verifies and reports"
                 )
             interrupt.patient = True
-            with _watched(run, settings, running):
+            with _watched(run, settings, running), profiler.profiled(run, settings, progress):
                 begun = put_load(run, settings, running, lambda: interrupt.signal, progress, ui)
             if not begun:
                 interrupt.patient = False

@@ -15,7 +15,7 @@ from harness.errors import PlanError, nearest
 from harness.monitor.prometheus import Prometheus
 from harness.plan.scenario import Scenario, Service
 from harness.settings import ROOT, Settings
-from harness.stack import health, services
+from harness.stack import health, profiler, services
 from harness.stack.services import KEY
 from harness.stack.variant import Variant
 
@@ -32,6 +32,7 @@ def refuse(scenario: Scenario, settings: Settings, variant: Variant) -> None:
         raise PlanError(f"check.{names}: expected DATABASE_URL, the database that the queries are for")
     _variant(scenario, settings, variant)
     _processes(scenario, settings)
+    profiler.require(settings)
     if not settings.target_url:
         for name, service in scenario.services.items():
             _startable(name, service)

@@ -61,6 +61,7 @@ class Settings:
     allow_databases: frozenset[str] = field(default_factory=lambda: _set("PERF_ALLOW_DATABASES"))
     processes: int = field(default_factory=_processes)
     metrics_url: str = field(default_factory=lambda: os.environ.get("PERF_METRICS_URL", ""))
+    profiler: str = field(default_factory=lambda: os.environ.get("PROFILER", ""))
     scale_command: str = field(default_factory=lambda: os.environ.get("PERF_SCALE_CMD", ""))
     ca_file: str | None = field(default_factory=lambda: os.environ.get("PERF_CA_FILE") or None)
     seed: int = field(default_factory=_seed)

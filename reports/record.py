@@ -19,6 +19,7 @@ from reports.tables.failures import failures
 from reports.tables.incidents import incidents
 from reports.tables.operations import by_phase, operations, spectrum
 from reports.tables.overlap import in_flight, overlap
+from reports.tables.own_metrics import own_metrics
 from reports.tables.rounds import rounds
 from reports.tables.saturation import saturation
 from reports.validity.conditions import validity
@@ -40,6 +41,8 @@ def record(evidence: Evidence) -> dict[str, Any]:
         notes.append("SMOKE: not a release verdict")
     if target.get("fault"):
         notes.append(f"the target ran with the fault {target['fault']} on purpose")
+    if graphs := (run.facts.get("profiler") or {}).get("graphs"):
+        notes.append(f"the target was profiled meanwhile, which slows it: {', '.join(sorted(graphs.values()))}")
     errors = (run.facts.get("postgres") or {}).get("errors") or {}
     if errors:
         told = ", ".join(f"{code} × {count:,}" for code, count in errors.items())
@@ -69,6 +72,7 @@ def record(evidence: Evidence) -> dict[str, Any]:
         "steady": [dataclasses.asdict(even) for even in evens],
         "operations": operations(samples),
         "classes": classes(samples),
+        "metrics": own_metrics(evidence),
         "rounds": rounds(samples),
         "spectrum": spectrum(samples),
         "saturation": _saturation(evidence),

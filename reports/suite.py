@@ -13,6 +13,7 @@ from harness.verdict import EXIT_CODES, Verdict
 from reports import figures, verdict_file
 from reports.render import suite_markdown
 from reports.render.page import page as filled
+from reports.render.recommendations import recommendations
 
 PAGE, RESULTS = "results.html", "PERFORMANCE_TEST_RESULTS.md"
 
@@ -50,11 +51,13 @@ def gather(folder: Path) -> dict[str, Any]:
     if suite["profile"] == "smoke":
         recommendation += " A smoke run is no release verdict: it lasts seconds."
     causes = [(each["name"], each["reason"]) for each in scenarios if each["verdict"] is not Verdict.GO]
+    judged = [each for each in scenarios if each["record"]]
     return {
         **suite,
         "verdict": verdict,
         "recommendation": recommendation,
         "causes": causes,
+        "tries": [(each["name"], line) for each in judged for line in recommendations(each["record"])],
         "scenarios": scenarios,
     }
 

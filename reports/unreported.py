@@ -85,7 +85,7 @@ def _verdict(of: dict[str, Any], said: str, broken: list[str]) -> dict[str, Any]
         "validity": [asdict(condition)],
         "rounds": None,
         "statements": None,
-        "saturation": {"sentence": "The run was not reported.", "peaks": []},
+        "saturation": {"sentence": "The run was not reported.", "peaks": [], "ran_out": [], "retries": None},
         **{name: [] for name in _EMPTY},
     }
 
@@ -97,6 +97,7 @@ _EMPTY = (
     "steady",
     "operations",
     "classes",
+    "metrics",
     "spectrum",
     "phases",
     "timeline",

@@ -24,6 +24,7 @@ from locust.runners import MasterRunner, WorkerRunner
 from harness.errors import PoolError, ProofloadError
 from harness.load import foreign, health, workers
 from harness.load.crowd import Crowd
+from harness.load.metric import record_in
 from harness.load.session import Session
 from harness.load.tally import FLUSH_S
 from harness.load.workers import Coordinator
@@ -164,6 +165,7 @@ def _load(environment: Environment, folder: str) -> Session | Coordinator:
         )
         session.start.set()
     environment.proofload = session  # type: ignore[attr-defined]
+    record_in(session.metrics)
     session.watchers = [gevent.spawn(_count, session, environment.runner)]
     if session.crowd is not None:
         session.watchers.append(gevent.spawn(session.crowd.end_in_time))

@@ -21,6 +21,7 @@ from harness.load.quota import Quota
 from harness.load.schedule import Schedule
 from harness.load.tally import Tally
 from harness.outcomes import Failure, Outcome
+from harness.own_metrics import Recorder
 from harness.plan import arrivals
 from harness.plan.scenario import Scenario
 from harness.run import UNREAD, Run
@@ -103,6 +104,7 @@ class Session:
         self._folder = None if run else tempfile.TemporaryDirectory(prefix="proofload-")
         folder = run.folder if run else Path(self._folder.name if self._folder else "")
         self.journal = Journal(folder / f"journal-{worker}.bin", self._header(system))
+        self.metrics = Recorder(self.journal.path)
         self.expected = outcomes
         self.tally = Tally(environment, self.journal, kinds, outcomes)
 
@@ -182,6 +184,7 @@ class Session:
         planned = self.planned
         arrived = self.quota.taken if self.quota.size else self.journal.count - partners
         self.journal.close()
+        self.metrics.close()
         self.closed = True
         users = self.crowd.summary() if self.crowd else {}
         return {

@@ -247,6 +247,13 @@ class LoadUser(User):
             gevent.sleep(REFUSED_S)
         return number, outcome
 
+    def metric(self, name: str, value: object = None, *, count: int | None = None) -> None:
+        """Record a value of the metric `name`: a number, or True or False; or with `count=` that so many were counted.
+
+        ValueError if it is none of them, or the name is malformed or that of another kind.
+        """
+        self.session.metrics.record(time.monotonic_ns(), name, value, count)
+
     def _fire(self, kind: str, route: str, milliseconds: float, why: Exception | None) -> None:
         """Tell those who listen to Locust's event themselves; its own statistics among them."""
         self.environment.events.request.fire(

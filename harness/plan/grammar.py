@@ -19,6 +19,7 @@ from typing import NoReturn
 from harness import quantities
 from harness.errors import nearest
 from harness.outcomes import Outcome
+from harness.own_metrics import NAME, NAMING
 from harness.plan.rules import (
     BASELINE,
     COUNT,
@@ -30,6 +31,7 @@ from harness.plan.rules import (
     NUMBER_SLOPE,
     OP,
     OUTCOME,
+    OWN,
     PHASE,
     POINT,
     RATE,
@@ -206,6 +208,8 @@ def _metric(reader: _Reader, aggregate: str, quantile: float | None, items: str)
     if metric not in METRICS or (METRICS[metric].named and not name):
         known = [items, *(f"{word}.<name>" if one.named else word for word, one in METRICS.items())]
         reader.fail(column, f"unknown metric {token!r}; {nearest(token, known)}")
+    if metric == OWN and not NAME.fullmatch(name):
+        reader.fail(column, f"metric {name!r}: expected {NAMING}")
     kinds = METRICS[metric].aggregates
     if aggregate not in kinds:
         have = ", ".join("p50 … p99.9" if name == "p" else name for name in kinds)

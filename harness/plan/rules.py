@@ -19,6 +19,9 @@ BLOCKER, MAJOR, INFO = SEVERITIES = ("blocker", "major", "info")
 
 OP, PHASE, STATUS, OUTCOME, WORKER, POINT = SELECTORS = ("op", "phase", "status", "outcome", "worker", "point")
 
+OWN = "metric"
+"""The metric whose name says which of those that users record themselves."""
+
 EFFECTS = "effects"
 """The metric that counts effects; the facts of a system may give it another name: events."""
 
@@ -58,7 +61,8 @@ _TAIL = frozenset({"p", "max"})
 _EVENTS = {"ratio": SHARE, "count": COUNT, "rate": RATE}
 _SEEN = frozenset({"ratio", "count"})
 _FLOW = {"rate": RATE, "count": COUNT}
-_GAUGE = {"value": NUMBER, "p": NUMBER, "mean": NUMBER, "max": NUMBER, "min": NUMBER}
+_NUMBERS = {"p": NUMBER, "mean": NUMBER, "max": NUMBER, "min": NUMBER}
+_GAUGE = {"value": NUMBER, **_NUMBERS}
 
 METRICS: Mapping[str, Metric] = {
     "response_time": Metric({**_TIMES, SLOPE: DURATION_SLOPE}, _ANY, windows=True, aborts=_TAIL),
@@ -80,6 +84,7 @@ METRICS: Mapping[str, Metric] = {
     "capacity": Metric({"value": RATE}, _STAGES),
     "efficiency": Metric({"value": SHARE}, _PLANNED),
     "invariant": Metric({"value": COUNT}, frozenset(), named=True),
+    OWN: Metric({**_NUMBERS, **_EVENTS}, frozenset({PHASE, WORKER}), named=True),
     "resource": Metric({**_GAUGE, SLOPE: NUMBER_SLOPE}, _STAGES, (OFFERED,), named=True, bytes=True),
 }
 """response_time  end − planned start, of every operation that ended, failed ones too
@@ -102,6 +107,7 @@ capacity       the load of the highest step at which every other rule is proven 
 efficiency     the rate of `goodput` of a number of users, or processes of a service, as a share of what as many times
                the fewest of them do; of processes that complete effects later, that of `delivered`
 invariant.<check>   how many things break that check of the data
+metric.<name>       what users record themselves under that name, by when it was recorded
 resource.<name>     what the monitor has under that name
 """
 

@@ -4,11 +4,12 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from harness.plan.rules import DURATION
+from harness.plan.rules import DURATION, NUMBER, RATE, SHARE
 from reports import figures
 
 MOST_BYTES = 30_000
 """GitHub refuses a step summary of 1 MiB and a comment of 64 Ki; and this is more than people read."""
+METRIC = ["metric", "kind", "count", "rate", "share True", "mean", "p50", "p95", "p99", "max"]
 SHOWN = 10
 """How many causes are named, and incidents."""
 
@@ -28,6 +29,7 @@ def render(verdict: dict[str, Any]) -> str:
         figures.overlap(verdict["totals"]),
         table(["validity", "state", "found", "needed"], map(_condition, verdict["validity"])),
         table(["operation", "count", "errors", "p50", "p95", "p99", "max"], map(_operation, verdict["operations"])),
+        table(METRIC, map(metric, verdict["metrics"])),
         f"Run {code(run['id'])}, seed {run['seed']}; the whole of it is in {code('report.html')} of the run folder.",
     ]
     return fitted([part for part in parts if part])
@@ -52,6 +54,13 @@ def _condition(one: dict[str, Any]) -> list[str]:
 def _operation(row: dict[str, Any]) -> list[str]:
     times = [figures.figure(row["response"][name], DURATION) for name in ("p50", "p95", "p99", "max")]
     return [text(row["kind"]), f"{row['count']:,}", f"{row['errors']:,}", *times]
+
+
+def metric(row: dict[str, Any]) -> list[str]:
+    """A row of the table of what users recorded themselves, whose head is METRIC."""
+    numbers = [figures.figure(row[name], NUMBER) for name in ("mean", "p50", "p95", "p99", "max")]
+    counted = [f"{row['count']:,}", figures.figure(row["rate"], RATE), figures.figure(row["ratio"], SHARE)]
+    return [code(row["name"]), row["kind"], *counted, *numbers]
 
 
 def _causes(causes: list[dict[str, Any]]) -> str:

@@ -7,6 +7,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.openmetrics.exposition import generate_latest
 
 from harness.verdict import Verdict
+from reports.tables.own_metrics import FIGURES
 
 
 def render(verdict: dict[str, Any]) -> str:
@@ -42,6 +43,14 @@ def render(verdict: dict[str, Any]) -> str:
                 ({"op": row["kind"], "quantile": quantile}, row["response"][name])
                 for row in verdict["operations"]
                 for name, quantile in (("p50", "0.5"), ("p95", "0.95"), ("p99", "0.99"), ("max", "1"))
+            ],
+        ),
+        "metric": (
+            "Metrics of the users themselves: mean, extremes and percentiles of trends, shares of rates, and counts",
+            [
+                ({"name": row["name"], "kind": row["kind"], "figure": name}, row[name])
+                for row in verdict["metrics"]
+                for name in FIGURES
             ],
         ),
     }

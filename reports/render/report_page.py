@@ -12,6 +12,7 @@ from markupsafe import Markup
 from reports import figures
 from reports.render import svg
 from reports.render.page import page, text
+from reports.render.recommendations import recommendations
 from reports.samples.series import Series
 
 FILTERS: dict[str, Callable[..., Any]] = {
@@ -39,6 +40,7 @@ def render(verdict: dict[str, Any], series: Series, pictures: dict[str, Any]) ->
         style_hash=_hash(text("report.css")),
         script_hash=_hash(script),
         verdict=verdict,
+        recommendations=recommendations(verdict),
         run=run,
         figures=figures,
         bullets=[

@@ -4,7 +4,7 @@ from typing import Any
 
 from harness.plan.rules import DURATION, RATE, SHARE
 from reports import figures
-from reports.render.markdown import code, state, table, text
+from reports.render.markdown import METRIC, code, metric, state, table, text
 
 
 def render(suite: dict[str, Any]) -> str:
@@ -21,6 +21,8 @@ def render(suite: dict[str, Any]) -> str:
         "## Recommendation",
         suite["recommendation"],
         "\n".join(f"- {text(name)}: {text(reason)}" for name, reason in suite["causes"]),
+        "### What to try" if suite["tries"] else "",
+        "\n".join(f"- {text(name)}: {text(line)}" for name, line in suite["tries"]),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -42,6 +44,7 @@ def _scenario(each: dict[str, Any]) -> list[str]:
         f"{total['count']:,} operations, {rate}; run {code(run['id'])}, seed {run['seed']}.",
         table(["rule", "state", "measured", "limit"], map(_rule, record["rules"])),
         table(["operation", "answer", "count", "share", "p50", "p95", "p99", "max"], map(_class, record["classes"])),
+        table(METRIC, map(metric, record.get("metrics", ()))),
     ]
     met = record["rounds"]
     if met and met["rounds"]:

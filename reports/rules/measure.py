@@ -53,7 +53,7 @@ def measure(rule: Rule, samples: Samples, stages: Mask) -> Measured:
     if not len(found.values):
         raise Unmeasurable(NOTHING)
     if rule.kind == DURATION:
-        return _duration(rule, found)
+        return distribution(rule, found, against=True)
     if rule.kind == RATE:
         return _rate(rule, found, samples, stages)
     if rule.kind == COUNT:
@@ -181,7 +181,8 @@ def _dropped(rule: Rule, samples: Samples, stages: Mask) -> Measured:
     return Measured(float(missing) if rule.kind == COUNT else missing / of, of, "")
 
 
-def _duration(rule: Rule, found: Measurements) -> Measured:
+def distribution(rule: Rule, found: Measurements, against: bool) -> Measured:
+    """A percentile, mean or extreme of values; `against`: they are times, of which all may keep a limit by far."""
     values, n = found.values, len(found.values)
     if rule.quantile is None:
         value = float(getattr(values, rule.aggregate)())
@@ -193,13 +194,13 @@ def _duration(rule: Rule, found: Measurements) -> Measured:
     if not 0 < rule.quantile < 1:
         return Measured(value, n, found.detail)
     q, interval = rule.quantile, confidence.quantile(values, ordered, rule.quantile)
-    if not rule.upper:
+    if not rule.upper or not against:
         return Measured(value, n, found.detail, interval)
 
-    def against(limit: float) -> Interval:
+    def judged(limit: float) -> Interval:
         return kept_by_all.against(limit, q, interval, values, found.moments)
 
-    return Measured(value, n, found.detail, interval, against)
+    return Measured(value, n, found.detail, interval, judged)
 
 
 def _rate(rule: Rule, found: Measurements, samples: Samples, stages: Mask) -> Measured:

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from harness.errors import nearest
-from harness.plan.rules import RATE, Rule
+from harness.plan.rules import OWN, RATE, Rule
 from harness.verdict import CheckState
 from reports.rules import measure
 from reports.rules.drain import drain_time
 from reports.rules.limits import linear
 from reports.rules.measure import Measured
+from reports.rules.own_metric import own_metric
 from reports.rules.recovery import recovery_time
 from reports.rules.resource import resource
 from reports.samples import phases
@@ -51,6 +52,7 @@ METRICS: dict[str, Callable[[Rule, Evidence, Mask], Measured]] = {
     "drain_time": drain_time,
     "efficiency": _efficiency,
     "invariant": _invariant,
+    OWN: own_metric,
     "recovery_time": lambda rule, evidence, stages: recovery_time(evidence.samples, stages),
     "resource": resource,
 }

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness import binding, check, effects, journal
+from harness import binding, check, effects, journal, own_metrics
 from harness.binding import Broken
 from harness.check import Finding
 from harness.errors import JournalError, RunError
 from harness.journal import Journals, Lost
 from harness.monitor import FILE as MONITOR
 from harness.monitor import STATEMENTS
+from harness.own_metrics import Recorded
 from harness.run import UNREAD, Run
 from reports.samples.monitor_lines import Line, lines
 from reports.samples.samples import Samples, samples
@@ -63,6 +64,8 @@ class Evidence:
     """What the checks could not see of this target, and what that weakens."""
     statements: list[dict[str, Any]] | None
     """The statements that took most of the database's time; None if that isn't known."""
+    metrics: tuple[Recorded, ...] = ()
+    """What users recorded themselves."""
     unread: str = ""
     """The first answer that was not understood, whole; "" = there was none, or it was not kept."""
     broken: tuple[Broken, ...] = ()
@@ -113,6 +116,7 @@ def gather(folder: Path) -> Evidence:
         pending=verified and _pending(run),
         weakened=list(run.read(check.FILE).get("weakened", [])) if verified else [],
         statements=_statements(run) if has(STATEMENTS) else None,
+        metrics=own_metrics.read_all(journals, lambda name: not any(one.file == name for one in broken)),
         unread=next((_text(run.folder / name) for name in unread if has(name)), ""),
         broken=tuple(broken),
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from harness.quantities import duration, share
@@ -53,15 +54,47 @@ def _waiting(line: Line, _: int) -> float | None:
     return line.get("db.waiting.lock", 0) / active if active >= 4 else None
 
 
-RESOURCES = (
-    Resource("the generator's core", _cores("generator", each=True), "of a core a process"),
-    Resource("the machine's cores", lambda line, cores: _ratio(line.get("machine.cpu"), cores), "of all cores"),
-    Resource("the target's cores", _cores("target", each=True), "of a core a process"),
-    Resource("PostgreSQL's cores", _cores("postgres", each=False), "of all cores"),
-    Resource("the target's pool of connections", _pool, "of its connections in use"),
-    Resource("the database's connections", _connections, "of max_connections"),
-    Resource("locks in the database", _waiting, "of the backends at work waited for one"),
+GENERATOR, MACHINE, TARGET, POSTGRES, POOL, CONNECTIONS, LOCKS = (
+    "the generator's core",
+    "the machine's cores",
+    "the target's cores",
+    "PostgreSQL's cores",
+    "the target's pool of connections",
+    "the database's connections",
+    "locks in the database",
 )
+RESOURCES = (
+    Resource(GENERATOR, _cores("generator", each=True), "of a core a process"),
+    Resource(MACHINE, lambda line, cores: _ratio(line.get("machine.cpu"), cores), "of all cores"),
+    Resource(TARGET, _cores("target", each=True), "of a core a process"),
+    Resource(POSTGRES, _cores("postgres", each=False), "of all cores"),
+    Resource(POOL, _pool, "of its connections in use"),
+    Resource(CONNECTIONS, _connections, "of max_connections"),
+    Resource(LOCKS, _waiting, "of the backends at work waited for one"),
+)
+
+SERVICE = "the cores of service "
+"""The beginning of the name of a service's cores; its own name is the rest."""
+
+
+def _services(samples: Sequence[Line]) -> list[Resource]:
+    """The cores of each service: one that is at its limit does not show among others that are not."""
+    cpus = {name for line in samples for name in line if name.startswith("service.") and name.endswith(".cpu")}
+    names = sorted(name.removesuffix(".cpu") for name in cpus)
+    return [
+        Resource(SERVICE + name.partition(".")[2], _cores(name, each=True), "of a core a process") for name in names
+    ]
+
+
+def _retries(samples: Sequence[Line]) -> float | None:
+    """By how much the target's own counters of retries grew; None if it tells of none."""
+    names = {
+        name for line in samples for name in line if name.startswith("metrics.") and name.endswith("retries_total")
+    }
+    if not names:
+        return None
+    told = [[line[name] for line in samples if name in line] for name in names]
+    return sum(max(after - before, 0.0) for values in told for before, after in pairwise(values))
 
 
 def _ratio(value: float | None, whole: int) -> float | None:
@@ -69,13 +102,14 @@ def _ratio(value: float | None, whole: int) -> float | None:
 
 
 def saturation(samples: Sequence[Line], began: int, seconds: float, cores: int) -> dict[str, Any]:
-    """What ran out first during the load, with the second of it; the highest use of everything that was watched.
+    """What ran out first during the load, with the second of it; the highest use of everything that was watched; and
+    how often the target did something again.
 
     `began` is second 0 of the plan (ns of CLOCK_MONOTONIC), `cores` what the machine has.
     """
     during = [line for line in samples if began <= line["at"] <= began + seconds * 1e9]
     peaks, full = [], []
-    for resource in RESOURCES:
+    for resource in (*RESOURCES, *_services(during)):
         used = [(line["at"], resource.used(line, cores)) for line in during]
         known = [(at, value) for at, value in used if value is not None]
         if not known:
@@ -87,7 +121,12 @@ def saturation(samples: Sequence[Line], began: int, seconds: float, cores: int) 
         since = _since(known)
         if since is not None:
             full.append((since, resource, highest))
-    return {"sentence": _sentence(peaks, full, began, len(during)), "peaks": peaks}
+    ran_out = [
+        {"name": resource.name, "since": max(since - began, 0) / 1e9}
+        for since, resource, _ in sorted(full, key=lambda each: each[0])
+    ]
+    sentence = _sentence(peaks, full, began, len(during))
+    return {"sentence": sentence, "peaks": peaks, "ran_out": ran_out, "retries": _retries(during)}
 
 
 def _since(known: Sequence[tuple[float, float]]) -> float | None:

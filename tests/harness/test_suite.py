@@ -73,6 +73,20 @@ def test_page_and_document_show_every_scenario_escaped(tmp_path: Path, record: d
     assert "http" not in html.replace("http-equiv", "")
 
 
+def test_what_to_try_is_said_of_each_scenario_in_which_something_was_found(
+    tmp_path: Path, record: dict[str, Any]
+) -> None:
+    calm = gather(suite(tmp_path / "calm", record, "GO"))
+    rule = {**record["rules"][0], "state": "UNPROVEN", "needs": 30.0}
+    found = gather(suite(tmp_path / "found", {**record, "rules": [rule]}, "CONDITIONAL"))
+
+    assert calm["tries"] == []
+    assert "What to try" not in render(calm) + page(calm)
+    assert "- s0: Rule p95" in render(found)
+    assert "last about 30 s longer" in render(found)
+    assert "last about 30 s longer" in page(found)
+
+
 def test_the_command_writes_both_and_ends_with_the_code_of_the_worst(tmp_path: Path, record: dict[str, Any]) -> None:
     folder = suite(tmp_path, record, "GO", "CONDITIONAL")
     command = [sys.executable, "-m", "reports.suite", str(folder)]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness import journal
+from harness import journal, own_metrics
 from harness.settings import ROOT
 from tests.support.counting_server import counting
 from tests.support.pipeline_process import Pipeline, Result
@@ -21,6 +21,8 @@ from locust import (
     task,
 )
 
+from harness.load.metric import metric
+
 with open("data.csv") as file:
     ROWS = [row[0] for row in csv.reader(file)]
 LONG = "a name that others share for more than thirty characters: "
@@ -29,6 +31,8 @@ class Shelf(TaskSet):
     @task(3)
     def look(self):
         self.client.get("/shelf")
+        metric("shelves", 3)
+        metric("full", True)
 
     @tag("slow")
     @task(50)
@@ -100,7 +104,7 @@ unchecked = true
 exclude_tags = ["slow"]
 stages.smoke = [{ users = 10, for = "3s" }]
 validity = { loop_lag = "30s", loop_gap = "1m", min_successes = 50 }
-rules = ["p95(response_time) < 30s", "ratio(errors) < 1%"]
+rules = ["p95(response_time) < 30s", "ratio(errors) < 1%", "mean(metric.shelves) == 3", "ratio(metric.full) >= 99%"]
 """
 SHAPED = PLAN.replace("stages.smoke = [{ users = 10,", 'shape = "theirs"\nstages.smoke = [{').replace("3s", "40s")
 
@@ -154,7 +158,10 @@ def test_figures_of_every_style_are_those_of_locust_and_of_the_server(tmp_path: 
     assert rows["publish"]["response"]["p50"] is None
     assert {one["id"]: one["state"] for one in verdict["validity"]}["STATUSES"] == "ok"
     assert load["users"].keys() == {"Nested", "Sequential", "Paced", "Queue", "Fast"}
-    assert [len(each.records) > 0 for each in journal.read_all(result.folder)] == [True] * (1 + shaped)
+    journals = journal.read_all(result.folder)
+    metrics = {one.name: (one.kind, len(one.values)) for one in own_metrics.read_all(journals)}
+    assert metrics == {"shelves": ("trend", counts["/shelf"]), "full": ("rate", counts["/shelf"])}
+    assert [len(each.records) > 0 for each in journals] == [True] * (1 + shaped)
 
 
 BROKEN = """\

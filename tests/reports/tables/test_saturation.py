@@ -53,6 +53,50 @@ def test_the_first_to_run_out_is_named_with_its_second_and_the_others_after_it()
     assert "then the target's cores" in sentence
 
 
+def test_what_ran_out_is_listed_in_the_order_of_time() -> None:
+    values = names(
+        generator__cpu=lambda at: 0.99 if at >= 6 else 0.1,
+        generator__processes=1,
+        target__cpu=lambda at: 0.97 if at >= 5 else 0.2,
+        target__processes=1,
+    )
+
+    found = saturation(course(**values), BEGAN, 10, cores=4)
+
+    assert found["ran_out"] == [
+        {"name": "the target's cores", "since": 5},
+        {"name": "the generator's core", "since": 6},
+    ]
+
+
+def test_a_service_at_its_limit_shows_among_others_that_are_not() -> None:
+    values = names(target__cpu=1.2, target__processes=4) | {
+        **{"service.api.cpu": 0.2, "service.api.processes": 3},
+        **{"service.deliver.cpu": 1.0, "service.deliver.processes": 1},
+    }
+
+    found = saturation(course(**values), BEGAN, 10, cores=8)
+
+    assert found["ran_out"] == [{"name": "the cores of service deliver", "since": 0}]
+    assert found["sentence"].startswith("First the cores of service deliver ran out")
+
+
+@pytest.mark.parametrize(
+    ("values", "retries"),
+    [
+        ({}, None),
+        (names(metrics__requests_total=lambda at: at), None),
+        (names(metrics__x_retries_total=7), 0),
+        (names(metrics__x_retries_total=lambda at: 100 + 3 * at), 27),
+        (names(metrics__x_retries_total=lambda at: at, metrics__y_retries_total=lambda at: at), 18),
+        # Another process counts from 0.
+        (names(metrics__x_retries_total=lambda at: at % 5), 8),
+    ],
+)
+def test_retries_are_what_the_counters_of_the_target_grew_by(values: dict[str, Any], retries: float | None) -> None:
+    assert saturation(course(**values), BEGAN, 10, cores=4)["retries"] == retries
+
+
 def test_a_hiccup_is_no_saturation() -> None:
     values = names(target__cpu=lambda at: 1.0 if at < LASTING - 1 else 0.3, target__processes=1)
     found = saturation(course(**values), BEGAN, 10, cores=4)
