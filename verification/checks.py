@@ -1,7 +1,7 @@
 """Each check is judged by itself: one that can't be run, or compared nothing, is UNDECIDED, and never hides another."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.check import Finding
@@ -24,6 +24,18 @@ class Check:
     """Whether it needs every operation of the run: then it can't be decided where some are not on record."""
     unfed: str = ""
     """Why it may be that the plan's mix gives it nothing to compare: then it is left out, and that is said."""
+    fed_by: tuple[str, ...] = ()
+    """The kinds of operations that give it something to compare; () = all."""
+
+
+def fed(checks: Iterable[Check], kinds: Collection[str]) -> list[Check]:
+    """The checks, `unfed` where a plan of these `kinds` has none of those that feed them."""
+    return [
+        replace(check, unfed=f"the plan's mix has no {' or '.join(check.fed_by)}")
+        if check.fed_by and not set(check.fed_by) & set(kinds)
+        else check
+        for check in checks
+    ]
 
 
 def judge(checks: Iterable[Check], case: Case) -> list[Finding]:
