@@ -37,8 +37,10 @@ FILES = {
 TARGET = ("target/{}.py", "the service under test, and faults of it")
 """Where a copy of the server goes, with `reference`."""
 
-SHIPPED = "{python} -P -m harness.scaffold.server"
-"""What starts the server where the project has no copy of it. -P: from our package, whatever the project is called."""
+COPY, SHIPPED = "{{python}} -P target/{}.py", "{python} -P -m harness.scaffold.server"
+"""What starts the server, its copy or ours. -P: what is beside it, or in the project, is not imported for a module of
+Python's or of ours.
+"""
 
 
 def scenario_of(name: str) -> str:
@@ -48,7 +50,7 @@ def scenario_of(name: str) -> str:
 
 def start_of(name: str, reference: bool) -> str:
     """The words that start the server, as a plan has them but for port and fault."""
-    return f"{{python}} {TARGET[0].format(name)}" if reference else SHIPPED
+    return COPY.format(name) if reference else SHIPPED
 
 
 def texts(name: str, reference: bool) -> dict[str, str]:

@@ -19,8 +19,8 @@ The server by hand, with a database of yours:
   {server} --port 8000 &
   export TARGET_URL=http://127.0.0.1:8000
   {run}
-The test:
-  python -m pytest tests/test_{name}.py"""
+The test, with pytest installed:
+  {python} -m pytest tests/test_{name}.py"""
 
 
 def told(name: str, reference: bool) -> str:
@@ -40,6 +40,7 @@ def told(name: str, reference: bool) -> str:
                 others=", ".join(others),
                 seed=_command(f"seed-{name}", f"seed {name}"),
                 server=_server(name, reference),
+                python=shlex.quote(sys.executable),
             ),
         ]
     )

@@ -2,6 +2,8 @@
 
 import importlib
 import json
+import shlex
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -23,6 +25,7 @@ from harness.plan import reading
 from harness.run import FORMAT, Run
 from harness.scaffold import system
 from harness.scaffold.server import FAULTS, Orders
+from harness.stack import services
 from harness.verdict import CheckState
 from schema.migrate import migrate
 from systems import ids
@@ -105,3 +108,19 @@ def test_each_fault_is_found(
 
     assert findings[CAUGHT_BY[fault]].state is CheckState.VIOLATED
     assert str(FAULTS[fault].__doc__).startswith(f"{CAUGHT_BY[fault]} finds it")
+
+
+@pytest.mark.parametrize("reference", [False, True])
+def test_it_is_started_as_the_plan_says_whatever_is_beside_it(reference: bool, tmp_path: Path) -> None:
+    system.write("shop", reference, tmp_path)
+    for folder in (tmp_path, tmp_path / "target", tmp_path / "harness"):
+        folder.mkdir(exist_ok=True)
+        (folder / "http.py").write_text("raise ImportError('not the one of Python')")
+    (tmp_path / "harness" / "__init__.py").write_text("raise ImportError('not the one of Proofload')")
+    words = [*shlex.split(system.start_of("shop", reference).format(python=sys.executable)), "--help"]
+    environment = services._environment(words, "postgresql://u@127.0.0.1/d", None)
+
+    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+    assert "{forgets,doubles,alters,renames}" in done.stdout

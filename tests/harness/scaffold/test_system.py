@@ -34,7 +34,7 @@ def test_its_files_are_written_and_told(reference: bool, tmp_path: Path) -> None
     assert files(tmp_path) == set(system.said("shop", reference)) == set(system.texts("shop", reference))
     assert ("target/shop.py" in files(tmp_path)) == reference
     assert all(path in told("shop", reference) for path in files(tmp_path))
-    start = f"{{python}} {'target/shop.py' if reference else '-P -m harness.scaffold.server'} --port {{port}} {{fault}}"
+    start = f"{{python}} -P {'target/shop.py' if reference else '-m harness.scaffold.server'} --port {{port}} {{fault}}"
     assert f'start = "{start}"' in (tmp_path / "systems" / "shop.toml").read_text()
 
 
