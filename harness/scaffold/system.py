@@ -5,6 +5,7 @@ import keyword
 import os
 import re
 import sys
+import sysconfig
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -101,16 +102,23 @@ def _require_name(name: str) -> None:
             f"new {name!r}: expected a name of up to 40 lower-case letters, digits and underscores that begins with a "
             "letter, and is no word of Python's"
         )
-    taken = {*PACKAGES, *DATABASES, *sys.stdlib_module_names}.union(*map(modules_of_ours, FOLDERS))
-    if name in taken or _installed(name):
-        whose = "PostgreSQL has a database" if name in DATABASES else "Python or Proofload has a module"
-        raise PlanError(f"new {name!r}: {whose} of that name already: expected another name")
+    owners = {
+        "PostgreSQL has a database": DATABASES,
+        "Python or Proofload has a module": {*PACKAGES, *sys.stdlib_module_names}.union(*map(modules_of_ours, FOLDERS)),
+        "an installed package has a module": {name} if _installed(name) else set(),
+    }
+    for whose, names in owners.items():
+        if name in names:
+            raise PlanError(f"new {name!r}: {whose} of that name already: expected another name")
 
 
 def _installed(name: str) -> bool:
-    """Whether there is a module `name` beyond the project: in a load the locustfile would be imported instead of it."""
+    """Whether a module `name` is installed beside Locust, which would import the locustfile instead of it; what is
+    installed from its source, as the service itself may be, is no matter.
+    """
     found = importlib.util.find_spec(name)
-    return found is not None and bool(found.origin) and Path(str(found.origin)).parent not in (PROJECT, PROJECT / name)
+    site = {Path(sysconfig.get_path(kind)) for kind in ("purelib", "platlib")}
+    return found is not None and bool(site & set(Path(str(found.origin)).parents))
 
 
 def _write(files: Mapping[Path, str]) -> None:

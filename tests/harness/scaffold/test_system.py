@@ -97,13 +97,26 @@ def test_what_is_no_name_is_refused(name: str, tmp_path: Path) -> None:
     assert files(tmp_path) == set()
 
 
-@pytest.mark.parametrize(
-    "name", ["messages", "ids", "migrate", "pool", "ledger", "json", "target", "harness", "orjson"]
-)
+@pytest.mark.parametrize("name", ["messages", "ids", "migrate", "pool", "ledger", "json", "target", "harness"])
 def test_a_name_that_is_taken_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(PlanError, match="Python or Proofload has a module of that name already: expected another"):
         system.write(name, False, tmp_path)
     assert files(tmp_path) == set()
+
+
+@pytest.mark.parametrize("name", ["locust", "orjson"])
+def test_the_name_of_what_is_installed_beside_locust_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(PlanError, match="an installed package has a module of that name already"):
+        system.write(name, False, tmp_path)
+    assert files(tmp_path) == set()
+
+
+def test_the_service_itself_may_have_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "src" / "shop").mkdir(parents=True)
+    (tmp_path / "src" / "shop" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path / "src")
+
+    system.write("shop", False, tmp_path / "project")
 
 
 def test_the_name_of_a_database_of_postgresql_is_refused(tmp_path: Path) -> None:
