@@ -45,8 +45,8 @@ Python's or of ours.
 
 
 def scenario_of(name: str) -> str:
-    """The scenario of a new system."""
-    return f"{name}-orders"
+    """The scenario of a new system, in letters that the Makefile knows in a scenario."""
+    return f"{name.replace('_', '-')}-orders"
 
 
 def start_of(name: str, reference: bool) -> str:

@@ -49,6 +49,14 @@ def test_they_pass_the_lint_of_this_project(name: str, tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_scenario_is_one_that_make_knows(tmp_path: Path) -> None:
+    system.write("aa_1", False, tmp_path)
+    names = re.findall(r"^\[scenario\.(.*)\]$", (tmp_path / "systems" / "aa_1.toml").read_text(), re.MULTILINE)
+
+    assert names == ["aa-1-orders"]
+    assert r"^\[scenario\.\([a-z0-9-]*\)\]" in (ROOT / "Makefile").read_text()
+
+
 def test_the_command_writes_a_plan_that_can_be_run(tmp_path: Path) -> None:
     done = command(tmp_path, "new", "shop", "--reference")
     plan = command(tmp_path, "plan", "shop-orders", "--profile", "smoke")
