@@ -360,7 +360,12 @@ def of(kinds: tuple[str, ...], **mix: int) -> tuple[dict[str, Finding], list[str
     """What is found of a history of these kinds under a plan of that mix, and what is said of the checks."""
     history, system = History(), replace(STORED, checks=(OWN,))
     for kind in kinds:
-        history.append() if kind == "append" else history.send(kind, "REPLAY", key_of=FIRST)
+        if kind == "append":
+            history.append()
+        elif kind == "reject":
+            history.store(history.send(kind, "REJECT"), 0)
+        else:
+            history.send(kind, "REPLAY", key_of=FIRST)
     plan = replace(scenario(), mix=mix, expected={kind: EXPECTED[kind] for kind in mix})
     case = STORED.case(replace(history.ledger(), scenario=plan), history.observation())
     findings = system.judge(case)
@@ -374,10 +379,31 @@ def test_one_kind_and_no_refusal_are_enough_for_all_checks_to_hold() -> None:
     assert {finding.state for finding in found.values()} == {CheckState.HOLDS}
     assert set(found) == {"X1", "X2", "X4", "X5", "X9", "X10", "X11", "SCHEMA"}
     assert said == [
-        "Left out, as the plan's mix has no operation that must be refused: X3.",
+        "Left out, as the plan's mix has no operation that must be refused, and leave nothing: X3.",
         "Left out, as the plan's mix has no again: R1.",
         "Left out, as the plan's mix has no operation that reads: X8.",
     ]
+
+
+def test_a_refusal_that_is_logged_leaves_something_and_feeds_no_check_of_what_leaves_nothing() -> None:
+    found, said = of(("reject",), reject=1)
+
+    assert {finding.state for finding in found.values()} == {CheckState.HOLDS}
+    assert set(found) == {"X1", "X2", "X4", "X5", "X9", "X10", "X11", "SCHEMA"}
+    assert said[0].endswith("must be refused, and leave nothing: X3.")
+    assert found["X1"].compared == 1
+
+
+def test_what_a_logged_refusal_should_have_left_is_not_left_out() -> None:
+    history = History()
+    history.send("reject", "REJECT")
+    plan = replace(scenario(), mix={"reject": 1}, expected={"reject": EXPECTED["reject"]})
+    found = STORED.judge(STORED.case(replace(history.ledger(), scenario=plan), history.observation()))
+
+    assert {finding.id: finding.state for finding in found if finding.state is not CheckState.HOLDS} == {
+        "X1": CheckState.VIOLATED,
+        **dict.fromkeys(("X2", "X4", "X5", "X9"), CheckState.UNDECIDED),
+    }
 
 
 def test_a_check_of_a_kind_that_the_plan_has_is_undecided_without_it() -> None:

@@ -95,7 +95,7 @@ def test_every_check_holds_but_that_of_refusals_which_there_are_none_of(
 
     assert {id_: (each.state, each.detail) for id_, each in findings.items() if each.state != CheckState.HOLDS} == {}
     assert set(findings) == {"X1", "X2", "X4", "X5", "X9", "X10", "X11", "SCHEMA", "R1"}
-    assert left_out == ["Left out, as the plan's mix has no operation that must be refused: X3."]
+    assert left_out == ["Left out, as the plan's mix has no operation that must be refused, and leave nothing: X3."]
     assert [findings[id_].compared for id_ in ("X1", "X5", "R1")] == [ORDERS] * 3
 
 
