@@ -51,6 +51,13 @@ def _parser(name: str) -> argparse.ArgumentParser:
     _add_variant(plan)
     plan.set_defaults(func=verbs.plan)
 
+    new = verb.add_parser(
+        "new", help="write the files of a small system that runs as it is, to begin one of yours with"
+    )
+    new.add_argument("name", help="of the system, e.g. shop")
+    new.add_argument("--reference", action="store_true", help="with a copy of the server that it runs against")
+    new.set_defaults(func=verbs.new)
+
     verb.add_parser("list", help="name all systems and their scenarios").set_defaults(func=verbs.every)
 
     suite = verb.add_parser("suite", help="run all scenarios of a system, and make one page about them")

@@ -19,12 +19,17 @@ PACKAGES = (*FOLDERS, "harness", "reports", "target")
 """All of ours."""
 
 
+def modules_of_ours(folder: str) -> set[str]:
+    """The names of the modules in one of our FOLDERS."""
+    return {path.stem for path in (ROOT / folder).iterdir()} - {"__init__", "__main__", "__pycache__"}
+
+
 def require_names_of_its_own(project: Path = PROJECT) -> None:
     """PlanError if a module of the project has the name of one that is imported instead of it."""
     if not (project / "systems").is_dir() or project.samefile(ROOT):
         return
     for folder in FOLDERS:
-        ours = {path.stem for path in (ROOT / folder).iterdir()} - {"__init__", "__main__", "__pycache__"}
+        ours = modules_of_ours(folder)
         # Locust puts the folder of a locustfile before all others.
         taken = ours | ({*PACKAGES, *sys.stdlib_module_names} if folder == "locustfiles" else set())
         for path in sorted((project / folder).glob("*")):

@@ -20,6 +20,8 @@ from harness.plan.scenario import Scenario
 from harness.plan.text import describe
 from harness.progress import Progress
 from harness.run import MOST_PAIRS, Run, require_of
+from harness.scaffold import system as scaffold
+from harness.scaffold.told import told
 from harness.settings import Settings
 from harness.stack import postgres, stack
 from harness.stack.variant import Variant
@@ -49,6 +51,13 @@ def plan(options: Namespace) -> int:
     if settings.database_url and scenario.own_checks:
         own_checks.require(settings.database_url, scenario)
     print(describe(scenario, settings))
+    return 0
+
+
+def new(options: Namespace) -> int:
+    """Write the files of a new system, and say what to do with them."""
+    scaffold.write(options.name, options.reference)
+    print(told(options.name, options.reference))
     return 0
 
 

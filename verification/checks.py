@@ -1,7 +1,7 @@
 """Each check is judged by itself: one that can't be run, or compared nothing, is UNDECIDED, and never hides another."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.check import Finding
@@ -24,16 +24,24 @@ class Check:
     """Whether it needs every operation of the run: then it can't be decided where some are not on record."""
     unfed: str = ""
     """Why it may be that the plan's mix gives it nothing to compare: then it is left out, and that is said."""
+    fed_by: tuple[str, ...] = ()
+    """The kinds of operations that give it something to compare; () = all."""
+
+
+def fed(checks: Iterable[Check], kinds: Collection[str]) -> list[Check]:
+    """The checks, `unfed` where a plan of these `kinds` has none of those that feed them."""
+    return [
+        replace(check, unfed=f"the plan's mix has no {' or '.join(check.fed_by)}")
+        if check.fed_by and not set(check.fed_by) & set(kinds)
+        else check
+        for check in checks
+    ]
 
 
 def judge(checks: Iterable[Check], case: Case) -> list[Finding]:
     """The findings of `checks` for `case`, without those that compared nothing and can't be fed by the plan's mix."""
-    found = ((check, _judge(check, case)) for check in checks)
-    return [finding for check, finding in found if not (check.unfed and _empty(finding))]
-
-
-def _empty(finding: Finding) -> bool:
-    return not finding.compared and not finding.crashed
+    findings = (_judge(check, case) for check in checks)
+    return [finding for finding in findings if finding]
 
 
 def left_out(checks: Iterable[Check], findings: Iterable[Finding]) -> list[str]:
@@ -51,7 +59,8 @@ def undecided(checks: Iterable[Check], reason: str) -> list[Finding]:
     return [Finding(c.id, c.title, CheckState.UNDECIDED, 0, c.what, detail=reason, crashed=True) for c in checks]
 
 
-def _judge(check: Check, case: Case) -> Finding:
+def _judge(check: Check, case: Case) -> Finding | None:
+    """What a check finds; None if it had nothing to compare, for no other reason than the plan's mix."""
     lost = case.ledger.lost
     if check.needs_all and lost:
         detail = f"{'; '.join(map(str, lost))}: it can't be decided without all operations"
@@ -60,6 +69,8 @@ def _judge(check: Check, case: Case) -> Finding:
         found = check.find(case)
     except Exception as error:  # whatever it is: the other checks have their say
         return undecided([check], f"the check could not be run: {type(error).__name__}: {error}")[0]
+    if check.unfed and not (found.compared or found.witnesses or found.undecided):
+        return None
     state, detail = CheckState.UNDECIDED, found.detail
     if found.witnesses:
         # What breaks the invariant does so at any moment: that something still wrote is no excuse.

@@ -14,7 +14,7 @@ from verification.case import Case, Found
 from verification.checks import Check
 from verification.moments import on_time
 
-UNREFUSED = "the plan's mix has no operation that must be refused"
+UNREFUSED = "the plan's mix has no operation that must be refused, and leave nothing"
 UNSTORED = "the plan's mix has no operation that leaves anything"
 
 
@@ -179,8 +179,10 @@ def invariants(
     `answered`: what the answer says of the row itself, which must be so; "" if it has nothing of it. `effects`: what
     each kind leaves; None if some leave something.
     """
-    unrefused = "" if any(REFUSALS.issuperset(outcomes) for outcomes in expected.values()) else UNREFUSED
-    unstored = "" if effects is None or any(_leaves(stated) for stated in effects.values()) else UNSTORED
+    leaving = {kind for kind, outcomes in expected.items() if effects and _leaves(effects.get(kind, {}), outcomes)}
+    refused = {kind for kind, outcomes in expected.items() if REFUSALS.issuperset(outcomes)}
+    unrefused = "" if refused - leaving else UNREFUSED
+    unstored = "" if effects is None or leaving else UNSTORED
     return (
         Check(
             "X1",
@@ -223,9 +225,9 @@ def invariants(
     )
 
 
-def _leaves(stated: Mapping[str, Effect]) -> bool:
-    """Whether an operation that is done leaves anything."""
-    return "ACK" in stated and stated["ACK"].items > 0
+def _leaves(stated: Mapping[str, Effect], outcomes: Iterable[str]) -> bool:
+    """Whether an operation leaves anything if it ends with one of `outcomes`: a refusal does, where it is logged."""
+    return any(outcome in stated and stated[outcome].items > 0 for outcome in outcomes)
 
 
 def differs(stored: pd.Series, sent: pd.Series) -> Mask:

@@ -60,7 +60,7 @@ class Stored:
     also: Mapping[str, Query] = field(default_factory=dict)
     """Further queries, whose answers its own checks find in `case.seen.also`."""
     checks: Sequence[Check] = ()
-    """Its own checks, behind the ones that hold for every system."""
+    """Its own checks, behind the ones that hold for every system; `fed_by` of each: the kinds that it is about."""
     versions: Callable[[Case], pd.DataFrame] | None = None
     """What each subject was, and when (`verification.reads.versions`); None if nothing is read, or what it answers is
     not told."""
@@ -111,13 +111,15 @@ class Stored:
         read = reads.kinds(scenario)
         if self.versions is not None and read:
             found.append(reads.check(self.versions, read))
-        return [*found, *surroundings.checks(scenario), *self.checks]
+        return [*found, *surroundings.checks(scenario), *checks.fed(self.checks, scenario.expected)]
 
     def weakened(self, case: Case) -> list[str]:
         """What makes the checks say less than they could."""
         said, read = [], reads.kinds(case.ledger.scenario)
         if read and self.versions is None:
             said.append(f"What {' and '.join(read)} answered was compared with nothing (X8 is left out).")
+        if self.versions is not None and not read:
+            said.append("Left out, as the plan's mix has no operation that reads: X8.")
         if not self.source.stored:
             said.append(
                 "No column tells when a row was stored: whether it was by the answer is not known (X9 is left out)."

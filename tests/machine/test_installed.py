@@ -82,7 +82,7 @@ def _proofload(python: Path, folder: Path, *words: str) -> subprocess.CompletedP
 
 
 def test_the_wheel_has_all_files_that_are_read(wheel: Path) -> None:
-    kinds = (".toml", ".css", ".js", ".j2", ".json")
+    kinds = (".toml", ".css", ".js", ".j2", ".json", ".tmpl")
     read = {
         str(path.relative_to(ROOT))
         for folder in ("systems", "reports", "harness")
@@ -126,6 +126,16 @@ def test_a_system_of_the_folder_is_run_verified_and_reported(complete: Path, sho
     assert "HOLDS      X1" in again.stdout, again.stderr
     assert _proofload(complete, shop, "report", str(run)).returncode == 0
     assert len((run / "verdict.json").read_bytes()) > 0.9 * len(before)
+
+
+def test_a_new_system_is_run_as_it_is_written(complete: Path, tmp_path: Path) -> None:
+    new = _proofload(complete, tmp_path, "new", "kiosk")
+    done = _proofload(complete, tmp_path, "run", "kiosk-orders", "--profile", "smoke", *LAX)
+    _proofload(complete, tmp_path, "clean")
+
+    assert new.returncode == 0, new.stderr
+    assert "wrote systems/kiosk.py" in new.stdout
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_built_in_system_is_run_there(complete: Path, shop: Path) -> None:

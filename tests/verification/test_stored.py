@@ -1,6 +1,7 @@
 """Effects are counted item by item, as the facts state them for each kind and outcome; and reads are proved."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,9 @@ from tests.support.batches import (
     clean,
     scenario,
 )
+from verification.checks import Check, left_out
 from verification.ledger import ledger
-from verification.ledger_checks import only_replays
+from verification.ledger_checks import only_replays, replayed
 
 REPEAT, REFUSAL, UNSENT, REFUSED_BATCH, LOOK, LOOK_AT_OTHER, LOOK_AT_NOTHING = range(5, 12)
 
@@ -348,3 +350,71 @@ def test_new_keys_that_were_answered_as_replays_only_are_said() -> None:
 
     (said,) = only_replays(STORED.case(history.ledger(), history.observation()))
     assert " 1 were answered as replays only" in said
+
+
+OWN = Check("R1", "Every replay was answered with the id of the stored event.", "replays", replayed, fed_by=("again",))
+"""A check of the system's own, which says of what kinds it is."""
+
+
+def of(kinds: tuple[str, ...], **mix: int) -> tuple[dict[str, Finding], list[str]]:
+    """What is found of a history of these kinds under a plan of that mix, and what is said of the checks."""
+    history, system = History(), replace(STORED, checks=(OWN,))
+    for kind in kinds:
+        if kind == "append":
+            history.append()
+        elif kind == "reject":
+            history.store(history.send(kind, "REJECT"), 0)
+        else:
+            history.send(kind, "REPLAY", key_of=FIRST)
+    plan = replace(scenario(), mix=mix, expected={kind: EXPECTED[kind] for kind in mix})
+    case = STORED.case(replace(history.ledger(), scenario=plan), history.observation())
+    findings = system.judge(case)
+    said = [*left_out(system.checks_of(plan), findings), *system.weakened(case)]
+    return {finding.id: finding for finding in findings}, said
+
+
+def test_one_kind_and_no_refusal_are_enough_for_all_checks_to_hold() -> None:
+    found, said = of(("append",), append=1)
+
+    assert {finding.state for finding in found.values()} == {CheckState.HOLDS}
+    assert set(found) == {"X1", "X2", "X4", "X5", "X9", "X10", "X11", "SCHEMA"}
+    assert said == [
+        "Left out, as the plan's mix has no operation that must be refused, and leave nothing: X3.",
+        "Left out, as the plan's mix has no again: R1.",
+        "Left out, as the plan's mix has no operation that reads: X8.",
+    ]
+
+
+def test_a_refusal_that_is_logged_leaves_something_and_feeds_no_check_of_what_leaves_nothing() -> None:
+    found, said = of(("reject",), reject=1)
+
+    assert {finding.state for finding in found.values()} == {CheckState.HOLDS}
+    assert set(found) == {"X1", "X2", "X4", "X5", "X9", "X10", "X11", "SCHEMA"}
+    assert said[0].endswith("must be refused, and leave nothing: X3.")
+    assert found["X1"].compared == 1
+
+
+def test_what_a_logged_refusal_should_have_left_is_not_left_out() -> None:
+    history = History()
+    history.send("reject", "REJECT")
+    plan = replace(scenario(), mix={"reject": 1}, expected={"reject": EXPECTED["reject"]})
+    found = STORED.judge(STORED.case(replace(history.ledger(), scenario=plan), history.observation()))
+
+    assert {finding.id: finding.state for finding in found if finding.state is not CheckState.HOLDS} == {
+        "X1": CheckState.VIOLATED,
+        **dict.fromkeys(("X2", "X4", "X5", "X9"), CheckState.UNDECIDED),
+    }
+
+
+def test_a_check_of_a_kind_that_the_plan_has_is_undecided_without_it() -> None:
+    found, said = of(("append",), append=4, again=1)
+
+    assert found["R1"].state is CheckState.UNDECIDED
+    assert "R1" not in " ".join(said)
+
+
+def test_a_check_of_a_kind_that_the_plan_need_not_have_is_judged_where_it_happened() -> None:
+    found, said = of(("append", "again"), append=1)
+
+    assert (found["R1"].state, found["R1"].compared) == (CheckState.HOLDS, 1)
+    assert "R1" not in " ".join(said)

@@ -39,6 +39,7 @@ STORED = Stored(
             "Every replay was answered with the id of the stored order.",
             "replays against stored orders",
             replayed,
+            fed_by=("repeat",),
         ),
     ),
 )
