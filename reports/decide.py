@@ -150,6 +150,9 @@ def _failed(run: Mapping[str, Any]) -> list[Cause]:
     said = []
     if (run.get("postgres") or {}).get("crashed"):
         said.append("PostgreSQL crashed during the run and recovered; its log is postgres.log in PERF_HOME.")
+    elif _database_lost(run) and str(run["failed"]).startswith("no connection"):
+        log = "postgres.log in PERF_HOME" if (run.get("database") or {}).get("ours") else "its own log"
+        said.append(f"PostgreSQL answered before the load and no longer after it: see {log}.")
     if run.get("failed"):
         said.append(f"The run did not come to its end: {_sentence(run['failed'])}")
     return [Cause(Verdict.INVALID, "stage", one) for one in said]

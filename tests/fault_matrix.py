@@ -240,9 +240,9 @@ def _of_harness(folder: Path, name: str, kill: Kill, home: Path) -> Row:
     found = _verdict(folder)
     verdict, reason = f"exit {running.returncode}", "no verdict"
     if found:
-        warned = [f"{each['id']}: {each['value']}" for each in found["validity"] if each["state"] == "warning"]
+        warned = [f"{each['id']} warns." for each in found["validity"] if each["state"] == "warning"]
         verdict = found["verdict"]
-        reason = "; ".join([found["reason"], *warned]).replace(found["run"]["folder"], "…").replace(str(folder), "…")
+        reason = " ".join([found["reason"], *warned]).replace(found["run"]["folder"], "…").replace(str(folder), "…")
     expected = verdict in kill.verdicts and bool(re.search(kill.named, reason)) and not left
     return Row("harness", f"kill-{name}", kill.what, verdict, reason, expected)
 

@@ -121,7 +121,7 @@ def index_stands(unique: UniqueKey) -> Found:
         1,
         1,
         f"no unique index on {unique.table} ({unique.column}) is in force{invalid}: equal keys would both be stored",
-        {"indexes": list(unique.indexes)},
+        {"indexes": list(unique.indexes), "ddl": f"CREATE UNIQUE INDEX ON {unique.table} ({unique.column});"},
         sql=f"SELECT indexrelid::regclass, * FROM pg_index WHERE indrelid = '{unique.table}'::regclass;",
     )
 

@@ -67,7 +67,7 @@ def find(name: str, profile: str, file: Path | None = None, changes: Overrides =
                 raise
             raise PlanError(f"{error} (with {', '.join(Overrides(changes.sets).said())})") from None
     known = [scenario for tables, _ in plans.values() for scenario in tables.get("scenario", {})]
-    raise PlanError(f"unknown scenario {name!r}; {nearest(name, known)}")
+    raise PlanError(f"{f'{file}: ' if file else ''}unknown scenario {name!r}; {nearest(name, known)}")
 
 
 def _storable(scenario: Scenario, path: Path) -> Scenario:

@@ -57,9 +57,13 @@ def monitored(evidence: Evidence) -> ValidityResult:
 
 
 def _silence(evidence: Evidence) -> float:
-    """The longest time of the load (s) without a sample; 0 if there is none at all."""
+    """The longest time of the load (s) without a sample; 0 if there is none at all.
+
+    A load that the death of the target ended is shorter than planned: it ended at its last line of health.
+    """
     if not evidence.monitor or evidence.began is None:
         return 0.0
     at = (np.array([line["at"] for line in evidence.monitor]) - evidence.began) / 1e9
-    marks = np.clip([0.0, *np.sort(at), evidence.samples.seconds], 0.0, evidence.samples.seconds)
-    return float(np.diff(marks).max())
+    told = [(line["at"] - evidence.began) / 1e9 for process in evidence.processes for line in process.health]
+    end = min(max(told, default=evidence.samples.seconds), evidence.samples.seconds)
+    return float(np.diff(np.clip([0.0, *np.sort(at), end], 0.0, end)).max())

@@ -54,6 +54,7 @@ def refuse(pipeline: Pipeline, capfd: pytest.CaptureFixture[str]) -> Refuse:
         (["run", "peak", "--profile", "smok"], {}, "no arrivals for profile 'smok'; did you mean 'smoke'?"),
         (["plan", "peak", "--profile", "x"], {}, "known: ci, full, smoke"),
         (["run", "peak", "--plan", "none.toml"], {}, "none.toml: No such file"),
+        (["run", "peak", "--plan", "/dev/null"], {}, "/dev/null: unknown scenario 'peak'; known: none"),
         (["run", "peak", "--fault", "lost"], {"DATABASE_URL": "postgresql://u@127.0.0.1/x"}, "--fault lost with"),
         (["run", "peak"], {"TARGET_URL": "http://example.com"}, "PERF_ALLOW_HOSTS=example.com"),
         (["run", "peak"], {"TARGET_URL": "127.0.0.1:80"}, "expected http://host:port"),

@@ -204,8 +204,14 @@ def test_checks_that_block_nothing_prove_nothing() -> None:
         (
             {"failed": "no connection to x", "before": {"xid": 1}, "after": None},
             Verdict.INVALID,
-            "The run did not come",
+            "PostgreSQL answered before the load and no longer after it: see its own log.",
         ),
+        (
+            {"failed": "no connection to x", "before": {"xid": 1}, "after": None, "database": {"ours": True}},
+            Verdict.INVALID,
+            "PostgreSQL answered before the load and no longer after it: see postgres.log in PERF_HOME.",
+        ),
+        ({"failed": "no room", "before": {"xid": 1}, "after": None}, Verdict.INVALID, "The run did not come"),
         ({"postgres": {"crashed": True}}, Verdict.INVALID, "PostgreSQL crashed during the run"),
     ],
 )

@@ -231,6 +231,15 @@ def test_an_edit_violates_exactly_these_checks(edit: Edit, expected_violations: 
         assert finding.sql.endswith(";")
 
 
+def test_a_missing_index_is_told_with_what_makes_it() -> None:
+    history = clean()
+    _see(history, "keys", indexes={})
+
+    first = history.judge()["MP1I"].first
+    assert first is not None
+    assert first["ddl"] == "CREATE UNIQUE INDEX ON message_logs (idempotency_key);"
+
+
 def test_every_check_but_the_one_of_happening_has_an_edit_that_violates_it() -> None:
     assert {id_ for _, ids_ in EDITS.values() for id_ in ids_} == {check.id for check in CHECKS} - {"X11"}
 

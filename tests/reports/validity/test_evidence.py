@@ -173,3 +173,12 @@ def test_a_rule_on_a_resource_needs_the_monitor_all_the_time(tmp_path: Path) -> 
 
     assert found.state == "broken"
     assert found.value.endswith("max(resource.target.rss) < 1GB rests on its samples")
+
+
+def test_of_a_load_that_ended_early_the_monitor_need_not_sample_the_rest(tmp_path: Path) -> None:
+    run = monitored(synthetic_run(tmp_path), machine__canary=lambda s: 0.001)
+    for name, left in (("monitor.jsonl", 4), ("health-0.jsonl", 5)):
+        path = run.folder / name
+        path.write_text("".join(path.read_text().splitlines(keepends=True)[:left]))
+
+    assert conditions(bind(run))["MONITOR"].state == "ok"
