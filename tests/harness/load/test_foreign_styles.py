@@ -95,7 +95,7 @@ class Fast(FastHttpUser):
 SHAPE = """
 class Ramp(LoadTestShape):
     def tick(self):
-        return (10, 100) if self.get_run_time() < 2 else None
+        return (10, 100) if self.get_run_time() < 6 else None
 """
 PLAN = """\
 [scenario.theirs]
@@ -103,7 +103,7 @@ locustfile = "theirs.py"
 unchecked = true
 exclude_tags = ["slow"]
 stages.smoke = [{ users = 10, for = "3s" }]
-validity = { loop_lag = "30s", loop_gap = "1m", min_successes = 50 }
+validity = { loop_lag = "30s", loop_gap = "1m", min_successes = 5 }
 rules = ["p95(response_time) < 30s", "ratio(errors) < 1%", "mean(metric.shelves) == 3", "ratio(metric.full) >= 99%"]
 """
 SHAPED = PLAN.replace("stages.smoke = [{ users = 10,", 'shape = "theirs"\nstages.smoke = [{').replace("3s", "40s")
