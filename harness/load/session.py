@@ -171,7 +171,7 @@ class Session:
             log.warning("%s %s: %s: %s", kind, ids.key(self.id, number), failure.name, detail)
 
     def not_understood(self, kind: str, number: int, answer: str) -> None:
-        """Keep the first `answer` of which it is not known what it means, for those who have to mend the contract."""
+        """Keep the first `answer` that was not understood, for those who have to correct the contract."""
         if self._understood and self.run is not None and answer:
             self._understood = False
             text = f"{kind} {ids.key(self.id, number)}: {answer}"

@@ -309,17 +309,19 @@ def _exceptions(evidence: Evidence) -> ValidityResult:
     if raised:
         most = max(raised, key=lambda text: raised[text])
         found += f", most often {most}, {raised[most]:,} times"
+    # Whether each user sent something is known of another's locustfile only.
+    classes: dict[str, dict[str, int]] = load.get("users") or {}
     silent = [
         f"{users['silent']:,} of {users['users']:,} users of {name} sent nothing"
-        for name, users in (load.get("users") or {}).items()
+        for name, users in classes.items()
         if users["silent"] > MOST_SILENT * users["users"]
     ]
     return ValidityResult(
         "EXCEPTIONS",
-        "The users' own code raised nothing, and all of them sent something",
+        "The users' own code raised nothing" + (", and nearly all of each class sent something" if classes else ""),
         hard(exceptions == 0 and not silent),
         "; ".join([found, *silent]),
-        "none",
+        f"none, and of a class at most {share(MOST_SILENT)} that sent nothing" if classes else "none",
         "The traceback is in load.log, or load-<n>.log of several processes: the locustfile has a defect.",
     )
 

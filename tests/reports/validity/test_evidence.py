@@ -182,3 +182,13 @@ def test_of_a_load_that_ended_early_the_monitor_need_not_sample_the_rest(tmp_pat
         path.write_text("".join(path.read_text().splitlines(keepends=True)[:left]))
 
     assert conditions(bind(run))["MONITOR"].state == "ok"
+
+
+def test_that_users_sent_something_is_claimed_only_where_it_is_known(tmp_path: Path) -> None:
+    run = synthetic_run(tmp_path)
+    assert conditions(run)["EXCEPTIONS"].title == "The users' own code raised nothing"
+
+    for silent, state in ((1, "ok"), (2, "broken")):
+        run.write("load.json", {**run.read("load.json"), "users": {"Buyer": {"users": 10, "silent": silent}}})
+        found = conditions(bind(run))["EXCEPTIONS"]
+        assert (found.state, found.title[-14:]) == (state, "sent something")
