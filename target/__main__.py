@@ -33,11 +33,11 @@ def main() -> int:
     worker.add_argument("--delivery-ms", type=float, required=True, help="how long a delivery takes")
     roles.add_parser("known", help="print which faults and strategies there are, as JSON")
     for role in (api, worker):
-        role.add_argument("--fault", default=faults.CLEAN.name, help="a defect to have")
+        role.add_argument("--fault", default=faults.CLEAN.name, help="a defect to have; several are joined by +")
     arguments = parser.parse_args()
     if arguments.role == "known":
         return _known(arguments.system)
-    fault = {faults.CLEAN.name: faults.CLEAN, **faults.of(arguments.system)}.get(arguments.fault)
+    fault = faults.named(arguments.system, arguments.fault)
     for name in ("processes", "pool"):
         if arguments.role == "serve" and getattr(arguments, name) < 1:
             parser.error(f"--{name} {getattr(arguments, name)}: expected 1 or more")

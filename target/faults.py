@@ -20,8 +20,9 @@ class Fault:
     parts: tuple[type, ...] = ()
 
     def part(self, clean: type[T]) -> type[T]:
-        """The class to use for `clean`: itself, unless this fault has a subclass of it."""
-        return next((part for part in self.parts if issubclass(part, clean)), clean)
+        """The class to use for `clean`: itself, or what this fault has of its subclasses, all in one if several."""
+        parts = tuple(part for part in self.parts if issubclass(part, clean))
+        return type(clean.__name__, parts, {}) if len(parts) > 1 else (*parts, clean)[0]
 
 
 CLEAN = Fault("none", "keeps the contract", ())
@@ -36,3 +37,25 @@ def of(system: str) -> dict[str, Fault]:
             raise
         return {}
     return {fault.name: fault for fault in module.FAULTS}
+
+
+def named(system: str, names: str) -> Fault | None:
+    """The fault of that name; of several that are joined by `+`, one that has the defects of all. None: one is unknown.
+
+    Defects in the same method follow each other in the order of their names: each but the last must call `super()`.
+    """
+    known = {CLEAN.name: CLEAN, **of(system)}
+    some = [known.get(name) for name in names.split("+")]
+    found = [fault for fault in some if fault]
+    if len(found) < len(some):
+        return None
+    return (
+        found[0]
+        if len(found) == 1
+        else Fault(
+            names,
+            " ".join(fault.what for fault in found),
+            tuple(check for fault in found for check in fault.caught_by),
+            tuple(part for fault in found for part in fault.parts),
+        )
+    )

@@ -16,16 +16,28 @@ from harness.stack.services import KEY
 from harness.stack.variant import Variant
 from harness.verdict import CheckState
 from target import faults
-from tests.support.judged import LOADS, judged, scenario_of
+from tests.support import judged as short
+from tests.support.judged import judged, scenario_of
 from tests.support.repeating_proxy import repeating
 
 SYSTEMS = reading.systems()
-CAUGHT = [
-    pytest.param(system, fault, id=f"{system}-{fault.name}")
+CAUGHT = {
+    system: {
+        fault.name: fault
+        for fault in faults.of(system).values()
+        # What is caught otherwise says so: "rule:errors", "validity:statuses", "pairs".
+        if all(":" not in check and check != "pairs" for check in fault.caught_by)
+    }
     for system in SYSTEMS
-    for fault in faults.of(system).values()
-    # What is caught otherwise says so: "rule:errors", "validity:statuses", "pairs".
-    if all(":" not in check and check != "pairs" for check in fault.caught_by)
+}
+AT_ONCE = {system: [names.split() for names in short.AT_ONCE.get(system, ())] for system in SYSTEMS}
+LOADS = [
+    pytest.param(system, names, id=f"{system}-{'+'.join(names)}")
+    for system in SYSTEMS
+    for names in [
+        *AT_ONCE[system],
+        *([name] for name in CAUGHT[system] if not any(name in names for names in AT_ONCE[system])),
+    ]
 ]
 
 
@@ -39,7 +51,7 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_system_has_a_short_load() -> None:
-    assert set(LOADS) == set(SYSTEMS)
+    assert set(short.LOADS) == set(SYSTEMS)
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -62,13 +74,25 @@ def test_a_proxy_that_repeats_requests_and_writes_ids_otherwise_is_no_fault_of_t
     assert told > sum(len(one.records) for one in journals) / 4
 
 
-@pytest.mark.parametrize(("system", "fault"), CAUGHT)
-def test_a_fault_is_caught_by_its_checks(system: str, fault: faults.Fault, cluster: Postgres, tmp_path: Path) -> None:
-    found = judged(cluster, tmp_path, scenario_of(system), Variant(fault.name))
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_faults_of_one_load_are_told_apart_by_their_checks(system: str) -> None:
+    at_once = [name for names in AT_ONCE[system] for name in names]
 
-    assert found.checks(CheckState.VIOLATED) >= set(fault.caught_by)
+    assert len(at_once) == len(set(at_once))
+    for names in AT_ONCE[system]:
+        by = [check for name in names for check in CAUGHT[system][name].caught_by]
+        assert len(by) == len(set(by)), names
+
+
+@pytest.mark.parametrize(("system", "names"), LOADS)
+def test_each_fault_is_caught_by_its_checks(system: str, names: list[str], cluster: Postgres, tmp_path: Path) -> None:
+    found = judged(cluster, tmp_path, scenario_of(system), Variant("+".join(names)))
+    violated = found.checks(CheckState.VIOLATED)
+    caught_by = {check for name in names for check in CAUGHT[system][name].caught_by}
+
+    assert violated >= caught_by, {name for name in names if not violated >= set(CAUGHT[system][name].caught_by)}
     for finding in found.findings:
         if finding.state is CheckState.VIOLATED:
             assert finding.witnesses > 0
             assert finding.detail
-            assert finding.first or finding.id not in fault.caught_by or not finding.sql
+            assert finding.first or finding.id not in caught_by or not finding.sql

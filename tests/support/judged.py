@@ -60,6 +60,31 @@ LOADS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
 }
 """For each system a scenario, what makes it short (long enough for each of its faults to show), and other tables."""
 
+AT_ONCE: dict[str, tuple[str, ...]] = {
+    "messages": (
+        "ack_before_commit phantom_row replay_other_id commits_dont_wait check_dropped torn_delivery",
+        "swallowed_error stored_twice conflict_overwrites unlogged pool_changed lost_delivery",
+        "reject_after_write body_altered sent_early",
+        "repeat_refused clock_steps_back lost_in_a_crowd redelivered",
+        "stranger_used_a_key commits_later failed_delivery",
+        "fresh_refused answer_first",
+    ),
+    "authorizations": (
+        "ack_before_commit double_consume unsigned_believed unbalanced",
+        "duplicate_is_success swallowed_error token_ignored refusals_misnamed",
+        "commits_but_rejects commits_later expired_believed",
+        "key_of_another_move half_written audience_ignored",
+        "repeat_refused tenant_ignored wrong_units",
+        "fresh_refused released_twice_at_once stale_reads",
+        "spurious_reject another_authorization",
+        "key_of_another_authorization leaks",
+        "strangers_consume pool_changed",
+    ),
+}
+"""For each system the faults that don't hide each other, and which no check has in common: one load shows them all.
+
+That each of them by itself is caught is shown by `make fault-matrix`."""
+
 
 @dataclass(frozen=True)
 class Judged:

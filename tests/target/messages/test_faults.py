@@ -62,6 +62,18 @@ def test_every_fault_has_a_name_of_its_own_a_sentence_and_a_check_and_replaces_s
     assert faults.of("no such system") == {}
 
 
+def test_faults_joined_by_plus_are_had_at_once() -> None:
+    both = faults.named("messages", "body_altered+repeat_refused+lost_delivery")
+
+    assert both
+    assert [part.__name__ for part in both.part(Store).__mro__[1:4]] == ["BodyAltered", "RepeatRefused", "Store"]
+    assert both.part(Delivery).__name__ == "LostDelivery"
+    assert both.part(Process) is Process
+    assert both.caught_by == ("X5", "MP7", "MP3")
+    assert faults.named("messages", "body_altered+no_such_fault") is None
+    assert faults.named("messages", "none") is faults.CLEAN
+
+
 @pytest.mark.parametrize("fault", ["ack_before_commit", "swallowed_error"])
 def test_some_acknowledged_messages_are_not_there(tables: str, fault: str) -> None:
     with serving(tables, fault=fault) as target:
