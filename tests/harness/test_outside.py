@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.settings import ROOT
+from tests.support import commands
 
 # No test is about speed.
 LAX = 'validity={loop_lag="30s", loop_gap="1m", min_successes=50, sent="50%"}'
@@ -29,7 +30,9 @@ def test_it_is_go_and_each_check_fires_when_an_item_is_lost_doubled_altered_or_i
     project = tmp_path / "parcels"
     shutil.copytree(ROOT / "examples" / "parcels", project)
 
-    done = python(project, database, "-m", "harness", "run", scenario, "--profile", "smoke", "--set", LAX)
+    words = ["run", scenario, "--profile", "smoke", "--set", LAX]
+    environment = {**os.environ, **ENVIRONMENT, "DATABASE_URL": database}
+    done = commands.run("harness", *words, environment=environment, folder=project)
     assert done.returncode == 0, done.stdout + done.stderr
     folder = project / "reports" / "runs" / scenario / "latest"
     verdict = json.loads((folder / "verdict.json").read_text())

@@ -2,8 +2,6 @@
 
 import json
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +11,7 @@ import pytest
 
 from harness import journal
 from harness.outcomes import Outcome
-from harness.settings import ROOT
+from tests.support import commands
 from tests.support.pipeline_process import Pipeline, Result, all_gone, descendants
 from tests.support.target_process import eventually, query, serving
 
@@ -27,8 +25,9 @@ def pipeline(home: Path, tmp_path: Path) -> Pipeline:
 
 @pytest.fixture(scope="module")
 def clean(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Result:
-    """A run of the clean target."""
-    return Pipeline(home, tmp_path_factory.mktemp("clean") / "runs").run()
+    """A run of the clean target, each of its processes started as ever."""
+    pipeline = Pipeline(home, tmp_path_factory.mktemp("clean") / "runs")
+    return pipeline.finish(pipeline.start())
 
 
 def test_a_clean_target_is_go_and_nothing_is_found(clean: Result) -> None:
@@ -75,16 +74,14 @@ def test_the_end_block_leads_with_the_verdict_and_stays_short(clean: Result) -> 
 
 def test_a_report_can_be_made_again_from_the_folder_alone(clean: Result, pipeline: Pipeline) -> None:
     before = (clean.folder / "report.html").read_bytes()
-    command = [sys.executable, "-m", "harness", "report", str(clean.folder)]
-    again = subprocess.run(command, cwd=ROOT, env=pipeline.environment(), capture_output=True, text=True)
+    again = commands.run("harness", "report", str(clean.folder), environment=pipeline.environment())
 
     assert again.returncode == 0, again.stderr
     assert (clean.folder / "report.html").read_bytes() == before
 
 
 def test_a_run_can_be_verified_again(clean: Result, pipeline: Pipeline) -> None:
-    command = [sys.executable, "-m", "harness", "verify", "messages", str(clean.folder)]
-    again = subprocess.run(command, cwd=ROOT, env=pipeline.environment(), capture_output=True, text=True)
+    again = commands.run("harness", "verify", "messages", str(clean.folder), environment=pipeline.environment())
 
     assert again.returncode == 0, again.stderr
     assert "✓ GO" in again.stdout

@@ -19,6 +19,7 @@ from harness.settings import ROOT, Settings
 from harness.stack import reference, services
 from harness.stack.services import OURS
 from harness.stack.variant import Variant
+from tests.support import commands
 
 EXAMPLE = ROOT / "examples" / "shop"
 
@@ -35,14 +36,8 @@ def shop(tmp_path: Path) -> Path:
 
 def _command(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Our command line as it is run in `folder`, by who has no checkout there."""
-    return subprocess.run(
-        [sys.executable, "-m", "harness", *words],
-        cwd=folder,
-        env={**project.environment(COLUMNS="100"), **environment},
-        capture_output=True,
-        text=True,
-        timeout=150,
-    )
+    environment = {**project.environment(COLUMNS="100"), **environment}
+    return commands.run("harness", *words, environment=environment, folder=folder)
 
 
 def test_a_system_of_a_project_is_run_to_its_verdict_there(shop: Path, home: Path) -> None:
@@ -51,8 +46,10 @@ def test_a_system_of_a_project_is_run_to_its_verdict_there(shop: Path, home: Pat
         (shop / name).mkdir()
         (shop / name / "__init__.py").write_text("raise ImportError('not of the project')")
 
-    done = _command(shop, "run", "shop-peak", "--profile", "smoke", *LAX, PERF_HOME=str(home))
-
+    line = [sys.executable, "-m", "harness", "run", "shop-peak", "--profile", "smoke", *LAX]
+    done = subprocess.run(
+        line, cwd=shop, env=project.environment(PERF_HOME=str(home)), capture_output=True, text=True, timeout=150
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     folder = shop / "reports" / "runs" / "shop-peak" / "latest"
     assert (folder / "report.html").exists()

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from urllib.parse import quote
@@ -16,7 +15,8 @@ from harness.plan import reading
 from harness.settings import Settings
 from harness.stack.postgres import Postgres
 from schema.migrate import migrate
-from tests.support.target_process import ROOT, query
+from tests.support import commands
+from tests.support.target_process import query
 
 A_USER = (
     "INSERT INTO users (id, first_name, last_name, email, timezone, birthday_date, location_city, location_country) "
@@ -30,14 +30,7 @@ A_MESSAGE = (
 
 
 def _command(database: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "schema", *arguments],
-        cwd=ROOT,
-        env=os.environ | {"DATABASE_URL": database},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return commands.run("schema", *arguments, environment=os.environ | {"DATABASE_URL": database})
 
 
 def test_an_empty_database_gets_the_tables_and_a_record_of_their_version(database: str) -> None:

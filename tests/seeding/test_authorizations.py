@@ -3,8 +3,6 @@
 import json
 import os
 import stat
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +19,8 @@ from seeding.authorizations import KEY, check, seed, sentence
 from systems import authorizations as facts
 from systems import ids
 from systems.authorizations import Pool
-from tests.support.target_process import ROOT, query
+from tests.support import commands
+from tests.support.target_process import query
 
 CAMEL = {
     "authorizations": "Authorization",
@@ -164,14 +163,13 @@ def test_the_command_seeds_for_a_run_and_says_what_it_did(database: str, scenari
 
     run = Run.create(tmp_path, scenario, seed=1, command=[], interrupted=None)
     for stage in ("schema", "seeding"):
-        done = subprocess.run(
-            [sys.executable, "-m", stage, "authorizations", "--run-folder", str(run.folder)]
-            + (["--json"] if stage == "seeding" else []),
-            cwd=ROOT,
-            env=os.environ | {"DATABASE_URL": database},
-            capture_output=True,
-            text=True,
-            check=True,
+        done = commands.run(
+            stage,
+            "authorizations",
+            "--run-folder",
+            str(run.folder),
+            *(["--json"] if stage == "seeding" else []),
+            environment=os.environ | {"DATABASE_URL": database},
         )
     said, facts_line = done.stdout.splitlines()
     assert f"seeded {55 + scenario.pool['spread']} authorizations for 10 practitioners" in said

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from seeding import authorizations, messages
 from seeding.clean import clean, counts
 from systems import ids
 from tests.seeding.test_messages import MESSAGE, USER
+from tests.support import commands
 from tests.support.plans import USERS
 from tests.support.target_process import ROOT, query
 
@@ -40,13 +40,8 @@ def seeded(database: str) -> str:
 
 
 def _command(database: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "harness", "clean", *arguments],
-        cwd=ROOT,
-        env=os.environ | {"DATABASE_URL": database} | environment,
-        capture_output=True,
-        text=True,
-        check=False,
+    return commands.run(
+        "harness", "clean", *arguments, environment=os.environ | {"DATABASE_URL": database} | environment
     )
 
 

@@ -15,6 +15,7 @@ from schema.migrate import migrate
 from seeding.messages import check, rows, seed
 from systems import ids
 from systems.messages import TIMEZONES, pool_digest_sql
+from tests.support import commands
 from tests.support.plans import STRANGERS, USERS
 from tests.support.target_process import ROOT, query
 
@@ -40,14 +41,7 @@ def _digest(database: str) -> Any:
 
 
 def _command(database: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "seeding", *arguments],
-        cwd=ROOT,
-        env=os.environ | {"DATABASE_URL": database, "PERF_SEED": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return commands.run("seeding", *arguments, environment=os.environ | {"DATABASE_URL": database, "PERF_SEED": "1"})
 
 
 def test_the_pool_is_ten_thousand_users_numbered_from_one(seeded: str) -> None:

@@ -10,7 +10,6 @@ import importlib
 import inspect
 import json
 import os
-import random
 import runpy
 import select
 import signal
@@ -22,15 +21,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.project import PACKAGES
 from harness.project import environment as ours
 from harness.settings import ROOT
 from harness.stack import process
+from tests.support import forked
 
+SERVER = (
+    "asyncpg httptools jwt msgspec prometheus_client starlette.applications uvicorn uvloop"
+    " uvicorn.protocols.http.httptools_impl uvicorn.lifespan.on"
+)
 LIBRARIES = {
     "harness.load": "locust locust.main httptools msgspec numpy orjson psutil psycopg2",
-    "target": "asyncpg httptools jwt msgspec prometheus_client starlette.applications uvicorn uvloop"
-    " uvicorn.protocols.http.httptools_impl uvicorn.lifespan.on",
+    "target": SERVER,
+    # Of every command, whose first word is its program, and of what a pipeline starts (tests/support/commands.py).
+    "commands": f"faker jinja2 numpy orjson pandas psutil psycopg2 rich.console sqlalchemy {SERVER}",
 }
 """What the processes of each of our programs import first."""
 
@@ -78,14 +82,20 @@ class Nursery:
         self._codes: dict[int, int] = {}
         self._born: list[int] = []
 
-    def start(self, words: Sequence[str], log: Path, environment: Mapping[str, str], end: signal.Signals) -> Born:
-        """A process with these `words` after the program's name; `end` is its signal if the nursery ends."""
-        said = json.dumps(
-            {"words": list(words), "environment": dict(environment), "folder": str(Path.cwd()), "end": end}
-        )
-        with log.open("ab") as output:
-            self._ours.sendall(len(said).to_bytes(4, "big"))
-            socket.send_fds(self._ours, [said.encode()], [output.fileno()])
+    def start(
+        self,
+        words: Sequence[str],
+        environment: Mapping[str, str],
+        folder: Path,
+        output: Sequence[int],
+        end: signal.Signals = signal.SIGTERM,
+    ) -> Born:
+        """A process with these `words` after the program's name, its standard output and error the files `output`;
+        `end` is its signal if the nursery ends.
+        """
+        said = json.dumps({"words": list(words), "environment": dict(environment), "folder": str(folder), "end": end})
+        self._ours.sendall(len(said).to_bytes(4, "big"))
+        socket.send_fds(self._ours, [said.encode()], output)
         while not self._born:
             self._hear(wait=True)
         return Born(self, self._born.pop())
@@ -133,7 +143,9 @@ class Nurseries:
             return self._start(command, log, environment, owner, on_parent_death, folder)
         if program not in self._of:
             self._of[program] = Nursery(program)
-        return self._of[program].start(command[3:], log, environment, on_parent_death)
+        with log.open("ab") as output:
+            both = [output.fileno()] * 2
+            return self._of[program].start(command[3:], environment, Path.cwd(), both, on_parent_death)
 
     def close(self) -> None:
         for each in self._of.values():
@@ -171,39 +183,36 @@ def main() -> None:
         size = connection.recv(4)
         if not size:
             sys.exit()
-        said, (log,), _, _ = socket.recv_fds(connection, int.from_bytes(size, "big"), 1)
+        said, output, _, _ = socket.recv_fds(connection, int.from_bytes(size, "big"), 2)
         pid = fork()
         if not pid:
             break
-        os.close(log)
+        for each in output:
+            os.close(each)
         connection.sendall(json.dumps({"born": pid}).encode())
     signal.set_wakeup_fd(-1)
     handle(signal.SIGCHLD, signal.SIG_DFL)
     for each in (connection.detach(), waking, woken):
         os.close(each)
-    words = _become(json.loads(said), log)
-    sys.argv[1:] = words
+    _become(json.loads(said), output)
+    if program == "commands":
+        program = sys.argv.pop(1)
+        forked.stages()
     runpy.run_module(program, run_name="__main__", alter_sys=True)
 
 
-def _become(said: dict[str, Any], log: int) -> list[str]:
-    """Have this process be as `process.start` leaves it, with nothing of ours imported; its words."""
+def _become(said: dict[str, Any], output: Sequence[int]) -> None:
+    """Have this process be as `process.start` leaves it, with nothing of ours imported."""
     os.setsid()
     if die := process.die_with_parent(signal.Signals(said["end"])):
         die()
-    os.environ.clear()
-    os.environ.update(said["environment"])
-    os.chdir(said["folder"])
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    os.close(log)
-    random.seed()
-    for name in [name for name in sys.modules if name.split(".")[0] in PACKAGES]:
-        del sys.modules[name]
-    words: list[str] = said["words"]
-    return words
+    for mine, each in zip((1, 2), output, strict=True):
+        os.dup2(each, mine)
+    for each in output:
+        os.close(each)
+    forked.begin_anew(said["words"], said["environment"], said["folder"])
 
 
 if __name__ == "__main__":

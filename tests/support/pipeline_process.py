@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 
 from harness.settings import ROOT
+from tests.support import commands
 from tests.support.target_process import eventually, free_port
 
 PLAN = """\
@@ -132,10 +133,13 @@ class Pipeline:
         path.write_text(text or self.text)
         return path
 
+    def words(self, scenario: str, *arguments: str) -> list[str]:
+        """What stands on its command line."""
+        return ["run", scenario, "--plan", str(self.plan()), "--profile", "smoke", *arguments]
+
     def start(self, scenario: str = "short", *arguments: str, **environment: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "harness", "run", scenario, "--plan", str(self.plan()), "--profile", "smoke"]
         return subprocess.Popen(
-            [*command, *arguments],
+            [sys.executable, "-m", "harness", *self.words(scenario, *arguments)],
             cwd=ROOT,
             env=self.environment(**environment),
             stdout=subprocess.PIPE,
@@ -148,7 +152,9 @@ class Pipeline:
         return Result(running.returncode, out, err, self.runs)
 
     def run(self, scenario: str = "short", *arguments: str, **environment: str) -> Result:
-        return self.finish(self.start(scenario, *arguments, **environment))
+        """A run to its end, whose stages are forked."""
+        done = commands.run("harness", *self.words(scenario, *arguments), environment=self.environment(**environment))
+        return Result(done.returncode, done.stdout, done.stderr, self.runs)
 
     def run_with_ui(self, scenario: str, **environment: str) -> tuple[Result, dict[str, Any]]:
         """A run whose web UI is closed by Ctrl-C once the load is done; and what the UI showed of the requests."""

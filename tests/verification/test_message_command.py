@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,9 +13,9 @@ from harness.journal import read_all
 from harness.monitor import LOOKS
 from harness.verdict import CheckState
 from systems import ids, messages
+from tests.support import commands
 from tests.support.message_scene import ID, KEY, NO_INDEX, SOURCE, Scene, clean_scene, copy_of_1
 from tests.support.surroundings import recorded
-from tests.support.target_process import ROOT
 from verification import reading
 from verification.__main__ import verify
 from verification.messages import observe
@@ -48,14 +47,7 @@ def test_rows_of_an_earlier_run_are_no_sign_that_it_was_cleaned(scene: Scene) ->
 
 
 def command(scene: Scene, url: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "verification", str(scene.run.folder)],
-        cwd=ROOT,
-        env=os.environ | {"DATABASE_URL": url},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return commands.run("verification", str(scene.run.folder), environment=os.environ | {"DATABASE_URL": url})
 
 
 def test_the_command_tells_each_check_and_leaves_what_it_found_in_the_folder(scene: Scene) -> None:

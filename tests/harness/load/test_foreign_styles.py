@@ -1,7 +1,5 @@
 """Locustfiles of other people, of every style: their counts are Locust's and the server's, in the plan's time."""
 
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -9,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness import journal, own_metrics
-from harness.settings import ROOT
+from tests.support import commands
 from tests.support.counting_server import counting
 from tests.support.pipeline_process import Pipeline, Result
 
@@ -183,15 +181,7 @@ def test_users_that_die_in_on_start_are_named_though_nothing_was_sent(tmp_path: 
     words = ["--locustfile", str(theirs), "--users", "3", "--for", "1s", "--profile", "smoke", "--host"]
     pipeline = Pipeline(home, tmp_path / "runs")
     with counting() as served:
-        done = subprocess.run(
-            [sys.executable, "-m", "harness", "run", *words, served.url],
-            cwd=ROOT,
-            env=pipeline.environment(),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        done = commands.run("harness", "run", *words, served.url, environment=pipeline.environment())
     result = Result(done.returncode, done.stdout, done.stderr, pipeline.runs)
     verdict = result.json("verdict.json")
 

@@ -13,6 +13,7 @@ from harness.errors import PlanError
 from harness.scaffold import system
 from harness.scaffold.told import told
 from harness.settings import ROOT
+from tests.support import commands
 
 OF_BOTH = ["shop", "aa_1"]
 """Names that come after and before what is imported beside them."""
@@ -23,8 +24,7 @@ def files(folder: Path) -> set[str]:
 
 
 def command(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-m", "harness", *words]
-    return subprocess.run(line, cwd=folder, env=project.environment(), capture_output=True, text=True)
+    return commands.run("harness", *words, environment=project.environment(), folder=folder)
 
 
 @pytest.mark.parametrize("reference", [False, True])

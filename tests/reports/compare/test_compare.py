@@ -3,7 +3,6 @@
 import copy
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,8 @@ from reports.__main__ import report
 from reports.compare.__main__ import NOT_COMPARABLE, comparison, verdict
 from reports.render import compare_page
 from reports.statistics.paired import Change
+from tests.support import commands
 from tests.support.synthetic_run import synthetic_run, taking
-from tests.support.target_process import ROOT
 
 ABOUT = {"scenario": "peak", "profile": "ci", "base": {"ref": "main"}, "head": {"ref": "mine"}, "advisory": False}
 
@@ -122,9 +121,7 @@ def test_the_page_has_every_metric_both_tails_and_nothing_from_elsewhere(record:
 
 
 def command(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "reports.compare", *words], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    return commands.run("reports.compare", *words)
 
 
 def test_two_runs_are_compared_and_called_no_proof(tmp_path: Path) -> None:

@@ -1,8 +1,6 @@
 """The reference target keeps the contract of the authorizations, whatever it is sent and how often at once."""
 
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -14,6 +12,7 @@ from systems import ids
 from systems.authorizations import CLAIM_ORGANIZATION, MOVES
 from target.authorizations import tokens
 from target.authorizations.strategies import STRATEGIES
+from tests.support import commands
 from tests.support.authorization_target import (
     FOREIGN,
     HOT,
@@ -28,7 +27,7 @@ from tests.support.authorization_target import (
     token,
     with_authorizations,
 )
-from tests.support.target_process import CONNECTIONS, ROOT, free_port, query
+from tests.support.target_process import CONNECTIONS, free_port, query
 
 pytestmark = pytest.mark.usefixtures("nurseries")
 
@@ -230,13 +229,10 @@ def test_a_mistake_on_the_command_line_is_told_with_what_is_known() -> None:
         ("authorizations", "deliver", "--number", "1", "--delivery-ms", "0"): "authorizations has no delivery workers",
     }
     for arguments, told in mistakes.items():
-        done = subprocess.run(
-            [sys.executable, "-m", "target", *arguments],
-            cwd=ROOT,
-            env=os.environ
+        done = commands.run(
+            "target",
+            *arguments,
+            environment=os.environ
             | {"DATABASE_URL": "postgresql://nowhere", "PERF_JWT_KEY": KEY if "--strategy" in arguments else ""},
-            capture_output=True,
-            text=True,
-            check=False,
         )
         assert (done.returncode, told in done.stderr) == (2, True), done.stderr

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -15,8 +14,8 @@ import psycopg2
 import pytest
 
 from systems import ids
+from tests.support import commands
 from tests.support.target_process import (
-    ROOT,
     Target,
     eventually,
     free_port,
@@ -300,13 +299,6 @@ def test_a_mistake_on_the_command_line_is_told_with_what_is_known() -> None:
         ("messages", *serve, "1"): "DATABASE_URL is not set",
     }
     for arguments, told in mistakes.items():
-        done = subprocess.run(
-            [sys.executable, "-m", "target", *arguments],
-            cwd=ROOT,
-            env=os.environ | {"DATABASE_URL": ""},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = commands.run("target", *arguments, environment=os.environ | {"DATABASE_URL": ""})
         assert done.returncode == 2
         assert told in done.stderr

@@ -13,7 +13,7 @@ import pytest
 
 from harness.stack.process import free_port
 from schema.migrate import migrate
-from tests.support import other_authorizations, plain_authorizations
+from tests.support import commands, other_authorizations, plain_authorizations
 from tests.support.other_authorizations import PLAN
 from tests.support.pipeline_process import Pipeline, Result
 from tests.support.target_process import ROOT, eventually
@@ -60,15 +60,10 @@ def _run(pipeline: Pipeline, database: str, service: ModuleType, *words: str) ->
     path.write_text(service.PLAN)
     migrate("authorizations", database, reading.find(name, "smoke", path).database)
     with serving(database, service, *words) as url:
-        running = subprocess.Popen(
-            [sys.executable, "-m", "harness", "run", name, "--plan", str(path), "--profile", "smoke"],
-            cwd=ROOT,
-            env=pipeline.environment(TARGET_URL=url, DATABASE_URL=database, PERF_JWT_KEY=KEY),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        return pipeline.finish(running)
+        environment = pipeline.environment(TARGET_URL=url, DATABASE_URL=database, PERF_JWT_KEY=KEY)
+        words = ["run", name, "--plan", str(path), "--profile", "smoke"]
+        done = commands.run("harness", *words, environment=environment)
+        return Result(done.returncode, done.stdout, done.stderr, pipeline.runs)
 
 
 def test_it_is_judged_under_its_own_names(pipeline: Pipeline, database: str) -> None:
@@ -117,12 +112,15 @@ def test_the_same_service_under_read_committed_loses_updates_and_is_no_go(pipeli
 def test_a_target_of_theirs_needs_the_key_that_it_knows_tokens_by(pipeline: Pipeline, database: str) -> None:
     path = pipeline.runs / "other.toml"
     path.write_text(PLAN)
-    done = subprocess.run(
-        [sys.executable, "-m", "harness", "run", "other", "--plan", str(path), "--profile", "smoke"],
-        cwd=ROOT,
-        env=pipeline.environment(TARGET_URL="http://127.0.0.1:1", DATABASE_URL=database),
-        capture_output=True,
-        text=True,
+    done = commands.run(
+        "harness",
+        "run",
+        "other",
+        "--plan",
+        str(path),
+        "--profile",
+        "smoke",
+        environment=pipeline.environment(TARGET_URL="http://127.0.0.1:1", DATABASE_URL=database),
     )
     assert done.returncode == 2
     assert "PERF_JWT_KEY is not set" in done.stderr
