@@ -1,12 +1,16 @@
 """Every page of the gallery has the verdict that it is there for, and is the same each time."""
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from docs.gallery.__main__ import FOLDER, GALLERY, HOSTILE, example
 from harness.settings import ROOT
 
+Shown = Callable[[str], tuple[Path, dict[str, Any]]]
 ROWS = [line.split("|") for line in (FOLDER / "README.md").read_text().splitlines() if line.startswith("| `")]
 
 
@@ -15,13 +19,18 @@ def test_the_readme_lists_each_with_its_verdict() -> None:
     assert "/docs/gallery/*.html" in (ROOT / ".gitignore").read_text().splitlines()
 
 
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
+    """The folder of an entry and its verdict.json, made once."""
+    return functools.cache(lambda name: example(tmp_path_factory.mktemp(name), GALLERY[name]))
+
+
 @pytest.mark.parametrize("name", GALLERY)
-def test_an_entry_has_its_verdict_and_is_the_same_each_time(tmp_path: Path, name: str) -> None:
+def test_an_entry_has_its_verdict_and_is_the_same_each_time(tmp_path: Path, name: str, shown: Shown) -> None:
     entry = GALLERY[name]
 
     pages = []
-    for time in ("first", "second"):
-        folder, verdict = example(tmp_path / time, entry)
+    for folder, verdict in (shown(name), example(tmp_path, entry)):
         assert verdict["verdict"] == entry.verdict, verdict["reason"]
         pages.append([(folder / file).read_bytes() for file in verdict["files"]])
 
@@ -29,11 +38,9 @@ def test_an_entry_has_its_verdict_and_is_the_same_each_time(tmp_path: Path, name
     assert pages[0] == pages[1]
 
 
-def test_the_types_show_what_they_are_there_for(tmp_path: Path) -> None:
-    found = {
-        name: example(tmp_path / name, GALLERY[name])[1]
-        for name in ("verdict-no-go-by-a-check", "type-contention", "type-stress", "type-hostile")
-    }
+def test_the_types_show_what_they_are_there_for(shown: Shown) -> None:
+    names = ("verdict-no-go-by-a-check", "type-contention", "type-stress", "type-hostile")
+    found = {name: shown(name)[1] for name in names}
 
     (violated,) = [check for check in found["verdict-no-go-by-a-check"]["checks"] if check["state"] == "VIOLATED"]
     assert violated["first"]

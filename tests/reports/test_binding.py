@@ -1,6 +1,5 @@
 """A run folder is bound together: whatever is missing, foreign or changed makes the run INVALID, by its name."""
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,22 +14,12 @@ from harness.reported import FILES
 from harness.run import Run
 from harness.verdict import CheckState
 from reports.__main__ import report
-from tests.support.synthetic_run import BEGAN, HOLDING, bind, synthetic_run
+from tests.support.synthetic_run import HOLDING
+from tests.support.whole_run import made, whole
 
 Edit = Callable[[Run], None]
 
 VIOLATED = Finding("X2", "No message is stored twice.", CheckState.VIOLATED, 171, "keys", witnesses=3)
-
-
-def whole(tmp_path: Path, **asked: Any) -> Run:
-    """A run of two load processes with everything that a run leaves."""
-    run = synthetic_run(tmp_path, clocks=(0, 0), **asked)
-    line = {"at": BEGAN + 10**9, "target.cpu": 0.5}
-    run.write_text("monitor.jsonl", json.dumps(line) + "\n")
-    run.write_text("looks.jsonl", json.dumps({"table": "message_logs", "key": "idempotency_key"}) + "\n")
-    run.write_text("statements.json", "[]\n")
-    (run.folder / "refused-0.bin").write_bytes(b"")
-    return bind(run)
 
 
 def removing(name: str) -> Edit:
@@ -53,7 +42,7 @@ def anothers(name: str) -> Edit:
     """The file of another run, which is GO too, in its place."""
 
     def edit(run: Run) -> None:
-        other = whole(run.folder.parent.parent / "other")
+        other = made(run.folder.parent.parent / "other")
         shutil.copy(other.folder / name, run.folder / name)
 
     return edit
@@ -168,7 +157,7 @@ def test_whatever_is_missing_foreign_or_changed_makes_a_run_invalid_by_its_name(
 
 
 def test_of_a_folder_that_was_altered_not_even_the_damage_is_known(tmp_path: Path) -> None:
-    run = whole(tmp_path, findings=[*HOLDING, VIOLATED])
+    run = made(tmp_path, findings=[*HOLDING, VIOLATED])
     assert report(run.folder)["verdict"] == "NO-GO"
 
     appending("journal-0.bin", bytes(64))(run)

@@ -142,7 +142,7 @@ def synthetic_run(
     times = arrivals.times(found.stages)
     if users is not None:
         times = np.arange(len(users)) * found.seconds / max(len(users), 1)
-    names = list(found.mix)
+    names, staying = list(found.mix), found.staying
     order = arrivals.kinds(found.mix, len(times), 1)
     if moments is not None:
         times = np.array([second for second, _, _ in moments])
@@ -179,7 +179,7 @@ def synthetic_run(
                 ended += 1
                 spans[worker].append((start, end))
                 if said.outcome is Outcome.ACK:
-                    completed = None if kind in found.staying else completing(end / 1e9)
+                    completed = None if kind in staying else completing(end / 1e9)
                     moments = [end] * (len(found.points) - 1) + [0 if completed is None else round(completed * 1e9)]
                     stored += [(number, item, *moments) for item in range(left(found, kind))]
     count = sum(journal.count for journal in journals)
