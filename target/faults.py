@@ -4,6 +4,8 @@ A fault is made of subclasses, each put in the place of a clean part. The clean 
 """
 
 import importlib
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -26,6 +28,11 @@ class Fault:
 
 
 CLEAN = Fault("none", "keeps the contract", ())
+
+
+def every(n: int) -> Iterator[bool]:
+    """True for every `n`th."""
+    return itertools.cycle([False] * (n - 1) + [True])
 
 
 def of(system: str) -> dict[str, Fault]:

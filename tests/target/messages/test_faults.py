@@ -11,7 +11,7 @@ from systems import ids
 from target import faults
 from target.messages.api import Process, Store
 from target.messages.delivery import Delivery
-from target.messages.faults import ONE_IN_TEN
+from target.messages.wrong_deliveries import ONE_IN_TEN
 from tests.support.target_process import Answer, Target, delivering, eventually, message, query, serving, with_users
 
 pytestmark = pytest.mark.usefixtures("nurseries")
