@@ -8,6 +8,7 @@ from psycopg2.extensions import connection as Driver
 
 from harness import database
 from harness.errors import DatabaseError
+from harness.monitor.database_io import DatabaseIO
 
 ACTIVITY = """
 SELECT state, coalesce(wait_event_type, ''), count(*)::int FROM pg_stat_activity
@@ -24,6 +25,7 @@ STATEMENTS = """
 SELECT queryid::text, query, calls, total_exec_time / 1000, rows, shared_blks_hit + shared_blks_read, wal_bytes::bigint
 FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid WHERE d.datname = current_database() AND toplevel
 """
+VACUUMS = "SELECT count(*) FROM pg_stat_progress_vacuum WHERE datname = current_database()"
 MOST_STATEMENTS = 20
 RETRY_S = 5.0
 """How long an unreachable database is left alone."""
@@ -33,8 +35,9 @@ Statements = dict[str, tuple[Any, ...]]
 
 class DatabaseSampler:
     """db.connections, db.active, db.idle_in_transaction, db.waiting.<type> (current backends); db.limit
-    (max_connections); and a second: db.commits, db.rollbacks, db.deadlocks, db.conflicts, db.hits, db.reads,
-    db.rows_written, db.temp_bytes, db.wal_bytes; db.cache (the share of blocks that were in memory).
+    (max_connections); db.vacuums (that run now, automatic ones too); and a second: db.commits, db.rollbacks,
+    db.deadlocks, db.conflicts, db.hits, db.reads, db.rows_written, db.temp_bytes, db.wal_bytes, and what DatabaseIO
+    has; db.cache (the share of blocks that were in memory).
     """
 
     def __init__(self, url: str) -> None:
@@ -44,6 +47,7 @@ class DatabaseSampler:
         self._before: tuple[float, dict[str, Any]] | None = None
         self._again = 0.0
         self._limit = 0
+        self._io = DatabaseIO(0)
 
     def sample(self) -> dict[str, float]:
         """What there is now; nothing while the database can't be reached."""
@@ -57,10 +61,12 @@ class DatabaseSampler:
                 cursor.execute(COUNTERS)
                 (counted,) = cursor.fetchall()
                 counters = dict(zip([column.name for column in cursor.description or ()], counted, strict=True))
+                counters |= self._io.counters(cursor)
+                vacuums = float(database.value(cursor, VACUUMS))
         except (DatabaseError, psycopg2.Error):
             self._connection, self._before, self._again = None, None, time.monotonic() + RETRY_S
             return {}
-        return {**self._activity(activity), **self._rates(counters)}
+        return {**self._activity(activity), "db.vacuums": vacuums, **self._rates(counters)}
 
     def close(self) -> None:
         """Without a connection from now on."""
@@ -102,6 +108,7 @@ class DatabaseSampler:
             self._connection.autocommit = True
             with self._connection.cursor() as cursor:
                 self._limit = int(database.value(cursor, "SHOW max_connections"))
+                self._io = DatabaseIO(self._connection.server_version)
         return self._connection
 
     def _activity(self, rows: Any) -> dict[str, float]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psutil
 
+from harness.monitor.descendants import descendants
 from harness.stack.services import pids
 
 WHAT = (
@@ -17,7 +18,8 @@ WHAT = (
 
 class Processes:
     """For each service.<name>, all of them together as target, and postgres, generator and monitor: <what>.cpu (cores),
-    .rss (bytes), .threads, .fds, .processes. And run.cpu: the cores that all processes of the run used.
+    .rss (bytes), .threads, .fds, .processes; .read_bytes, .write_bytes (from and to a disk, a second), where the kernel
+    says it. And run.cpu: the cores that all processes of the run used.
     """
 
     def __init__(self, parent: int, folder: Path) -> None:
@@ -26,6 +28,8 @@ class Processes:
         self._seen: dict[int, tuple[psutil.Process, tuple[str, ...]]] = {}
         self._used: dict[int, float] | None = None
         """The processor time of each process until now (s); None before the first sample."""
+        self._moved: dict[int, tuple[int, int]] = {}
+        """How many bytes each process has read and written until now."""
         self._at = time.monotonic()
 
     def sample(self) -> dict[str, float]:
@@ -33,6 +37,8 @@ class Processes:
         line: dict[str, float] = {}
         shared: dict[str, int] = {}
         used: dict[int, float] = {}
+        moved: dict[int, tuple[int, int]] = {}
+        seconds = max(time.monotonic() - self._at, 1e-3)
         for process, whats in [(self._parent, ()), *self._below()]:
             try:
                 with process.oneshot():
@@ -49,6 +55,7 @@ class Processes:
                         "fds": process.num_fds(),
                         "processes": 1,
                     }
+                    values |= self._disk(process, moved, seconds)
             except psutil.Error:
                 continue
             for what in whats:
@@ -58,7 +65,18 @@ class Processes:
         for what, size in shared.items():
             # What the processes of a group share, each counts as its own: it is there once.
             line[f"{what}.rss"] += size
+        self._moved = moved
         return line | self._whole(used)
+
+    def _disk(self, process: psutil.Process, moved: dict[int, tuple[int, int]], seconds: float) -> dict[str, float]:
+        """What it read and wrote a second since the last time; nothing where that may not be seen (of another user)."""
+        try:
+            counted = process.io_counters()
+        except (psutil.AccessDenied, AttributeError):  # AttributeError: macOS
+            return {}
+        now = moved[process.pid] = counted.read_bytes, counted.write_bytes
+        before = self._moved.get(process.pid, now)
+        return {"read_bytes": (now[0] - before[0]) / seconds, "write_bytes": (now[1] - before[1]) / seconds}
 
     def _whole(self, used: dict[int, float]) -> dict[str, float]:
         """The cores that the run used since the last time: of a process that is new, all that it has used so far."""
@@ -73,15 +91,15 @@ class Processes:
         """All processes of the run and what they are, the same objects each time: their CPU is counted in between."""
         others: list[tuple[psutil.Process, tuple[str, ...]]] = []
         seen: dict[int, tuple[psutil.Process, tuple[str, ...]]] = {}
-        try:
-            found = self._parent.children(recursive=True)
-        except psutil.Error:
-            return []
         services = self._services()
-        for process in found:
-            known = self._seen.get(process.pid)
-            if known and known[0] == process:
-                seen[process.pid] = known
+        for number in descendants(self._parent.pid):
+            try:
+                known = self._seen.get(number)
+                if known and known[0].is_running():
+                    seen[number] = known
+                    continue
+                process = psutil.Process(number)
+            except psutil.Error:
                 continue
             service = services.get(process.pid)
             what = _what(process)
@@ -100,11 +118,7 @@ class Processes:
         found: dict[int, str] = {}
         for name, numbers in pids(self._folder).items():
             for number in numbers:
-                try:
-                    process = psutil.Process(number)
-                    found |= {each.pid: name for each in (process, *process.children(recursive=True))}
-                except psutil.Error:
-                    continue
+                found |= dict.fromkeys((number, *descendants(number)), name)
         return found
 
 

@@ -30,6 +30,7 @@ from harness.settings import Settings
 from harness.stack.postgres import Postgres as Cluster
 from harness.stack.services import PIDS
 from harness.stack.stack import Stack
+from tests.support.deadlock import deadlock
 from tests.support.target_process import CONNECTIONS, ROOT, eventually, query, serving, with_users
 
 
@@ -91,7 +92,9 @@ def test_a_line_a_second_tells_of_target_database_and_machine(tmp_path: Path, da
     assert last["metrics.pool_in_use"] == last["metrics.pool_waiting"] == 0
     assert last["db.connections"] >= 8
     assert last["db.limit"] == 200
-    assert last["db.commits"] >= 0
+    for name in ("commits", "vacuums", "io.read_bytes", "io.write_bytes", "io.fsync_seconds", "checkpoint_seconds"):
+        assert last[f"db.{name}"] >= 0, name
+    assert last["target.write_bytes"] >= 0
     statements = json.loads((tmp_path / STATEMENTS).read_text())
     assert any(one["query"] == "SELECT count(*) FROM users" and one["calls"] == 1 for one in statements)
 
@@ -157,6 +160,30 @@ def test_who_waits_for_a_lock_is_seen(database: str) -> None:
         thread.join()
         holder.close()
         waiter.close()
+
+
+def test_what_postgres_writes_and_syncs_and_its_checkpoints_are_seen(database: str) -> None:
+    sampler = DatabaseSampler(database)
+    sampler.sample()
+    query(database, "CREATE TABLE big AS SELECT repeat('x', 1000) FROM generate_series(1, 5000)")
+    query(database, "CHECKPOINT")
+    seen: list[dict[str, float]] = []
+
+    def all_seen() -> bool:
+        seen.append(sampler.sample())
+        return all(
+            any(line[f"db.{name}"] > 0 for line in seen)
+            for name in ("io.write_bytes", "io.fsyncs", "io.fsync_seconds", "checkpoints", "checkpoint_seconds")
+        )
+
+    eventually(all_seen)
+
+
+def test_deadlocks_are_seen(database: str) -> None:
+    sampler = DatabaseSampler(database)
+    sampler.sample()
+    deadlock(database)
+    eventually(lambda: sampler.sample()["db.deadlocks"] > 0)
 
 
 def test_a_prometheus_endpoint_is_read_and_summed_over_labels() -> None:
