@@ -207,7 +207,9 @@ def _of_target(folder: Path, system: str, fault: Fault, home: Path) -> Row:
     if found is None:
         return Row(f"target of {system}", fault.name, fault.what, f"exit {running.returncode}", errors[-200:], False)
     violated = {check["id"] for check in found["checks"] if check["state"] == "VIOLATED"}
-    missed = {f"rule:{word}" for word in ("errors", "p99") for rule in found["rules"] if _missed(rule, word)}
+    missed = {
+        f"rule:{word}" for word in ("errors", "p99", "deadlocks") for rule in found["rules"] if _missed(rule, word)
+    }
     broken = {f"validity:{each['id'].lower()}" for each in found["validity"] if each["state"] == "broken"}
     named = violated | missed | broken
     verdicts = {verdict for by in fault.caught_by for verdict in VERDICTS.get(by.partition(":")[0], {"NO-GO"})}

@@ -331,7 +331,7 @@ def _watch(run: Run, each: float, draw: np.random.Generator) -> None:
         line |= {"machine.canary": round(0.00042 * (1 + 0.02 * float(draw.random())), 8)}
         active = round(2 + 4 * target)
         line |= {"db.limit": 100, "db.connections": 20, "db.active": active, "db.waiting.lock": 0}
-        line |= {"db.commits": round(rate, 1), "db.cache": 0.999}
+        line |= {"db.commits": round(rate, 1), "db.cache": 0.999, "db.deadlocks_total": 0}
         lines.append(json.dumps(line))
     run.write_text(FILE, "\n".join(lines) + "\n")
     if scenario.system == "messages":

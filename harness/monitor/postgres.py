@@ -35,9 +35,9 @@ Statements = dict[str, tuple[Any, ...]]
 
 class DatabaseSampler:
     """db.connections, db.active, db.idle_in_transaction, db.waiting.<type> (current backends); db.limit
-    (max_connections); db.vacuums (that run now, automatic ones too); and a second: db.commits, db.rollbacks,
-    db.deadlocks, db.conflicts, db.hits, db.reads, db.rows_written, db.temp_bytes, db.wal_bytes, and what DatabaseIO
-    has; db.cache (the share of blocks that were in memory).
+    (max_connections); db.vacuums (that run now, automatic ones too); db.deadlocks_total (since the server counts);
+    and a second: db.commits, db.rollbacks, db.deadlocks, db.conflicts, db.hits, db.reads, db.rows_written,
+    db.temp_bytes, db.wal_bytes, and what DatabaseIO has; db.cache (the share of blocks that were in memory).
     """
 
     def __init__(self, url: str) -> None:
@@ -66,7 +66,8 @@ class DatabaseSampler:
         except (DatabaseError, psycopg2.Error):
             self._connection, self._before, self._again = None, None, time.monotonic() + RETRY_S
             return {}
-        return {**self._activity(activity), "db.vacuums": vacuums, **self._rates(counters)}
+        now = {"db.vacuums": vacuums, "db.deadlocks_total": float(counters["deadlocks"])}
+        return {**self._activity(activity), **now, **self._rates(counters)}
 
     def close(self) -> None:
         """Without a connection from now on."""

@@ -79,6 +79,7 @@ METRICS: Mapping[str, Metric] = {
     "delivered": Metric(_FLOW, _PLANNED, REFERENCES),
     "backlog": Metric({"count": COUNT, SLOPE: NUMBER_SLOPE}, _PLANNED, (OFFERED,)),
     "in_flight": Metric({SLOPE: NUMBER_SLOPE}, _PLANNED, (OFFERED,)),
+    "deadlocks": Metric({"count": COUNT}, _STAGES),
     "drain_time": Metric({"value": DURATION}, _PLANNED),
     "recovery_time": Metric({"value": DURATION}, _STAGES),
     "capacity": Metric({"value": RATE}, _STAGES),
@@ -101,6 +102,7 @@ delivered      effects completed during the phase; backlog those begun in the ph
                by the beginning of the next one that offers load (or the end of the plan); of its slope, effects that
                are stored and not completed, second by second
 in_flight      operations begun and not ended, second by second
+deadlocks      transactions that PostgreSQL ended since they waited for each other
 drain_time     from the end of the load, or of the phases that it names, until all their effects are completed
 recovery_time  from the end of a spike until all is as it was before it (statistics.md §7.3)
 capacity       the load of the highest step at which every other rule is proven (§4)

@@ -7,6 +7,7 @@ from harness.errors import nearest
 from harness.plan.rules import OWN, RATE, Rule
 from harness.verdict import CheckState
 from reports.rules import measure
+from reports.rules.deadlocks import deadlocks
 from reports.rules.drain import drain_time
 from reports.rules.limits import linear
 from reports.rules.measure import Measured
@@ -49,6 +50,7 @@ def _invariant(rule: Rule, evidence: Evidence, stages: Mask) -> Measured:
 
 
 METRICS: dict[str, Callable[[Rule, Evidence, Mask], Measured]] = {
+    "deadlocks": deadlocks,
     "drain_time": drain_time,
     "efficiency": _efficiency,
     "invariant": _invariant,

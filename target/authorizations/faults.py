@@ -45,6 +45,7 @@ from target.authorizations.wrong_repeats import (
 )
 from target.authorizations.wrong_strategies import (
     CheckThenInsert,
+    LocksCrosswise,
     Overbooked,
     RetryLastStatement,
     SlowReadModifyWrite,
@@ -137,6 +138,7 @@ FAULTS = (
     _fault("check_then_insert", (CheckThenInsert,), "X4", "A5"),
     _fault("no_retry", (SlowReadModifyWrite, NoRetry), "A11"),
     _fault("retry_last_statement", (RetryLastStatement,), "A8"),
+    _fault("locks_crosswise", (LocksCrosswise,), "rule:deadlocks"),
     _fault("version_not_compared", (VersionNotCompared,), "A6", "A8"),
     _fault("duplicate_is_success", (DuplicateIsSuccess,), "A5"),
     _fault("repeat_refused", (RepeatRefused,), "A12"),

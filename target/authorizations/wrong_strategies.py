@@ -4,6 +4,7 @@
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 from msgspec.structs import astuple
@@ -14,6 +15,7 @@ from target.authorizations.strategies import (
     NO_CHECK,
     READ,
     READ_COMMITTED,
+    ReadModifyWrite,
     SerializableReadModifyWrite,
     Strategy,
 )
@@ -118,3 +120,18 @@ class RetryLastStatement(SlowReadModifyWrite):
                 async with connection.transaction(isolation="read_committed"):
                     await self.write(connection, move, seen.after(move))
         return seen.after(move)
+
+
+class LocksCrosswise(ReadModifyWrite):
+    """After its own authorization a move locks that of the move before it, so that two can wait for each other."""
+
+    isolation = READ_COMMITTED
+    lock = "FOR UPDATE"
+    before: UUID | None = None
+
+    async def read(self, connection: Any, move: Move) -> State | None:
+        other, self.before = self.before, move.authorization
+        seen = await super().read(connection, move)
+        await asyncio.sleep(OPEN_PAUSE_S)
+        await connection.execute("SELECT FROM authorizations WHERE id = $1 FOR UPDATE", other)
+        return seen

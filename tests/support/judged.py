@@ -52,7 +52,7 @@ LOADS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "authorizations": (
         "mixed",
         {
-            "stages": {"smoke": [{"users": 40, "for": "2s"}, {"users": 40, "for": "400ms", "in_step": True}]},
+            "stages": {"smoke": [{"users": 40, "for": "400ms", "in_step": True}, {"users": 40, "requests": 600}]},
             "think": "100ms",
         },
         {},

@@ -36,7 +36,7 @@ OUTCOMES = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(OUTCOMES, min_size=1, max_size=30), st.integers(min_value=0))
 def test_no_clean_history_violates_anything_and_any_loss_in_it_is_seen(sent: list[str], pick: int) -> None:
     history = History()

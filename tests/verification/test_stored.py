@@ -312,7 +312,7 @@ SENT = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(SENT, st.integers(0, 10**6), st.data())
 def test_no_clean_history_violates_anything_and_any_damage_to_it_is_seen(
     sent: list[tuple[str, set[int], int]], pick: int, data: Any

@@ -109,7 +109,7 @@ def held() -> Iterator[tuple[str, list[str], Event]]:
 def test_what_is_in_flight_when_it_ends_is_waited_for(ends: str | signal.Signals, tmp_path: Path) -> None:
     (tmp_path / "quick.py").write_text(QUICK)
     with held() as (url, come, go):
-        more = ["-t", "4s"] if ends == "time" else []
+        more = ["-t", "8s"] if ends == "time" else []
         load = bare(url, tmp_path, *more, file=str(tmp_path / "quick.py"), DATABASE_URL="")
         # The time may be up before all users are there, on a slow machine.
         eventually(lambda: len(come) >= 1)

@@ -31,6 +31,7 @@ from harness.stack.postgres import Postgres as Cluster
 from harness.stack.services import PIDS
 from harness.stack.stack import Stack
 from tests.support.deadlock import deadlock
+from tests.support.judged import below
 from tests.support.target_process import CONNECTIONS, ROOT, eventually, query, serving, with_users
 
 
@@ -243,7 +244,7 @@ def test_a_monitor_that_ends_before_the_load_is_on_record(tmp_path: Path, killed
     run, folder = Run(tmp_path, {}), str(tmp_path)
     with _watched(run, Settings(), Stack("", "", None, "")):
         if killed:
-            (monitor,) = eventually(lambda: [one for one in psutil.Process().children() if folder in one.cmdline()])
+            (monitor,) = eventually(lambda: below("harness.monitor", folder))
             monitor.kill()
             eventually(lambda: monitor.status() == psutil.STATUS_ZOMBIE)
 

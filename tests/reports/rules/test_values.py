@@ -354,3 +354,43 @@ def test_a_resource_that_nobody_saw_is_an_error(tmp_path: Path) -> None:
     assert [one.state for one in (unknown, elsewhere, unwatched)] == [ERROR] * 3
     assert "did you mean 'target.rss'?" in unknown.detail
     assert elsewhere.detail == "the monitor has nothing of 'target.cpu' during this phase"
+
+
+def deadlocked(run: Run, *counts: int | None) -> None:
+    """The monitor saw these counts, one a second from a second before the load on; None: no database."""
+    lines = [
+        {"at": BEGAN + (second - 1) * 10**9, **({} if count is None else {"db.deadlocks_total": count})}
+        for second, count in enumerate(counts)
+    ]
+    run.write_text("monitor.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+    bind(run)
+
+
+@pytest.mark.parametrize(
+    ("counts", "text", "value", "state"),
+    [
+        ((7,) * 8, "count(deadlocks) == 0", 0, PASS),
+        ((7, 7, 8, 8, 10, 10, 10, 10), "count(deadlocks) == 0", 3, NO_GO),
+        ((7, 7, 8, 8, 10, 10, 10, 10), "count(deadlocks{phase=early}) == 0", 1, NO_GO),
+        ((7, 7, 7, 7, 10, 10, 10, 10), "count(deadlocks{phase=early}) == 0", 0, PASS),
+        # After the load, where no phase is named.
+        ((0,) * 30 + (1,), "count(deadlocks) == 0", 1, NO_GO),
+        ((0,) * 30 + (1,), "count(deadlocks{phase=late}) == 0", 0, PASS),
+        # PostgreSQL crashed, and counts anew.
+        ((7, 7, 7, 0, 2, 2, 2, 2), "count(deadlocks) == 0", 2, NO_GO),
+        # Before the load.
+        ((3, 7, 7, 7), "count(deadlocks) == 0", 0, PASS),
+        ((None,) * 5, "count(deadlocks) == 0", None, ERROR),
+        ((0,), "count(deadlocks) == 0", None, ERROR),
+        ((0, 0, 0), "count(deadlocks{phase=late}) == 0", None, ERROR),
+    ],
+)
+def test_deadlocks_are_counted_by_phase_or_from_the_load_on(
+    counts: tuple[int | None, ...], text: str, value: float | None, state: RuleState, tmp_path: Path
+) -> None:
+    table = {"rules": [text], **stages(("early", 10, 2), ("late", 10, 4))}
+    run = synthetic_run(tmp_path, table=table)
+    deadlocked(run, *counts)
+    result = evaluate(parse(text), gather(run.folder))
+
+    assert (result.value, result.state) == (value, state), result

@@ -59,7 +59,7 @@ def any_history(acts: list[tuple[str, int, str, int, int, int]], lacks: set[str]
     return history
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(ACTS, max_size=40), LACKING, st.booleans(), st.integers(min_value=0))
 def test_no_clean_history_violates_anything_and_any_loss_in_it_is_seen(
     acts: list[tuple[str, int, str, int, int, int]], lacks: set[str], kept: bool, pick: int
