@@ -32,6 +32,11 @@ DATABASE_SETTINGS = (
     "default_transaction_isolation",
     "max_connections",
     "shared_buffers",
+    "work_mem",
+    "max_wal_size",
+    "checkpoint_timeout",
+    "wal_compression",
+    "shared_preload_libraries",
     "jit",
 )
 """What of PostgreSQL's settings decides how durable and how fast its commits are."""

@@ -11,6 +11,9 @@ from systems import PROJECT
 ROOT = Path(__file__).resolve().parent.parent
 """The folder that our packages are in: a checkout, or where a wheel was installed."""
 
+PRODUCTION = "production"
+"""What PERF_SETTINGS can be: the embedded PostgreSQL is tuned as one of a server (harness/stack/postgres.py)."""
+
 CHECKOUT = (ROOT / "Makefile").exists()
 
 
@@ -37,6 +40,15 @@ def _processes() -> int:
     if not text.isdecimal() or int(text) < 1:
         raise PlanError(f"PERF_PROCESSES={text!r}: expected a whole number, 1 or more")
     return int(text)
+
+
+def _database_settings() -> str:
+    text = os.environ.get("PERF_SETTINGS", "")
+    if text not in ("", PRODUCTION):
+        raise PlanError(f"PERF_SETTINGS={text!r}: expected {PRODUCTION}, or nothing")
+    if text and os.environ.get("DATABASE_URL"):
+        raise PlanError(f"PERF_SETTINGS={text} with DATABASE_URL: it is for the embedded PostgreSQL; unset one of them")
+    return text
 
 
 def _share(name: str, default: str) -> float:
@@ -69,6 +81,7 @@ class Settings:
     runs: Path = field(default_factory=lambda: Path(os.environ.get("PERF_RUNS", "") or PROJECT / "reports" / "runs"))
     duration: str = field(default_factory=lambda: os.environ.get("PERF_DURATION", ""))
     vus: str = field(default_factory=lambda: os.environ.get("PERF_VUS", ""))
+    database_settings: str = field(default_factory=_database_settings)
     keep_disk: float = field(default_factory=lambda: _share("PERF_KEEP_DISK", "20%"))
     target_port: int = field(default_factory=lambda: _port("PERF_TARGET_PORT", 0))
     ui_port: int = field(default_factory=lambda: _port("PERF_UI_PORT", 8089))

@@ -74,7 +74,7 @@ def up(run: Run, scenario: Scenario, settings: Settings, variant: Variant, progr
             url, name = settings.database_url, database_url.parse(settings.database_url).name
             seeding = seed(scenario.system, url, progress, run)
         else:
-            server = postgres.start(settings.home)
+            server = postgres.start(settings.home, postgres.PRODUCTION if settings.database_settings else None)
             undo.callback(server.stop)
             seeding = seed(scenario.system, pool(server, scenario.system), progress, run)
             name = copies.name_of(scenario.system, run.id)

@@ -19,7 +19,7 @@ from reports.samples.evidence import Evidence
 from reports.samples.samples import Samples
 from reports.samples.scope import covered, scope, seconds
 
-DATA = ("conflicts", "invariant")
+DATA = ("conflicts", "deadlocks", "invariant")
 """What the data decides, and not how long things take: the units that are left, the rows that are there."""
 TIMES = ("response_time", "service_time", "lag", "end_to_end", "recovery_time", "drain_time", "resource")
 """What gets longer, or is used for longer."""

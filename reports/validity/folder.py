@@ -14,6 +14,9 @@ SHOWN = 3
 SILENCE_S = 10.0
 """How long the monitor may leave no sample; it takes one a second, and a busy machine holds it up."""
 
+SAMPLED = ("resource", "deadlocks")
+"""The metrics that the monitor samples."""
+
 
 def bound(evidence: Evidence) -> ValidityResult:
     """BINDING: no file is missing, of another run, or was changed."""
@@ -32,8 +35,8 @@ def bound(evidence: Evidence) -> ValidityResult:
 
 
 def monitored(evidence: Evidence) -> ValidityResult:
-    """MONITOR: hard, if a rule on a resource rests on the samples; else a warning, for V9 rests on them."""
-    rules = [r.text for r in evidence.samples.scenario.rules if r.metric == "resource" and r.severity != INFO]
+    """MONITOR: hard, if a rule on resources or deadlocks rests on it; else a warning, for V9 rests on it."""
+    rules = [rule.text for rule in evidence.samples.scenario.rules if rule.metric in SAMPLED and rule.severity != INFO]
     facts = evidence.run.facts.get("monitor") or {}
     silence = _silence(evidence)
     wrong = ["the monitor ended before the load did: see monitor.log"] if facts.get("died") else []

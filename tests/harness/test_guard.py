@@ -210,12 +210,22 @@ def test_a_database_that_does_not_answer_is_named_without_its_password() -> None
         ("PERF_SEED", "-1"),
         ("PERF_KEEP_DISK", "0.2"),
         ("PERF_KEEP_DISK", "101%"),
+        ("PERF_SETTINGS", "prod"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_refused(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, value)
 
     with pytest.raises(PlanError, match=f"{name}='{value}'"):
+        Settings()
+
+
+def test_settings_of_the_embedded_postgresql_are_not_for_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PERF_SETTINGS", "production")
+    assert Settings().database_settings == "production"
+
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u@127.0.0.1/db")
+    with pytest.raises(PlanError, match="PERF_SETTINGS=production with DATABASE_URL"):
         Settings()
 
 

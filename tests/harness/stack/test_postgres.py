@@ -2,8 +2,10 @@
 
 import os
 import pwd
+from contextlib import closing
 from pathlib import Path
 
+import psycopg2
 import pytest
 
 from harness.errors import StackError
@@ -67,3 +69,25 @@ def test_a_user_id_without_a_name_is_told_what_initialising_needs(
 
     with pytest.raises(StackError, match=r"(?s)no such user.*/etc/passwd.*DATABASE_URL"):
         postgres._initialise(tmp_path, tmp_path / "data", None)
+
+
+def test_it_can_be_tuned_as_in_production_and_back(tmp_path: Path) -> None:
+    found = []
+    for more in (postgres.PRODUCTION, None):
+        server = postgres.start(tmp_path, more)
+        try:
+            with closing(psycopg2.connect(server.url("postgres"))) as connection, connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT name, setting FROM pg_settings WHERE name = ANY(%s)", (list(postgres.PRODUCTION),)
+                )
+                found.append(dict(cursor.fetchall()))
+        finally:
+            server.stop()
+    postgres.remove(tmp_path)
+
+    tuned, usual = found
+    assert set(tuned) == set(postgres.PRODUCTION)
+    assert tuned["shared_preload_libraries"] == "pg_stat_statements,auto_explain"
+    assert tuned["auto_explain.log_min_duration"] == "200"
+    assert usual["shared_buffers"] != tuned["shared_buffers"]
+    assert usual["shared_preload_libraries"] == "pg_stat_statements"

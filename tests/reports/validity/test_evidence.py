@@ -166,13 +166,14 @@ def test_a_monitor_that_was_silent_is_told(tmp_path: Path) -> None:
     assert (found.state, found.value) == ("warning", "the monitor took no sample for 12 s")
 
 
-def test_a_rule_on_a_resource_needs_the_monitor_all_the_time(tmp_path: Path) -> None:
-    table = {"rules": ["max(resource.target.rss) < 1GB", "ratio(errors) < 1%"]}
+@pytest.mark.parametrize("rule", ["max(resource.target.rss) < 1GB", "count(deadlocks) == 0"])
+def test_a_rule_on_what_the_monitor_samples_needs_it_all_the_time(rule: str, tmp_path: Path) -> None:
+    table = {"rules": [rule, "ratio(errors) < 1%"]}
     run = synthetic_run(tmp_path, table=table, facts={"monitor": {"died": True}})
     found = conditions(monitored(run, target__rss=lambda s: 1e8))["MONITOR"]
 
     assert found.state == "broken"
-    assert found.value.endswith("max(resource.target.rss) < 1GB rests on its samples")
+    assert found.value.endswith(f"{rule} rests on its samples")
 
 
 def test_of_a_load_that_ended_early_the_monitor_need_not_sample_the_rest(tmp_path: Path) -> None:
