@@ -17,6 +17,7 @@ from harness.monitor.machine import Machine
 from harness.monitor.postgres import DatabaseSampler
 from harness.monitor.processes import Processes
 from harness.monitor.prometheus import Prometheus
+from harness.monitor.reported_usage import ReportedUsage
 from harness.run import Run
 
 PERIOD_S = 1.0
@@ -39,6 +40,7 @@ def main() -> int:
     samplers: list[Sampler] = [Machine(), Cgroup(), Processes(parent, arguments.folder), postgres]
     if arguments.metrics:
         samplers.append(Prometheus(arguments.metrics))
+    reported = ReportedUsage()
     before = postgres.statements()
     looking = _looks(arguments.folder, postgres)
     due = time.monotonic()
@@ -54,6 +56,8 @@ def main() -> int:
             line: dict[str, float] = {"at": time.monotonic_ns()}
             for sampler in samplers:
                 line |= sampler.sample()
+            # Of processes that are ours it is known better.
+            line = reported.of(line) | line
             line["monitor.seconds"] = time.monotonic() - line["at"] / 1e9
             file.write(json.dumps({name: _short(value) for name, value in line.items()}, separators=(",", ":")) + "\n")
             # A sample that took too long leaves some out; it does not make the next ones crowd together.

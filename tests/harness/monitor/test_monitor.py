@@ -213,6 +213,15 @@ def test_an_endpoint_that_is_not_there_is_nothing() -> None:
     assert Prometheus("http://127.0.0.1:1/metrics").sample() == {}
 
 
+def test_what_a_target_elsewhere_uses_is_what_it_tells(tmp_path: Path) -> None:
+    body = "process_resident_memory_bytes 5e7\nprocess_cpu_usage 0.5\nsystem_cpu_count 4\n"
+    with endpoint(body) as url, monitoring(tmp_path, "", "--metrics", url) as monitor:
+        eventually(lambda: lines(tmp_path), monitor)
+
+    assert lines(tmp_path)[0]["target.cpu"] == 2
+    assert lines(tmp_path)[0]["target.rss"] == 5e7
+
+
 def test_no_endpoint_can_fill_the_disk() -> None:
     with endpoint("".join(f"m{n} 1\n" for n in range(2 * MOST))) as url:
         assert len(Prometheus(url).sample()) == MOST
