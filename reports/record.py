@@ -20,6 +20,7 @@ from reports.tables.incidents import incidents
 from reports.tables.operations import by_phase, operations, spectrum
 from reports.tables.overlap import in_flight, overlap
 from reports.tables.own_metrics import own_metrics
+from reports.tables.peak_memory import peak_memory
 from reports.tables.rounds import rounds
 from reports.tables.saturation import saturation
 from reports.validity.conditions import validity
@@ -76,6 +77,7 @@ def record(evidence: Evidence) -> dict[str, Any]:
         "rounds": rounds(samples),
         "spectrum": spectrum(samples),
         "saturation": _saturation(evidence),
+        "memory": peak_memory(samples, evidence.monitor, evidence.began),
         "statements": evidence.statements,
         "phases": by_phase(samples, flying, met),
         "timeline": [dict(zip(("phase", "begin", "end"), band, strict=True)) for band in bands(samples.stretches)],

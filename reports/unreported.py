@@ -103,6 +103,7 @@ _EMPTY = (
     "timeline",
     "failures",
     "incidents",
+    "memory",
     "generator",
     "files",
 )

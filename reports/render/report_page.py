@@ -19,6 +19,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "seconds": lambda value: figures.figure(value, "duration"),
     "rate": lambda value: figures.figure(value, "rate"),
     "number": lambda value: "–" if value is None else f"{value:,}",
+    "memory": lambda value: "–" if value is None else f"{value / 1e6:,.0f} MB",
     "short": lambda value: "–" if value is None else f"{value:,.4g}",
     "indented": lambda value: json.dumps(value, indent=2, ensure_ascii=False),
 }
