@@ -106,6 +106,7 @@ def _generator(process: Process) -> dict[str, Any]:
         "cpu_mean": sum(cpu) / len(cpu) if cpu else None,
         "cpu_max": max(cpu, default=None),
         "rss_max": max((line["rss"] for line in process.health), default=None),
+        "gc_seconds": max((line["gc_s"] for line in process.health if "gc_s" in line), default=None),
         "in_flight_max": max((line["in_flight"] for line in process.health), default=None),
     }
 

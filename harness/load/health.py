@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 import gevent
 import psutil
 
+from harness.load.garbage import Garbage
 from harness.outcomes import Outcome
 
 if TYPE_CHECKING:
@@ -39,22 +40,23 @@ def _write(session: "Session", path: Path, ticks: list[Tick]) -> NoReturn:
     """A line a second: one when the load begins, so that each one after it tells of the load alone, and one at its end,
     so that the shortest load has one.
     """
-    process = psutil.Process()
+    process, garbage = psutil.Process(), Garbage()
     process.cpu_percent()
     with path.open("a", buffering=1) as file:
         try:
             while not session.start.wait(1):
-                file.write(_line(session, process, ticks))
+                file.write(_line(session, process, garbage, ticks))
             gevent.sleep(max((session.began or 0) - time.monotonic_ns(), 0) / 1e9)
             while True:
-                file.write(_line(session, process, ticks))
+                file.write(_line(session, process, garbage, ticks))
                 gevent.sleep(1)
         finally:
             if ticks:
-                file.write(_line(session, process, ticks))
+                file.write(_line(session, process, garbage, ticks))
+            garbage.close()
 
 
-def _line(session: "Session", process: psutil.Process, ticks: list[Tick]) -> str:
+def _line(session: "Session", process: psutil.Process, garbage: Garbage, ticks: list[Tick]) -> str:
     """What there is to say since the last line; the looks are taken out of `ticks`."""
     taken, ticks[:] = list(ticks), []
     session.tally.count()
@@ -66,6 +68,7 @@ def _line(session: "Session", process: psutil.Process, ticks: list[Tick]) -> str
         "flying": [flying for _, _, flying in taken],
         "cpu": process.cpu_percent() / 100,
         "rss": process.memory_info().rss,
+        "gc_s": round(garbage.seconds, 6),
         "in_flight": session.flying,
         "begun": session.journal.count,
         "ended": session.tally.ended,

@@ -200,6 +200,7 @@ def synthetic_run(
                 "lags_us": list(lags_us),
                 "cpu": cpu,
                 "rss": 100_000_000,
+                "gc_s": 0.01,
             }
             | {"in_flight": 3, "begun": count, "ended": ended, "errors": 0, "due": count, "users": 50}
             | {"wall": WALL + round((second - 0.5 + (clock_step_s if second > 5 else 0)) * 1e9)}

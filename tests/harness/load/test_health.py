@@ -1,5 +1,6 @@
 """Even the shortest load leaves health: a line when it begins, and one when it ends."""
 
+import gc
 import json
 import time
 from pathlib import Path
@@ -47,6 +48,21 @@ def test_a_load_of_an_instant_has_two_lines_of_its_own(tmp_path: Path) -> None:
     assert first["at"] >= load.began
     assert (first["lags_us"], last["lags_us"], last["flying"]) == ([900], [400], [7])
     assert last["at"] >= first["at"]
+
+
+def test_time_of_garbage_collection_is_told_as_long_as_it_is_watched(tmp_path: Path) -> None:
+    load, path, ticks = session(), tmp_path / "health-0.jsonl", [(1, 900, 0)]
+    load.began = time.monotonic_ns()
+    load.start.set()
+    watching = len(gc.callbacks)
+    writer = written(load, path, ticks, 1)
+    gc.collect()
+    ticks.append((2, 400, 7))
+    writer.kill()
+
+    first, last = lines(path)
+    assert 0 <= first["gc_s"] < last["gc_s"]
+    assert len(gc.callbacks) == watching
 
 
 def test_what_was_said_a_moment_ago_is_not_said_again(tmp_path: Path) -> None:
