@@ -25,7 +25,7 @@ from seeding.pool import Ours, Rows, quoted
 from systems import authorizations as facts
 from systems import authorizations_contract as agreed
 from systems import authorizations_given, ids
-from systems.authorizations import DOCUMENTED, HOT, PATIENTS, PRACTITIONERS, SPREAD_FIRST, Pool
+from systems.authorizations import DOCUMENTED, PATIENTS, PRACTITIONERS, SPREAD_FIRST, Pool
 
 SYSTEM = "authorizations"
 BARE_OPERATIONS = 60_000
@@ -220,7 +220,7 @@ def _fixtures(pool: Pool, contract: Mapping[str, Any]) -> dict[str, Any]:
     everybody = range(1, sum(PRACTITIONERS) + 1)
     return {
         "authorizationIds": [ids.uuid_of(n) for n in range(1, DOCUMENTED + 1)],
-        "highContentionAuthIds": [ids.uuid_of(n) for n in HOT],
+        "highContentionAuthIds": [ids.uuid_of(n) for n in pool.hot],
         "throughputAuthIds": [ids.uuid_of(n) for n in range(SPREAD_FIRST, SPREAD_FIRST + pool.spread)],
         "practitionerTokens": [_token(contract, n, key, now) for n in everybody],
         "expiredTokens": [_token(contract, n, key, now - 2 * TOKEN_LIFE) for n in everybody],
