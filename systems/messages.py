@@ -46,7 +46,10 @@ POOL = (
 """The columns of the users that seeding fills, as [database] calls them."""
 DATES = ("birthday_date", "anniversary_date")
 
-MAY_LACK = frozenset({*POOL[1:], "message_type", "retry_count"})
+LIFE = ("scheduled_send_time", "status", "created", "sent")
+"""The columns that tell what became of a message, and when."""
+
+MAY_LACK = frozenset({*POOL[1:], "message_type", "retry_count", *LIFE})
 """The columns that another implementation may not have: "" in [database]."""
 
 
@@ -129,6 +132,14 @@ EFFECTS = {
 
 POINTS = ("stored", "sent")
 """The times that the database holds of a message: when it was stored, and when it was sent."""
+
+
+def points_of(database: Mapping[str, Any]) -> tuple[str, ...]:
+    """Those that this database holds; POINTS[0] if it holds none, which then nobody knows."""
+    return tuple(point for point, column in zip(POINTS, ("created", "sent"), strict=True) if database[column]) or (
+        POINTS[0],
+    )
+
 
 ITEMS = "messages"
 """What the effects are called."""
@@ -224,9 +235,15 @@ def words(contract: Mapping[str, Any]) -> set[str]:
 
 
 def wrong(
-    contract: Mapping[str, Any], _database: Mapping[str, Any], mix: Mapping[str, int], _rounds: bool, _given: bool
+    contract: Mapping[str, Any], database: Mapping[str, Any], mix: Mapping[str, int], _rounds: bool, _given: bool
 ) -> Iterator[tuple[str, str, str]]:
     """What a plan can't mean: the table of the plan, the word in it, and what was expected."""
+    if "later" in mix and not database["scheduled_send_time"]:
+        yield (
+            "database",
+            "scheduled_send_time",
+            "scheduled_send_time = '': which messages are due is not known: expected a mix without `later`",
+        )
     for word, why in _NEEDED.items():
         if word not in words(contract):
             yield (

@@ -37,16 +37,22 @@ COLUMNS = {
 """What is read of a message: what [database] calls it, and as what."""
 
 
+TIMES = {"stored": "created_at", "sent": "sent_at"}
+"""The points of a message, and the columns that tell when it reached them."""
+
+
 def source(names: Mapping[str, Any]) -> rows.Source:
     """Where messages are stored, by the `names` of a plan's [database]."""
     sql = _quoted(names)
-    there = {column: (name, dtype) for column, (name, dtype) in COLUMNS.items() if names[name]}
+    there = {column: (sql[name], dtype) for column, (name, dtype) in COLUMNS.items() if names[name]}
+    if status := _status(names):
+        there["status"] = (status, "str")
     return rows.Source(
         sql["messages"],
         key=sql["key"],
-        points={"stored": "created_at", "sent": "sent_at"},
+        points={point: column if column in there else "" for point, column in TIMES.items()},
         columns={column: dtype for column, (_, dtype) in there.items()},
-        named={column: sql[name] for column, (name, _) in there.items()} | {"status": _status(names)},
+        named={column: name for column, (name, _) in there.items()},
     )
 
 
@@ -61,7 +67,10 @@ def _literal(text: str) -> str:
 
 
 def _status(names: Mapping[str, Any]) -> str:
-    """SQL for the status of a message, in our words where it is one of theirs."""
+    """SQL for the status of a message, in our words where it is one of theirs; "" if nothing tells it."""
+    if not names["status"]:
+        sent = f"CASE WHEN {quoted(names['sent'])} IS NULL THEN '{messages.SCHEDULED}' ELSE '{messages.SENT}' END"
+        return f"({sent})" if names["sent"] else ""
     column = f"{quoted(names['status'])}::text"
     theirs = [f"WHEN {_literal(names[name])} THEN '{ours}'" for name, ours in messages.STATUSES.items()]
     if all(names[name] == ours for name, ours in messages.STATUSES.items()):
@@ -90,10 +99,7 @@ def observe(url: str, run: Run, ledger: Ledger) -> Messages:
     """Wait until all is delivered and no client writes, then read all that the checks need, in one snapshot."""
     plain, place = run.scenario.database, source(run.scenario.database)
     names, table, key = _quoted(plain), place.table, place.key
-    pending = (
-        f"SELECT count(*) FROM {table} WHERE {place.named['status']} = '{messages.SCHEDULED}' "
-        f"AND {names['scheduled_send_time']} <= now() AND {key} LIKE '{ledger.run}-%'"
-    )
+    pending = _pending(place, ledger.run, names["scheduled_send_time"])
     began = before(run)
     with reader(url) as session:
         require_own_rows(session, ledger, url, table, key)
@@ -133,11 +139,24 @@ def observe(url: str, run: Run, ledger: Ledger) -> Messages:
     return seen
 
 
+def _pending(place: rows.Source, run: str, due: str) -> str:
+    """SQL for how many messages of `run` are due and not sent; for 0 if no column tells."""
+    if "status" not in place.named:
+        return "SELECT 0"
+    in_time = f"AND {due} <= now() " if due else ""
+    return (
+        f"SELECT count(*) FROM {place.table} WHERE {place.named['status']} = '{messages.SCHEDULED}' "
+        f"{in_time}AND {place.key} LIKE '{run}-%'"
+    )
+
+
 def _early(session: Reader, run: str, place: rows.Source) -> pd.DataFrame:
     """op, status (None, if it is no known one) and sent_at of the messages of `run`, but for keys that name no op."""
     known = (messages.SCHEDULED, messages.SENT, messages.FAILED)
+    if "status" not in place.named:
+        return pd.DataFrame({"op": [], "status": [], "sent_at": []})
     status = f"array_position(ARRAY{list(known)}, {place.named['status']}) - 1"
-    columns = {"status": status, "sent_at": f"{place.named['sent_at']}::timestamptz"}
+    columns = {"status": status, "sent_at": f"{place.named.get('sent_at', 'NULL')}::timestamptz"}
     types = {"status": binary.WHOLE, "sent_at": binary.MOMENT}
     found = session.columns(
         f"SELECT {rows.digits(place.key)}, {binary.selected(columns, types)} FROM {place.table} "
@@ -192,6 +211,9 @@ def _lacking(check: str, scenario: Scenario) -> str:
         return f"the plan's mix has no {' or '.join(sorted(APPLIES[check]))}"
     if check == "MP4" and not scenario.contract["message_id"]:
         return "no answer tells the id of a message (message_id)"
+    ways = NEEDED.get(check, ((),))
+    if not any(all(scenario.database[name] for name in way) for way in ways):
+        return f"the table of messages has no {' or '.join(' and '.join(way) for way in ways)}"
     return ""
 
 
@@ -202,6 +224,11 @@ def _unfed(check: str, kinds: set[str]) -> str:
 
 def _title(check: Check, scenario: Scenario) -> str:
     """What a check claims by this contract."""
+    names = scenario.database
+    if check.id == "X6" and not (names["status"] and names["sent"]):
+        return "No message was sent before it was stored."
+    if check.id == "X6" and not names["created"]:
+        return "Every delivery is whole: SENT with the time it was sent."
     return check.title if scenario.contract["same"] else UNTOLD.get(check.id, check.title)
 
 
@@ -212,6 +239,9 @@ def weakened(case: Case) -> list[str]:
     said = []
     if not scenario.database["message_type"]:
         said.append("The table of messages has no type: that it is stored as it was sent is not compared.")
+    for column, what in UNSTORED.items():
+        if not scenario.database[column] and (column != "status" or scenario.database["sent"]):
+            said.append(f"The table of messages has no {column}: {what}.")
     if unsent := [column for column, word in EXPECTED.items() if word not in messages.words(contract)]:
         said.append(f"A request has no {' and no '.join(unsent)}: what is stored there is not compared.")
     if not contract["message_id"]:
@@ -225,7 +255,7 @@ def weakened(case: Case) -> list[str]:
             "(same): whether another body was refused is judged by the row that is stored (MP5), not by the answer."
         )
     reasons: dict[str, list[str]] = {}
-    for check in CHECKS:
+    for check in (WHOLE, *CHECKS):
         if why := _lacking(check.id, scenario):
             reasons.setdefault(why, []).append(check.id)
     return said + [f"Left out, as {why}: {', '.join(checks)}." for why, checks in reasons.items()]
@@ -250,8 +280,10 @@ def expected(run: str, keys: pd.DataFrame, special: Sequence[str] = messages.ALL
 def whole(case: Case) -> Found:
     """X6. SENT and sent_at come together, and not before the message was stored."""
     stored = case.rows
-    sent, has = stored["status"] == messages.SENT, stored["sent_at"].notna()
-    wrong = np.flatnonzero((sent != has) | (has & ~(stored["sent_at"] >= stored["created_at"])))
+    has = stored["sent_at"].notna()
+    sent = stored["status"] == messages.SENT
+    early = has & ~(stored["sent_at"] >= stored["created_at"]) if "created_at" in stored else has & False
+    wrong = np.flatnonzero((sent != has) | early)
     torn = int((sent != has).sum())
     return case.broken(
         len(stored),
@@ -289,7 +321,9 @@ def not_yet(case: Case) -> Found:
     """MP8. What is due after the run only is still to be sent."""
     later = np.flatnonzero(_later(case))
     rows = case.rows.iloc[later]
-    wrong = (rows["status"] != messages.SCHEDULED).to_numpy() | rows["sent_at"].notna().to_numpy()
+    wrong = (rows["status"] != messages.SCHEDULED).to_numpy()
+    if "sent_at" in rows:
+        wrong = wrong | rows["sent_at"].notna().to_numpy()
     return case.broken(
         len(later),
         _keys_of(case, later[wrong]),
@@ -300,8 +334,9 @@ def not_yet(case: Case) -> Found:
 def _not_as_before(case: Case) -> Array:
     """The keys of messages there before the drain that are gone, or were SENT and are no more, or at another time."""
     before = case.seen.early[case.seen.early["op"] >= 0].reset_index(drop=True)
+    there = case.rows if "sent_at" in case.rows else case.rows.assign(sent_at=np.datetime64("NaT", "us"))
     # A key with several rows gives several pairs: one that stayed as it was is enough.
-    pairs = before.reset_index().merge(case.rows[["op", "status", "sent_at"]], on="op", suffixes=("", "_now"))
+    pairs = before.reset_index().merge(there[["op", "status", "sent_at"]], on="op", suffixes=("", "_now"))
     sent, sent_now = pairs["status"] == messages.SENT, pairs["status_now"] == messages.SENT
     stayed = ~sent | (sent_now & ~differs(pairs["sent_at"], pairs["sent_at_now"]))
     changed = np.ones(len(before), bool)
@@ -455,6 +490,19 @@ APPLIES: Mapping[str, frozenset[str]] = {
     "MP8": frozenset({"later"}),
 }
 """The kinds of operations of which a check needs one, if it needs any."""
+NEEDED: Mapping[str, Sequence[Sequence[str]]] = {
+    "X6": (("status", "sent"), ("sent", "created")),
+    "MP3": (("status",), ("sent",)),
+    "MP8": (("status",), ("sent",)),
+}
+"""The columns of which a check needs all of one of these sets."""
+UNSTORED: Mapping[str, str] = {
+    "scheduled_send_time": "that it is stored as it was sent is not compared, and every message counts as due",
+    "status": "a message counts as sent if it has a time at which it was, and none is known to have failed",
+    "created": "when it was stored is known by looks during the load only (X9)",
+    "sent": "when it was sent is not known",
+}
+"""What the checks can't know without a column."""
 NEW = frozenset({"process", "race", "later"})
 FEEDS: Mapping[str, frozenset[str]] = {
     **dict.fromkeys(("X6", "MP1", "MP2"), NEW),

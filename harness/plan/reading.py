@@ -192,7 +192,7 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
         mix=mix,
         expected={kind: tuple(expected[kind]) for kind in mix},
         effects=_effects(facts.EFFECTS, mix, table.seconds("eventual", "0s", zero=True)),
-        points=tuple(getattr(facts, "POINTS", ("stored",))),
+        points=_points(facts, named),
         items=items,
         rows=getattr(facts, "ROWS", ("", "")),
         rounds=table.flag("rounds"),
@@ -339,6 +339,12 @@ def _sendable(
     """The kinds of `mix` that a service with this contract and this pool can be sent, as the system's facts have it."""
     unsent = facts.unsent(agreed, given) if hasattr(facts, "unsent") else {}
     return {kind: share for kind, share in mix.items() if kind not in unsent}
+
+
+def _points(facts: Any, named: Mapping[str, Any]) -> tuple[str, ...]:
+    """The points of effects that a database with these names holds."""
+    stated: tuple[str, ...] = tuple(getattr(facts, "POINTS", ("stored",)))
+    return tuple(facts.points_of(named)) if hasattr(facts, "points_of") else stated
 
 
 def _nothing_wrong(*_: object) -> Iterable[tuple[str, str, str]]:
