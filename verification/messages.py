@@ -49,7 +49,7 @@ def source(names: Mapping[str, Any]) -> rows.Source:
         there["status"] = (status, "str")
     return rows.Source(
         sql["messages"],
-        key=sql["key"],
+        key=sql["key"] or f"substring({sql['message_content']} from '{ids.PLAIN_KEY}')",
         points={point: column if column in there else "" for point, column in TIMES.items()},
         columns={column: dtype for column, (_, dtype) in there.items()},
         named={column: name for column, (name, _) in there.items()},
@@ -84,7 +84,8 @@ class Messages(Observation):
 
     early: pd.DataFrame
     """The run's rows before the drain: op, status, sent_at."""
-    keys: constraints.UniqueKey
+    keys: constraints.UniqueKey | None
+    """None if there is no column of keys."""
     users: constraints.Reference
     pool: int
     """How many users the pool has."""
@@ -123,7 +124,9 @@ def observe(url: str, run: Run, ledger: Ledger) -> Messages:
                 looks=looks.read(run, table, key),
                 own=own_checks.read(session, run.scenario),
                 early=early,
-                keys=constraints.unique_key(session, plain["messages"], plain["key"], ledger.run, own),
+                keys=constraints.unique_key(session, plain["messages"], plain["key"], ledger.run, own)
+                if plain["key"]
+                else None,
                 users=constraints.reference(
                     session,
                     plain["messages"],
@@ -171,7 +174,8 @@ def case(ledger: Ledger, seen: Messages) -> Case:
     """The messages that were sent beside those that are there."""
     said = messages.words(ledger.scenario.contract)
     there = [column for column, word in EXPECTED.items() if column in seen.rows and word in said]
-    return Case(ledger, seen, lambda run, keys: expected(run, keys, _special(ledger))[there])
+    template = messages.text_of(ledger.scenario.contract)
+    return Case(ledger, seen, lambda run, keys: expected(run, keys, _special(ledger), template)[there])
 
 
 EXPECTED = {"user_id": "user", "message_type": "type", "message_content": "content", "scheduled_send_time": "time"}
@@ -261,18 +265,26 @@ def weakened(case: Case) -> list[str]:
     return said + [f"Left out, as {why}: {', '.join(checks)}." for why, checks in reasons.items()]
 
 
-def expected(run: str, keys: pd.DataFrame, special: Sequence[str] = messages.ALL_TEXTS) -> pd.DataFrame:
+def expected(
+    run: str,
+    keys: pd.DataFrame,
+    special: Sequence[str] = messages.ALL_TEXTS,
+    template: str = messages.PLAIN_CONTENT,
+) -> pd.DataFrame:
     """What must be stored under `keys` (key, subject): `systems.messages.body`, for a million at once."""
     op = keys["key"].to_numpy()
     number, which = np.unique(keys["subject"].to_numpy(), return_inverse=True)
+    later = (keys["kind"] == "later").to_numpy()
     born = np.datetime64(ids.born(run).replace(tzinfo=None), "us")
+    each = zip(op.tolist(), number[which].tolist(), later.tolist(), strict=True)
     return pd.DataFrame(
         {
             "user_id": np.array([ids.uuid_of(n) for n in number.tolist()], object)[which],
             "message_type": [messages.message_type(n) for n in op.tolist()],
-            "message_content": [messages.content(n, special) for n in op.tolist()],
-            "scheduled_send_time": born
-            - messages.before_birth(op, (keys["kind"] == "later").to_numpy()).astype("timedelta64[us]"),
+            "message_content": [
+                messages.stored_text(template, run, n, user, n, special, due_later) for n, user, due_later in each
+            ],
+            "scheduled_send_time": born - messages.before_birth(op, later).astype("timedelta64[us]"),
         }
     )
 
@@ -352,9 +364,15 @@ def conflicting(case: Case) -> Found:
     definite = ledger.outcome(Outcome.ACK, Outcome.REPLAY, Outcome.REJECT)[conflicts]
     accepted = ledger.outcome(Outcome.ACK, Outcome.REPLAY)[conflicts]
     stored = case.rows["message_content"].to_numpy()[case.key_row[ledger.key_place[conflicts]]]
-    special, ops = _special(ledger), ledger.ops
+    special, template = _special(ledger), messages.text_of(ledger.scenario.contract)
     sent, first = (
-        np.array([messages.content(n, special) for n in ops[name].to_numpy()[conflicts].tolist()], object)
+        np.array(
+            [
+                messages.stored_text(template, ledger.run, op, user, key_of, special)
+                for op, user, key_of in ledger.ops.iloc[conflicts][[name, "subject", "key_of"]].itertuples(index=False)
+            ],
+            object,
+        )
         for name in ("op", "key_of")
     )
     overwritten = (stored == sent) & (sent != first)
@@ -494,9 +512,12 @@ NEEDED: Mapping[str, Sequence[Sequence[str]]] = {
     "X6": (("status", "sent"), ("sent", "created")),
     "MP3": (("status",), ("sent",)),
     "MP8": (("status",), ("sent",)),
+    "MP1": (("key",),),
+    "MP1I": (("key",),),
 }
 """The columns of which a check needs all of one of these sets."""
 UNSTORED: Mapping[str, str] = {
+    "key": "a message is told by the key in its text, and nothing is known of requests that arrive twice",
     "scheduled_send_time": "that it is stored as it was sent is not compared, and every message counts as due",
     "status": "a message counts as sent if it has a time at which it was, and none is known to have failed",
     "created": "when it was stored is known by looks during the load only (X9)",

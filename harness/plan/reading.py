@@ -175,7 +175,7 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
     if file is not None:
         given, agreed = _given(where, facts, system, file, agreed, bool(table.rest.get("rounds")))
     expected = {**facts.EXPECTED, **(getattr(facts, "EXPECTED_OF_GIVEN", {}) if given is not None else {})}
-    mix = _sendable(facts, agreed, given, mix)
+    mix = _sendable(facts, agreed, given, named, mix)
     scenario = Scenario(
         system="" if theirs else system,
         title=tables.get("title", ""),
@@ -334,10 +334,16 @@ def _given(
 
 
 def _sendable(
-    facts: Any, agreed: Mapping[str, Any], given: Mapping[str, Any] | None, mix: Mapping[str, int]
+    facts: Any,
+    agreed: Mapping[str, Any],
+    given: Mapping[str, Any] | None,
+    named: Mapping[str, Any],
+    mix: Mapping[str, int],
 ) -> Mapping[str, int]:
-    """The kinds of `mix` that a service with this contract and this pool can be sent, as the system's facts have it."""
-    unsent = facts.unsent(agreed, given) if hasattr(facts, "unsent") else {}
+    """The kinds of `mix` that a service with this contract, pool and database can be sent, as the system's facts have
+    it.
+    """
+    unsent = facts.unsent(agreed, given, named) if hasattr(facts, "unsent") else {}
     return {kind: share for kind, share in mix.items() if kind not in unsent}
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import create_engine
 
 from harness.check import Finding
 from harness.errors import PlanError
+from harness.plan.reading import reference
 from harness.run import Run
 from harness.verdict import CheckState
 from schema.messages import tables
@@ -120,3 +121,75 @@ def test_rules_know_the_times_that_there_are(columns: tuple[str, ...], points: t
 def test_what_is_due_later_needs_a_due_time() -> None:
     with pytest.raises(PlanError, match="which messages are due is not known: expected a mix without `later`"):
         varied("sustained", database={**NAMES, "scheduled_send_time": ""})
+
+
+TEXT = "{content} [{key}]"
+BODY = {"userId": "{user}", "text": TEXT, "type": "{type}", "due": "{time}"}
+
+
+def keyless(scene: Scene) -> Scene:
+    """The scene of a service that knows no keys: they are in the texts."""
+    scene.sql("UPDATE message_logs SET message_content = message_content || ' [' || idempotency_key || ']'")
+    scene.sql("ALTER TABLE message_logs DROP COLUMN idempotency_key")
+    facts = copy.deepcopy(scene.run.facts)
+    facts["plan"]["database"]["key"] = ""
+    facts["plan"]["contract"]["body"] = BODY
+    facts |= {"schema": recorded(scene.url)["schema"]}
+    return Scene(scene.url, Run(scene.run.folder, facts))
+
+
+def test_without_a_column_of_keys_a_message_is_told_by_the_key_in_its_text(scene: Scene) -> None:
+    whole = set(scene.judge())
+    scene = keyless(scene)
+    seen = observe(scene.url, scene.run, scene.sent)
+    found = {one.id: one for one in judge(case(scene.sent, seen))}
+
+    assert {one.id: one.detail for one in found.values() if one.state is CheckState.VIOLATED} == {}
+    assert whole - set(found) == {"MP1", "MP1I"}
+    assert {"X1", "X3", "X4", "X5", "MP5", "MP6"} <= held(found)
+    assert "nothing is known of requests that arrive twice" in " ".join(weakened(case(scene.sent, seen)))
+
+
+@pytest.mark.parametrize(
+    ("statement", "check"),
+    [
+        ("DELETE FROM message_logs WHERE message_content LIKE '%0001]'", "X1"),
+        ("UPDATE message_logs SET message_content = 'x' || message_content WHERE message_content LIKE '%0001]'", "X5"),
+        (
+            "INSERT INTO message_logs SELECT gen_random_uuid(), user_id, message_type, message_content, "
+            "scheduled_send_time, status, retry_count, created_at, sent_at FROM message_logs "
+            "WHERE message_content LIKE '%0001]'",
+            "X4",
+        ),
+        (
+            "INSERT INTO message_logs SELECT gen_random_uuid(), user_id, message_type, 'of nobody', "
+            "scheduled_send_time, status, retry_count, created_at, sent_at FROM message_logs "
+            "WHERE message_content LIKE '%0001]'",
+            "X2",
+        ),
+    ],
+)
+def test_what_is_wrong_is_found_by_the_key_in_the_text_too(scene: Scene, statement: str, check: str) -> None:
+    scene = keyless(scene)
+    scene.sql(statement)
+    assert check in scene.violated()
+
+
+def test_kinds_that_send_a_key_again_are_not_sent_and_the_text_needs_the_key() -> None:
+    tables_ = {"database": {**NAMES, "key": ""}, "contract": {**reference("messages", "contract"), "body": BODY}}
+
+    assert set(varied("sustained", **tables_).mix) == {"process", "stranger", "later"}
+    with pytest.raises(PlanError, match="expected it in its text"):
+        varied("sustained", database=tables_["database"])
+
+
+def test_a_text_with_more_than_the_content_is_what_must_be_stored(scene: Scene) -> None:
+    facts = copy.deepcopy(scene.run.facts)
+    facts["plan"]["contract"]["body"] = {**BODY, "text": "{content} for {user}", "key": "{key}"}
+    scene.sql("UPDATE message_logs SET message_content = message_content || ' for ' || user_id")
+
+    scene = Scene(scene.url, Run(scene.run.folder, facts))
+
+    assert scene.violated() == set()
+    scene.sql(f"UPDATE message_logs SET message_content = message_content || '!' WHERE idempotency_key = '{KEY[1]}'")
+    assert scene.violated() == {"X5"}
