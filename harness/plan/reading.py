@@ -14,7 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import PlanError, nearest
-from harness.plan import contract, locustfile, names, overrides, own_checks, rule_checks, services, stages, template
+from harness.plan import (
+    contract,
+    feeds,
+    locustfile,
+    names,
+    overrides,
+    own_checks,
+    rule_checks,
+    services,
+    stages,
+    template,
+)
 from harness.plan.facts import NO_FACTS, facts_of
 from harness.plan.overrides import NONE, Overrides
 from harness.plan.rules import EFFECTS
@@ -206,6 +217,7 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
         own_checks=own_checks.checks(where, tables.get("check", {})),
         quiesce=own_checks.quiesce(where, tables.get("quiesce")),
         unchecked=table.flag("unchecked"),
+        feeds=feeds.read(where, table.take("feed")),
         tags=locustfile.tags(table, "tags") if theirs else (),
         exclude_tags=locustfile.tags(table, "exclude_tags") if theirs else (),
     )

@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import groupby
 
 from harness.errors import nearest
+from harness.feed import RANDOM
 from harness.plan import grammar
 from harness.plan.provable import SMOKE
 from harness.plan.rules import (
@@ -165,6 +166,12 @@ def warnings(scenario: Scenario) -> Iterator[str]:
             yield (
                 f"{rule.text}: no rule limits the errors of the same operations, so that a target which fails quickly "
                 "would pass; add ratio(errors) < …"
+            )
+    for feed in scenario.feeds.values():
+        if feed.order != RANDOM and scenario.open and scenario.operations > feed.rows:
+            yield (
+                f"feed {feed.file}: {feed.rows:,} rows for {scenario.operations:,.0f} operations: if each draws one, "
+                "the run will end INVALID when there are no more; expected more rows or a shorter load"
             )
     least = scenario.validity.min_successes
     if scenario.leaving and (most := _leaving(scenario)) < least:

@@ -99,6 +99,18 @@ class Quiesce:
 
 
 @dataclass(frozen=True)
+class FeedFile:
+    """A file of rows that operations draw from."""
+
+    file: str
+    order: str
+    """sequential, random or unique: `harness.feed.ORDERS`."""
+    rows: int
+    digest: str
+    """The SHA-256 of the file when the plan was read."""
+
+
+@dataclass(frozen=True)
 class Validity:
     """What must hold for the figures to mean anything; the defaults are those of statistics.md §7.4."""
 
@@ -168,6 +180,8 @@ class Scenario:
     tags: tuple[str, ...] = ()
     exclude_tags: tuple[str, ...] = ()
     """Of another's locustfile: the tags that its tasks must have one of, and must have none of."""
+    feeds: Mapping[str, FeedFile] = field(default_factory=dict)
+    """What operations can draw rows from, by name."""
     overridden: Mapping[str, str] = field(default_factory=dict)
     """What of the plan was set otherwise for this run, by variable or option."""
 

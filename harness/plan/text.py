@@ -25,6 +25,7 @@ def describe(scenario: Scenario, settings: Settings) -> str:
         f"target    {settings.target_url or 'the reference target, started for the run on a free port of 127.0.0.1'}",
         f"database  {_database(scenario, settings)}",
         *(f"pool      {line}" for line in _pool(scenario)),
+        *(f"feed      {one.file}: {one.rows:,} rows, {one.order}" for one in scenario.feeds.values()),
         *_services(scenario, settings),
         *(f"override  {name} = {value}" for name, value in scenario.overridden.items()),
         *(_open_load(scenario, settings) if scenario.open else _closed_load(scenario)),
