@@ -64,7 +64,7 @@ def tags(table: Table, key: str) -> tuple[str, ...]:
 
 def users(path: Path, weighted: object, where: Where, foreign: bool) -> dict[str, int]:
     """User classes and weights, whose names are read from the locustfile; of a `foreign` one none means all."""
-    known = [name for name in _classes(path, where) if "." not in name]
+    known = [name for name, one in _classes(path, where).items() if "." not in name and not one.abstract]
     weights = Table(where, "users", weighted).rest
     if not weights and not foreign:
         where.fail("users", f"no users; {nearest('', known)}")

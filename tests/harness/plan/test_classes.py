@@ -100,3 +100,18 @@ def test_an_imported_user_class_can_be_weighed(tmp_path: Path) -> None:
 
     assert reading.find("theirs", "smoke", tmp_path / "own.toml").users == {"Guest": 2, "Visitor": 1}
     assert classes(tmp_path / "theirs.py")["Guest"].bases == {"HttpUser"}
+
+
+def test_each_file_is_read_once_however_often_it_is_imported(tmp_path: Path) -> None:
+    chain = {f"m{n}": f"from m{n + 1} import *\nimport m{n + 1}\nfrom m{n + 1} import Ramp" for n in range(40)}
+    path = theirs(tmp_path, "from m0 import *", **chain, m40=RAMP)
+
+    assert locustfile.shapes(path, Where(path, "", "theirs")) == ["Ramp"]
+
+
+def test_what_is_abstract_or_of_elsewhere_can_not_be_weighed(tmp_path: Path) -> None:
+    theirs(tmp_path, "from locust import HttpUser as Base\nclass Most(HttpUser):\n    abstract = True")
+    for name in ("Base", "Most"):
+        (tmp_path / "own.toml").write_text(PLAN.replace("unchecked", f"users = {{ {name} = 1 }}\nunchecked"))
+        with pytest.raises(PlanError, match=f"unknown user class '{name}' in theirs.py; .*known: Visitor"):
+            reading.find("theirs", "smoke", tmp_path / "own.toml")
