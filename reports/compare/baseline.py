@@ -19,6 +19,7 @@ from harness.verdict import Verdict
 from reports.about import about
 from reports.comparability import SAME, fingerprint
 from reports.rules.baseline import Baseline
+from systems import PROJECT
 
 SCHEMA = 1
 """The version of the file."""
@@ -63,15 +64,16 @@ def write(record: Mapping[str, Any]) -> Path:
 def baseline(run: Run) -> Baseline:
     """The baseline of the scenario of `run`; its figures only if it ran on the same thing and means something."""
     path = baseline_of(run.scenario.name, run.scenario.profile)
-    again = f"{hint(f'baseline RUN={run.folder}', f'baseline {run.folder}')} makes this run the baseline"
+    folder = run.folder.relative_to(PROJECT) if run.folder.is_relative_to(PROJECT) else run.folder
+    make = hint(f"baseline RUN={folder}", f"baseline {folder}")
     if run.scenario.overridden:
         return Baseline(why_not=f"this run's plan was overridden ({', '.join(run.scenario.overridden)})")
     if not path.exists():
-        return Baseline(why_not=f"there is no baseline ({path}): {again}; commit the file")
+        return Baseline(why_not=f"no baseline: {make} makes this run one ({path}, to be committed)")
     try:
         record = _read(path)
     except ValueError as error:
-        return Baseline(why_not=f"{path}: {error}: {again}")
+        return Baseline(why_not=f"{path}: {error}: {make} makes this run the baseline")
     named, mine = str(record["run"]), fingerprint({"run": about(run)})
     differs = [name for name in SAME if mine[name] != record["fingerprint"].get(name)]
     if differs:

@@ -83,8 +83,9 @@ def test_without_a_baseline_nothing_is_compared_and_it_is_said_how_to_make_one(t
 
     assert states(found) == ["PASS", "PASS", "NOT COMPARED", "NOT COMPARED"]
     assert [found["rules"][2][key] for key in ("value", "limit")] == [0.2, None]
-    assert found["rules"][2]["detail"].startswith(f"there is no baseline ({baselines}/sustained-smoke.json): `")
-    assert found["rules"][2]["detail"].endswith("` makes this run the baseline; commit the file")
+    detail = found["rules"][2]["detail"]
+    assert detail.startswith("no baseline: `make baseline RUN=/")
+    assert detail.endswith(f"` makes this run one ({baselines}/sustained-smoke.json, to be committed)")
     assert found["verdict"] == "GO"
     assert found["reason"].startswith("2 of 4 rules and all 2 checks")
 
