@@ -29,6 +29,9 @@ Each over all load processes together.
 ONLY = "feed"
 """What the only feed of a plan is called."""
 
+EXHAUSTED = "feed "
+"""How what is said of a feed without more rows begins."""
+
 FORMATS = (".csv", ".jsonl")
 LEASE = "feed-{}.lease"
 """Where the processes of a load count what they have leased, in the run folder: 8 bytes."""
@@ -49,7 +52,9 @@ class Row(dict[str, Any]):
 class Rows:
     """The rows of a file; FeedError with file and line for what is none of them."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, check: bool = True) -> None:
+        """Unless `check`, no row is read yet: one who knows the `digest` of the file knows that they were."""
+        self._check = check
         self.path, self._file = path, -1
         self.columns: tuple[str, ...] = ()
         self._from = array("Q")
@@ -95,13 +100,14 @@ class Rows:
         return self.path.suffix == ".csv"
 
     def _index(self, file: BinaryIO, digest: Any) -> None:
-        """Where each row is; every row is read once."""
+        """Where each row is."""
         for line, at, text in self._records(file, digest):
             try:
                 if self._is_csv and not self.columns:
                     self.columns = self._named(text)
                     continue
-                self._parsed(text)
+                if self._check:
+                    self._parsed(text)
             except ValueError as error:
                 raise FeedError(f"{self.path}:{line}: {error}") from None
             self._from.append(at)

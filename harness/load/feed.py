@@ -7,7 +7,7 @@ from typing import Any, overload
 from locust.exception import StopUser
 
 from harness.errors import FeedError
-from harness.feed import LEASE, ONLY, Feed, Lease, Row, Rows
+from harness.feed import EXHAUSTED, LEASE, ONLY, Feed, Lease, Row, Rows
 from harness.load.session import Session
 
 
@@ -25,7 +25,7 @@ class Feeds:
         folder: Path | None = session.run.folder if session.run else None
         self._feeds: dict[str, Feed] = {}
         for name, one in stated.items():
-            rows = Rows(Path(one.file))
+            rows = Rows(Path(one.file), check=False)
             if rows.digest != one.digest:
                 raise FeedError(f"{one.file}: it was changed since the plan was read: expected it unchanged; run again")
             lease = Lease(folder / LEASE.format(name) if folder else None, workers)
@@ -39,7 +39,9 @@ class Feeds:
         found = self._feeds[name].draw()
         if found is None:
             rows = self._feeds[name].rows
-            why = f"feed {rows.path}: all {len(rows):,} rows were handed out: expected more rows, or a shorter load"
+            why = (
+                f"{EXHAUSTED}{rows.path}: all {len(rows):,} rows were handed out: expected more rows, or a shorter load"
+            )
             self._session.exhausted(why)
             raise Exhausted(why)
         return found

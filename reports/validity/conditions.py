@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness.feed import EXHAUSTED
 from harness.outcomes import DONE, Outcome
 from harness.plan.provable import SMOKE
 from harness.plan.rules import BLOCKER, INFO, WARM_UP
@@ -307,6 +308,8 @@ def _exceptions(evidence: Evidence) -> ValidityResult:
     if raised:
         most = max(raised, key=lambda text: raised[text])
         found += f", most often {most}, {raised[most]:,} times"
+    exhausted = [text for text in raised if text.startswith(EXHAUSTED)]
+    found = "; ".join(exhausted) or found
     # Whether each user sent something is known of another's locustfile only.
     classes: dict[str, dict[str, int]] = load.get("users") or {}
     silent = [
@@ -320,7 +323,9 @@ def _exceptions(evidence: Evidence) -> ValidityResult:
         hard(exceptions == 0 and not silent),
         "; ".join([found, *silent]),
         f"none, and of a class at most {share(MOST_SILENT)} that sent nothing" if classes else "none",
-        "The traceback is in load.log, or load-<n>.log of several processes: the locustfile has a defect.",
+        "No row is handed out twice, so that the load ended: give the feed more rows, or the load less time."
+        if exhausted
+        else "The traceback is in load.log, or load-<n>.log of several processes: the locustfile has a defect.",
     )
 
 

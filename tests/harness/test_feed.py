@@ -164,3 +164,11 @@ def test_of_little_no_process_takes_all(tmp_path: Path) -> None:
     assert len(Lease(tmp_path / "other", 4).take(10**6)) == 1000
     with pytest.raises(FeedError, match="expected leave to write it"):
         Lease(tmp_path / "none" / "counter", 4)
+
+
+def test_rows_that_were_checked_are_not_read_again_before_they_are_drawn(tmp_path: Path) -> None:
+    path = file(tmp_path, b"a,b\n1,2\n3\n")
+    rows = Rows(path, check=False)
+    assert (len(rows), rows.row(1)) == (2, {"a": "1", "b": "2"})
+    with pytest.raises(FeedError, match=r"row 2: 1 fields, expected 2"):
+        rows.row(2)

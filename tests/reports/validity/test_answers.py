@@ -106,3 +106,11 @@ def test_the_first_answer_that_was_not_understood_is_shown_whole(tmp_path: Path)
         "; 160 of 180 answers were not understood, which makes [contract] the suspect; the first: "
         'process k-1: 422 {"error": "userId is missing"}'
     )
+
+
+def test_a_feed_without_more_rows_is_named_and_no_defect_of_the_locustfile(tmp_path: Path) -> None:
+    why = "feed users.csv: all 30 rows were handed out: expected more rows, or a shorter load"
+    found = conditions(synthetic_run(tmp_path, load={"exceptions": 2, "raised": {why: 2}}))["EXCEPTIONS"]
+
+    assert (found.state, found.value) == ("broken", why)
+    assert "give the feed more rows" in found.advice
