@@ -16,7 +16,7 @@ from systems import messages
 from tests.support.message_scene import KEY, NAMES, Scene, change, clean_scene, query
 from tests.support.plans import varied
 from tests.support.surroundings import recorded
-from verification.messages import case, judge, observe, weakened
+from verification.messages import case, checks_of, judge, observe, weakened
 
 COLUMNS = {"status": "status", "sent": "sent_at", "created": "created_at", "scheduled_send_time": "scheduled_send_time"}
 WITHOUT = {
@@ -178,7 +178,11 @@ def test_what_is_wrong_is_found_by_the_key_in_the_text_too(scene: Scene, stateme
 def test_kinds_that_send_a_key_again_are_not_sent_and_the_text_needs_the_key() -> None:
     tables_ = {"database": {**NAMES, "key": ""}, "contract": {**reference("messages", "contract"), "body": BODY}}
 
-    assert set(varied("sustained", **tables_).mix) == {"process", "stranger", "later"}
+    scenario = varied("sustained", **tables_)
+    assert set(scenario.mix) == {"process", "stranger", "later"}
+    titles = {check.id: check.title for check in checks_of(scenario)}
+    assert "no key was sent again" in titles["MP7"]
+    assert not {"MP1", "MP1I", "MP4", "MP5", "MP6"} & set(titles)
     with pytest.raises(PlanError, match="expected it in its text"):
         varied("sustained", database=tables_["database"])
 

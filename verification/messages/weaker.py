@@ -68,6 +68,8 @@ def title(check: Check, scenario: Scenario) -> str:
         return "No message was sent before it was stored."
     if check.id == "X6" and not names["created"]:
         return "Every delivery is whole: SENT with the time it was sent."
+    if check.id == "MP7" and not {"repeat", "conflict"} & set(scenario.expected):
+        return "No definite answer was false: a new message is accepted, a stranger refused; no key was sent again."
     return check.title if scenario.contract["same"] else UNTOLD.get(check.id, check.title)
 
 
