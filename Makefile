@@ -78,7 +78,7 @@ export: $(READY)  ## write a line for each operation of a run: RUN=reports/runs/
 psql: $(READY)  ## open the database of a run in psql, to look at findings: RUN=reports/runs/peak/latest
 	@$(PY) -m harness psql $(or $(RUN),$(error RUN=… is missing: expected a run folder, e.g. RUN=reports/runs/peak/latest))
 
-baseline: $(READY)  ## make a run the baseline of its scenario, which rules can compare with: RUN=reports/runs/peak/latest
+baseline: $(READY)  ## make a run the baseline of its scenario, baselines/<scenario>-<profile>.json, to be committed: RUN=reports/runs/peak/latest
 	@$(PY) -m reports.compare.name_baseline $(or $(RUN),$(error RUN=… is missing: expected a run folder, e.g. RUN=reports/runs/peak/latest))
 
 compare: $(READY)  ## compare two runs, which proves nothing: BASE=reports/runs/peak/… HEAD=reports/runs/peak/latest

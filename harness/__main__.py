@@ -90,6 +90,7 @@ def _parser(name: str) -> argparse.ArgumentParser:
 
     for name, text, func in (
         ("report", "report a run again", verbs.report),
+        ("baseline", "make a run the baseline of its scenario, which rules can compare with", verbs.baseline),
         ("psql", "open the database of a run in psql", verbs.psql),
     ):
         again = verb.add_parser(name, help=text)

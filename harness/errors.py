@@ -58,6 +58,10 @@ class JournalError(ProofloadError):
     """A journal can't be written, or is not one of ours."""
 
 
+class FeedError(ProofloadError):
+    """A feed can't be read, or has no more rows."""
+
+
 class RunError(ProofloadError):
     """A run folder isn't one, or lacks what this stage needs."""
 

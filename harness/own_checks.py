@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, time
 from decimal import Decimal
 from math import isfinite
 from typing import Any
 
 import psycopg2
 from psycopg2.extensions import cursor as Cursor
+from psycopg2.extensions import new_type, register_type
 
 from harness import database
 from harness.errors import PlanError
@@ -30,6 +30,10 @@ END $open$
 """
 
 
+AS_TEXT = new_type((17, 1082, 1083, 1114, 1184, 1186, 1266), "AS_TEXT", lambda value, _: value)
+"""bytea, dates, times and intervals are shown as PostgreSQL writes them: Python has no year 0, and none after 9999."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a query gave."""
@@ -44,13 +48,25 @@ def answer(cursor: Cursor, sql: str, seconds: float) -> Answer:
     """What `sql` gives, in the transaction that `cursor` is in; psycopg2.Error if it is no SELECT, fails, writes or
     takes longer than `seconds`. The transaction goes on in any case.
     """
-    with _declared(cursor, sql, seconds):
-        cursor.execute(f"FETCH {SHOWN} FROM own")
-        names = [column.name for column in cursor.description or ()]
-        shown = tuple({name: _plain(value) for name, value in zip(names, row, strict=True)} for row in cursor)
+    with _declared(cursor, sql, seconds), cursor.connection.cursor() as fetching:
+        register_type(AS_TEXT, fetching)
+        fetching.execute(f"FETCH {SHOWN} FROM own")
+        names = _names(fetching)
+        try:
+            shown = tuple(dict(zip(names, map(_plain, row), strict=True)) for row in fetching)
+        except ValueError as error:  # a text that is none in the encoding that its database claims
+            raise psycopg2.DataError(f"a value can't be read: {error}") from None
         # Counted by the server: it may be a million.
         cursor.execute("MOVE FORWARD ALL FROM own")
         return Answer(len(shown) + int((cursor.statusmessage or "MOVE 0").split()[-1]), shown)
+
+
+def _names(cursor: Cursor) -> list[str]:
+    """What the columns are called; one of the name of an earlier one with its place."""
+    found: list[str] = []
+    for place, column in enumerate(cursor.description or (), 1):
+        found.append(f"{column.name} ({place})" if column.name in found else column.name)
+    return found
 
 
 def require(url: str, scenario: Scenario) -> None:
@@ -98,7 +114,8 @@ def _declared(cursor: Cursor, sql: str, seconds: float) -> Iterator[None]:
     """`sql` as a cursor called `own`, which keeps no more than is asked for in memory."""
     cursor.execute("SAVEPOINT own")
     try:
-        cursor.execute(f"SET LOCAL statement_timeout = {round(seconds * 1000)}")
+        # 0 would be no limit at all.
+        cursor.execute(f"SET LOCAL statement_timeout = {max(round(seconds * 1000), 1) if seconds else 0}")
         cursor.execute("SELECT set_config('proofload.sql', %s, true)", (sql,))
         cursor.execute(OPEN)
         yield
@@ -111,8 +128,6 @@ def _plain(value: object) -> Any:
         return value if len(value) <= LONGEST else f"{value[:LONGEST]}…"
     if value is None or isinstance(value, bool | int) or (isinstance(value, float) and isfinite(value)):
         return value
-    if isinstance(value, datetime | date | time):
-        return value.isoformat()
-    if isinstance(value, Decimal):
+    if isinstance(value, Decimal) and value.is_finite():
         return int(value) if value == value.to_integral_value() else float(value)
-    return str(value)
+    return _plain(str(value).lower() if isinstance(value, Decimal) else str(value))

@@ -142,8 +142,20 @@ def read_all(journals: Sequence[Journaled], usable: Callable[[str], bool] = lamb
     return tuple(_together(name, kind, found[name, kind]) for name, kind in sorted(found))
 
 
-def _of(journal: Path) -> Iterator[tuple[tuple[str, str], npt.NDArray[np.void]]]:
-    """Name and kind of each metric beside a journal, and its records; none, if there are no files."""
+def read_since(journal: Journaled, first: int) -> tuple[tuple[Recorded, ...], int]:
+    """What was recorded beside a journal from record `first` on, and how many records there are now.
+
+    JournalError if something is just being written: then the next try has it.
+    """
+    if "began" not in journal.header:
+        return (), first
+    parts = list(_of(journal.path, first))
+    found = tuple(_together(name, kind, [(records, journal)]) for (name, kind), records in parts if len(records))
+    return found, first + sum(len(records) for _, records in parts)
+
+
+def _of(journal: Path, first: int = 0) -> Iterator[tuple[tuple[str, str], npt.NDArray[np.void]]]:
+    """Name and kind of each metric beside a journal, and its records from `first` on; none, if there are no files."""
     values, names = _beside(journal)
     if not values.exists():
         return
@@ -153,7 +165,7 @@ def _of(journal: Path) -> Iterator[tuple[tuple[str, str], npt.NDArray[np.void]]]
         named = [(str(one["name"]), str(one["kind"])) for one in map(json.loads, names.read_bytes().split(b"\n")[:-1])]
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise JournalError(f"{names}: {error}: expected a name and a kind a line: {again}") from None
-    records = np.fromfile(values, RECORD)
+    records = np.fromfile(values, RECORD, offset=first * RECORD.itemsize)
     unknown = (records["metric"] < 0) | (records["metric"] >= len(named))
     if unknown.any() or not np.isfinite(records["value"]).all() or any(kind not in KINDS for _, kind in named):
         raise JournalError(f"{values}: a value that is none, or of no metric of {names.name}: {again}")

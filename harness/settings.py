@@ -63,6 +63,11 @@ def _home() -> Path:
     return Path(os.environ.get("PERF_HOME", "") or PROJECT / ".proofload")
 
 
+def baseline_of(scenario: str, profile: str) -> Path:
+    """Where the baseline of a scenario is: a small file, to be committed."""
+    return Path(os.environ.get("PERF_BASELINES", "") or PROJECT / "baselines") / f"{scenario}-{profile}.json"
+
+
 @dataclass(frozen=True)
 class Settings:
     """What the environment sets for a run; docs/settings.md lists it."""

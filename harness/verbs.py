@@ -136,6 +136,12 @@ def report(options: Namespace) -> int:
     return pipeline.report(options.folder)
 
 
+def baseline(options: Namespace) -> int:
+    """Make a run the baseline of its scenario."""
+    command = [sys.executable, "-m", "reports.compare.name_baseline", str(options.folder)]
+    return subprocess.run(command, env=project.environment_of_speaker()).returncode
+
+
 def psql(options: Namespace) -> int:
     """Open the database of a run."""
     return _psql(Run.open(options.folder))

@@ -8,22 +8,26 @@ import argparse
 import math
 import os
 import time
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from harness import journal
+from harness import journal, own_metrics
 from harness.errors import JournalError, command
 from harness.journal import Journaled
-from harness.plan.rules import ABORT, COUNT, DURATION, Rule
+from harness.own_metrics import Recorded
+from harness.plan.rules import ABORT, COUNT, DURATION, NUMBER, OWN, Rule
 from harness.quantities import duration, share
 from harness.run import Run
 from reports.rules import windows
 from reports.rules.measure import Measurements, each
+from reports.rules.own_metric import recorded
 from reports.samples.samples import Samples, samples
-from reports.samples.scope import covered, scope
+from reports.samples.scope import Unmeasurable, covered, scope
 from reports.statistics.confidence import wilson
 from reports.statistics.percentiles import rank
 
@@ -32,6 +36,8 @@ ENOUGH = 100
 """With fewer operations so far no share is judged: …"""
 ENOUGH_IN_A_WINDOW = 10
 """… nor with fewer in a window."""
+SINGLE = (DURATION, NUMBER)
+"""The kinds of limits that one value can be beyond."""
 NICE = 10
 """The load goes first."""
 
@@ -76,9 +82,15 @@ class Count:
             self._hits = np.zeros(len(self._begin))
             self._numbers = np.zeros(len(self._begin))
 
-    def add(self, fresh: Samples) -> None:
-        """Count operations that have ended."""
-        found = each(self.rule, fresh, scope(self.rule, fresh, self._stages))
+    def add(self, fresh: Samples, metrics: Sequence[Recorded]) -> None:
+        """Count operations that have ended, or what users recorded."""
+        if self.rule.metric == OWN:
+            try:
+                found = recorded(self.rule, metrics, fresh, self._stages)
+            except Unmeasurable:
+                return  # nothing new of it; of a kind that has no such aggregate the report says so
+        else:
+            found = each(self.rule, fresh, scope(self.rule, fresh, self._stages))
         beyond = self._beyond(found)
         self.hits, self.number = self.hits + float(beyond.sum()), self.number + len(beyond)
         if self.rule.window:
@@ -108,8 +120,8 @@ class Count:
         return f"{missed.sum():,} of its {len(missed):,} windows missed it, allowed are {allowed:,}"
 
     def _beyond(self, found: Measurements) -> npt.NDArray[Any]:
-        """Which operations are what the rule does not want: errors, or later than its limit."""
-        if self.rule.kind != DURATION:
+        """Which operations are what the rule does not want: errors, or beyond its limit."""
+        if self.rule.kind not in SINGLE:
             return found.values
         late = found.values >= self.rule.limit if self.rule.comparison == "<" else found.values > self.rule.limit
         return late.astype(float)
@@ -117,7 +129,7 @@ class Count:
     @property
     def _allowed(self) -> float:
         """Which share of the operations may be beyond; how many, of a rule that counts."""
-        return self.rule.limit if self.rule.kind != DURATION else 1 - self._quantile
+        return self.rule.limit if self.rule.kind not in SINGLE else 1 - self._quantile
 
     @property
     def _quantile(self) -> float:
@@ -126,7 +138,7 @@ class Count:
 
     def _missed(self) -> npt.NDArray[np.bool_]:
         """Which windows are beyond the limit: as `reports.windows` says it of the whole."""
-        if self.rule.kind == DURATION:
+        if self.rule.kind in SINGLE:
             # Nearest rank: the quantile is within the limit if at least as many operations are as its rank.
             places = [rank(self._quantile, int(number)) + 1 if number else 0 for number in self._numbers]
             return self._numbers - self._hits < np.array(places)
@@ -145,7 +157,12 @@ class Count:
             return ""
         what = f"took longer than {duration(self.rule.limit)}" if self.rule.kind == DURATION else "were such"
         most = f"{allowed:,.0f}" if self.rule.kind == COUNT else share(allowed)
-        return f"{hits:,.0f} of {self.number:,.0f} operations {what}, allowed are {most}"
+        if self.rule.kind == NUMBER:
+            what = f"were beyond {self.rule.limit:g}"
+        if self.rule.kind == COUNT and self.rule.metric == OWN:
+            return f"{hits:,.0f} were counted, allowed are {most}"
+        things = "values" if self.rule.metric == OWN else "operations"
+        return f"{hits:,.0f} of {self.number:,.0f} {things} {what}, allowed are {most}"
 
 
 class Watch:
@@ -155,6 +172,8 @@ class Watch:
         self._run, self._scenario = run, run.scenario
         self._tails: dict[Path, Tail] = {}
         self._counts: list[Count] = []
+        self._recorded: Counter[Path] = Counter()
+        """How many metrics of their own users had recorded, in each load process."""
 
     def look(self, now: int) -> dict[str, Any] | None:
         """Count what has ended by `now` (ns of CLOCK_MONOTONIC); which rule is broken, when and by what, if one is."""
@@ -169,14 +188,23 @@ class Watch:
             began = fresh.header.get("began", began)
             found = samples(self._scenario, [fresh], None)
             self._counts = self._counts or [Count(rule, found) for rule in self._scenario.rules if rule.aborts]
+            metrics = self._metrics(fresh)
             for count in self._counts:
-                count.add(found)
+                count.add(found, metrics)
         if began is None:
             return None
         complete = (min(now, *(tail.pending for tail in self._tails.values())) - began) / 1e9
         broken = ((count, count.broken(complete)) for count in self._counts)
         at = (now - began) / 1e9
         return next(({"rule": count.rule.text, "at": at, "said": why} for count, why in broken if why), None)
+
+    def _metrics(self, journal: Journaled) -> tuple[Recorded, ...]:
+        """What users recorded since the last time in the process of a journal."""
+        try:
+            found, self._recorded[journal.path] = own_metrics.read_since(journal, self._recorded[journal.path])
+        except JournalError:
+            return ()  # just being written
+        return found
 
 
 def main() -> int:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from harness.run import Run
@@ -53,4 +54,11 @@ def about(run: Run) -> dict[str, Any]:
 def plan_digest(run: Run) -> str:
     """Stands for the load that the plan asks for: a rule or a purpose may change, and runs still be comparable."""
     load = {name: value for name, value in run.facts["plan"].items() if name not in NOT_OF_THE_LOAD}
+    # Where files of the user's are is another place in each checkout; a feed has the hash of its contents.
+    load["pool"] = _unplaced(load.get("pool", {}))
+    load["feeds"] = {name: _unplaced(one) for name, one in load.get("feeds", {}).items()}
     return hashlib.sha256(json.dumps(load, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _unplaced(stated: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in stated.items() if name != "file"}

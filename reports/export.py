@@ -4,6 +4,9 @@ import argparse
 import csv
 import importlib
 import json
+import os
+import shlex
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -33,11 +36,14 @@ COLUMNS = (
     "failure",
     "second_of_a_race",
 )
-"""`op` is the operation's number and `key` the key that it sent, which may be an earlier operation's. Times are seconds
+"""`op` is the operation's number and `key` the key that it sent, which may be an earlier operation's; none of another's
+locustfile, which sends no keys of ours. Times are seconds
 since the plan began, `response_s` is from `planned_s` and `service_s` from `start_s`; none of what never ended, and no
 durations of what was reported without a time."""
 MOST_ROWS = 100_000
 """Parquet is written in parts of so many rows."""
+
+FAILURES = {int(failure): failure.name for failure in Failure}
 
 Row = tuple[Any, ...]
 
@@ -46,20 +52,21 @@ def rows(run: Run) -> Iterator[Row]:
     """The operations of `run`, process by process, each as COLUMNS; JournalError if no journal can be read."""
     journals = journal.read_all(run.folder, run.processes)
     for one in journals:
-        yield from _rows(run.id, one)
+        yield from _rows(run, one)
 
 
-def _rows(run: str, one: Journaled) -> Iterator[Row]:
+def _rows(run: Run, one: Journaled) -> Iterator[Row]:
     kinds = one.header["kinds"]
     records, began = one.records, int(one.header.get("began") or 0)
-    began = began or int(records["sched"].min(initial=0))
+    began = began or (int(records["sched"].min()) if len(records) else 0)
+    keyed = not run.scenario.foreign
     for number, record in zip(one.numbers.tolist(), records, strict=True):
         sched, start, end = (int(record[name]) - began for name in ("sched", "start", "end"))
         ended, timed = int(record["end"]) > 0, not int(record["flags"]) & UNTIMED
         kind, failure = int(record["kind"]), int(record["failure"])
         yield (
             number,
-            ids.key(run, int(record["key_of"])),
+            ids.key(run.id, int(record["key_of"])) if keyed else None,
             kinds[kind] if kind < len(kinds) else str(kind),
             one.worker,
             int(record["user"]),
@@ -68,9 +75,10 @@ def _rows(run: str, one: Journaled) -> Iterator[Row]:
             end / 1e9 if ended else None,
             (end - sched) / 1e9 if ended and timed else None,
             (end - start) / 1e9 if ended and timed else None,
-            Outcome(int(record["outcome"])).name if ended else Outcome.OPEN.name,
+            Outcome(min(int(record["outcome"]), Outcome.UNKNOWN)).name if ended else Outcome.OPEN.name,
             int(record["status"]) or None,
-            Failure(failure).name if failure else None,
+            # A code that this version does not know stays a number, but never another one's name.
+            (FAILURES.get(failure) or str(failure)) if failure else None,
             bool(int(record["flags"]) & PARTNER),
         )
 
@@ -98,7 +106,8 @@ def parquet(found: Iterator[Row], path: Path) -> None:
     try:
         pyarrow, files = (importlib.import_module(name) for name in ("pyarrow", "pyarrow.parquet"))
     except ImportError:
-        raise RunError("FORMAT=parquet: expected the package pyarrow: `pip install pyarrow`, or FORMAT=csv") from None
+        install = shlex.join([sys.executable, "-m", "pip", "install", "pyarrow"])
+        raise RunError(f"FORMAT=parquet: expected the package pyarrow: `{install}`, or FORMAT=csv") from None
     schema = pyarrow.schema(list(zip(COLUMNS, _types(pyarrow), strict=True)))
     with files.ParquetWriter(path, schema) as writer:
         while part := [row for _, row in zip(range(MOST_ROWS), found, strict=False)]:
@@ -111,16 +120,23 @@ def _types(pyarrow: Any) -> Sequence[Any]:
 
 
 def export(run: Run, form: str) -> Path:
-    """Write the operations of `run` beside its folder's other files; where that is. RunError if there is no room."""
+    """Write the operations of `run` beside its folder's other files; where that is.
+
+    An earlier export stays until this one is whole. RunError if there is no room, or no library for the format.
+    """
     path = run.folder / f"operations.{form}"
+    part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         if form == "parquet":
-            parquet(rows(run), path)
+            parquet(rows(run), part)
         else:
-            with path.open("w", encoding="utf-8", newline="") as out:
+            with part.open("w", encoding="utf-8", newline="") as out:
                 (jsonl if form == "jsonl" else table)(rows(run), out)
+        part.replace(path)
     except OSError as error:
-        raise RunError(f"{path}: {error.strerror}: expected room and leave to write it") from None
+        raise RunError(f"{path}: {error.strerror or error}: expected room and leave to write it") from None
+    finally:
+        part.unlink(missing_ok=True)
     return path
 
 

@@ -33,12 +33,14 @@ def tables(names: Mapping[str, Any]) -> MetaData:
     made = MetaData()
     Table(names["users"], made, *_users(names))
     table = Table(names["messages"], made, *_messages(names))
-    # What a delivery worker claims: the oldest that is still to be sent. Holds the queue only, however long the table.
-    Index(
-        f"{names['messages']}_claim",
-        table.c[names["scheduled_send_time"]],
-        postgresql_where=table.c[names["status"]] == names["status_scheduled"],
-    )
+    if names["status"] and names["scheduled_send_time"]:
+        # What a delivery worker claims: the oldest that is still to be sent. Holds the queue only, however long the
+        # table.
+        Index(
+            f"{names['messages']}_claim",
+            table.c[names["scheduled_send_time"]],
+            postgresql_where=table.c[names["status"]] == names["status_scheduled"],
+        )
     return made
 
 
@@ -64,20 +66,21 @@ def _users(names: Mapping[str, Any]) -> list[Column[Any]]:
 def _messages(names: Mapping[str, Any]) -> list[Column[Any] | CheckConstraint]:
     scheduled, user = names["status_scheduled"], f"{names['users']}.{names['user_id']}"
     known = ", ".join(f"'{names[status]}'" for status in STATUSES)
-    return [
+    found = [
         Column(names["message_id"], Uuid, primary_key=True, server_default=text("gen_random_uuid()")),
         # The index lets a user go without a scan of all messages: seeding lets 10,000 go.
         Column(names["message_user"], Uuid, ForeignKey(user), nullable=False, index=True),
-        *([Column(names["message_type"], Text, nullable=False)] if names["message_type"] else []),
+        Column(names["message_type"], Text, nullable=False),
         Column(names["message_content"], Text, nullable=False),
         Column(names["scheduled_send_time"], TIMESTAMP(timezone=True), nullable=False),
         Column(names["status"], Text, nullable=False, server_default=scheduled),
-        *([Column(names["retry_count"], Integer, nullable=False, server_default="0")] if names["retry_count"] else []),
+        Column(names["retry_count"], Integer, nullable=False, server_default="0"),
         Column(names["key"], Text, nullable=False, unique=True),
         _created(names["created"]),
         Column(names["sent"], TIMESTAMP(timezone=True)),
-        CheckConstraint(f'"{names["status"]}" IN ({known})', name=f"{names['messages']}_status_check"),
     ]
+    known_only = CheckConstraint(f'"{names["status"]}" IN ({known})', name=f"{names['messages']}_status_check")
+    return [*(column for column in found if column.name), *([known_only] if names["status"] else [])]
 
 
 def _created(name: str) -> Column[Any]:

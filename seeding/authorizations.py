@@ -25,7 +25,7 @@ from seeding.pool import Ours, Rows, quoted
 from systems import authorizations as facts
 from systems import authorizations_contract as agreed
 from systems import authorizations_given, ids
-from systems.authorizations import DOCUMENTED, HOT, PATIENTS, PRACTITIONERS, SPREAD_FIRST, Pool
+from systems.authorizations import DOCUMENTED, PATIENTS, PRACTITIONERS, SPREAD_FIRST, Pool
 
 SYSTEM = "authorizations"
 BARE_OPERATIONS = 60_000
@@ -142,6 +142,8 @@ def _found(url: str, scenario: Scenario, path: Path) -> dict[str, Any]:
     began = time.perf_counter()
     begins, file = _begins(url, scenario), Path(scenario.pool["file"])
     try:
+        if authorizations_given.pool(file, rounds=False) != scenario.pool:
+            raise PoolError(f"{file}: it was changed since the plan was read: expected it unchanged; run again")
         tokens = authorizations_given.fixtures(file)
     except ValueError as error:
         raise PoolError(str(error)) from None
@@ -173,9 +175,13 @@ def _begins(url: str, scenario: Scenario) -> list[list[int]]:
         where = f"{scenario.pool['file']}: authorizations[{place}]: {id_}"
         if id_ not in found:
             raise PoolError(f"{where}: not in {names['authorizations']} of {database.redacted(url)}: expected it there")
+        unread = [value for value in found[id_] if value is None or value != int(value)]
+        if unread:
+            said = f"{unread[0]} in a column of its units or version"
+            raise PoolError(f"{where}: {said} in {database.redacted(url)}: expected whole numbers")
         if found[id_][0] != total:
             raise PoolError(f"{where}: has {found[id_][0]} units in {database.redacted(url)}, expected total = {total}")
-    return [found[id_][1:] for id_, *_ in given]
+    return [[int(value) for value in found[id_][1:]] for id_, *_ in given]
 
 
 def _wanted(scenario: Scenario | None) -> tuple[Names, Pool]:
@@ -214,7 +220,7 @@ def _fixtures(pool: Pool, contract: Mapping[str, Any]) -> dict[str, Any]:
     everybody = range(1, sum(PRACTITIONERS) + 1)
     return {
         "authorizationIds": [ids.uuid_of(n) for n in range(1, DOCUMENTED + 1)],
-        "highContentionAuthIds": [ids.uuid_of(n) for n in HOT],
+        "highContentionAuthIds": [ids.uuid_of(n) for n in pool.hot],
         "throughputAuthIds": [ids.uuid_of(n) for n in range(SPREAD_FIRST, SPREAD_FIRST + pool.spread)],
         "practitionerTokens": [_token(contract, n, key, now) for n in everybody],
         "expiredTokens": [_token(contract, n, key, now - 2 * TOKEN_LIFE) for n in everybody],

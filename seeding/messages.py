@@ -81,7 +81,10 @@ def check(url: str, scenario: Scenario | None = None) -> None:
 def ours(scenario: Scenario | None = None) -> list[Ours]:
     """What seeding and runs leave in a database, in the order in which it can be deleted."""
     names = _names(scenario)
-    return [Ours(names["messages"], f"{quoted(names['key'])} {ids.KEY_SQL}"), _pool(names)]
+    about = (
+        f"{quoted(names['key'])} {ids.KEY_SQL}" if names["key"] else f"{quoted(names['message_user'])} {ids.POOL_SQL}"
+    )
+    return [Ours(names["messages"], about), _pool(names)]
 
 
 def _names(scenario: Scenario | None) -> Names:

@@ -7,7 +7,7 @@ are in `systems/authorizations.toml` ([contract], [database]) where another impl
 import math
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,8 @@ Numbered through from 1 in this order: 1 … 10 have 50 units (the hot ones), 11
 """
 
 HOT = range(1, 11)
-"""The ten authorizations of 50 units on which users contend."""
+"""The ten authorizations of 50 units on which users contend; of them the first, if `hot_authorizations` in [pool] says
+fewer."""
 
 DOCUMENTED = sum(sum(counts) for _, counts in BLOCKS)
 """How many authorizations the document names: 55."""
@@ -66,8 +67,8 @@ HOT_SHARE = 0.2
 """The share of reserves, releases and consumes that goes to the hot ones; the others are spread.
 
 To all ten of them, where the document's scenario has one: it names ten as targets of contention, and the 50 units of
-a single one are consumed within seconds, after which it only refuses and nothing contends. `high-contention` has one
-at a time.
+a single one are consumed within seconds, after which it only refuses and nothing contends (`hot_authorizations = 1`
+in [pool] has it so). `high-contention` has one at a time.
 """
 
 MIX = {"reserve": 66, "release": 18, "consume": 9, "repeat": 3, "reuse": 1, "stranger": 1, "forged": 1, "race": 1}
@@ -169,11 +170,13 @@ class Pool:
     """How many units of each hot one are used from the beginning …"""
     hot_scheduled: int
     """… and how many are scheduled."""
+    hot_authorizations: int = len(HOT)
+    """How many hot ones there are."""
 
     @property
     def hot(self) -> range:
         """The numbers of the hot ones."""
-        return HOT
+        return HOT[: self.hot_authorizations]
 
     @property
     def organizations(self) -> int:
@@ -209,14 +212,14 @@ class Pool:
 
     def as_json(self) -> dict[str, int]:
         """The arguments that make it again."""
-        return {"spread": self.spread, "hot_used": self.hot_used, "hot_scheduled": self.hot_scheduled}
+        return asdict(self)
 
     def describe(self) -> tuple[str, ...]:
         """Lines for a plan."""
         units, free = BLOCKS[0][0], self.spread * (SPREAD_UNITS - SPREAD_SCHEDULED)
         return (
-            f"the document's {DOCUMENTED} authorizations; of the {units} units of each hot one {self.hot_scheduled} "
-            f"are scheduled and {self.hot_used} used",
+            f"the document's {DOCUMENTED} authorizations; of the {units} units of each of the {len(self.hot)} hot ones "
+            f"{self.hot_scheduled} are scheduled and {self.hot_used} used",
             f"{self.spread:,} more with {free:,} free units",
         )
 
@@ -227,7 +230,7 @@ class Pool:
 
     def authorization(self, number: int) -> Authorization:
         """Authorization `number` as it is seeded."""
-        used, scheduled = (self.hot_used, self.hot_scheduled) if number in HOT else (0, total_units(number) // 2)
+        used, scheduled = (self.hot_used, self.hot_scheduled) if number in self.hot else (0, total_units(number) // 2)
         organization = organization_of(number)
         patients = _numbers(PATIENTS, organization)
         return Authorization(
@@ -242,6 +245,9 @@ def pool(sizes: Mapping[str, Any], operations: float, rounds: bool) -> dict[str,
     """
     if "given" in sizes:
         return dict(sizes)
+    hot = sizes.get("hot_authorizations", len(HOT))
+    if hot > len(HOT):
+        raise ValueError(f"hot_authorizations = {hot}: expected 1 to {len(HOT)}, as many have {BLOCKS[0][0]} units")
     if operations == math.inf:
         raise ValueError("users that never pause reserve without bound: expected think above 0")
     spread = math.ceil(MARGIN * operations * UNITS["reserve"] / (SPREAD_UNITS - SPREAD_SCHEDULED))
@@ -251,8 +257,8 @@ def pool(sizes: Mapping[str, Any], operations: float, rounds: bool) -> dict[str,
             f"{spread:,} authorizations would be needed (twice as many units, as users choose at random): expected at "
             f"most {SPREAD_MOST:,}; fewer users, a longer think time or a shorter load"
         )
-    scheduled = 0 if rounds else hot_scheduled(round(operations))
-    return Pool(max(spread, SPREAD_LEAST), 0 if rounds else BLOCKS[0][0] - scheduled, scheduled).as_json()
+    scheduled = 0 if rounds else hot_scheduled(round(operations), hot)
+    return Pool(max(spread, SPREAD_LEAST), 0 if rounds else BLOCKS[0][0] - scheduled, scheduled, hot).as_json()
 
 
 def pool_of(stated: Mapping[str, Any]) -> Pool | Given:
@@ -287,22 +293,22 @@ def given(path: Path, contract: Mapping[str, Any], rounds: bool) -> tuple[dict[s
 
 
 @cache
-def hot_scheduled(operations: int) -> int:
-    """How many of its 50 units each hot one has scheduled, none available, for CONFLICT_SHARE of `operations` to
-    conflict at a correct target: found by trying each number with the operations that would go there.
+def hot_scheduled(operations: int, hot: int = len(HOT)) -> int:
+    """How many of its 50 units each of the `hot` ones has scheduled, none available, for CONFLICT_SHARE of `operations`
+    to conflict at a correct target: found by trying each number with the operations that would go there.
 
     Units are consumed for good, so that the more operations there are, the more must be there to begin with.
     """
-    shares = {units: _conflicts(operations, units) for units in range(BLOCKS[0][0] + 1)}
+    shares = {units: _conflicts(operations, units, hot) for units in range(BLOCKS[0][0] + 1)}
     return min(shares, key=lambda units: abs(shares[units] - CONFLICT_SHARE))
 
 
-def _conflicts(operations: int, scheduled: int) -> float:
-    """The share of `operations` that conflicts if each hot one has `scheduled` units to begin with."""
+def _conflicts(operations: int, scheduled: int, hot: int) -> float:
+    """The share of `operations` that conflicts if each of the `hot` ones has `scheduled` units to begin with."""
     draw = random.Random(1)
     weights = [MIX[move] for move in MOVES]
     at_hot = operations * sum(weights) / sum(MIX.values()) * HOT_SHARE
-    each = max(round(at_hot / len(HOT)), 1)
+    each = max(round(at_hot / hot), 1)
     # All of them have the same expectation; where one sees few operations, more are tried.
     tries = max(TRIED // each, 1)
     conflicts = sum(_refused(draw.choices(MOVES, weights, k=each), scheduled) for _ in range(tries))

@@ -37,7 +37,9 @@ _PLACE = re.compile(r"\{(\w+)\}")
 Contract = Mapping[str, Any]
 
 
-def unsent(contract: Contract, given: Mapping[str, Any] | None = None) -> dict[str, str]:
+def unsent(
+    contract: Contract, given: Mapping[str, Any] | None = None, _database: Contract | None = None
+) -> dict[str, str]:
     """The kinds that such a service can't be sent, with a pool `given` by a file, and why."""
     kinds = dict.fromkeys(KEYED, "key_header") if not contract["key_header"] else {}
     if given and len(set(given["staff"])) < 2:

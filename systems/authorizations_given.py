@@ -93,10 +93,10 @@ class Given:
 def read(path: Path) -> dict[str, list[dict[str, Any]]]:
     """What the file at `path` has; ValueError with the file and the place of what is wrong in it."""
     try:
-        found = json.loads(path.read_text("utf-8"))
+        found = json.loads(path.read_text("utf-8-sig"))
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}: expected a pool: {_example()}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: not JSON in UTF-8: {error}") from None
     try:
         return _checked(found)
@@ -122,10 +122,11 @@ def _checked(found: object) -> dict[str, list[dict[str, Any]]]:
         if len(found[thing]) > most:
             raise ValueError(f"{thing}: {len(found[thing]):,}: expected at most {most:,}")
     first: dict[str, int] = {}
+    staffed = {one["organization"] for one in practitioners}
     for place, one in enumerate(authorizations):
         if first.setdefault(one["id"], place) != place:
             raise ValueError(f"authorizations[{place}]: id {one['id']!r} is that of authorizations[{first[one['id']]}]")
-        if one["organization"] not in {each["organization"] for each in practitioners}:
+        if one["organization"] not in staffed:
             raise ValueError(f"authorizations[{place}]: no practitioner of organization {one['organization']!r}")
     for name in ("expired", "other_audience"):
         lacking = [place for place, one in enumerate(practitioners) if name not in one]
@@ -195,9 +196,9 @@ def pool(path: Path, rounds: bool) -> dict[str, Any]:
 
 def agreed(path: Path, contract: Mapping[str, Any]) -> dict[str, Any]:
     """The contract without the bad tokens of which the file at `path` has no example."""
-    one = read(path)["practitioners"][0]
-    has = {defect: token in one for defect, token in FORGED.items()}
-    if one["token"].count(".") != 2:
+    people = read(path)["practitioners"]
+    has = {defect: token in people[0] for defect, token in FORGED.items()}
+    if any(one["token"].count(".") != 2 for one in people):
         has |= dict.fromkeys(("other key", "alg none"), False)
     defects = [defect for defect in contract["token_defects"] if has.get(defect, True)]
     return {**contract, "token_defects": defects}

@@ -36,6 +36,9 @@ SUFFIX = f"{PLAIN_SUFFIX}([{ITEM_MARK}][0-9a-f]{{{ITEM_DIGITS}}})?"
 """What follows the run and a hyphen in a key, without and perhaps with an item: regular expressions for Python and
 PostgreSQL, without anchors."""
 
+PLAIN_KEY = f"{_RUN}-{PLAIN_SUFFIX}"
+"""What a key without an item looks like: a regular expression for PostgreSQL, without anchors."""
+
 KEY_SQL = f"~ '^{_RUN}-{SUFFIX}$'"
 """What is true of each key that `key` and `item_key` make, whatever the run; in SQL, to follow a column."""
 

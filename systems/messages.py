@@ -46,7 +46,10 @@ POOL = (
 """The columns of the users that seeding fills, as [database] calls them."""
 DATES = ("birthday_date", "anniversary_date")
 
-MAY_LACK = frozenset({*POOL[1:], "message_type", "retry_count"})
+LIFE = ("scheduled_send_time", "status", "created", "sent")
+"""The columns that tell what became of a message, and when."""
+
+MAY_LACK = frozenset({*POOL[1:], "message_type", "retry_count", *LIFE, "key"})
 """The columns that another implementation may not have: "" in [database]."""
 
 
@@ -130,6 +133,13 @@ EFFECTS = {
 POINTS = ("stored", "sent")
 """The times that the database holds of a message: when it was stored, and when it was sent."""
 
+
+def points_of(database: Mapping[str, Any]) -> tuple[str, ...]:
+    """Those that this database holds; POINTS[0] if it holds none, which then nobody knows."""
+    columns = {"stored": "created", "sent": "sent"}
+    return tuple(point for point in POINTS if database[columns[point]]) or POINTS[:1]
+
+
 ITEMS = "messages"
 """What the effects are called."""
 
@@ -164,6 +174,41 @@ Which classes a service allows is `content` in [contract]. Every fourth message 
 OFTEN = 4
 OFFSETS = (0, 330, -480, 840)
 """Minutes from UTC in which due times are written."""
+
+
+PLAIN_CONTENT = "{content}"
+
+
+def text_of(contract: Mapping[str, Any]) -> str:
+    """The template of the text that a message is stored with: the text in `body` that has {content}."""
+    found = [text for text in _texts(contract["body"]) if PLAIN_CONTENT in text]
+    return PLAIN_CONTENT if PLAIN_CONTENT in found or not found else found[0]
+
+
+def _texts(body: Any) -> Iterator[str]:
+    if isinstance(body, str):
+        yield body
+    for part in body.values() if isinstance(body, Mapping) else body if isinstance(body, list) else ():
+        yield from _texts(part)
+
+
+def stored_text(
+    template: str, run: str, op: int, user: int, key_of: int, special: Sequence[str], later: bool = False
+) -> str:
+    """The text that operation `op` sends, by the `template` of it."""
+    if template == PLAIN_CONTENT:
+        return content(op, special)
+    words_of = dict(zip(WORDS, values(run, op, user, key_of, special, later), strict=True))
+    return re.sub(r"\{(\w+)\}", lambda found: words_of[found[1]], template)
+
+
+KEYED = ("repeat", "conflict", "race")
+"""The kinds that send a key again."""
+
+
+def unsent(_contract: Mapping[str, Any], _given: object, database: Mapping[str, Any]) -> dict[str, str]:
+    """The kinds that such a service can't be sent, and why."""
+    return dict.fromkeys(KEYED, "key") if not database["key"] else {}
 
 
 def texts(allowed: Iterable[str]) -> tuple[str, ...]:
@@ -224,9 +269,22 @@ def words(contract: Mapping[str, Any]) -> set[str]:
 
 
 def wrong(
-    contract: Mapping[str, Any], _database: Mapping[str, Any], mix: Mapping[str, int], _rounds: bool, _given: bool
+    contract: Mapping[str, Any], database: Mapping[str, Any], mix: Mapping[str, int], _rounds: bool, _given: bool
 ) -> Iterator[tuple[str, str, str]]:
     """What a plan can't mean: the table of the plan, the word in it, and what was expected."""
+    if not database["key"] and "{key}" not in text_of(contract):
+        yield (
+            "database",
+            "key",
+            "key = '': a stored message is told by its key: expected it in its text, as in body = { text = "
+            "'{content} {key}' }",
+        )
+    if "later" in mix and not database["scheduled_send_time"]:
+        yield (
+            "database",
+            "scheduled_send_time",
+            "scheduled_send_time = '': which messages are due is not known: expected a mix without `later`",
+        )
     for word, why in _NEEDED.items():
         if word not in words(contract):
             yield (

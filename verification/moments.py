@@ -68,7 +68,10 @@ def _missed(case: Case, seen: Seen, place: int) -> dict[str, Any]:
 
 def _by_clocks(case: Case) -> Found:
     """The same by the times in the rows alone."""
-    before, stored = case.seen.before, case.rows[case.seen.source.stored]
+    before = case.seen.before
+    if not case.seen.source.stored:
+        return Found(0, detail="no column tells when a row was stored")
+    stored = case.rows[case.seen.source.stored]
     if before is None:
         return Found(0, detail="run.json does not have the database's clock at the load")
     known = np.flatnonzero((case.row_effect >= 0) & stored.notna().to_numpy())

@@ -45,6 +45,10 @@ def _finding(check: OwnCheck, found: Answer | str | None, before: int | None, di
     told = f"its query gave {found.rows:,} rows"
     if before is not None:
         told += f", and {before:,} before the load" if before else ", and none before the load"
+    if found.rows == 1 and list(found.shown[0].values()) == [0]:
+        told += (
+            ", one with a 0: a query that counts always gives one, so that it can't hold; expected HAVING count(*) > 0"
+        )
     return Finding(
         check.name,
         check.title,
@@ -54,6 +58,6 @@ def _finding(check: OwnCheck, found: Answer | str | None, before: int | None, di
         found.rows,
         told,
         {"rows": list(found.shown)},
-        sql=f"{check.sql};",
+        sql=f"{check.sql}{chr(10) if '--' in check.sql else ''};",
         severity=check.severity,
     )

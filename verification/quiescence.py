@@ -62,7 +62,8 @@ def still(reader: Reader, ledger: Ledger, pending: str, tables: Sequence[str]) -
     limit = settled + drain
     drained: float | None = None
     while True:
-        if reader.row(pending)[0] or (own and reader.asked(own.sql, own.seconds)):
+        awaited = reader.asked(own.sql, own.seconds) if own else None
+        if reader.row(pending)[0] or awaited:
             drained = None
         elif drained is None:
             drained = monotonic() - began
@@ -77,6 +78,7 @@ def still(reader: Reader, ledger: Ledger, pending: str, tables: Sequence[str]) -
             if over or not (changed or writers):
                 disturbances = [f"{', '.join(writers)} had not ended"] if writers else []
                 disturbances += [f"{' or '.join(tables)} changed within {STILL_S} s"] if changed else []
+                disturbances += [f"the query of [quiesce] still gave {awaited!r}"] if awaited else []
                 yield Stillness(drained, "; ".join(disturbances))
                 return
 

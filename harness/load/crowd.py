@@ -6,17 +6,18 @@ second 0 of the plan, and in each load process at another moment.
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
 import gevent
 from gevent import Greenlet
-from locust import User
+from locust import TaskSet, User
 from locust import log as unhandled
 from locust.clients import HttpSession, absolute_http_url_regexp
 from locust.contrib.fasthttp import FastHttpSession
 from locust.env import Environment
-from locust.exception import StopTest, StopUser
+from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
 from locust.user.task import LOCUST_STATE_STOPPING
 
 from harness.load.session import Session
@@ -25,10 +26,12 @@ LONGEST_TEXT = 200
 """So many characters of what was raised are kept."""
 MOST_TEXTS = 50
 """So many different texts; the others are counted together."""
+FLOW = (StopUser, StopTest, InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately)
+"""What is raised to end something, and is no error."""
 ANCESTORS = 5
 """How many greenlets above the current one are asked whose they are: a user may send from greenlets of its own."""
 
-_first_start, _first_stop = User.start, User.stop
+_first_start, _first_stop, _first_run = User.start, User.stop, TaskSet.run
 
 
 class Crowd:
@@ -64,7 +67,13 @@ class Crowd:
             # Those that are ended at the end of the load are ended again by Locust.
             return False if user._state == LOCUST_STATE_STOPPING and not force else _first_stop(user, force)
 
+        def run(tasks: Any) -> None:
+            # Locust only logs what a TaskSet raises there.
+            tasks.on_stop = crowd._heard_at_its_end(tasks)
+            _first_run(tasks)
+
         User.start, User.stop = start, stop  # type: ignore[method-assign, assignment]
+        TaskSet.run = run  # type: ignore[method-assign, misc]
         for session_class in (HttpSession, FastHttpSession):
             _join_paths(session_class)
 
@@ -133,6 +142,20 @@ class Crowd:
         self._heard[self._numbers.get(user, 0)] = exception
         self._raise(user, exception, tb)
 
+    def _heard_at_its_end(self, tasks: TaskSet) -> Callable[[], None]:
+        """The on_stop of a TaskSet, whose errors are counted."""
+        on_stop = tasks.on_stop
+
+        def heard() -> None:
+            try:
+                on_stop()
+            except Exception as error:
+                if not isinstance(error, FLOW):
+                    self._raise(tasks.user, error, error.__traceback__)
+                raise
+
+        return heard
+
     def _died(self, user: User, greenlet: "Greenlet[..., Any]") -> None:
         error = greenlet.exception
         # An error in on_start is an event first, and then ends its user.
@@ -142,14 +165,15 @@ class Crowd:
 
     def _raise(self, user: object, error: BaseException, tb: TracebackType | None) -> None:
         self._session.exceptions += 1
-        where = f"on_start of {type(user).__name__}" if _in_on_start(tb) else type(user).__name__
+        name = type(user).__name__
+        where = next((f"{one} of {name}" for one in ("on_start", "on_stop") if _passed(tb, one)), name)
         text = f"{type(error).__name__} in {where}: {error}".split("\n")[0][:LONGEST_TEXT]
         self._raised[text if text in self._raised or len(self._raised) < MOST_TEXTS else "(others)"] += 1
 
 
-def _in_on_start(tb: TracebackType | None) -> bool:
+def _passed(tb: TracebackType | None, function: str) -> bool:
     while tb is not None:
-        if tb.tb_frame.f_code.co_name == "on_start":
+        if tb.tb_frame.f_code.co_name == function:
             return True
         tb = tb.tb_next
     return False

@@ -24,6 +24,7 @@ from locust.runners import MasterRunner, WorkerRunner
 from harness.errors import PoolError, ProofloadError
 from harness.load import foreign, health, workers
 from harness.load.crowd import Crowd
+from harness.load.feed import Feeds, draw_from
 from harness.load.metric import record_in
 from harness.load.session import Session
 from harness.load.tally import FLUSH_S
@@ -81,6 +82,11 @@ def _init(environment: Environment, **_: Any) -> None:
         assert isinstance(load, Coordinator)
         load.ended.add(msg.node_id)
 
+    def stop(environment: Environment, msg: Message) -> None:
+        load = load_of(environment)
+        assert isinstance(load, Coordinator)
+        load.end(msg.data["why"])
+
     def done(environment: Environment, msg: Message) -> None:
         load = load_of(environment)
         assert isinstance(load, Coordinator)
@@ -104,6 +110,7 @@ def _init(environment: Environment, **_: Any) -> None:
     elif isinstance(runner, MasterRunner):
         runner.register_message(workers.DONE, done)
         runner.register_message(workers.ENDED, ended)
+        runner.register_message(workers.STOP, stop)
     # Not by decorator: this event does not say whose it is.
     environment.events.spawning_complete.add_listener(spawned)
 
@@ -166,6 +173,7 @@ def _load(environment: Environment, folder: str) -> Session | Coordinator:
         session.start.set()
     environment.proofload = session  # type: ignore[attr-defined]
     record_in(session.metrics)
+    draw_from(Feeds(session, workers.share()[1] if folder else 1))
     session.watchers = [gevent.spawn(_count, session, environment.runner)]
     if session.crowd is not None:
         session.watchers.append(gevent.spawn(session.crowd.end_in_time))
@@ -194,6 +202,9 @@ def _count(session: Session, runner: Any) -> NoReturn:
         if session.quota.size and not told and isinstance(runner, WorkerRunner) and session.over():
             told = True
             runner.send_message(workers.ENDED)
+        if session.raised and not told and isinstance(runner, WorkerRunner):
+            told = True
+            runner.send_message(workers.STOP, {"why": session.ended_by})
 
 
 def _require_pool(system: ModuleType, folder: str) -> None:

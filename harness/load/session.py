@@ -4,7 +4,7 @@ import gc
 import logging
 import tempfile
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import count
@@ -70,6 +70,8 @@ class Session:
         self.began: int | None = None
         self.start = Event()
         self.exceptions = self.users = 0
+        self.raised: Counter[str] = Counter()
+        """What ended the load, and is no error of a user's code: a feed that has no more rows."""
         self.flying = 0
         """Operations that are begun and have not ended, at this moment."""
         self.closed = False
@@ -163,6 +165,12 @@ class Session:
         if self.schedule is not None:
             self.schedule.ended = True
 
+    def exhausted(self, why: str) -> None:
+        """A feed has no more rows: the load ends, and is no valid one."""
+        self.exceptions += 1
+        self.raised[why] += 1
+        self.end(why)
+
     def explain(self, kind: str, number: int, failure: Failure, detail: str) -> None:
         """Log what was wrong with operation `number`, of which the journal has only the name: the first few reasons."""
         known = self._explained.setdefault(failure, set())
@@ -187,6 +195,8 @@ class Session:
         self.metrics.close()
         self.closed = True
         users = self.crowd.summary() if self.crowd else {}
+        if self.raised:
+            users["raised"] = {**users.get("raised", {}), **self.raised}
         return {
             "requests": sum(count for count, _ in requests.values()),
             "failures": sum(failed for _, failed in requests.values()),

@@ -18,6 +18,7 @@ from locust.exception import StopTest, StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
 from harness.errors import JournalError, ProofloadError
+from harness.load.feed import feed
 from harness.load.plugin import end_load, session_of
 from harness.load.session import Session
 from harness.load.tally import failure_text
@@ -253,6 +254,9 @@ class LoadUser(User):
         ValueError if it is none of them, or the name is malformed or that of another kind.
         """
         self.session.metrics.record(time.monotonic_ns(), name, value, count)
+
+    feed = staticmethod(feed)
+    """The next row of the plan's feed, or with a number so many (`harness.load.feed.feed`)."""
 
     def _fire(self, kind: str, route: str, milliseconds: float, why: Exception | None) -> None:
         """Tell those who listen to Locust's event themselves; its own statistics among them."""

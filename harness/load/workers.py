@@ -30,7 +30,7 @@ HEAD_START_NS = 1_000_000_000
 JOIN_TIMEOUT_S = 30.0
 DONE_TIMEOUT_S = 30.0
 
-BEGIN, ENDED, DONE = "proofload_begin", "proofload_ended", "proofload_done"
+BEGIN, ENDED, STOP, DONE = "proofload_begin", "proofload_ended", "proofload_stop", "proofload_done"
 
 
 def share() -> tuple[int, int]:
@@ -134,7 +134,7 @@ class Coordinator:
         names = counted(self._environment)
         sums = {key: sum(each[key] for each in summaries) for key in ("planned", "taken", "dropped", "exceptions")}
         users = _of_users(summaries)
-        if users and not sums["exceptions"] and log.unhandled_greenlet_exception:
+        if "users" in users and not sums["exceptions"] and log.unhandled_greenlet_exception:
             sums["exceptions"], users["raised"] = 1, {"something in a listener of the locustfile, at the master": 1}
         self.run.write(
             "load.json",
@@ -165,14 +165,15 @@ def counted(environment: Environment) -> dict[str, tuple[int, int]]:
 
 
 def _of_users(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What all processes say of another's users, together; nothing of users of ours."""
+    """What all processes say of another's users, together; of users of ours what ended the load, if something did."""
     raised: Counter[str] = Counter()
     users: dict[str, Counter[str]] = {}
     for each in summaries:
         raised.update(each.get("raised", {}))
         for name, numbers in each.get("users", {}).items():
             users.setdefault(name, Counter()).update(numbers)
-    return {"raised": dict(raised), "users": {name: dict(sums) for name, sums in users.items()}} if users else {}
+    found: dict[str, Any] = {"raised": dict(raised)} if users or raised else {}
+    return found | ({"users": {name: dict(sums) for name, sums in users.items()}} if users else {})
 
 
 def introduce(data: dict[str, Any]) -> None:

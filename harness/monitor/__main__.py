@@ -62,7 +62,7 @@ def main() -> int:
             file.write(json.dumps({name: _short(value) for name, value in line.items()}, separators=(",", ":")) + "\n")
             # A sample that took too long leaves some out; it does not make the next ones crowd together.
             due = max(due + PERIOD_S, time.monotonic())
-    found = postgres.ran_between(before, postgres.statements())
+    found = postgres.with_indexes(postgres.ran_between(before, postgres.statements()))
     (arguments.folder / STATEMENTS).write_text(json.dumps(found, indent=1) + "\n")
     return 0
 

@@ -168,6 +168,8 @@ class Looks:
         table, key = self._names
         if not table:
             return "the plan has no table for what operations leave"
+        if not key:
+            return "the plan has no column of keys"
         run = next(iter(self._tails.values())).run
         keys = {name: f"{op:x}.{item:x}" for op, item in wanted for name in _keys(run, op, item)}
         query = f"SELECT {key} FROM {table} WHERE {key} = ANY(%(keys)s)"

@@ -8,6 +8,7 @@ from psycopg2.extensions import connection as Driver
 
 from harness import database
 from harness.errors import DatabaseError
+from harness.monitor import scans
 from harness.monitor.database_io import DatabaseIO
 
 ACTIVITY = """
@@ -101,6 +102,14 @@ class DatabaseSampler:
                 counted = {"calls": int(calls), "seconds": round(seconds, 4), "rows": int(rows), "blocks": int(blocks)}
                 found.append({"query": " ".join(query.split()), **counted, "wal_bytes": int(wal)})
         return sorted(found, key=lambda each: -each["seconds"])[:MOST_STATEMENTS]
+
+    def with_indexes(self, found: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
+        """The same statements, each with the index that it lacks, as far as that is known."""
+        try:
+            connection = self.connected() if found else None
+            return scans.with_indexes(connection, found) if connection and found else found
+        except (DatabaseError, psycopg2.Error):
+            return found
 
     def connected(self) -> Driver | None:
         """A connection in autocommit; None if there is no database, or while it is left alone. DatabaseError."""

@@ -1,43 +1,36 @@
 """What a plan says of its locustfile: classes of users, their number, shapes and tags. It is read, never imported."""
 
-import ast
 from pathlib import Path
 
 from harness.errors import nearest
+from harness.plan.classes import Class, classes
 from harness.plan.scenario import Stage
 from harness.plan.toml_table import Table, Where
 
 SHAPE = "LoadTestShape"
 
 
-def _classes(path: Path, where: Where) -> list[ast.ClassDef]:
-    """The classes that the locustfile defines, which only Locust may import; PlanError if it is no Python."""
+def _classes(path: Path, where: Where) -> dict[str, Class]:
+    """The classes that the locustfile has, which only Locust may import; PlanError if it is no Python."""
     try:
-        body = ast.parse(path.read_bytes()).body
+        return classes(path)
     except (OSError, SyntaxError, ValueError) as error:
         where.fail(path.name, f"locustfile {path}: {error}")
-    return [node for node in body if isinstance(node, ast.ClassDef)]
 
 
 def shapes(path: Path, where: Where) -> list[str]:
-    """The shapes that a locustfile defines, by what their classes derive from; what it imports is not seen."""
-    found = {SHAPE: ""}
-    for node in _classes(path, where):
-        bases = {getattr(base, "id", getattr(base, "attr", "")) for base in node.bases}
-        abstract = any(
-            isinstance(line, ast.Assign)
-            and any(getattr(target, "id", "") == "abstract" for target in line.targets)
-            and getattr(line.value, "value", None) is True
-            for line in node.body
-        )
-        if bases & set(found):
-            found[node.name] = "" if abstract else node.name
-    return [name for name in found.values() if name]
+    """The shapes that a locustfile has, its own and those that it imports from files beside it, as Locust would find
+    them; one of an installed package is refused as the load starts only.
+    """
+    found = {name: one for name, one in _classes(path, where).items() if "." not in name}
+    return [name for name, one in found.items() if SHAPE in one.bases and not one.abstract]
 
 
 def require_followed(where: Where, path: Path, table: Table, stated: tuple[Stage, ...]) -> None:
     """PlanError for what another's users can't follow, or what they have of their own and the plan doesn't mention."""
     found, shaped = shapes(path, where), any(stage.shaped for stage in stated)
+    if shaped and len(found) > 1:
+        where.fail("shape", f'shape = "theirs": expected one shape in {path.name}, found {", ".join(found)}')
     if found and not shaped:
         where.fail(
             "locustfile",
@@ -71,13 +64,13 @@ def tags(table: Table, key: str) -> tuple[str, ...]:
 
 def users(path: Path, weighted: object, where: Where, foreign: bool) -> dict[str, int]:
     """User classes and weights, whose names are read from the locustfile; of a `foreign` one none means all."""
-    classes = [node.name for node in _classes(path, where)]
+    known = [name for name, one in _classes(path, where).items() if "." not in name and not one.abstract]
     weights = Table(where, "users", weighted).rest
     if not weights and not foreign:
-        where.fail("users", f"no users; {nearest('', classes)}")
+        where.fail("users", f"no users; {nearest('', known)}")
     for name, weight in weights.items():
-        if name not in classes:
-            where.fail(name, f"unknown user class {name!r} in {path.name}; {nearest(name, classes)}")
+        if name not in known:
+            where.fail(name, f"unknown user class {name!r} in {path.name}; {nearest(name, known)}")
         if not isinstance(weight, int) or isinstance(weight, bool) or weight < 1:
             where.fail(name, f"users: {name} = {weight!r}: expected a whole number above 0")
     return weights

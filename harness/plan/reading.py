@@ -14,7 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import PlanError, nearest
-from harness.plan import contract, locustfile, names, overrides, own_checks, rule_checks, services, stages, template
+from harness.plan import (
+    feeds,
+    locustfile,
+    overrides,
+    own_checks,
+    parts,
+    rule_checks,
+    services,
+    stages,
+)
 from harness.plan.facts import NO_FACTS, facts_of
 from harness.plan.overrides import NONE, Overrides
 from harness.plan.rules import EFFECTS
@@ -165,8 +174,8 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
         where.fail("shape", 'shape = "theirs" is for locustfile = …, which has a LoadTestShape; leave it out')
     items = getattr(facts, "ITEMS", EFFECTS)
     mix = _mix(where, table.take("mix", None), facts)
-    agreed = {} if theirs else _names(system, "contract", tables, where)
-    named = {} if theirs else _names(system, "database", tables, where)
+    agreed = {} if theirs else parts.read(reference(system, "contract"), facts, "contract", tables, where)
+    named = {} if theirs else parts.read(reference(system, "database"), facts, "database", tables, where)
     own_pool, file = table.take("pool", {}), None
     for stated_pool in (own_pool, tables.get("pool", {})):
         if file is None and isinstance(stated_pool, str) and not theirs:
@@ -175,7 +184,7 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
     if file is not None:
         given, agreed = _given(where, facts, system, file, agreed, bool(table.rest.get("rounds")))
     expected = {**facts.EXPECTED, **(getattr(facts, "EXPECTED_OF_GIVEN", {}) if given is not None else {})}
-    mix = _sendable(facts, agreed, given, mix)
+    mix = _sendable(facts, agreed, given, named, mix)
     scenario = Scenario(
         system="" if theirs else system,
         title=tables.get("title", ""),
@@ -192,7 +201,7 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
         mix=mix,
         expected={kind: tuple(expected[kind]) for kind in mix},
         effects=_effects(facts.EFFECTS, mix, table.seconds("eventual", "0s", zero=True)),
-        points=tuple(getattr(facts, "POINTS", ("stored",))),
+        points=_points(facts, named),
         items=items,
         rows=getattr(facts, "ROWS", ("", "")),
         rounds=table.flag("rounds"),
@@ -206,6 +215,7 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
         own_checks=own_checks.checks(where, tables.get("check", {})),
         quiesce=own_checks.quiesce(where, tables.get("quiesce")),
         unchecked=table.flag("unchecked"),
+        feeds=feeds.read(where, table.take("feed")),
         tags=locustfile.tags(table, "tags") if theirs else (),
         exclude_tags=locustfile.tags(table, "exclude_tags") if theirs else (),
     )
@@ -334,48 +344,27 @@ def _given(
 
 
 def _sendable(
-    facts: Any, agreed: Mapping[str, Any], given: Mapping[str, Any] | None, mix: Mapping[str, int]
+    facts: Any,
+    agreed: Mapping[str, Any],
+    given: Mapping[str, Any] | None,
+    named: Mapping[str, Any],
+    mix: Mapping[str, int],
 ) -> Mapping[str, int]:
-    """The kinds of `mix` that a service with this contract and this pool can be sent, as the system's facts have it."""
-    unsent = facts.unsent(agreed, given) if hasattr(facts, "unsent") else {}
+    """The kinds of `mix` that a service with this contract, pool and database can be sent, as the system's facts have
+    it.
+    """
+    unsent = facts.unsent(agreed, given, named) if hasattr(facts, "unsent") else {}
     return {kind: share for kind, share in mix.items() if kind not in unsent}
+
+
+def _points(facts: Any, named: Mapping[str, Any]) -> tuple[str, ...]:
+    """The points of effects that a database with these names holds."""
+    stated: tuple[str, ...] = tuple(getattr(facts, "POINTS", ("stored",)))
+    return tuple(facts.points_of(named)) if hasattr(facts, "points_of") else stated
 
 
 def _nothing_wrong(*_: object) -> Iterable[tuple[str, str, str]]:
     return ()
-
-
-def _names(system: str, part: str, tables: Tables, where: Where) -> dict[str, Any]:
-    """The system's contract, or the names in its database, with what the plan states instead."""
-    known, facts, place = reference(system, part), facts_of(system), replace(where, part=part)
-    own = Table(place, part, tables.get(part, {})).rest
-    unlike = contract.unlike if part == "contract" else names.unlike
-    may_lack = getattr(facts, "MAY_LACK", None) if part == "database" else None
-    for key, value in own.items():
-        if key not in known:
-            place.fail(key, f"unknown key {key!r}; {nearest(key, known)}")
-        if type(value) is not type(known[key]):
-            place.fail(key, f"{key} = {value!r}: expected something like {known[key]!r}")
-        if value == "" and may_lack is not None and key not in may_lack:
-            place.fail(key, f"{key} = '': expected a name; there may be no {', '.join(sorted(may_lack))}")
-        if expected := unlike(key, value, known[key]):
-            place.fail(key, f"{key} = {value!r}: expected {expected}")
-        if part == "contract":
-            words = tuple(contract.places(key, known[key], facts))
-            if word := template.unknown(value, words):
-                place.fail(f"{{{word}}}", f"{key}: unknown word {{{word}}}; {nearest(word, words)}", after=key)
-    found = {**known, **own}
-    if part == "contract":
-        _require_distinct(found, own, place)
-    return found
-
-
-def _require_distinct(found: Mapping[str, Any], own: Mapping[str, Any], where: Where) -> None:
-    """PlanError if the plan gives one status to something done and to something else."""
-    for pair in contract.alike(found):
-        if own.keys() & set(pair[:2]):
-            key, other = sorted(pair[:2], key=lambda name: name not in own)
-            where.fail(key, f"{key} = {pair[2]}, as {other}: expected two statuses, or what was done can't be told")
 
 
 def _purpose(table: Table) -> str:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import groupby
 
 from harness.errors import nearest
+from harness.feed import RANDOM
 from harness.plan import grammar
 from harness.plan.provable import SMOKE
 from harness.plan.rules import (
@@ -18,6 +19,7 @@ from harness.plan.rules import (
     POINT,
     SEVERITIES,
     SLOPE,
+    WARM_UP,
     WORKER,
     Rule,
     selected,
@@ -165,6 +167,25 @@ def warnings(scenario: Scenario) -> Iterator[str]:
                 f"{rule.text}: no rule limits the errors of the same operations, so that a target which fails quickly "
                 "would pass; add ratio(errors) < …"
             )
+    for feed in scenario.feeds.values():
+        if feed.order != RANDOM and scenario.open and scenario.operations > feed.rows:
+            yield (
+                f"feed {feed.file}: {feed.rows:,} rows for {scenario.operations:,.0f} operations: if each draws one, "
+                "the run will end INVALID when there are no more; expected more rows or a shorter load"
+            )
+    least = scenario.validity.min_successes
+    if scenario.leaving and (most := _leaving(scenario)) < least:
+        yield (
+            f"at most {most:,.0f} {scenario.items} can be left, fewer than min_successes = {least:,}: the run will be "
+            "INVALID; expected a longer load, or validity = { min_successes = … }"
+        )
+
+
+def _leaving(scenario: Scenario) -> float:
+    """How many effects the plan's operations can have outside of its warm-up, at most."""
+    counted = sum(scenario.offered(stage) for stage in scenario.stages if stage.phase != WARM_UP)
+    each = sum(scenario.mix[kind] * items for kind, items in scenario.leaving.items()) / sum(scenario.mix.values())
+    return counted * each
 
 
 def _cells(rule: Rule, scenario: Scenario) -> set[tuple[str, str]]:

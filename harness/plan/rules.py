@@ -85,7 +85,13 @@ METRICS: Mapping[str, Metric] = {
     "capacity": Metric({"value": RATE}, _STAGES),
     "efficiency": Metric({"value": SHARE}, _PLANNED),
     "invariant": Metric({"value": COUNT}, frozenset(), named=True),
-    OWN: Metric({**_NUMBERS, **_EVENTS}, frozenset({PHASE, WORKER}), named=True),
+    OWN: Metric(
+        {**_NUMBERS, **_EVENTS, SLOPE: NUMBER_SLOPE},
+        frozenset({PHASE, WORKER}),
+        windows=True,
+        aborts=_TAIL | _SEEN,
+        named=True,
+    ),
     "resource": Metric({**_GAUGE, SLOPE: NUMBER_SLOPE}, _STAGES, (OFFERED,), named=True, bytes=True),
 }
 """response_time  end − planned start, of every operation that ended, failed ones too

@@ -99,10 +99,23 @@ class Quiesce:
 
 
 @dataclass(frozen=True)
+class FeedFile:
+    """A file of rows that operations draw from."""
+
+    file: str
+    order: str
+    """sequential, random or unique: `harness.feed.ORDERS`."""
+    rows: int
+    digest: str
+    """The SHA-256 of the file when the plan was read."""
+
+
+@dataclass(frozen=True)
 class Validity:
     """What must hold for the figures to mean anything; the defaults are those of statistics.md §7.4."""
 
     min_successes: int = 100
+    """How many operations must have ended as expected, and how many effects they must have left."""
     sent: float = 0.99
     """The least share of the planned arrivals that must have been begun, unless the target held them up."""
     loop_lag: float | None = None
@@ -167,6 +180,8 @@ class Scenario:
     tags: tuple[str, ...] = ()
     exclude_tags: tuple[str, ...] = ()
     """Of another's locustfile: the tags that its tasks must have one of, and must have none of."""
+    feeds: Mapping[str, FeedFile] = field(default_factory=dict)
+    """What operations can draw rows from, by name."""
     overridden: Mapping[str, str] = field(default_factory=dict)
     """What of the plan was set otherwise for this run, by variable or option."""
 
@@ -183,13 +198,14 @@ class Scenario:
     @property
     def operations(self) -> float:
         """How many operations there can be at most; infinite if users never pause and no number bounds them."""
-        if self.open:
-            return sum((stage.start_rate + stage.end_rate) / 2 * stage.seconds for stage in self.stages)
-        return sum(stage.requests or self._paced(stage) for stage in self.stages)
+        return sum(self.offered(stage) for stage in self.stages)
 
-    def _paced(self, stage: Stage) -> float:
-        """How many operations the users of a stage can do in its time."""
-        return stage.users * (stage.seconds / self.think_seconds + 1) if self.think_seconds else math.inf
+    def offered(self, stage: Stage) -> float:
+        """How many operations a stage can have at most: arrivals, or what its users can do in its time."""
+        if self.open:
+            return (stage.start_rate + stage.end_rate) / 2 * stage.seconds
+        paced = stage.users * (stage.seconds / self.think_seconds + 1) if self.think_seconds else math.inf
+        return stage.requests or paced
 
     @property
     def foreign(self) -> bool:
@@ -224,6 +240,12 @@ class Scenario:
     def eventual(self) -> float:
         """How many seconds after its answer an operation may still have its effect."""
         return max((effect.within for kind in self.effects.values() for effect in kind.values()), default=0.0)
+
+    @property
+    def leaving(self) -> dict[str, int]:
+        """The kinds that leave something when they are done, and how many items."""
+        done = {kind: stated["ACK"].items for kind, stated in self.effects.items() if "ACK" in stated}
+        return {kind: items for kind, items in done.items() if items > 0}
 
     @property
     def staying(self) -> frozenset[str]:

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from harness import database, quantities
 from harness.plan import arrivals, provable, rule_checks, sample
 from harness.plan.provable import SMOKE
-from harness.plan.rules import BLOCKER
+from harness.plan.rules import BASELINE, BLOCKER
 from harness.plan.scenario import Scenario
-from harness.settings import Settings
+from harness.project import hint
+from harness.settings import Settings, baseline_of
 
 CURVE_WIDTH = 72
 CURVE_HEIGHT = 8
@@ -25,6 +26,7 @@ def describe(scenario: Scenario, settings: Settings) -> str:
         f"target    {settings.target_url or 'the reference target, started for the run on a free port of 127.0.0.1'}",
         f"database  {_database(scenario, settings)}",
         *(f"pool      {line}" for line in _pool(scenario)),
+        *(f"feed      {one.file}: {one.rows:,} rows, {one.order}" for one in scenario.feeds.values()),
         *_services(scenario, settings),
         *(f"override  {name} = {value}" for name, value in scenario.overridden.items()),
         *(_open_load(scenario, settings) if scenario.open else _closed_load(scenario)),
@@ -37,6 +39,7 @@ def describe(scenario: Scenario, settings: Settings) -> str:
         "rules",
         *(f"  {rule.text}{'' if rule.severity == BLOCKER else f'  ({rule.severity})'}" for rule in scenario.rules),
         *_proofs(scenario),
+        *_baseline(scenario),
         *_own_checks(scenario),
         *(f"warning: {line}" for line in rule_checks.warnings(scenario)),
     ]
@@ -52,6 +55,14 @@ def _proofs(scenario: Scenario) -> Iterator[str]:
     if short:
         yield "too short to prove"
         yield from (f"  {proof}" for proof in short)
+
+
+def _baseline(scenario: Scenario) -> Iterator[str]:
+    """That there is none, if a rule compares with it."""
+    path = baseline_of(scenario.name, scenario.profile)
+    if any(rule.of == BASELINE for rule in scenario.rules) and not path.exists():
+        make = hint("baseline RUN=…", "baseline RUN_FOLDER")
+        yield f"no baseline to compare with ({path}): {make} makes a run of it one"
 
 
 def _own_checks(scenario: Scenario) -> Iterator[str]:

@@ -4,6 +4,7 @@ import importlib.util
 import keyword
 import os
 import re
+import shlex
 import sys
 import sysconfig
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from string import Template
 from harness.errors import PlanError
 from harness.plan import reading
 from harness.project import FOLDERS, PACKAGES, modules_of_ours
+from harness.settings import CHECKOUT, ROOT
 from systems import PROJECT
 
 HERE = Path(__file__).parent
@@ -79,9 +81,17 @@ def said(name: str, reference: bool) -> dict[str, str]:
 
 def write(name: str, reference: bool, project: Path = PROJECT) -> None:
     """Write the files of system `name`; PlanError, and nothing is written, if the name can't be used, a file is there
-    already, or one can't be written.
+    already, one can't be written, or the project is Proofload's own checkout.
     """
     _require_name(name)
+    if CHECKOUT and project.resolve() == ROOT.resolve():
+        # A system of ours has seeding, a target and faults, too, and tests that know them.
+        elsewhere = shlex.quote(str(ROOT.parent / name))
+        raise PlanError(
+            f"new {name!r}: {ROOT} is Proofload itself, and its systems have more than these files: expected a folder "
+            f"of yours: `mkdir -p {elsewhere} && cd {elsewhere} && PYTHONPATH={shlex.quote(str(ROOT))} "
+            f"{shlex.quote(sys.executable)} -m harness new {name}`"
+        )
     files = {project / path: text for path, text in texts(name, reference).items()}
     there = [path for path in files if os.path.lexists(path)]
     if there:

@@ -3,7 +3,6 @@
 import shlex
 import sys
 
-from harness.project import hint
 from harness.scaffold import system
 from harness.scaffold.server import FAULTS
 from harness.settings import CHECKOUT, ROOT
@@ -27,18 +26,16 @@ def told(name: str, reference: bool) -> str:
     """The files of system `name`, and what to do with them."""
     wide = max(map(len, system.said(name, reference)))
     scenario, (first, *others) = system.scenario_of(name), FAULTS
-    run = _command(f"perf-{scenario} PROFILE=smoke", f"run {scenario} --profile smoke")
+    run = f"proofload run {scenario} --profile smoke"
     return "\n".join(
         [
             *(f"wrote {path:<{wide}}  {what}" for path, what in system.said(name, reference).items()),
             TOLD.format(
                 name=name,
                 run=run,
-                fault=_command(
-                    f"perf-{scenario} PROFILE=smoke FAULT={first}", f"run {scenario} --profile smoke --fault {first}"
-                ),
+                fault=f"{run} --fault {first}",
                 others=", ".join(others),
-                seed=_command(f"seed-{name}", f"seed {name}"),
+                seed=f"proofload seed {name}",
                 server=_server(name, reference),
                 python=shlex.quote(sys.executable),
             ),
@@ -50,7 +47,3 @@ def _server(name: str, reference: bool) -> str:
     """The command that starts the server in a shell."""
     where = f"PYTHONPATH={shlex.quote(str(ROOT))} " if CHECKOUT and not reference else ""
     return where + system.start_of(name, reference).format(python=shlex.quote(sys.executable))
-
-
-def _command(make: str, words: str) -> str:
-    return hint(make, words).strip("`")

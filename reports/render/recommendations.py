@@ -14,6 +14,9 @@ RETRIED = 0.01
 WAITING = ("conditional", "for_update")
 """The strategies of the reference target under which moves of one row wait for each other, instead of being aborted."""
 
+SHORT = 120
+"""So many characters of a statement are shown."""
+
 CONSTRAINT, INDEX = "constraint ", "index "
 """How the catalogue's lines of these begin."""
 
@@ -146,6 +149,25 @@ def _indexes(verdict: Record) -> Iterator[str]:
         yield f"An index is missing (check {check}): {ddl.rstrip(';')};"
 
 
+def _scans(verdict: Record) -> Iterator[str]:
+    """Statements of the service that read all of a table each time: a key that is gone has been named already."""
+    gone = " ".join(_indexes(verdict))
+    slow: dict[str, list[Record]] = {}
+    for one in verdict["statements"] or ():
+        if one.get("ddl") and f"({one['ddl'].rpartition('(')[2]}" not in gone:
+            slow.setdefault(one["ddl"], []).append(one)
+    for ddl, found in slow.items():
+        calls, seconds = sum(one["calls"] for one in found), sum(one["seconds"] for one in found)
+        yield (
+            f"A statement reads all of a table to find a few rows ({calls:,} times, {duration(seconds)} in all): "
+            f"{_short(found[0]['query'])}: try {ddl};"
+        )
+
+
+def _short(query: str) -> str:
+    return query if len(query) <= SHORT else f"{query[:SHORT]}…"
+
+
 def _gone(lines: list[str]) -> Iterator[str]:
     """What makes again the keys and indexes among these lines of the catalogue; a key makes its own index."""
     keys = []
@@ -180,5 +202,6 @@ FINDERS: tuple[Callable[[Record], Iterator[str]], ...] = (
     _contention,
     _cores,
     _indexes,
+    _scans,
     _unproven,
 )

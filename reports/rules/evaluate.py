@@ -4,17 +4,18 @@ import math
 from decimal import Decimal
 
 from harness.plan.provable import SMOKE
-from harness.plan.rules import BLOCKER, INFO, MAJOR, SLOPE, Rule
+from harness.plan.rules import BLOCKER, INFO, MAJOR, OWN, SLOPE, Rule
 from harness.quantities import duration
 from harness.verdict import RuleState
 from reports.rules import limits, measure, values, windows
 from reports.rules.baseline import Baseline, NotComparedError
 from reports.rules.capacity import capacity
-from reports.rules.measure import Measured
+from reports.rules.measure import Measured, Measurements
+from reports.rules.own_metric import recorded
 from reports.rules.result import RuleResult
 from reports.rules.slope import slope
 from reports.samples.evidence import Evidence
-from reports.samples.scope import Mask, Unmeasurable, covered, seconds
+from reports.samples.scope import Mask, Unmeasurable, covered, scope, seconds
 
 FAR = {BLOCKER: Decimal("1.5"), MAJOR: Decimal(2), INFO: Decimal("1.5")}
 """A value beyond its limit by more than this factor is NO-GO."""
@@ -65,7 +66,7 @@ def _evaluate(rule: Rule, evidence: Evidence, stages: Mask, baseline: Baseline) 
 
 def _measure(rule: Rule, evidence: Evidence, stages: Mask) -> Measured:
     if rule.window is not None:
-        return windows.measure(rule, rule.window, evidence.samples, stages)
+        return windows.measure(rule, rule.window, _each(rule, evidence, stages), evidence.samples, stages)
     if rule.aggregate == SLOPE:
         return slope(rule, evidence, stages)
     if rule.metric == "capacity":
@@ -75,6 +76,16 @@ def _measure(rule: Rule, evidence: Evidence, stages: Mask) -> Measured:
     if rule.metric in values.METRICS:
         return values.METRICS[rule.metric](rule, evidence, stages)
     return measure.measure(rule, evidence.samples, stages)
+
+
+def _each(rule: Rule, evidence: Evidence, stages: Mask) -> Measurements:
+    """What the rule's metric is, one by one; Unmeasurable if there is nothing."""
+    if rule.metric == OWN:
+        return recorded(rule, evidence.metrics, evidence.samples, stages)
+    found = measure.each(rule, evidence.samples, scope(rule, evidence.samples, stages))
+    if not len(found.values):
+        raise Unmeasurable(measure.NOTHING)
+    return found
 
 
 def judge(value: float, comparison: str, limit: float, severity: str = BLOCKER) -> RuleState:

@@ -146,6 +146,8 @@ def _reached(rule: Rule, samples: Samples, scope: Scope) -> Measurements:
     point = next((selector.value for selector in rule.selectors if selector.key == POINT), usual)
     effects = effects_of(samples)
     place, moments = effects["place"].to_numpy(), effects[point].to_numpy()
+    if point == points[0] and len(moments) and np.isnan(moments).all():
+        raise Unmeasurable(f"the database does not tell when effects were {point}")
     during = scope.of_kind[place] & within(samples, scope.stages, moments)
     among = scope.among[place] | during
     return Measurements(during[among].astype(float), np.where(np.isnan(moments), np.inf, moments)[among], "")

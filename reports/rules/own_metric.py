@@ -1,5 +1,6 @@
 """A metric that users record themselves, over the phases in which its values were recorded."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from reports.statistics import confidence
 Values = npt.NDArray[Any]
 
 HAS = {
-    TREND: ("p", "mean", "max", "min", "count", "rate"),
+    TREND: ("p", "mean", "max", "min", "slope", "count", "rate"),
     RATE: ("ratio", "count", "rate"),
     COUNTER: ("count", "rate"),
 }
@@ -28,23 +29,32 @@ counter; `rate` is that count a second."""
 
 def own_metric(rule: Rule, evidence: Evidence, stages: Mask) -> Measured:
     """The aggregate of what was recorded; Unmeasurable if nothing was, or the kind of the metric doesn't have it."""
-    own = _recorded(rule, evidence)
-    inside = within(evidence.samples, stages, own.moments)
+    found = recorded(rule, evidence.metrics, evidence.samples, stages)
+    if rule.aggregate == "ratio":
+        return Measured(float(found.values.mean()), len(found.values), "", confidence.share(found.values))
+    if rule.aggregate == "count":
+        return Measured(float(found.values.sum()), len(found.values), "")
+    if rule.aggregate == "rate":
+        return _rate(found, evidence.samples, stages)
+    return distribution(rule, found, against=False)
+
+
+def recorded(rule: Rule, metrics: Sequence[Recorded], samples: Samples, stages: Mask) -> Measurements:
+    """What was recorded in these stages; for `count` and `rate` how many each value counts for.
+
+    Unmeasurable if nothing was recorded, or the kind of the metric doesn't have the aggregate.
+    """
+    own = _known(rule, metrics)
+    inside = within(samples, stages, own.moments)
     for selector in rule.selectors:
         if selector.key == WORKER:
             inside &= (own.workers == int(selector.value)) == (selector.comparison == "=")
     # A counter that is known and did not count in this phase has counted nothing there.
     if not inside.any() and own.kind != COUNTER:
         raise Unmeasurable(f"nothing of the metric {rule.name!r} was recorded in what the rule covers")
-    values, moments = own.values[inside], own.moments[inside]
-    if rule.aggregate == "ratio":
-        return Measured(float(values.mean()), len(values), "", confidence.share(values))
-    if rule.aggregate in ("count", "rate"):
-        counted = counts(own.kind, values)
-        if rule.aggregate == "count":
-            return Measured(float(counted.sum()), len(values), "")
-        return _rate(Measurements(counted, moments, ""), evidence.samples, stages)
-    return distribution(rule, Measurements(values, moments, ""), against=False)
+    values = own.values[inside]
+    counted = counts(own.kind, values) if rule.aggregate in ("count", "rate") else values
+    return Measurements(counted, own.moments[inside], "")
 
 
 def counts(kind: str, values: Values) -> Values:
@@ -52,10 +62,10 @@ def counts(kind: str, values: Values) -> Values:
     return np.ones(len(values)) if kind == TREND else values
 
 
-def _recorded(rule: Rule, evidence: Evidence) -> Recorded:
-    found = [one for one in evidence.metrics if one.name == rule.name]
+def _known(rule: Rule, metrics: Sequence[Recorded]) -> Recorded:
+    found = [one for one in metrics if one.name == rule.name]
     if not found:
-        known = [one.name for one in evidence.metrics]
+        known = [one.name for one in metrics]
         raise Unmeasurable(f"no user recorded a metric {rule.name!r}; {nearest(rule.name, known)}")
     if len(found) > 1:
         kinds = " and as ".join(one.kind for one in found)

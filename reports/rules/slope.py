@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.plan.rules import Rule
+from harness.plan.rules import OWN, Rule
 from reports.rules import resource
 from reports.rules.measure import Measured, each, to_be_completed
+from reports.rules.own_metric import recorded
 from reports.samples.evidence import Evidence
 from reports.samples.scope import Mask, Unmeasurable, scope
 from reports.samples.series import flying
@@ -44,8 +45,11 @@ def slope(rule: Rule, evidence: Evidence, stages: Mask) -> Measured:
 
 
 def _typical(rule: Rule, evidence: Evidence, stages: Mask, begin: float, end: float) -> Seen:
-    """The median of each second's operations; a second without any has none."""
-    found = each(rule, evidence.samples, scope(rule, evidence.samples, stages))
+    """The median of each second's operations, or values; a second without any has none."""
+    if rule.metric == OWN:
+        found = recorded(rule, evidence.metrics, evidence.samples, stages)
+    else:
+        found = each(rule, evidence.samples, scope(rule, evidence.samples, stages))
     count = max(int(end - begin), 1)
     second = (found.moments - begin).astype(np.int64)
     inside = (second >= 0) & (second < count)
@@ -79,6 +83,7 @@ def _resource(rule: Rule, evidence: Evidence, stages: Mask, begin: float, end: f
 _SERIES: dict[str, Callable[[Rule, Evidence, Mask, float, float], Seen]] = {
     "response_time": _typical,
     "service_time": _typical,
+    OWN: _typical,
     "in_flight": _in_flight,
     "backlog": _backlog,
     "resource": _resource,

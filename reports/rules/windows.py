@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.plan.rules import COUNT, RATE, Rule, Window
-from reports.rules.measure import NOTHING, Measured, Measurements, each
+from harness.plan.rules import COUNT, OWN, RATE, Rule, Window
+from reports.rules.measure import Measured, Measurements
 from reports.samples.samples import Samples
-from reports.samples.scope import Mask, Unmeasurable, runs, scope
+from reports.samples.scope import Mask, Unmeasurable, runs
 from reports.statistics import confidence
 from reports.statistics.confidence import Interval
 from reports.statistics.percentiles import binned, rank
@@ -16,17 +16,15 @@ from reports.statistics.percentiles import binned, rank
 Values = npt.NDArray[Any]
 
 
-def measure(rule: Rule, window: Window, samples: Samples, stages: Mask) -> Measured:
-    """The value of a rule with windows: of its windows, how bad all but the allowed ones are.
+def measure(rule: Rule, window: Window, found: Measurements, samples: Samples, stages: Mask) -> Measured:
+    """The value of a rule with windows: of its windows, how bad all but the allowed ones are. `found` is what its
+    metric is in these stages.
 
     `in 99% of 1s windows`: the nearest-rank 99 % quantile of the windows, which is within the limit if
     at least 99 % of them are. `for 10s`: of every ten windows in a row the best, and of these the worst,
     which is beyond the limit if ten in a row are.
     """
     begin, end = cut(window.seconds, samples, stages)
-    found = each(rule, samples, scope(rule, samples, stages))
-    if not len(found.values):
-        raise Unmeasurable(NOTHING)
     values, empty = _values(rule, found, begin, end)
     worst_last = values if rule.upper else -values
     interval: Interval | None = None
@@ -36,7 +34,8 @@ def measure(rule: Rule, window: Window, samples: Samples, stages: Mask) -> Measu
         ordered = np.sort(worst_last)
         value = float(ordered[rank(window.share, len(ordered))])
         interval = confidence.quantile(worst_last, ordered, window.share) if window.share < 1 else None
-    detail = f"{empty:,} windows without any operation count as missed" if empty else found.detail
+    what = "value" if rule.metric == OWN else "operation"
+    detail = f"{empty:,} windows without any {what} count as missed" if empty else found.detail
     if rule.upper:
         return Measured(value, len(values), detail, interval)
     return Measured(-value, len(values), detail, interval and _mirrored(interval))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness.feed import EXHAUSTED
 from harness.outcomes import DONE, Outcome
 from harness.plan.provable import SMOKE
 from harness.plan.rules import BLOCKER, INFO, WARM_UP
@@ -25,10 +26,6 @@ LATE_S = 0.010
 """From when on an arrival that was begun after its time is a late one."""
 HELD_UP = 0.9
 """The share of the lateness that must have been spent without a free user for the target to be the cause of it."""
-LEAST_DONE = 0.05
-"""The share of the operations that leave something which must have been done; a contended pool refuses most."""
-SURE_TRIES = 10
-"""From so many operations of a kind on, one at least must have been done."""
 SAME_MOMENT_S = 0.5
 """By how much the plan's second of a change and the one on record may differ."""
 
@@ -181,38 +178,40 @@ def _successes(evidence: Evidence) -> ValidityResult:
     counted = np.array([stretch.phase != WARM_UP for stretch in samples.stretches])[samples.frame["stage"].to_numpy()]
     successes = int((samples.frame["ok"].to_numpy() & counted).sum())
     said = f"{successes:,} operations ended as expected, the warm-up not counted"
-    if successes < least and (most := _most_often(samples)):
-        said += f"; of the others {most}"
     nothing = _nothing_done(evidence, counted)
     if nothing:
         said += f"; {nothing}{_not_understood(evidence)}"
+    if successes < least and (most := _most_often(samples)):
+        said += f"; of the others {most}"
     return ValidityResult(
         "SUCCESSES",
         "Enough operations ended as expected for the figures to mean anything",
         hard((successes >= least and not nothing) or _aborted(evidence)),
         said,
-        f"at least {least:,}",
-        "Nothing was done, or hardly anything: [contract] may not be what the target speaks; see its sample in `plan`."
+        f"at least {least:,}, and as many effects, one of each kind that has any",
+        "Too little was done: [contract] may not be what the target speaks, see its sample in `plan`. If its pool is "
+        "to refuse most, or the load hardly does more than read: `min_successes` in the plan's validity."
         if nothing
         else "See the failures below; if the target is sound, a longer profile gives more operations.",
     )
 
 
 def _nothing_done(evidence: Evidence, counted: npt.NDArray[np.bool_]) -> str:
-    """Which operations that leave something when they are done hardly ever were; "" = there are none.
+    """Why too little was done that leaves something; "" = there is enough.
 
     A run of refusals proves nothing, however well each of them is expected.
     """
     scenario, frame = evidence.samples.scenario, evidence.samples.frame
-    leaving = [kind for kind, stated in scenario.effects.items() if "ACK" in stated and stated["ACK"].items > 0]
     kind, outcome = frame["kind"].to_numpy(), frame["outcome"].to_numpy()
-    tried = counted & np.isin(kind, leaving) & frame["end"].notna().to_numpy()
-    done = tried & np.isin(outcome, [one.name for one in DONE])
-    all_, least = int(tried.sum()), scenario.validity.min_successes
-    wanted = min(least, int(all_ * LEAST_DONE))
-    if int(done.sum()) < wanted:
-        return f"only {int(done.sum()):,} of the {all_:,} that leave something were done, expected {wanted:,}"
-    never = [one for one in leaving if (tried & (kind == one)).sum() >= SURE_TRIES and not (done & (kind == one)).any()]
+    ended = counted & frame["end"].notna().to_numpy()
+    done = ended & np.isin(outcome, [one.name for one in DONE])
+    tried = {one: int((ended & (kind == one)).sum()) for one in scenario.leaving}
+    did = {one: int((done & (kind == one)).sum()) for one in tried}
+    effects = sum(did[one] * items for one, items in scenario.leaving.items())
+    if tried and effects < scenario.validity.min_successes:
+        left = f" and left {effects:,} {scenario.items}" * (effects != sum(did.values()))
+        return f"only {sum(did.values()):,} of the {sum(tried.values()):,} that leave something were done{left}"
+    never = [one for one, times in tried.items() if times and not did[one]]
     return f"no {' and no '.join(never)} was ever done" if never else ""
 
 
@@ -309,6 +308,8 @@ def _exceptions(evidence: Evidence) -> ValidityResult:
     if raised:
         most = max(raised, key=lambda text: raised[text])
         found += f", most often {most}, {raised[most]:,} times"
+    exhausted = [text for text in raised if text.startswith(EXHAUSTED)]
+    found = "; ".join(exhausted) or found
     # Whether each user sent something is known of another's locustfile only.
     classes: dict[str, dict[str, int]] = load.get("users") or {}
     silent = [
@@ -322,7 +323,9 @@ def _exceptions(evidence: Evidence) -> ValidityResult:
         hard(exceptions == 0 and not silent),
         "; ".join([found, *silent]),
         f"none, and of a class at most {share(MOST_SILENT)} that sent nothing" if classes else "none",
-        "The traceback is in load.log, or load-<n>.log of several processes: the locustfile has a defect.",
+        "No row is handed out twice, so that the load ended: give the feed more rows, or the load less time."
+        if exhausted
+        else "The traceback is in load.log, or load-<n>.log of several processes: the locustfile has a defect.",
     )
 
 

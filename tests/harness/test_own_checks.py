@@ -1,5 +1,6 @@
 """A query of a plan is one SELECT that writes nothing, takes no more than its time, and disturbs no other."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -50,10 +51,54 @@ def test_a_value_is_what_json_has(cursor: Cursor) -> None:
         "nan": "nan",
         "none": None,
         "yes": True,
-        "at": "2026-01-02T03:04:05",
+        "at": "2026-01-02 03:04:05",
         "long": "x" * 200 + "…",
         "id": "00000000-0000-4000-8000-000000000001",
     }
+
+
+@pytest.mark.parametrize(
+    ("sql", "shown"),
+    [
+        ("SELECT 'NaN'::numeric AS n, 'Infinity'::numeric AS i", {"n": "nan", "i": "infinity"}),
+        ("SELECT date '0044-03-15 BC' AS n, date 'infinity' AS i", {"n": "0044-03-15 BC", "i": "infinity"}),
+        ("SELECT timestamptz '20000-01-01 00:00:00+00' > now() AS n", {"n": True}),
+        ("SELECT timestamp '20000-01-01' AS n", {"n": "20000-01-01 00:00:00"}),
+        ("SELECT 1 AS id, 2 AS id, 3 AS id", {"id": 1, "id (2)": 2, "id (3)": 3}),
+        ("SELECT '\\x00ff'::bytea AS b, '1 month'::interval AS i", {"b": "\\x00ff", "i": "1 mon"}),
+        ("SELECT '{\"a\": 1}'::jsonb AS j, ARRAY[1, 2] AS a", {"j": "{'a': 1}", "a": "[1, 2]"}),
+        ("SELECT FROM things", {}),
+        ("SELECT 1 AS n -- at the end", {"n": 1}),
+        ("SELECT 1 AS n; -- at the end", {"n": 1}),
+        ("SELECT n % 2 AS odd FROM things WHERE '100%' LIKE '%%'", {"odd": 1}),
+        ("SELECT NULL AS n", {"n": None}),
+        ("VALUES (1)", {"column1": 1}),
+    ],
+)
+def test_whatever_a_query_gives_is_shown(cursor: Cursor, sql: str, shown: dict[str, object]) -> None:
+    found = answer(cursor, sql, 30)
+
+    assert (found.rows, found.shown) == (1, (shown,))
+    json.dumps(found.shown, allow_nan=False)
+
+
+def test_a_time_below_a_millisecond_is_no_time_without_end(cursor: Cursor) -> None:
+    with pytest.raises(psycopg2.Error, match="statement timeout"):
+        answer(cursor, "SELECT pg_sleep(0.5)", 0.0001)
+
+
+def test_a_function_that_writes_fails(cursor: Cursor) -> None:
+    cursor.execute("ROLLBACK")
+    cursor.execute(
+        "CREATE FUNCTION more() RETURNS int LANGUAGE sql AS 'INSERT INTO things VALUES (2) RETURNING n';"
+        "CREATE FUNCTION around() RETURNS int LANGUAGE plpgsql AS "
+        "'BEGIN SET LOCAL transaction_read_only = off; RETURN more(); END'"
+    )
+    cursor.execute(BEGIN)
+    for sql in ("SELECT more()", "SELECT around()", "SELECT 1 WHERE more() > 5"):
+        with pytest.raises(psycopg2.Error):
+            answer(cursor, sql, 30)
+    assert answer(cursor, "SELECT n FROM things", 30).rows == 1
 
 
 @pytest.mark.parametrize(

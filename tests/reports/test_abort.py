@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from harness.journal import Journal
 from harness.outcomes import Failure, Outcome
+from harness.own_metrics import Recorder
 from harness.plan import reading
 from harness.plan.grammar import parse
 from harness.plan.scenario import Scenario
@@ -106,6 +107,51 @@ def test_what_was_found_so_far_ends_the_load(tmp_path: Path, rule: str, good: in
         assert found is not None
         assert (found["rule"], found["at"]) == (rule, 5.5)
         assert said in found["said"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "good", "bad", "said"),
+    [
+        ("max(metric.size) < 10 else abort", 50, 1, "1 of 51 values were beyond 10, allowed are 0 %"),
+        ("max(metric.size) <= 10 else abort", 50, 1, None),
+        ("p95(metric.size) < 10 else abort", 180, 20, "20 of 200 values were beyond 10, allowed are 5 %"),
+        ("p95(metric.size) < 10 else abort", 50, 20, None),
+        ("ratio(metric.missed) < 1% else abort", 97, 3, "3 of 100 values were such, allowed are 1 %"),
+        ("count(metric.missed) < 3 else abort", 0, 3, "3 were counted, allowed are 3"),
+        ("count(metric.missed) < 3 else abort", 9, 2, None),
+        ("count(metric.lost) == 0 else abort", 0, 1, "2 were counted, allowed are 0"),
+        ("max(metric.size) < 10 for 2s else abort", 0, 20, None),
+        # Of another kind, or of nobody: the report says so, no load is ended.
+        ("max(metric.lost) < 1 else abort", 0, 200, None),
+        ("max(metric.none) < 1 else abort", 0, 200, None),
+    ],
+)
+def test_what_users_recorded_ends_the_load(tmp_path: Path, rule: str, good: int, bad: int, said: str | None) -> None:
+    load = Growing(tmp_path, rule, shifts=(0, 5))
+    recorder = Recorder(load.journals[1].path)
+    found = None
+    for number in range(good + bad):
+        at = BEGAN + SECOND + number
+        recorder.record(at, "size", 1 if number < good else 10)
+        recorder.record(at, "missed", number >= good)
+        recorder.record(at, "lost", count=2 * (number >= good))
+        if number in (good, good + bad - 1):
+            found = load.look(5.5)
+
+    assert (found or {}).get("said", "").endswith(said or "")
+    assert (found is None) == (said is None)
+
+
+def test_what_users_recorded_for_seconds_ends_the_load(tmp_path: Path) -> None:
+    load = Growing(tmp_path, "max(metric.size) < 10 for 2s else abort")
+    recorder = Recorder(load.journals[0].path)
+    for number in range(40):
+        recorder.record(BEGAN + SECOND + number * SECOND // 20, "size", 10)
+
+    assert load.look(2.5) is None
+    found = load.look(3.5)
+    assert found is not None
+    assert "it was missed for 2 s, until second 3" in found["said"]
 
 
 def test_each_operation_counts_once_when_it_has_ended(tmp_path: Path) -> None:

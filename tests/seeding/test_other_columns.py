@@ -68,7 +68,7 @@ def test_constants_are_constants_and_texts_are_sql() -> None:
         ({"extra": "now()"}, "expected something like {}"),
         ({"first": {"Tenant": "x"}}, "a table of tables with a row"),
         ({"first": {"Tenant": {}}}, "a table of tables with a row"),
-        ({"key": ""}, "key = '': expected a name"),
+        ({"message_content": ""}, "message_content = '': expected a name"),
         ({"sent": "a\nb"}, "no control characters"),
         ({"snt": "x"}, "did you mean 'sent'?"),
     ],

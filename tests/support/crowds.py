@@ -12,6 +12,7 @@ from locust import TaskSet, User, constant, task
 from locust.clients import HttpSession
 from locust.contrib.fasthttp import FastHttpSession
 from locust.env import Environment
+from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_STOPPING
 
 from harness.load.crowd import Crowd
@@ -75,6 +76,34 @@ class LeavesBadly(Base):
         raise RuntimeError("at the end")
 
 
+class Leaving(TaskSet):
+    @task
+    def send(self) -> None:
+        self.user.environment.crowd.number()  # type: ignore[attr-defined]
+        self.interrupt(reschedule=False)
+
+    def on_stop(self) -> None:
+        raise LookupError("of a set")
+
+
+class LeavesASet(Base):
+    tasks = [Leaving]  # noqa: RUF012
+
+
+class Interrupting(TaskSet):
+    @task
+    def send(self) -> None:
+        self.user.environment.crowd.number()  # type: ignore[attr-defined]
+        self.interrupt(reschedule=False)
+
+    def on_stop(self) -> None:
+        raise StopUser
+
+
+class LeavesWell(Base):
+    tasks = [Interrupting]  # noqa: RUF012
+
+
 def session(seconds: float = 3600.0) -> Any:
     """What a crowd needs of a session, of a load that has begun."""
     start = Event()
@@ -119,6 +148,9 @@ def main() -> None:
         of = session()
         found[user.__name__] = crowd_of(of, lambda crowd, of=of: of.exceptions > 0, user)  # type: ignore[misc]
     found["LeavesBadly"] = crowd_of(session(), lambda crowd: bool(crowd._numbers) and not crowd._silent, LeavesBadly)
+    of = session()
+    found["LeavesASet"] = crowd_of(of, lambda crowd: of.exceptions > 2, LeavesASet)
+    found["LeavesWell"] = crowd_of(session(), lambda crowd: bool(crowd._numbers) and not crowd._silent, LeavesWell)
     found["Sends"] = crowd_of(
         session(), lambda crowd: len(crowd._numbers) == 2 and len(crowd._silent) == 1, Sends, Quiet
     )

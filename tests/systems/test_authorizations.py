@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.errors import PlanError
 from systems import authorizations as facts
 from systems.authorizations import BLOCKS, DOCUMENTED, HOT, MOVES, SPREAD_FIRST, UNITS, Pool
+from tests.support.plans import varied
 
 
 def test_the_document_names_55_authorizations_of_three_sizes_in_three_organizations() -> None:
@@ -107,3 +109,21 @@ def test_all_but_the_hot_ones_are_drawn_as_often_as_they_have_units() -> None:
     expected = {n: facts.total_units(n) // 200 for n in (*range(11, 56), *range(SPREAD_FIRST, SPREAD_FIRST + spread))}
     assert found == expected
     assert facts.drawn(1 - 2**-53, spread) == SPREAD_FIRST + spread - 1
+
+
+@pytest.mark.parametrize("hot", [1, 3, 10])
+def test_a_plan_says_how_many_are_hot(hot: int) -> None:
+    scenario = varied("mixed", table={"pool": {"hot_authorizations": hot}})
+    pool = Pool(**scenario.pool)
+
+    assert list(pool.hot) == list(HOT[:hot])
+    assert f"of each of the {hot} hot ones" in pool.describe()[0]
+    states = {one.number: (one.used, one.scheduled) for one in pool if one.number in HOT}
+    assert {states[number] for number in HOT[:hot]} == {(pool.hot_used, pool.hot_scheduled)}
+    assert {states[number] for number in HOT[hot:]} <= {(0, 25)}
+    assert not {pool.drawn(chance / 100, spread=False) for chance in range(100)} & set(HOT)
+
+
+def test_more_than_ten_hot_ones_are_refused() -> None:
+    with pytest.raises(PlanError, match="hot_authorizations = 11: expected 1 to 10"):
+        varied("mixed", table={"pool": {"hot_authorizations": 11}})

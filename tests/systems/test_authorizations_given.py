@@ -57,6 +57,8 @@ def test_one_organization_has_no_strangers_and_tokens_that_are_no_jwt_are_not_fo
     assert "stranger" not in planned(tmp_path, content).mix
     content["practitioners"] = [{"token": "opaque"}]
     assert planned(tmp_path, content).contract["token_defects"] == ["absent", "garbage"]
+    content["practitioners"] = [{"token": "a.b.c"}, {"token": "opaque"}]
+    assert planned(tmp_path, content).contract["token_defects"] == ["absent", "garbage"]
 
 
 WRONG: dict[str, tuple[Any, str]] = {

@@ -12,6 +12,7 @@ import psycopg2
 import pytest
 
 from harness.outcomes import Outcome
+from harness.plan.scenario import Quiesce
 from harness.quantities import seconds
 from harness.run import Run
 from harness.verdict import CheckState
@@ -165,3 +166,14 @@ def test_effects_that_come_later_are_waited_for(
         effects = {"process": {"ACK": Effect()}}
 
     assert quiescence.due(ledger_of((Outcome.ACK, 201, 0), effects=effects)) == wait
+
+
+@pytest.mark.parametrize(
+    ("sql", "disturbance"), [("SELECT 7", "the query of [quiesce] still gave 7"), ("SELECT 0", "")]
+)
+def test_what_the_plan_awaits_and_never_comes_leaves_it_undecided(scene: Scene, sql: str, disturbance: str) -> None:
+    scenario = replace(scene.sent.scenario, quiesce=Quiesce(sql, 0.01), drain_seconds=0.0)
+    sent = replace(scene.sent, scenario=scenario)
+
+    with reader(scene.url) as session, quiescence.still(session, sent, "SELECT 0", ()) as stillness:
+        assert stillness.disturbance == disturbance

@@ -26,6 +26,7 @@ ROWS = Answer(2, ({"n": 1}, {"n": 1}))
         ({"twice": ROWS}, {}, "a client had not ended", CheckState.VIOLATED, "its query gave 2 rows"),
         ({"twice": ROWS}, {"twice": 0}, "", CheckState.VIOLATED, "gave 2 rows, and none before the load"),
         ({"twice": ROWS}, {"twice": 1}, "", CheckState.VIOLATED, "gave 2 rows, and 1 before the load"),
+        ({"twice": Answer(1, ({"count": 0},))}, {}, "", CheckState.VIOLATED, "expected HAVING count(*) > 0"),
         ({"twice": "timed out"}, {}, "", CheckState.UNDECIDED, "the query could not be run: timed out"),
         ({}, {}, "", CheckState.UNDECIDED, "the database could not be read"),
     ],
@@ -38,8 +39,10 @@ def test_a_finding_says_what_the_query_gave(
     assert (found.id, found.title, found.state) == ("twice", "Nothing is there twice.", state)
     assert detail in found.detail
     assert found.crashed == (answers.get("twice") in ("timed out", None))
-    assert found.witnesses == (2 if state is CheckState.VIOLATED else 0)
-    assert found.first == ({"rows": [{"n": 1}, {"n": 1}]} if found.witnesses else {})
+    given = answers.get("twice")
+    rows = list(given.shown) if isinstance(given, Answer) else []
+    assert found.witnesses == len(rows)
+    assert found.first == ({"rows": rows} if rows else {})
     assert found.compared or found.crashed
 
 

@@ -38,7 +38,15 @@ def test_what_their_code_raises_is_counted_once_and_named(found: dict[str, Any],
 
 
 def test_an_error_that_ends_a_user_at_its_end_is_counted_too(found: dict[str, Any]) -> None:
-    assert found["LeavesBadly"]["raised"] == {"RuntimeError in LeavesBadly: at the end": 1}
+    assert found["LeavesBadly"]["raised"] == {"RuntimeError in on_stop of LeavesBadly: at the end": 1}
+
+
+def test_an_error_at_the_end_of_a_set_of_tasks_is_counted_though_locust_only_logs_it(found: dict[str, Any]) -> None:
+    text = "LookupError in on_stop of LeavesASet: of a set"
+
+    assert list(found["LeavesASet"]["raised"]) == [text]
+    assert found["LeavesASet"]["exceptions"] == found["LeavesASet"]["raised"][text] > 2
+    assert (found["LeavesWell"]["raised"], found["LeavesWell"]["exceptions"]) == ({}, 0)
 
 
 def test_users_that_sent_nothing_are_told_from_those_that_sent_from_greenlets_of_their_own(

@@ -52,6 +52,21 @@ def test_a_plan_becomes_a_scenario(tmp_path: Path) -> None:
     assert scenario.contract["created"] == 201
 
 
+def test_fewer_effects_than_must_have_been_are_warned_of(tmp_path: Path) -> None:
+    def warnings(least: int) -> list[str]:
+        text = f"{PLAN}validity = {{ min_successes = {least} }}\n"
+        return list(rule_checks.warnings(reading.find("test", "smoke", write(tmp_path, text))))
+
+    assert not warnings(33)
+    assert warnings(34)[0].startswith("at most 33 messages can be left, fewer than min_successes = 34")
+
+
+@pytest.mark.parametrize("name", [one for system in reading.systems() for one in reading.scenarios(system)])
+@pytest.mark.parametrize("profile", ["smoke", "ci"])
+def test_every_shipped_plan_has_effects_enough(name: str, profile: str) -> None:
+    assert not list(rule_checks.warnings(reading.find(name, profile)))
+
+
 @pytest.mark.parametrize("name", ["sustained", "peak", "worker-scaling"])
 @pytest.mark.parametrize("profile", ["smoke", "ci", "full"])
 def test_every_plan_of_ours_can_be_read_and_kept(name: str, profile: str) -> None:
@@ -90,7 +105,8 @@ def test_a_limit_on_a_time_without_one_on_errors_is_warned_of(
     tmp_path: Path, rules: list[str], warned: list[str]
 ) -> None:
     quoted = ", ".join(rule if rule.startswith("{") else f'"{rule}"' for rule in rules)
-    scenario = reading.find("test", "smoke", write(tmp_path, PLAN.split("rules")[0] + f"rules = [{quoted}]\n"))
+    text = PLAN.split("rules")[0] + f"rules = [{quoted}]\nvalidity = {{ min_successes = 10 }}\n"
+    scenario = reading.find("test", "smoke", write(tmp_path, text))
 
     found = list(rule_checks.warnings(scenario))
 

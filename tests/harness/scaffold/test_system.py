@@ -81,6 +81,28 @@ def test_nothing_is_written_where_a_file_is_there(path: str, tmp_path: Path) -> 
     assert (tmp_path / path).read_text() == "mine"
 
 
+@pytest.mark.parametrize("reference", [False, True])
+def test_into_the_checkout_itself_nothing_is_written(reference: bool) -> None:
+    before = files(ROOT / "systems") | files(ROOT / "target")
+
+    with pytest.raises(PlanError, match=r"is Proofload itself, .*expected a folder of yours: `mkdir -p .* new shop`"):
+        system.write("shop", reference, ROOT)
+    assert files(ROOT / "systems") | files(ROOT / "target") == before
+
+
+def test_the_command_that_is_told_instead_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkout = tmp_path / "our checkout"
+    checkout.symlink_to(ROOT)
+    monkeypatch.setattr(system, "ROOT", checkout)
+    with pytest.raises(PlanError) as refused:
+        system.write("shop", False, ROOT)
+    line = str(refused.value).split("`")[1]
+
+    subprocess.run(line, shell=True, check=True, capture_output=True, env={"PATH": os.environ["PATH"]})
+
+    assert files(tmp_path / "shop") == set(system.said("shop", False))
+
+
 def test_a_link_to_nothing_is_a_file_that_is_there(tmp_path: Path) -> None:
     (tmp_path / "schema").mkdir()
     os.symlink(tmp_path / "none", tmp_path / "schema" / "shop.py")

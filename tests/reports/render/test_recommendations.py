@@ -43,6 +43,11 @@ def unproven(needs: float | None) -> Found:
     return lambda verdict: verdict["rules"][0].update(state="UNPROVEN", needs=needs)
 
 
+def scanning(ddl: str, times: int = 1) -> Found:
+    one = {"calls": 20, "seconds": 1.5, "rows": 1, "blocks": 9, "wal_bytes": 0, "ddl": ddl}
+    return lambda verdict: verdict.update(statements=[{"query": f"SELECT {n}", **one} for n in range(times)])
+
+
 def retries(count: float) -> Found:
     return lambda verdict: verdict["saturation"].update(retries=count)
 
@@ -150,6 +155,10 @@ APPEARS: dict[str, tuple[Found, list[str]]] = {
         witness(gone=["constraint public.message_logs.message_key UNIQUE (user_id, key)", INDEX]),
         ["ALTER TABLE public.message_logs ADD CONSTRAINT message_key UNIQUE (user_id, key);"],
     ),
+    "statements that scan": (
+        scanning("CREATE INDEX ON public.orders (customer)", 2),
+        ["all of a table", "(40 times, 3 s in all)", "SELECT 0", "try CREATE INDEX ON public.orders (customer);"],
+    ),
     "unproven": (unproven(90.0), ["holds, unproven", "last about 1 m 30 s longer", "PERF_DURATION"]),
     "unprovable": (unproven(None), ["no length of a run would prove it"]),
 }
@@ -215,3 +224,17 @@ def test_the_report_says_what_to_try_if_there_is_anything(tmp_path: Path) -> Non
     assert "What to try" in (busy.folder / "report.html").read_text()
     assert "PERF_PROCESSES=2" in (busy.folder / "report.html").read_text()
     assert "What to try" not in (calm.folder / "report.html").read_text()
+
+
+def test_what_a_check_has_named_is_not_recommended_again_by_a_scan(flawless: Record) -> None:
+    verdict = deepcopy(flawless)
+    witness(gone=["constraint public.message_logs.message_key UNIQUE (idempotency_key)"])(verdict)
+    scanning("CREATE INDEX ON public.message_logs (idempotency_key)")(verdict)
+
+    [line] = recommendations(verdict)
+    assert "ADD CONSTRAINT message_key UNIQUE (idempotency_key)" in line
+
+
+@pytest.mark.parametrize("statements", [None, [], [{"query": "SELECT 1"}], [{"query": "SELECT 1", "ddl": ""}]])
+def test_statements_without_such_a_scan_recommend_nothing(flawless: Record, statements: Any) -> None:
+    assert recommendations({**flawless, "statements": statements}) == []

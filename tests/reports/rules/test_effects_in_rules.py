@@ -114,3 +114,15 @@ def test_the_backlog_is_what_is_not_completed_when_the_next_phase_begins(tmp_pat
     assert result.n == len(stored)
     assert result.value == (len(stored) if after is None else (stored + after > 7).sum())
     assert result.state is (PASS if after == 1.0 else NO_GO)
+
+
+def test_effects_without_any_time_are_not_counted_as_none(tmp_path: Path) -> None:
+    run = synthetic_run(tmp_path)
+    stored = effects.read(run.folder, run.scenario.points)
+    assert stored is not None
+    stored["stored"] = 0
+    effects.write(run.folder, stored)
+
+    result = evaluate(parse("count(effects) == 0"), gather(bind(run).folder))
+
+    assert (result.state, result.detail) == (RuleState.ERROR, "the database does not tell when effects were stored")

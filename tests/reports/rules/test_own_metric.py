@@ -88,6 +88,15 @@ def found(run: Run, text: str) -> RuleResult:
         ("rate(metric.sent) < 42/s", 41.0, PASS),
         ("count(metric.asked) == 0", 0.0, PASS),
         ("max(metric.size{worker=0}) <= 40", 40.0, PASS),
+        # Two values a second, each one more than the last.
+        ("max(metric.size{phase=late}) < 40 for 10s", 22.0, PASS),
+        ("max(metric.size{phase=late}) < 22 for 10s", 22.0, CONDITIONAL),
+        ("mean(metric.size) < 40 in 90% of 1s windows", 35.5, PASS),
+        ("ratio(metric.hit) <= 50% in 100% of 2s windows", 0.25, PASS),
+        ("count(metric.sent) < 80 in 100% of 1s windows", 79.0, PASS),
+        ("rate(metric.size) >= 2/s in 100% of 2s windows", 2.0, PASS),
+        ("slope(metric.size{phase=steady}) < 121/min", 120.0, PASS),
+        ("slope(metric.size{phase=steady}) < 60/min", 120.0, NO_GO),
     ],
 )
 def test_a_rule_measures_what_its_kind_has(tmp_path: Path, text: str, value: float, state: RuleState) -> None:
@@ -106,6 +115,8 @@ def test_a_rule_measures_what_its_kind_has(tmp_path: Path, text: str, value: flo
         ("p95(metric.sent) < 9", "'sent' is a counter, which has no percentiles; it has count, rate"),
         ("ratio(metric.size) < 9%", "'size' is a trend, which has no ratio; it has p50 … p99.9, mean"),
         ("mean(metric.hit) < 9", "'hit' is a rate, which has no mean; it has ratio, count, rate"),
+        ("slope(metric.hit) < 9/min", "'hit' is a rate, which has no slope; it has ratio, count, rate"),
+        ("max(metric.late_only{phase=steady}) < 9 for 2s", "nothing of the metric 'late_only' was recorded"),
     ],
 )
 def test_without_data_a_rule_is_never_passed(tmp_path: Path, text: str, why: str) -> None:
@@ -113,6 +124,13 @@ def test_without_data_a_rule_is_never_passed(tmp_path: Path, text: str, why: str
 
     assert (result.state, result.value) == (ERROR, None)
     assert why in result.detail
+
+
+def test_a_window_without_a_value_is_missed(tmp_path: Path) -> None:
+    result = found(recorded(tmp_path), "max(metric.late_only{phase=late}) < 9 in 100% of 1s windows")
+
+    assert (result.state, result.value) == (NO_GO, None)
+    assert "9 windows without any value count as missed" in result.detail
 
 
 def test_where_nothing_was_recorded_at_all_it_is_an_error_too(tmp_path: Path) -> None:

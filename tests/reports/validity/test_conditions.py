@@ -368,7 +368,13 @@ def test_a_load_that_a_rule_ended_is_judged_by_what_was_until_then(tmp_path: Pat
         ({"dropped": 1}, False),  # 99.4 % were begun
         ({"lags_us": [10_000] * 50}, False),
         ({"lags_us": [100] * 199 + [250_000]}, False),
-        ({"answer": lambda p, k, s: EXPECTED[k] if p < 99 else Answer(Outcome.UNKNOWN, 503)}, False),
+        (
+            {
+                "answer": lambda p, k, s: EXPECTED[k] if p < 100 else Answer(Outcome.UNKNOWN, 503),
+                "table": {"mix": {"process": 1}},
+            },
+            False,
+        ),
     ],
 )
 def test_exactly_the_limit_is_valid(tmp_path: Path, asked: dict[str, Any], is_broken: bool) -> None:

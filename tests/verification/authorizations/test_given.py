@@ -160,3 +160,19 @@ def test_what_the_file_names_must_be_in_the_database(
     query(database, "DELETE FROM authorizations WHERE id = %s", id_)
     with pytest.raises(PoolError, match=rf"authorizations\[3\]: {id_}: not in authorizations of"):
         seed(database, 1, scenario, tmp_path / "fixtures.json")
+
+
+def test_the_columns_may_be_of_other_types_but_are_whole_numbers(
+    database: str, mine: dict[str, list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    scenario = planned(tmp_path, mine)
+    query(database, "ALTER TABLE authorizations ALTER used_units TYPE numeric, ALTER scheduled_units DROP NOT NULL")
+    begins = seed(database, 1, scenario, tmp_path / "fixtures.json")["begins"]
+    assert json.loads(json.dumps(begins))[0][:2] == [20, 150]
+
+    (tmp_path / "mine.json").write_text(json.dumps({**mine, "practitioners": mine["practitioners"] * 2}))
+    with pytest.raises(PoolError, match=r"mine\.json: it was changed since the plan was read"):
+        seed(database, 1, scenario, tmp_path / "fixtures.json")
+    query(database, "UPDATE authorizations SET scheduled_units = NULL")
+    with pytest.raises(PoolError, match=r"authorizations\[0\].*: None in a column .*: expected whole numbers"):
+        seed(database, 1, scenario, tmp_path / "fixtures.json")

@@ -1,0 +1,163 @@
+"""Where messages are stored, by the names of a plan, and what is read of them and of their users, in one snapshot."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness.database import quoted
+from harness.run import Run
+from systems import ids, messages
+from verification import binary, catalogue, constraints, durability, looks, own_checks, rows
+from verification.before import before
+from verification.case import Observation
+from verification.ledger import Ledger
+from verification.quiescence import require_own_rows, still
+from verification.reading import MOMENT, Reader, reader
+
+COLUMNS = {
+    "id": ("message_id", "str"),
+    "user_id": ("message_user", "str"),
+    "message_type": ("message_type", "str"),
+    "message_content": ("message_content", "str"),
+    "scheduled_send_time": ("scheduled_send_time", MOMENT),
+    "status": ("status", "str"),
+    "created_at": ("created", MOMENT),
+    "sent_at": ("sent", MOMENT),
+}
+"""What is read of a message: what [database] calls it, and as what."""
+
+
+TIMES = {"stored": "created_at", "sent": "sent_at"}
+"""The points of a message, and the columns that tell when it reached them."""
+
+
+def source(names: Mapping[str, Any]) -> rows.Source:
+    """Where messages are stored, by the `names` of a plan's [database]."""
+    sql = quoted_names(names)
+    there = {column: (sql[name], dtype) for column, (name, dtype) in COLUMNS.items() if names[name]}
+    if status := _status(names):
+        there["status"] = (status, "str")
+    return rows.Source(
+        sql["messages"],
+        key=sql["key"] or f"substring({sql['message_content']} from '{ids.PLAIN_KEY}')",
+        points={point: column if column in there else "" for point, column in TIMES.items()},
+        columns={column: dtype for column, (_, dtype) in there.items()},
+        named={column: name for column, (name, _) in there.items()},
+    )
+
+
+def quoted_names(names: Mapping[str, Any]) -> dict[str, str]:
+    """Tables and columns, as SQL has them."""
+    return {key: quoted(name) if name else "" for key, name in names.items() if isinstance(name, str)}
+
+
+def _literal(text: str) -> str:
+    """SQL for a text, in a query with parameters."""
+    return "'" + text.replace("'", "''").replace("%", "%%") + "'"
+
+
+def _status(names: Mapping[str, Any]) -> str:
+    """SQL for the status of a message, in our words where it is one of theirs; "" if nothing tells it."""
+    if not names["status"]:
+        sent = f"CASE WHEN {quoted(names['sent'])} IS NULL THEN '{messages.SCHEDULED}' ELSE '{messages.SENT}' END"
+        return f"({sent})" if names["sent"] else ""
+    column = f"{quoted(names['status'])}::text"
+    theirs = [f"WHEN {_literal(names[name])} THEN '{ours}'" for name, ours in messages.STATUSES.items()]
+    if all(names[name] == ours for name, ours in messages.STATUSES.items()):
+        return column
+    return f"(CASE {column} {' '.join(theirs)} ELSE {column} END)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Messages(Observation):
+    """What was read of users and messages."""
+
+    early: pd.DataFrame
+    """The run's rows before the drain: op, status, sent_at."""
+    keys: constraints.UniqueKey | None
+    """None if there is no column of keys."""
+    users: constraints.Reference
+    pool: int
+    """How many users the pool has."""
+    expected_pool: int
+    """How many the plan asks for."""
+    pool_digest: str
+    seeded_digest: str | None
+    """The digest that seeding recorded; None if there is none."""
+
+
+def observe(url: str, run: Run, ledger: Ledger) -> Messages:
+    """Wait until all is delivered and no client writes, then read all that the checks need, in one snapshot."""
+    plain, place = run.scenario.database, source(run.scenario.database)
+    names, table, key = quoted_names(plain), place.table, place.key
+    pending = _pending(place, ledger.run, names["scheduled_send_time"])
+    began = before(run)
+    with reader(url) as session:
+        require_own_rows(session, ledger, url, table, key)
+        offset = session.clock_offset()
+        kept = durability.read(session, run, [table])
+        early = _early(session, ledger.run, place)
+        with still(session, ledger, pending, (table, names["users"])) as stillness:
+            own = rows.own(session, ledger.run, place, place.columns)
+            seen = Messages(
+                source=place,
+                settings=session.settings(),
+                taken=pd.Timestamp(session.row("SELECT now()")[0]),
+                clock_offset=offset,
+                drained_seconds=stillness.drained_seconds,
+                disturbance=stillness.disturbance,
+                rows=own if run.scenario.contract["message_id"] else own.drop(columns="id"),
+                foreign=rows.foreign(session, ledger.run, place, f"{names['message_user']} {ids.POOL_SQL}", began),
+                before=began,
+                durability=kept,
+                schema=catalogue.read(session, run),
+                looks=looks.read(run, table, key),
+                own=own_checks.read(session, run.scenario),
+                early=early,
+                keys=constraints.unique_key(session, plain["messages"], plain["key"], ledger.run, own)
+                if plain["key"]
+                else None,
+                users=constraints.reference(
+                    session,
+                    plain["messages"],
+                    plain["message_user"],
+                    plain["users"],
+                    (plain["message_id"], plain["user_id"]),
+                ),
+                pool=session.row(messages.pool_count_sql(names))[0],
+                expected_pool=run.scenario.pool["users"],
+                pool_digest=session.row(messages.pool_digest_sql(names))[0],
+                seeded_digest=run.facts.get("seeding", {}).get("digest"),
+            )
+    return seen
+
+
+def _pending(place: rows.Source, run: str, due: str) -> str:
+    """SQL for how many messages of `run` are due and not sent; for 0 if no column tells."""
+    if "status" not in place.named:
+        return "SELECT 0"
+    in_time = f"AND {due} <= now() " if due else ""
+    return (
+        f"SELECT count(*) FROM {place.table} WHERE {place.named['status']} = '{messages.SCHEDULED}' "
+        f"{in_time}AND {place.key} LIKE '{run}-%'"
+    )
+
+
+def _early(session: Reader, run: str, place: rows.Source) -> pd.DataFrame:
+    """op, status (None, if it is no known one) and sent_at of the messages of `run`, but for keys that name no op."""
+    known = (messages.SCHEDULED, messages.SENT, messages.FAILED)
+    if "status" not in place.named:
+        return pd.DataFrame({"op": [], "status": [], "sent_at": []})
+    status = f"array_position(ARRAY{list(known)}, {place.named['status']}) - 1"
+    columns = {"status": status, "sent_at": f"{place.named.get('sent_at', 'NULL')}::timestamptz"}
+    types = {"status": binary.WHOLE, "sent_at": binary.MOMENT}
+    found = session.columns(
+        f"SELECT {rows.digits(place.key)}, {binary.selected(columns, types)} FROM {place.table} "
+        f"WHERE {rows.whole(place.key)}",
+        {"op": binary.HEX, **types},
+        rows.of_run(run),
+    )
+    return pd.DataFrame({**found, "status": np.array([*known, None], object)[found["status"]]})
