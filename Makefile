@@ -15,7 +15,7 @@ SYSTEMS := $(basename $(notdir $(wildcard systems/*.toml)))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv doctor test test-machine lint fault-matrix false-alarms bench-ab bench-report bench-engine bench-verification bench-seeding baseline compare perf-file export perf-ab clean lock report psql $(SCENARIOS:%=perf-%) $(SCENARIOS:%=ui-%) $(SCENARIOS:%=plan-%) \
+.PHONY: help venv doctor test test-machine lint fault-matrix false-alarms bench-ab bench-search bench-report bench-engine bench-verification bench-seeding baseline compare perf-file export perf-ab clean lock report psql $(SCENARIOS:%=perf-%) $(SCENARIOS:%=ui-%) $(SCENARIOS:%=plan-%) \
 	$(SYSTEMS:%=perf-%) $(SYSTEMS:%=seed-%) $(SYSTEMS:%=target-%) $(SYSTEMS:%=clean-%) $(SYSTEMS:%=verify-%)
 
 help:  ## print this
@@ -118,6 +118,9 @@ lock: $(READY)  ## lock the dependencies of pyproject.toml into requirements.txt
 
 bench-ab: $(READY)  ## see a comparison of pairs find a target that is 10 % slower, and nothing in one that is not (some minutes)
 	@$(PY) -m benchmarks.ab
+
+bench-search: $(READY)  ## search the limit of two scenarios twice each, and see that what is found agrees within 10 % (half an hour; nothing else should run)
+	@$(PY) -m benchmarks.search
 
 bench-report: $(READY)  ## measure the report of 1 M and of 10 M operations
 	@$(PY) -m benchmarks.report

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness import check, effects, own_metrics
+from harness import check, effects, own_metrics, search
 from harness.check import Finding
 from harness.monitor import LOOKS
 from harness.run import UNREAD, Run
@@ -27,6 +27,7 @@ EVIDENCE = (
     effects.FILE,
     "load.json",
     "abort.json",
+    search.FILE,
     "monitor.jsonl",
     LOOKS,
     "statements.json",

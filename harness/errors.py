@@ -46,6 +46,14 @@ class StackError(ProofloadError):
     """PostgreSQL or the target can't be started or reached."""
 
 
+class ScaleError(StackError):
+    """The command that sets the number of processes failed."""
+
+    def __init__(self, code: int, command: str, said: str) -> None:
+        super().__init__(f"{command}: code {code}: {said}")
+        self.code = code
+
+
 class DatabaseError(ProofloadError):
     """The database is down, refuses us, or has another schema."""
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import psycopg2
 
-from harness import before, journal, own_checks
-from harness.errors import DatabaseError, JournalError, RunError, StackError
+from harness import before, journal, own_checks, search
+from harness.errors import DatabaseError, JournalError, RunError, ScaleError, StackError
 from harness.plan.rules import ABORT
 from harness.plan.scenario import Scenario
 from harness.progress import Progress, load_line
@@ -44,6 +44,8 @@ def put_load(
     alone, children = count == 1, []
     # Files that another's users open are beside their locustfile.
     folder = Path(scenario.locustfile).parent if scenario.foreign else None
+    if scenario.search:
+        run.write(search.FILE, search.as_json(search.first(scenario.search)))
     watcher = _watcher(run, scenario)
     # Before it begins: which processes must leave a journal, and how the only clock that counts relates to the wall's.
     run.record(
@@ -101,18 +103,28 @@ def _after(url: str) -> dict[str, Any] | None:
 
 
 def _watcher(run: Run, scenario: Scenario) -> subprocess.Popen[bytes] | None:
-    """The abort watcher, if a rule can end the load; started before the load, so that nothing is missed."""
-    if not any(rule.aborts for rule in scenario.rules):
+    """What judges while the load goes on: the steps of a search, or whether a rule ends the load.
+
+    Started before the load, so that nothing is missed.
+    """
+    if scenario.search:
+        name = "search"
+    elif any(rule.aborts for rule in scenario.rules):
+        name = "abort"
+    else:
         return None
-    command = [sys.executable, "-m", "reports.abort", str(run.folder)]
-    return process.start(command, run.folder / "abort.log", environment())
+    command = [sys.executable, "-m", f"reports.{name}", str(run.folder)]
+    return process.start(command, run.folder / f"{name}.log", environment())
 
 
 def _broken(run: Run, watcher: subprocess.Popen[bytes] | None) -> str | None:
-    """Why the load must end, if it must: a rule is broken, or the abort watcher exited."""
+    """Why the load must end, if it must: a rule is broken, or what judges it exited."""
     if watcher is None:
         return None
     gone = watcher.poll() is not None
+    if run.scenario.search:
+        record = search.read(run.folder) if gone else None
+        return "the search exited unexpectedly" if gone and not (record and record.ended) else None
     return A_RULE if (run.folder / ABORT).exists() else "the abort watcher exited unexpectedly" if gone else None
 
 
@@ -169,12 +181,14 @@ def _watch(
             why = LOST_PROCESS
         if why is None and began and steps and time.monotonic_ns() >= began + steps[0][0] * 1e9:
             planned, service, processes = steps.pop(0)
+            change = {"service": service, "processes": processes, "planned": planned}
             try:
-                stack.scale(service, processes)
+                code = stack.scale(service, processes)
                 done = (time.monotonic_ns() - began) / 1e9
-                scaling.append({"service": service, "processes": processes, "planned": planned, "done": done})
+                scaling.append({**change, "done": done, "exit_code": code})
             except StackError as error:
                 why = "scaling failed"
+                scaling.append({**change, "exit_code": error.code if isinstance(error, ScaleError) else None})
                 run.record(scaling_failed=str(error))
         if why is not None and (known is None or (ui and (run.folder / "load.json").exists())):
             child.send_signal(signal.SIGINT)  # with a web UI once for the load, and once for that

@@ -10,7 +10,7 @@ from typing import Any, Self
 from rich.console import Console
 from rich.status import Status
 
-from harness import quantities
+from harness import quantities, search
 from harness.plan.scenario import Scenario
 
 LINE_EVERY_S = 5.0
@@ -64,6 +64,9 @@ def load_line(folder: Path, scenario: Scenario, began: int | None) -> str:
     left = f"{quantities.duration(max(round(scenario.seconds - elapsed), 0))} left"
     if elapsed >= scenario.seconds:
         left = "waiting for the last answers"
+    elif scenario.search and (record := search.read(folder)) and record.steps:
+        unit = " users" if scenario.search.by_users else "/s"
+        left = f"step {len(record.steps)}, {record.steps[-1].load:,g}{unit} · {left} at most"
     elif scenario.requests:
         left = f"until {scenario.requests:,} have ended"
     ended = errors = in_flight = 0

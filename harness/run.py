@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from harness import reported
+from harness import reported, search
 from harness.errors import RunError
 from harness.plan.scenario import Scenario, resolved
 from harness.project import hint
@@ -134,9 +134,12 @@ class Run:
 
     @cached_property
     def scenario(self) -> Scenario:
-        """The plan that it followed, as it was resolved then; RunError if run.json holds none."""
+        """The plan that it followed, as it was resolved then; of a search with the stages that it has made so far.
+
+        RunError if run.json holds none.
+        """
         try:
-            return resolved(self.facts["plan"])
+            return search.followed(resolved(self.facts["plan"]), search.read(self.folder))
         except (KeyError, ValueError) as error:
             raise RunError(f"{self.folder / 'run.json'}: no plan of this version: {error}; run again") from None
 

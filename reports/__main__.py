@@ -29,7 +29,8 @@ def report(folder: Path) -> dict[str, Any]:
     course = series(evidence.samples)
     bands = [(one["phase"], one["begin"], one["end"]) for one in verdict["timeline"]]
     created = datetime.fromisoformat(verdict["run"]["created"]).timestamp()
-    run.write_text(REPORT, report_page.render(verdict, course, pictures(evidence, course, verdict["spectrum"], bands)))
+    drawn = pictures(evidence, course, verdict, bands)
+    run.write_text(REPORT, report_page.render(verdict, course, drawn))
     run.write_text(SUMMARY, markdown.render(verdict))
     run.write_text(JUNIT, junit.render(verdict))
     run.write_text(METRICS, openmetrics.render(verdict))

@@ -11,7 +11,8 @@ from reports import figures
 from reports.about import SCHEMA, about
 from reports.compare.baseline import baseline
 from reports.decide import decide
-from reports.rules.evaluate import evaluate
+from reports.rules.evaluate import evaluate, judge_of
+from reports.rules.search import searched
 from reports.samples.evidence import Evidence, Process
 from reports.samples.phases import bands
 from reports.tables.classes import classes
@@ -23,6 +24,8 @@ from reports.tables.own_metrics import own_metrics
 from reports.tables.peak_memory import peak_memory
 from reports.tables.rounds import rounds
 from reports.tables.saturation import saturation
+from reports.tables.scaling import scaling
+from reports.tables.search import search as search_table
 from reports.validity.conditions import validity
 from reports.validity.steady import steady
 
@@ -32,9 +35,11 @@ def record(evidence: Evidence) -> dict[str, Any]:
     run, samples = evidence.run, evidence.samples
     scenario = samples.scenario
     reference = baseline(run)
-    rules = [evaluate(rule, evidence, reference) for rule in scenario.rules]
-    evens = steady(samples)
-    conditions = validity(evidence, rules, evens)
+    search = searched(evidence, judge_of(evidence))
+    rules = [evaluate(rule, evidence, reference, search) for rule in scenario.rules]
+    kept = None if search is None else {step.phase for step in search.kept}
+    evens = [one for one in steady(samples) if kept is None or one.phase in kept]
+    conditions = validity(evidence, rules, evens, search)
     target = run.facts.get("target") or {}
     decision = decide(rules, evidence.findings, conditions, run.facts, len(samples.frame))
     notes = []
@@ -48,6 +53,8 @@ def record(evidence: Evidence) -> dict[str, Any]:
     if errors:
         told = ", ".join(f"{code} × {count:,}" for code, count in errors.items())
         notes.append(f"PostgreSQL logged errors during the run: {told}")
+    if scenario.left_out:
+        notes.append(f"about no phase of this load, and so not judged: {', '.join(scenario.left_out)}")
     flying, met = in_flight(samples)
     facts: dict[str, Any] = {
         "schema": SCHEMA,
@@ -70,6 +77,8 @@ def record(evidence: Evidence) -> dict[str, Any]:
         "checks": [finding.as_json() for finding in evidence.findings or ()],
         "weakened": evidence.weakened,
         "validity": [dataclasses.asdict(condition) for condition in conditions],
+        "search": None if search is None else search_table(search, evidence, conditions),
+        "scaling": scaling(evidence),
         "steady": [dataclasses.asdict(even) for even in evens],
         "operations": operations(samples),
         "classes": classes(samples),

@@ -20,6 +20,7 @@ from locust.env import Environment
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
 from locust.user.task import LOCUST_STATE_STOPPING
 
+from harness.load.following import LOOK_S
 from harness.load.session import Session
 
 LONGEST_TEXT = 200
@@ -94,6 +95,8 @@ class Crowd:
         session = self._session
         session.start.wait()
         assert session.scenario is not None
+        while session.following is not None and not session.following.over:
+            gevent.sleep(LOOK_S)
         end = (session.began or 0) + session.scenario.seconds * 1e9
         while (left := end - time.monotonic_ns()) > 0:
             gevent.sleep(left / 1e9)

@@ -25,6 +25,7 @@ from harness.errors import PoolError, ProofloadError
 from harness.load import foreign, health, workers
 from harness.load.crowd import Crowd
 from harness.load.feed import Feeds, draw_from
+from harness.load.following import LOOK_S
 from harness.load.metric import record_in
 from harness.load.session import Session
 from harness.load.tally import FLUSH_S
@@ -175,6 +176,8 @@ def _load(environment: Environment, folder: str) -> Session | Coordinator:
     record_in(session.metrics)
     draw_from(Feeds(session, workers.share()[1] if folder else 1))
     session.watchers = [gevent.spawn(_count, session, environment.runner)]
+    if session.following is not None:
+        session.watchers.append(gevent.spawn(_follow, session))
     if session.crowd is not None:
         session.watchers.append(gevent.spawn(session.crowd.end_in_time))
     if folder:
@@ -205,6 +208,12 @@ def _count(session: Session, runner: Any) -> NoReturn:
         if session.raised and not told and isinstance(runner, WorkerRunner):
             told = True
             runner.send_message(workers.STOP, {"why": session.ended_by})
+
+
+def _follow(session: Session) -> NoReturn:
+    while True:
+        session.follow()
+        gevent.sleep(LOOK_S)
 
 
 def _require_pool(system: ModuleType, folder: str) -> None:
@@ -245,6 +254,7 @@ def _end(environment: Environment, **_: Any) -> None:
         return
     gevent.killall(session.watchers)
     session.tally.count()
+    session.follow()  # the master may have heard of the end before
     # The shape of another's locustfile ends a load at the master.
     shaped = session.scenario is not None and session.scenario.shaped and isinstance(environment.runner, WorkerRunner)
     if not session.over() and not shaped:

@@ -20,9 +20,9 @@ Arrival = tuple[int, int, int]
 class Schedule:
     """The arrivals of one process: `times` in ns from the beginning, ascending, and for each its kind."""
 
-    def __init__(self, times: Sequence[int], kinds: Sequence[int], length: int) -> None:
-        """`length` is that of the whole plan, in ns."""
-        self.times, self.kinds, self.length = times, kinds, length
+    def __init__(self, times: Sequence[int], kinds: Sequence[int], length: float) -> None:
+        """`length` is that of the whole plan, in ns; infinite while more may come."""
+        self.times, self.kinds, self.length = list(times), list(kinds), length
         self.began = 0
         self.taken = 0
         self.ended = False
@@ -55,6 +55,17 @@ class Schedule:
         finally:
             self._free.pop(user, None)
         return given
+
+    def extend(self, times: Sequence[int], kinds: Sequence[int]) -> None:
+        """More arrivals, after those that are there."""
+        self.times += times
+        self.kinds += kinds
+        if self._free and not self._armed:
+            self._arm()
+
+    def drop(self, count: int) -> None:
+        """Begin none of the first `count` arrivals any more."""
+        self.taken = max(self.taken, count)
 
     def due(self) -> int:
         """How many arrivals have been due by now."""

@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import math
 import tempfile
 import time
 from collections import Counter, deque
@@ -11,10 +12,13 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from gevent.event import Event
 from locust.env import Environment
 
 from harness.journal import PARTNER, Journal
+from harness.load.following import Following
 from harness.load.in_step import InStep
 from harness.load.meeting import Rounds
 from harness.load.quota import Quota
@@ -35,6 +39,9 @@ HEAD_START_NS = 200_000_000
 
 EXPLAINED = 5
 """How many reasons of one kind of failure are logged."""
+
+Times = npt.NDArray[np.float64]
+Kinds = npt.NDArray[np.uint16]
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +99,15 @@ class Session:
         self.shared: dict[str, Any] = {}
         """What the users of a transport share, by a name of theirs."""
         closed = self.scenario is not None and not self.scenario.open
-        self.schedule = _schedule(self.scenario, self.seed, slice(worker, None, workers))
+        self._mine = slice(worker, None, workers)
+        """Which arrivals are of this process."""
+        self._parts: list[int] = []
+        """In a search of an open load, how many arrivals of this process there are by the end of each stage."""
+        self.following = (
+            Following(run.folder, self.scenario) if run and self.scenario and self.scenario.search else None
+        )
+        """In a search: its steps, as they are decided."""
+        self.schedule = self._schedule()
         """None in a closed load, whose users go at their own pace."""
         self.draws = _draws(self.scenario.mix, self.seed * workers + worker) if self.scenario and closed else None
         """In a closed load: the kinds of its operations, in the same even blocks as those of arrivals."""
@@ -109,6 +124,7 @@ class Session:
         self.metrics = Recorder(self.journal.path)
         self.expected = outcomes
         self.tally = Tally(environment, self.journal, kinds, outcomes)
+        self.follow()
 
     def _header(self, system: str) -> dict[str, Any]:
         """What the journal says of itself."""
@@ -151,6 +167,8 @@ class Session:
             return False
         if self.schedule is not None:
             return self.schedule.over()
+        if self.following is not None and not self.following.over:
+            return False
         if self.quota.done(self.journal.count, self.flying):
             return True
         return time.monotonic_ns() > self.began + self.scenario.seconds * 1e9
@@ -186,6 +204,39 @@ class Session:
             with suppress(OSError):
                 (self.run.folder / UNREAD.format(self.worker)).write_text(text, encoding="utf-8")
 
+    def _schedule(self) -> Schedule | None:
+        """The arrivals of an open load that are of this process; of a search those that are known by now."""
+        scenario = self.scenario
+        if scenario is None or not scenario.open:
+            return None
+        if self.following is not None:
+            return Schedule([], [], math.inf)
+        times, drawn = arrivals.planned(scenario, self.seed)
+        return Schedule(*self._own(times, drawn), round(scenario.seconds * 1e9))
+
+    def _own(self, times: Times, drawn: Kinds) -> tuple[list[int], list[int]]:
+        """Which of these arrivals are of this process: when they are due (ns), and their kinds."""
+        return (times[self._mine] * 1e9).astype(int).tolist(), drawn[self._mine].tolist()
+
+    def follow(self) -> None:
+        """In a search, take over what has been decided meanwhile, and give up what is too late."""
+        following = self.following
+        if following is None:
+            return
+        if following.look():
+            self.scenario = following.scenario
+            if self.schedule is not None:
+                for number in range(len(self._parts), len(self.scenario.stages)):
+                    self.schedule.extend(*self._own(*arrivals.of_stage(self.scenario, number, self.seed)))
+                    self._parts.append(len(self.schedule.times))
+                self.journal.amend(arrivals=self.planned)
+                if following.over:
+                    self.schedule.length = round(self.scenario.seconds * 1e9)
+        if self.schedule is not None and self.began is not None:
+            late = following.late((time.monotonic_ns() - self.began) / 1e9)
+            if late:
+                self.schedule.drop(self._parts[late - 1])
+
     def close(self, requests: dict[str, tuple[int, int]]) -> dict[str, Any]:
         """End the journal; what this process counted. `requests`: Locust's own count by name, and failures."""
         partners = int((self.journal.records(0)["flags"] & PARTNER > 0).sum())
@@ -209,15 +260,6 @@ class Session:
             "ended_by": self.ended_by,
             **users,
         }
-
-
-def _schedule(scenario: Scenario | None, seed: int, mine: slice) -> Schedule | None:
-    """The arrivals of an open load that are of this process."""
-    if scenario is None or not scenario.open:
-        return None
-    times = arrivals.times(scenario.stages, seed if scenario.poisson else None)
-    drawn = arrivals.kinds(scenario.mix, len(times), seed)
-    return Schedule((times[mine] * 1e9).astype(int).tolist(), drawn[mine].tolist(), round(scenario.seconds * 1e9))
 
 
 def _draws(mix: Mapping[str, int], seed: int) -> Iterator[int]:

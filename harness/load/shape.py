@@ -32,6 +32,7 @@ class PlanShape(LoadTestShape):
             assert options is not None
             scenario = Run.open(Path(options.run_folder)).scenario
             return self._first(scenario)
+        load.follow()
         at = (time.monotonic_ns() - load.began) / 1e9 if load.began else 0.0
         users = self._theirs(load, at) if load.scenario.shaped else _users(load.scenario, at)
         if not load.over():

@@ -18,6 +18,7 @@ from locust.runners import STATE_MISSING, MasterRunner, WorkerRunner
 
 from harness.errors import ProofloadError
 from harness.journal import labels
+from harness.load.following import Following
 from harness.plan.scenario import Scenario
 from harness.run import Run
 
@@ -46,6 +47,7 @@ class Coordinator:
         """`joined` grows: what each worker says of itself, its run and its number."""
         self.run, self.joined = run, joined
         self.scenario: Scenario = run.scenario
+        self.following = Following(run.folder, run.scenario) if run.scenario.search else None
         self.count = share()[1]
         self.began: int | None = None
         self.ended_by = "plan"
@@ -93,7 +95,14 @@ class Coordinator:
         """Whether the load is done: the plan's time is up, with a second for arrivals that are late."""
         if self.ended_by != "plan" or self.shaped_over or len(self.ended) == self.count:
             return True
+        if self.following is not None and not self.following.over:
+            return False
         return self.began is not None and time.monotonic_ns() > self.began + self.scenario.seconds * 1e9 + 1e9
+
+    def follow(self) -> None:
+        """In a search, take over what has been decided meanwhile."""
+        if self.following is not None and self.following.look():
+            self.scenario = self.following.scenario
 
     def end(self, why: str) -> None:
         """End the load before its time."""

@@ -8,7 +8,27 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from harness.plan.scenario import Stage
+from harness.plan.scenario import Scenario, Stage
+
+
+def planned(scenario: Scenario, seed: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint16]]:
+    """When each arrival of `scenario` is due, in seconds from the beginning, and of which kind it is.
+
+    Those of a search step by step, since a step is decided only after the one before it.
+    """
+    if scenario.search is None:
+        due = times(scenario.stages, seed if scenario.poisson else None)
+        return due, kinds(scenario.mix, len(due), seed)
+    parts = [of_stage(scenario, number, seed) for number in range(len(scenario.stages))]
+    return np.concatenate([due for due, _ in parts]), np.concatenate([drawn for _, drawn in parts])
+
+
+def of_stage(scenario: Scenario, number: int, seed: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint16]]:
+    """The same of one stage of a search, which depends on no other."""
+    own = seed + (number << 32)
+    due = times([scenario.stages[number]], own if scenario.poisson else None)
+    begin = sum(stage.seconds for stage in scenario.stages[:number])
+    return begin + due, kinds(scenario.mix, len(due), own)
 
 
 def times(stages: Sequence[Stage], poisson_seed: int | None = None) -> npt.NDArray[np.float64]:

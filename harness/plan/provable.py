@@ -9,6 +9,7 @@ from harness.plan import sample_sizes
 from harness.plan.rules import BASELINE, DURATION, INFO, OFFERED, OP, PHASE, RATE, SHARE, Rule, selected
 from harness.plan.scenario import Scenario, Stage
 from harness.quantities import duration
+from harness.search import phase
 
 SMOKE = "smoke"
 """The profile that is too short to prove anything, and is not asked to."""
@@ -44,7 +45,15 @@ class Proof:
 
 
 def proofs(scenario: Scenario) -> Iterator[Proof]:
-    """What it takes to prove each rule that a run could be too short for, but those for info."""
+    """What it takes to prove each rule that a run could be too short for, but those for info.
+
+    Of a search in its first step, which offers the least.
+    """
+    if scenario.search is not None:
+        steps = [stage for stage in scenario.stages if stage.phase == phase(1)]
+        rules = [rule for rule in scenario.rules if rule.aggregate != "value" and rule.severity != INFO]
+        yield from filter(None, (_proof(rule, scenario, steps) for rule in rules))
+        return
     for rule in scenario.rules:
         stages = _covered(rule, scenario)
         if rule.severity == INFO or not stages:

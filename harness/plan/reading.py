@@ -16,10 +16,12 @@ from typing import Any
 from harness.errors import PlanError, nearest
 from harness.plan import (
     feeds,
+    left_out,
     locustfile,
     overrides,
     own_checks,
     parts,
+    pools,
     rule_checks,
     services,
     stages,
@@ -91,6 +93,9 @@ def _storable(scenario: Scenario, path: Path) -> Scenario:
 def changed(scenario: Scenario, changes: Overrides) -> Scenario:
     """The scenario with PERF_DURATION and PERF_VUS in force."""
     found = scenario
+    if (found.search or found.scaling) and (changes.duration or (changes.vus and not found.open)):
+        how = "search" if found.search else "scaling"
+        raise PlanError(f"PERF_DURATION, PERF_VUS: a {how} has its own; expected --set {how}.for=… and the like")
     if changes.duration:
         found = replace(found, stages=overrides.lasting(found.stages, changes.duration))
     if changes.vus and found.open:
@@ -100,7 +105,7 @@ def changed(scenario: Scenario, changes: Overrides) -> Scenario:
         found = replace(found, stages=crowded, max_users=max(stage.users for stage in crowded))
     if found != scenario:
         # More operations may need a larger pool.
-        found = replace(found, pool=_pool(facts_of(found.system) if found.system else NO_FACTS, found.pool, found))
+        found = replace(found, pool=pools.made(facts_of(found.system) if found.system else NO_FACTS, found.pool, found))
     return replace(found, overridden=changes.said())
 
 
@@ -167,7 +172,7 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
     facts = facts_of(system) if system and not theirs else NO_FACTS
     code = (where.path.parent / str(theirs)).resolve() if theirs else _locustfile(system)
     running = {} if theirs else services.read(where, _over(system, "service", tables, where), table.take("service", {}))
-    stated = stages.read(where, table, profile, running)
+    sought, stated, instead = stages.read_load(where, table, profile, running, bool(theirs))
     if theirs:
         locustfile.require_followed(where, code, table, stated)
     elif any(stage.shaped for stage in stated):
@@ -182,7 +187,7 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
             file = stated_pool
     given: dict[str, Any] | None = None
     if file is not None:
-        given, agreed = _given(where, facts, system, file, agreed, bool(table.rest.get("rounds")))
+        given, agreed = pools.given(where, facts, system, file, agreed, bool(table.rest.get("rounds")))
     expected = {**facts.EXPECTED, **(getattr(facts, "EXPECTED_OF_GIVEN", {}) if given is not None else {})}
     mix = _sendable(facts, agreed, given, named, mix)
     scenario = Scenario(
@@ -218,13 +223,17 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
         feeds=feeds.read(where, table.take("feed")),
         tags=locustfile.tags(table, "tags") if theirs else (),
         exclude_tags=locustfile.tags(table, "exclude_tags") if theirs else (),
+        search=sought,
+        scaling=sought is None and "scaling" in tables["scenario"][name],
     )
+    if scenario.search or scenario.scaling:
+        scenario = left_out.resolved(where, scenario, instead)
     sizes: dict[str, Any] = {}
     if given is not None:
         sizes = given
     elif not theirs:
-        pools = (reference(system, "pool"), _over(system, "pool", tables, where), own_pool)
-        sizes = _sizes(where, profile, *pools)
+        known = (reference(system, "pool"), _over(system, "pool", tables, where), own_pool)
+        sizes = pools.sizes(where, profile, *known)
     table.done()
     if theirs and scenario.open:
         where.fail("arrivals", "arrivals need users of ours; expected stages.… (a number of users)")
@@ -244,7 +253,7 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
         agreed, named, mix, scenario.rounds, given is not None
     ):
         replace(where, part=part).fail(word, message)
-    rule_checks.check(where, scenario)
+    rule_checks.check(where, scenario, instead)
     if scenario.rounds and (scenario.open or scenario.requests or len({stage.users for stage in stated}) > 1):
         where.fail("rounds", "rounds need users who all meet; expected stages.… with a time and one number of users")
     if any(stage.in_step for stage in stated) and (scenario.rounds or not scenario.think_seconds):
@@ -252,39 +261,9 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
             "in_step", "in_step = true: users in step need a pause between two operations (think), and no rounds"
         )
     try:
-        return replace(scenario, pool=_pool(facts, sizes, scenario))
+        return replace(scenario, pool=pools.made(facts, sizes, scenario))
     except ValueError as error:
         where.fail("stages", f"the pool can't feed this plan: {error}")
-
-
-def _pool(facts: Any, sizes: Mapping[str, Any], scenario: Scenario) -> dict[str, Any]:
-    """What seeding is to make: the plan's sizes, and what the facts compute; ValueError says what is impossible."""
-    if not hasattr(facts, "pool"):
-        return dict(sizes)
-    pool: dict[str, Any] = facts.pool(sizes, scenario.operations, scenario.rounds)
-    return pool
-
-
-def _sizes(where: Where, profile: str, known: Mapping[str, Any], stated: Tables, own: object) -> dict[str, int]:
-    """The [pool] of a plan with the scenario's own over it: numbers, or a table of profiles with one each.
-
-    `known` is the [pool] of the system.
-    """
-    changes = Table(where, "pool", own)
-    for name in (*stated, *changes.rest):
-        if name not in known:
-            changes.unknown("size", name, known)
-    table = Table(where, "pool", {**stated, **changes.rest})
-    sizes = {}
-    for name, value in list(table.rest.items()):
-        if isinstance(value, dict):
-            of_profile = Table(where, f"pool.{name}", value)
-            if profile not in value:
-                of_profile.unknown("profile", profile, value)
-            sizes[name] = of_profile.number(profile, whole=True)
-        else:
-            sizes[name] = table.number(name, whole=True)
-    return sizes
 
 
 def _over(system: str, part: str, tables: Tables, where: Where) -> dict[str, Any]:
@@ -328,19 +307,6 @@ def _mix(where: Where, own: object, facts: Any) -> Mapping[str, int]:
         if kind in needs and not mix.keys() & set(needs[kind]):
             where.fail("mix", f"mix: {kind} sends again what {' or '.join(needs[kind])} sent: expected that in it, too")
     return mix
-
-
-def _given(
-    where: Where, facts: Any, system: str, file: str, agreed: Mapping[str, Any], rounds: bool
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The pool of a file of the user's own, named from the plan's folder, and what it leaves of the contract."""
-    if not hasattr(facts, "given"):
-        where.fail(file, f"pool = {file!r}: {system} has no pool of a file: expected sizes", "pool")
-    try:
-        found: tuple[dict[str, Any], dict[str, Any]] = facts.given((where.path.parent / file).resolve(), agreed, rounds)
-    except ValueError as error:
-        where.fail(file, f"pool: {error}", "pool")
-    return found
 
 
 def _sendable(

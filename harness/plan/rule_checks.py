@@ -1,6 +1,6 @@
 """What a plan can know of its rules before any traffic: a rule that could never be evaluated is refused."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 
@@ -24,7 +24,7 @@ from harness.plan.rules import (
     Rule,
     selected,
 )
-from harness.plan.scenario import Scenario
+from harness.plan.scenario import Scenario, Stage
 from harness.plan.toml_table import Table, Where
 
 TIMES = ("response_time", "service_time", "end_to_end")
@@ -63,20 +63,25 @@ def read(where: Where, entries: Iterable[object], items: str) -> Iterator[Rule]:
         yield rule
 
 
-def check(where: Where, scenario: Scenario) -> None:
-    """PlanError if a rule of `scenario` can select nothing, or nothing that it could judge."""
+def check(where: Where, scenario: Scenario, instead: Sequence[Stage] = ()) -> None:
+    """PlanError if a rule of `scenario` can select nothing, or nothing that it could judge.
+
+    A rule may speak of the phases of stages that a search is made `instead` of.
+    """
     if not any(rule.severity == BLOCKER for rule in scenario.rules):
         where.fail("rules", "no rule that blocks: a scenario without a limit can't be GO")
     for rule in scenario.rules:
-        why = _unreachable(rule, scenario) or next((said for wrong, said in _unmeasurable(rule, scenario) if wrong), "")
+        why = _unreachable(rule, scenario, instead) or next(
+            (said for wrong, said in _unmeasurable(rule, scenario) if wrong), ""
+        )
         if why:
             where.fail(rule.text, f"rule {rule.text!r}: {why}")
 
 
-def _unreachable(rule: Rule, scenario: Scenario) -> str:
+def _unreachable(rule: Rule, scenario: Scenario, instead: Sequence[Stage]) -> str:
     """Which word of the rule selects nothing; "" = each selects something."""
     # Of somebody else's locustfile nobody knows the operations before they are done.
-    known = {PHASE: _phases(scenario), POINT: list(scenario.points)}
+    known = {PHASE: _phases((*scenario.stages, *instead)), POINT: list(scenario.points)}
     known |= {OP: list(scenario.mix)} if scenario.mix else {}
     for key, names in known.items():
         for selector in rule.selectors:
@@ -90,8 +95,8 @@ def _unreachable(rule: Rule, scenario: Scenario) -> str:
 _WHAT = {PHASE: "phase", OP: "operation", POINT: "point"}
 
 
-def _phases(scenario: Scenario) -> list[str]:
-    return list(dict.fromkeys(stage.phase for stage in scenario.stages))
+def _phases(stages: Iterable[Stage]) -> list[str]:
+    return list(dict.fromkeys(stage.phase for stage in stages))
 
 
 def _unmeasurable(rule: Rule, scenario: Scenario) -> Iterator[tuple[bool, str]]:
@@ -132,7 +137,11 @@ def _unmeasurable(rule: Rule, scenario: Scenario) -> Iterator[tuple[bool, str]]:
         compared and not changes,
         "neither users nor processes ever change: there is nothing to compare with",
     )
-    yield compared and len(covered) != 1, "it compares one phase with another: expected {phase=…}, one that has load"
+    several = scenario.scaling and metric == "efficiency"
+    yield (
+        compared and len(covered) != 1 and not several,
+        "it compares one phase with another: expected {phase=…}, one that has load",
+    )
     yield (
         metric == "recovery_time" and (len(covered) != 1 or loads[0] in covered),
         "expected the one phase that is the spike, with load before it: value(recovery_time{phase=spike})",
@@ -190,5 +199,5 @@ def _leaving(scenario: Scenario) -> float:
 
 def _cells(rule: Rule, scenario: Scenario) -> set[tuple[str, str]]:
     """The phases and operations that a rule is about."""
-    phases = selected(_phases(scenario), rule.selectors, PHASE)
+    phases = selected(_phases(scenario.stages), rule.selectors, PHASE)
     return {(phase, op) for phase in phases for op in selected(scenario.mix or ["any"], rule.selectors, OP)}

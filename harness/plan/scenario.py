@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from harness.plan.rules import Rule
+from harness.plan.search import Search
 from systems.effect import Effect
 
 BURST_S = 0.001
@@ -182,6 +183,12 @@ class Scenario:
     """Of another's locustfile: the tags that its tasks must have one of, and must have none of."""
     feeds: Mapping[str, FeedFile] = field(default_factory=dict)
     """What operations can draw rows from, by name."""
+    search: Search | None = None
+    """What is searched for; then `stages` are those of the longest search that there can be, until it has been made."""
+    scaling: bool = False
+    """Whether its stages are numbers of users or processes that are compared with each other."""
+    left_out: tuple[str, ...] = ()
+    """Rules that are about no phase of a search, or scaling, which takes the place of other stages."""
     overridden: Mapping[str, str] = field(default_factory=dict)
     """What of the plan was set otherwise for this run, by variable or option."""
 

@@ -3,8 +3,11 @@
 from collections.abc import Iterable, Mapping
 
 from harness.errors import nearest
+from harness.plan import scaling, search
 from harness.plan.scenario import BURST_S, Service, Stage
+from harness.plan.search import Search
 from harness.plan.toml_table import Table, Where
+from harness.search import bound
 
 SPAWN_RATE = 100
 """Users started a second in a closed load, unless its plan says otherwise: not all connections at one instant."""
@@ -40,13 +43,40 @@ def read(where: Where, table: Table, profile: str, services: Mapping[str, Servic
         for name in stage.scale:
             if name not in services:
                 table.unknown("service", name, services)
-            if "{processes}" in services[name].start:
-                where.fail(name, f"scale: {name} starts all its processes itself: their number can't change", "scale")
+            if stage.loads and "{processes}" in services[name].start:
+                where.fail(
+                    name,
+                    f"scale: {name} starts all its processes itself, and is started again for another number: expected "
+                    "that in a pause",
+                    "scale",
+                )
     if not any(stage.loads for stage in stages):
         where.fail(way, f"{way} offer no load at all")
     if any(stage.requests for stage in stages[:-1]):
         where.fail("requests", "stages: a number of requests ends the load; expected it in the last stage only")
     return stages
+
+
+def read_load(
+    where: Where, table: Table, profile: str, services: Mapping[str, Service], closed: bool
+) -> tuple[Search | None, tuple[Stage, ...], tuple[Stage, ...]]:
+    """What is searched for, if it is; the stages of the load; and those whose place a search or scaling takes."""
+    how = next((word for word in ("search", "scaling") if word in table.rest), None)
+    if how is None:
+        table.known += ["search", "scaling"]
+        return None, read(where, table, profile, services), ()
+    for key in ("shape", "rounds"):
+        if table.rest.get(key):
+            where.fail(key, f"{key}: a {how} says itself how many users there are; leave it out")
+    entry, closed = table.take(how), closed or "stages" in table.rest
+    ways = [way for way in WAYS if way in table.rest]
+    stated = len(ways) == 1 and isinstance(table.rest[ways[0]], dict) and profile in table.rest[ways[0]]
+    instead = read(where, table, profile, services) if stated else ()
+    found = search.read(table, entry, closed) if how == "search" else None
+    stages = bound(found, 0.0) if found else scaling.read(table, entry, services)
+    for way in (*WAYS, "scaling", *["max_users"] * any(stage.users for stage in stages)):
+        table.take(way, None)
+    return found, stages, instead
 
 
 def _users(where: Where, entries: Iterable[object]) -> Iterable[Stage]:

@@ -9,6 +9,7 @@ from harness.plan import arrivals, provable, rule_checks, sample
 from harness.plan.provable import SMOKE
 from harness.plan.rules import BASELINE, BLOCKER
 from harness.plan.scenario import Scenario
+from harness.plan.search import Search, climb, most_steps
 from harness.project import hint
 from harness.settings import Settings, baseline_of
 
@@ -32,9 +33,9 @@ def describe(scenario: Scenario, settings: Settings) -> str:
         *(_open_load(scenario, settings) if scenario.open else _closed_load(scenario)),
         f"seed      {settings.seed}",
         "",
-        *([] if scenario.shaped else [*_curve(scenario), ""]),
-        *(_stages(scenario) if scenario.open else _user_stages(scenario)),
-        "",
+        *([*_search(scenario, scenario.search), ""] if scenario.search else _course(scenario)),
+        *(f"left out  {rule}: it is about no phase of this load" for rule in scenario.left_out),
+        *[""] * bool(scenario.left_out),
         *sample.lines(scenario, settings.target_url or ""),
         "rules",
         *(f"  {rule.text}{'' if rule.severity == BLOCKER else f'  ({rule.severity})'}" for rule in scenario.rules),
@@ -44,6 +45,24 @@ def describe(scenario: Scenario, settings: Settings) -> str:
         *(f"warning: {line}" for line in rule_checks.warnings(scenario)),
     ]
     return "\n".join(lines)
+
+
+def _course(scenario: Scenario) -> Iterator[str]:
+    """The load as a curve and as a table of its stages."""
+    if not scenario.shaped:
+        yield from [*_curve(scenario), ""]
+    yield from [*(_stages(scenario) if scenario.open else _user_stages(scenario)), ""]
+
+
+def _search(scenario: Scenario, search: Search) -> Iterator[str]:
+    """What is searched for, and how long that takes at most."""
+    unit = " users" if search.by_users else "/s"
+    yield (
+        f"search    from {search.start:,g} to {search.to:,g}{unit}, {quantities.duration(search.seconds)} a step: "
+        f"at most {most_steps(search)} steps in {quantities.duration(scenario.seconds)}"
+    )
+    yield f"          up: {', '.join(f'{load:,g}' for load in climb(search))}"
+    yield "          back where a step does not hold: half the gap, time and again, and at its edges the best of three"
 
 
 def _proofs(scenario: Scenario) -> Iterator[str]:
@@ -86,11 +105,11 @@ def _database(scenario: Scenario, settings: Settings) -> str:
 
 
 def _open_load(scenario: Scenario, settings: Settings) -> Iterator[str]:
-    times = arrivals.times(scenario.stages, settings.seed if scenario.poisson else None)
-    kinds = arrivals.kinds(scenario.mix, len(times), settings.seed)
+    times, kinds = arrivals.planned(scenario, settings.seed)
     share = {kind: int((kinds == index).sum()) for index, kind in enumerate(scenario.mix)}
+    most = "at most " if scenario.search else ""
     yield (
-        f"load      {len(times):,} operations in {quantities.duration(scenario.seconds)} "
+        f"load      {most}{len(times):,} operations in {quantities.duration(scenario.seconds)} "
         "(open: they arrive whether or not earlier ones are done)"
     )
     yield f"          {', '.join(f'{count:,} {kind}' for kind, count in share.items())}"

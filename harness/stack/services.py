@@ -39,6 +39,8 @@ class Running:
     service: Service
     log: Path
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    number: int = 0
+    """How many there are, those included that one of them starts itself."""
 
     @property
     def alone(self) -> bool:
@@ -65,6 +67,9 @@ class Services:
         """Have `number` processes of service `name`, all of them up; StackError if one does not come up."""
         running = self._running[name]
         starts = min(number, 1) if running.alone else number
+        if running.alone and running.processes and number != running.number:
+            process.stop(running.processes.pop())  # it starts all its processes itself
+        running.number = number
         while len(running.processes) > starts:
             process.stop(running.processes.pop())
         fresh = []

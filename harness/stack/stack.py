@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from harness import ambient, catalogue, database, database_url, fingerprint, steps
-from harness.errors import Crashed, ProofloadError, StackError
+from harness.errors import Crashed, ProofloadError, ScaleError, StackError
 from harness.plan.scenario import Scenario
 from harness.plan.services import with_port
 from harness.progress import Progress
@@ -40,8 +40,8 @@ class Stack:
     services: Services | None
     scale_command: str
 
-    def scale(self, service: str, processes: int) -> None:
-        """Scale a service to `processes`; StackError if that fails."""
+    def scale(self, service: str, processes: int) -> int | None:
+        """Scale a service to `processes`; the exit code of PERF_SCALE_CMD, if that was run. StackError if it fails."""
         if self.services is not None:
             self.services.scale(service, processes)
         elif self.scale_command:
@@ -58,7 +58,9 @@ class Stack:
             except (OSError, subprocess.TimeoutExpired) as error:
                 raise StackError(f"PERF_SCALE_CMD: {command}: {error}") from None
             if done.returncode:
-                raise StackError(f"PERF_SCALE_CMD: {command}: code {done.returncode}: {done.stderr.strip()}")
+                raise ScaleError(done.returncode, f"PERF_SCALE_CMD: {command}", done.stderr.strip())
+            return done.returncode
+        return None
 
     def died(self) -> list[str]:
         """The services of our target of which a process ended by itself."""

@@ -22,6 +22,7 @@ def render(verdict: dict[str, Any]) -> str:
         text(verdict["reason"]),
         *[f"*{text(note)}*" for note in verdict["notes"]],
         f"By its rules alone it would be {verdict['would_be']}." if verdict["would_be"] else "",
+        f"Search: it {text(verdict['search']['sentence'])}." if verdict["search"] else "",
         _causes(verdict["causes"]),
         _incidents(verdict["incidents"]),
         table(["rule", "state", "measured", "95 % interval", "limit", "margin", "n"], map(_rule, verdict["rules"])),

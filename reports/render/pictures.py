@@ -2,13 +2,14 @@
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup, escape
 
 from harness import quantities
-from reports.render import svg
+from reports.render import points, svg
+from reports.render.points import Point
 from reports.render.svg import Tail, draw
 from reports.samples.evidence import Evidence
 from reports.samples.series import Series, cores, in_flight
@@ -21,8 +22,12 @@ STYLES = {"target": "p50", "PostgreSQL": "p95", "generator": "p99"}
 """The lines of cores in use, drawn like those of percentiles: solid, dashed, dotted."""
 
 
-def pictures(evidence: Evidence, course: Series, spectrum: Sequence[Sequence[float]], bands: list[svg.Band]) -> Drawing:
-    """The timeline's charts with their legends, the tails, the heatmap, and what hovering shows (JSON)."""
+def pictures(evidence: Evidence, course: Series, verdict: Mapping[str, Any], bands: list[svg.Band]) -> Drawing:
+    """The timeline's charts with their legends, the tails, the heatmap, and what hovering shows (JSON); the steps of a
+    search and the numbers of a scaling, if verdict.json has some.
+    """
+    spectrum: Sequence[Sequence[float]] = verdict["spectrum"]
+    search = verdict["search"]
     charts, shown = [], []
     for title, drawn, unit, logarithmic in _timeline(evidence, course):
         drawing = svg.chart(title, unit, course.width, course.begin, drawn, bands, logarithmic)
@@ -41,7 +46,42 @@ def pictures(evidence: Evidence, course: Series, spectrum: Sequence[Sequence[flo
         ),
         "tail_keys": [(svg.key("p50"), "response time"), (svg.key("p95"), "service time")],
         "heatmap": _heatmap(evidence, bands),
+        "search": _search(search) if search and search["steps"] else None,
+        "scaling": _scaling(verdict["scaling"]) if verdict["scaling"] else None,
     }
+
+
+def _scaling(lines: Sequence[Mapping[str, Any]]) -> Markup:
+    """The efficiency of each number, against that of linear scaling; the fewest have none of their own."""
+    drawn = [
+        Point(
+            line["phase"],
+            1.0 if line["efficiency"] is None else line["efficiency"],
+            line["judged"] or None,
+            "" if line["efficiency"] is None else quantities.share(line["efficiency"]),
+        )
+        for line in lines
+    ]
+    title = "What each number does, of what as many times the fewest would"
+    return points.draw(title, f"numbers of {lines[0]['of']}", quantities.share, drawn, level=1.0)
+
+
+def _search(search: Mapping[str, Any]) -> Markup:
+    """The load of each step, and whether it held."""
+    unit = "{:,g}/s".format if search["unit"] == "/s" else "{:,g}".format
+    steps = [
+        Point(
+            unit(step["load"]),
+            step["load"],
+            step["held"],
+            "" if step["p95"] is None else quantities.duration(step["p95"]),
+        )
+        for step in search["steps"]
+    ]
+    interval = search["interval"] and (search["interval"][0], search["interval"][1])
+    title = "The load of each step of the search, and whether it held"
+    axis = "the steps in turn, by what was offered" if search["unit"] == "/s" else "the steps in turn, by users"
+    return points.draw(title, axis, unit, steps, search["held"], interval)
 
 
 def _timeline(evidence: Evidence, course: Series) -> list[tuple[str, list[svg.Line], Unit, bool]]:

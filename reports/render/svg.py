@@ -140,7 +140,7 @@ def _scale(lines: Sequence[Line], logarithmic: bool) -> tuple[list[float], Calla
     """The marks of the value axis, and where between its ends, 0 and 1, a value is."""
     values = [value for line in lines for value in line.values if value is not None]
     if not logarithmic:
-        ticks = _ticks(max(values, default=0.0))
+        ticks = round_numbers(max(values, default=0.0))
         return ticks, lambda value: value / ticks[-1]
     low, high = (math.log10(end) for end in (min(value for value in values if value > 0), max(values)))
     low, high = math.floor(low), math.ceil(high)
@@ -148,7 +148,7 @@ def _scale(lines: Sequence[Line], logarithmic: bool) -> tuple[list[float], Calla
     return ticks, lambda value: (math.log10(value) - low) / (high - low) if value > 0 else 0.0
 
 
-def _ticks(highest: float) -> list[float]:
+def round_numbers(highest: float) -> list[float]:
     """About five round numbers from 0 to `highest` or a little above it."""
     rough = max(highest, 1e-9) / 5
     power = 10.0 ** math.floor(math.log10(rough))

@@ -82,11 +82,14 @@ def _head(verdict: dict[str, Any]) -> list[Text]:
         notes.insert(0, f"by its rules alone it would be {verdict['would_be']}")
     if len(verdict["causes"]) > 1:
         notes.append(f"{len(verdict['causes'])} causes in all")
+    found = verdict["search"] and f"search: {_one_line(verdict['search']['sentence'])}"
+    searched = textwrap.wrap(found, COLUMNS - len(INDENT), max_lines=2, placeholder=" …") if found else []
     return [
         Text.assemble(
             _state(verdict["verdict"]), f"  {_one_line(run['scenario'])} ({run['profile']}), run {run['id']}"
         ),
         *[Text(INDENT + line) for line in reason],
+        *[Text(INDENT + line, "bold") for line in searched],
         *([Text(f"{INDENT}({'; '.join(_one_line(note) for note in notes)})")] if notes else []),
     ]
 

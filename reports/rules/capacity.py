@@ -3,16 +3,19 @@
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 
-from harness.plan.rules import BASELINE, INFO, WARM_UP, Rule
+from harness.plan.rules import BASELINE, EFFECTS, INFO, WARM_UP, Rule
 from harness.quantities import rate, share
 from harness.verdict import RuleState
+from reports import figures
 from reports.rules.measure import Measured
+from reports.rules.result import RuleResult
 from reports.samples import phases
 from reports.samples.phases import Stretch
 from reports.samples.samples import Samples
 from reports.samples.scope import Mask, Unmeasurable, covered
-from reports.samples.series import course
+from reports.samples.series import flying
 from reports.statistics import stationarity
 
 ACHIEVED = 0.98
@@ -22,13 +25,16 @@ GROWN = 0.10
 ALONE = 1.0
 """… and by one operation in any case."""
 
-State = Callable[[Rule, Mask], RuleState]
+AFTERWARDS = ("end_to_end", EFFECTS, "delivered", "backlog")
+"""What only the database says: it is read once the load is over, and a search judges its steps before that."""
+
+Judge = Callable[[Rule, Mask], RuleResult]
 
 
-def capacity(samples: Samples, stages: Mask, state: State) -> Measured:
+def capacity(samples: Samples, stages: Mask, judge: Judge) -> Measured:
     """The load of the highest step that holds, and so do all below it; 0 if not even the lowest does.
 
-    A step is a phase that loads evenly. `state` is what a rule says of some stages. The load is what is
+    A step is a phase that loads evenly. `judge` is what a rule says of some stages. The load is what is
     offered, and where users go at their own pace what ended a second.
     """
     steps = _steps(samples, stages)
@@ -36,10 +42,10 @@ def capacity(samples: Samples, stages: Mask, state: State) -> Measured:
         raise Unmeasurable("no phase that it covers loads evenly")
     highest = 0.0
     for load, phase, step in steps:
-        why = _fails(samples, step, state)
+        why = failures(samples, step, judge)
         if why:
-            return Measured(highest, len(steps), f"{phase} ({_said(load, samples)}) does not hold: {why}")
-        highest = load if samples.scenario.open else _ended(samples, step)
+            return Measured(highest, len(steps), f"{phase} ({_said(load, samples)}) does not hold: {why[0]}")
+        highest = load if samples.scenario.open else ended(samples, step)
     return Measured(highest, len(steps), f"every step holds, up to {steps[-1][1]}: it may be more")
 
 
@@ -66,35 +72,45 @@ def _said(load: float, samples: Samples) -> str:
     return rate(load) if samples.scenario.open else f"{load:,.0f} users"
 
 
-def _fails(samples: Samples, step: Mask, state: State) -> str:
-    """Why a step does not hold; "" if it does."""
-    judged = 0
+def failures(samples: Samples, step: Mask, judge: Judge) -> tuple[str, ...]:
+    """Why a step does not hold; nothing if it does."""
+    judged, found = 0, []
     for rule in samples.scenario.rules:
         if rule.aggregate == "value" or rule.severity == INFO or rule.of == BASELINE:
+            continue
+        if samples.effects is None and rule.metric in AFTERWARDS:
             continue
         inside = covered(rule, samples) & step
         if inside.any():
             judged += 1
-            found = state(rule, inside)
-            if found is not RuleState.PASS:
-                return f"{rule.text} is {found}"
+            result = judge(rule, inside)
+            if result.state is not RuleState.PASS:
+                value = "" if result.value is None else f", with {figures.figure(result.value, rule.kind)}"
+                found.append(f"{rule.text} is {result.state}{value}")
     if not judged:
-        return "no other rule covers it"
+        return ("no other rule covers it",)
     own = _own(samples, step)
     if samples.scenario.open:
-        achieved = _ended(samples, step) / own[0].end_rate
+        achieved = ended(samples, step) / own[0].end_rate
         if achieved < ACHIEVED:
-            return f"{share(achieved)} of what was offered ended while it lasted"
-    flying = course(samples).flying
+            found.append(f"{share(achieved)} of what was offered ended while it lasted")
     for stretch in own:
-        during = flying[int(np.ceil(stretch.begin)) : int(stretch.end)]
+        during = _flying(samples, stretch)
         grown = stationarity.drift(during)
         if grown > ALONE and grown > GROWN * float(np.median(during)):
-            return f"the operations in flight grew by {grown:,.1f} while it lasted"
-    return ""
+            found.append(f"the operations in flight grew by {grown:,.1f} while it lasted")
+    return tuple(found)
 
 
-def _ended(samples: Samples, step: Mask) -> float:
+def _flying(samples: Samples, stretch: Stretch) -> npt.NDArray[np.float64]:
+    """How many operations were in flight in each second of it, or in each tenth of it if that is less."""
+    marks = np.linspace(stretch.begin, stretch.end, max(stationarity.PARTS, int(stretch.seconds)) + 1)
+    start, end = (samples.frame[name].to_numpy() for name in ("start", "end"))
+    found: npt.NDArray[np.float64] = flying(start, end, marks) / (marks[1] - marks[0])
+    return found
+
+
+def ended(samples: Samples, step: Mask) -> float:
     """How many arrivals ended a second while the step lasted."""
     frame = samples.frame
     end = frame["end"].to_numpy()[~frame["partner"].to_numpy()]

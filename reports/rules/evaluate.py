@@ -7,12 +7,13 @@ from harness.plan.provable import SMOKE
 from harness.plan.rules import BLOCKER, INFO, MAJOR, OWN, SLOPE, Rule
 from harness.quantities import duration
 from harness.verdict import RuleState
-from reports.rules import limits, measure, values, windows
+from reports.rules import limits, measure, search, values, windows
 from reports.rules.baseline import Baseline, NotComparedError
-from reports.rules.capacity import capacity
+from reports.rules.capacity import Judge, capacity
 from reports.rules.measure import Measured, Measurements
 from reports.rules.own_metric import recorded
 from reports.rules.result import RuleResult
+from reports.rules.search import Searched
 from reports.rules.slope import slope
 from reports.samples.evidence import Evidence
 from reports.samples.scope import Mask, Unmeasurable, covered, scope, seconds
@@ -26,20 +27,40 @@ LEAST_LONGER = 1.1
 NO_BASELINE = Baseline()
 
 
-def evaluate(rule: Rule, evidence: Evidence, baseline: Baseline = NO_BASELINE) -> RuleResult:
-    """The result of `rule` for a run: ERROR, never PASS, if there is nothing to measure."""
+def evaluate(
+    rule: Rule, evidence: Evidence, baseline: Baseline = NO_BASELINE, found: Searched | None = None
+) -> RuleResult:
+    """The result of `rule` for a run: ERROR, never PASS, if there is nothing to measure.
+
+    Of a search that has `found` something it is that of the steps which hold.
+    """
     try:
         stages = covered(rule, evidence.samples)
+        if found is not None and rule.metric == "capacity":
+            return _evaluate(rule, evidence, stages, baseline, search.measured(found))
+        if found is not None:
+            stages = stages & search.stages(found, evidence.samples)
+            if not stages.any():
+                raise Unmeasurable("no step that was judged is one that the rule covers")
     except Unmeasurable as reason:
         return _result(rule, RuleState.ERROR, None, None, str(reason))
     return _evaluate(rule, evidence, stages, baseline)
 
 
-def _evaluate(rule: Rule, evidence: Evidence, stages: Mask, baseline: Baseline) -> RuleResult:
-    """Its result for these stages."""
+def judge_of(evidence: Evidence) -> Judge:
+    """What a rule says of some stages of a run: as of the whole."""
+    return lambda rule, stages: _evaluate(rule, evidence, stages, NO_BASELINE)
+
+
+def _evaluate(
+    rule: Rule, evidence: Evidence, stages: Mask, baseline: Baseline, known: Measured | None = None
+) -> RuleResult:
+    """Its result for these stages; of what is `known` already, where it is."""
     measured: Measured | None = None
     try:
-        measured = _measure(rule, evidence, stages)
+        measured = known or _measure(rule, evidence, stages)
+        if measured.unjudged:
+            return _result(rule, RuleState.NOT_COMPARED, measured, None, measured.unjudged)
         limit, basis = limits.limit(rule, evidence.samples, stages, baseline)
     except Unmeasurable as reason:
         return _result(rule, RuleState.ERROR, measured, None, str(reason))
@@ -70,9 +91,7 @@ def _measure(rule: Rule, evidence: Evidence, stages: Mask) -> Measured:
     if rule.aggregate == SLOPE:
         return slope(rule, evidence, stages)
     if rule.metric == "capacity":
-        return capacity(
-            evidence.samples, stages, lambda other, step: _evaluate(other, evidence, step, NO_BASELINE).state
-        )
+        return capacity(evidence.samples, stages, judge_of(evidence))
     if rule.metric in values.METRICS:
         return values.METRICS[rule.metric](rule, evidence, stages)
     return measure.measure(rule, evidence.samples, stages)

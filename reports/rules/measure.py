@@ -33,6 +33,8 @@ class Measured(NamedTuple):
     """None for what is counted, not sampled: it is what it is."""
     against: Callable[[float], Interval] | None = None
     """The interval to be judged by a limit, where what is known depends on how far it is."""
+    unjudged: str = ""
+    """Why it is shown, and not judged."""
 
 
 class Measurements(NamedTuple):

@@ -1,10 +1,14 @@
 """Metrics that have one value for the whole of what a rule covers, and are not measured operation by operation."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+
+import numpy as np
 
 from harness.errors import nearest
 from harness.plan.rules import OWN, RATE, Rule
+from harness.quantities import share
 from harness.verdict import CheckState
 from reports.rules import measure
 from reports.rules.deadlocks import deadlocks
@@ -14,17 +18,38 @@ from reports.rules.measure import Measured
 from reports.rules.own_metric import own_metric
 from reports.rules.recovery import recovery_time
 from reports.rules.resource import resource
-from reports.samples import phases
+from reports.samples import free_cores, phases
 from reports.samples.evidence import Evidence
 from reports.samples.scope import Mask, Unmeasurable
 from reports.statistics import confidence
 
 
-def _efficiency(rule: Rule, evidence: Evidence, stages: Mask) -> Measured:
-    """The rate of a number of users or processes, as a share of as many times what the fewest of them do.
+def efficiency(rule: Rule, evidence: Evidence, stages: Mask) -> Measured:
+    """The rate of a number of users or processes, as a share of as many times what the fewest of them do; of several
+    numbers the least.
 
-    Of processes it is the rate at which effects are completed, if that comes later than the answer.
+    Of processes it is the rate at which effects are completed, if that comes later than the answer. Where the cores
+    that they share with the generator are used up, it is not judged.
     """
+    samples = evidence.samples
+    own = phases.names([s for s, inside in zip(samples.stretches, stages, strict=True) if inside and s.loads])
+    if len(own) < 2:
+        return _efficiency(rule, evidence, stages)
+    found = []
+    for name in own:
+        with suppress(Unmeasurable):  # the fewest are compared with nothing
+            mask = stages & np.array([stretch.phase == name for stretch in samples.stretches])
+            found.append(_efficiency(rule, evidence, mask))
+    judged = [one for one in found if not one.unjudged]
+    if not found:
+        raise Unmeasurable("no phase is offered as much for each of more users or processes than another")
+    least = min(judged or found, key=lambda one: one.value)
+    left_out = [one.unjudged for one in found if one.unjudged]
+    return least._replace(detail="; ".join([least.detail, *left_out])) if judged else least
+
+
+def _efficiency(rule: Rule, evidence: Evidence, stages: Mask) -> Measured:
+    """That of one phase."""
     samples = evidence.samples
     completing = phases.changing(samples.stretches) == phases.PROCESSES and len(samples.scenario.points) > 1
     metric = "delivered" if completing else "goodput"
@@ -35,7 +60,19 @@ def _efficiency(rule: Rule, evidence: Evidence, stages: Mask) -> Measured:
         raise Unmeasurable(f"nothing was done in {phase}, with which it is compared")
     detail = f"of {times:g} × the {rate:,.1f}/s of {phase}"
     interval = done.interval and confidence.scaled(done.interval, 1 / (rate * times))
-    return Measured(done.value / (rate * times), done.n, detail, interval)
+    busy = _busy(evidence, stages)
+    return Measured(done.value / (rate * times), done.n, detail, interval)._replace(unjudged=busy)
+
+
+def _busy(evidence: Evidence, stages: Mask) -> str:
+    """Why efficiency is not judged in these stages; "" = it is, or whether cores were free is not known."""
+    if not free_cores.shared(evidence):
+        return ""
+    for stretch, inside in zip(evidence.samples.stretches, stages, strict=True):
+        cores = free_cores.used(evidence, stretch.begin, stretch.end) if inside and stretch.loads else None
+        if cores is not None and cores > free_cores.FULL:
+            return f"not judged, no free cores: {share(cores)} of them were used in {stretch.phase}"
+    return ""
 
 
 def _invariant(rule: Rule, evidence: Evidence, stages: Mask) -> Measured:
@@ -52,7 +89,7 @@ def _invariant(rule: Rule, evidence: Evidence, stages: Mask) -> Measured:
 METRICS: dict[str, Callable[[Rule, Evidence, Mask], Measured]] = {
     "deadlocks": deadlocks,
     "drain_time": drain_time,
-    "efficiency": _efficiency,
+    "efficiency": efficiency,
     "invariant": _invariant,
     OWN: own_metric,
     "recovery_time": lambda rule, evidence, stages: recovery_time(evidence.samples, stages),

@@ -14,11 +14,12 @@ from harness.plan.rules import BLOCKER, INFO, WARM_UP
 from harness.quantities import duration, share
 from harness.verdict import RuleState, ValidityState
 from reports.rules.result import RuleResult
+from reports.rules.search import Searched
 from reports.samples import phases
 from reports.samples.evidence import Evidence
 from reports.samples.samples import Samples
 from reports.samples.ways import ways
-from reports.validity import doubt, environment, folder, generator, steady
+from reports.validity import doubt, environment, folder, generator, search, steady
 from reports.validity.result import ValidityResult, hard, soft
 from reports.validity.steady import Steady
 
@@ -30,13 +31,15 @@ SAME_MOMENT_S = 0.5
 """By how much the plan's second of a change and the one on record may differ."""
 
 
-def validity(evidence: Evidence, rules: Sequence[RuleResult], evens: Sequence[Steady]) -> list[ValidityResult]:
-    """Every condition that applies to this run, those that hold too."""
+def validity(
+    evidence: Evidence, rules: Sequence[RuleResult], evens: Sequence[Steady], found: Searched | None = None
+) -> list[ValidityResult]:
+    """Every condition that applies to this run, those that hold too; `found` is what its search found."""
     results = [
         folder.bound(evidence),
         _processes(evidence),
         *([sent] if (sent := _sent(evidence)) else []),
-        *generator.conditions(evidence),
+        *generator.conditions(evidence, [] if found is None else [(one.begin, one.end) for one in found.beyond]),
         _reconciled(evidence),
         steady.condition(evens, evidence, rules),
         *environment.conditions(evidence),
@@ -50,6 +53,8 @@ def validity(evidence: Evidence, rules: Sequence[RuleResult], evens: Sequence[St
     ]
     if evidence.samples.scenario.scales:
         results.append(_scaled(evidence))
+    if found is not None:
+        results.append(search.condition(found, evidence))
     return [_weighed(one, evidence, rules) for one in results]
 
 
@@ -352,19 +357,22 @@ def _scaled(evidence: Evidence) -> ValidityResult:
     wrong = [f"scaling failed: {facts['scaling_failed']}"] if facts.get("scaling_failed") else []
     for begin, service, processes in changes:
         done = _scaled_at(facts.get("scaling") or [], begin, service, processes)
-        deadline = next((s.begin for s in stretches if s.loads and s.begin >= begin), stretches[-1].end)
+        # What is scaled during a load, in a spike say, is to be there while it lasts.
+        meanwhile = next((s.end for s in stretches if s.loads and s.begin == begin), None)
+        deadline = meanwhile or next((s.begin for s in stretches if s.loads and s.begin >= begin), stretches[-1].end)
         if done is None:
             wrong.append(f"{processes} processes of {service} were never reached")
         elif done > deadline:
             wrong.append(
-                f"{processes} processes of {service} were reached {duration(done - deadline)} after their load began"
+                f"{processes} processes of {service} were reached {duration(done - deadline)} after their load "
+                f"{'ended' if meanwhile else 'began'}"
             )
     return ValidityResult(
         "SCALED",
-        "The processes of every service were up before their load began",
+        "The processes of every service were up before their load began, or in it if they were scaled during it",
         hard(not wrong),
         "; ".join(wrong) or f"all of {len(changes)} changes were in time",
-        "before the next phase",
+        "before the next phase; of a phase that scales and loads, before its end",
         "Give the change more time: a longer pause before the phase, or a faster PERF_SCALE_CMD.",
     )
 

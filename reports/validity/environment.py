@@ -11,6 +11,7 @@ from harness.quantities import share
 from harness.verdict import ValidityState
 from reports.samples import phases
 from reports.samples.evidence import Evidence
+from reports.samples.free_cores import LOOPBACK, shared
 from reports.samples.monitor_lines import Line
 from reports.statistics.percentiles import percentiles
 from reports.validity.doubt import Doubt
@@ -33,7 +34,6 @@ THROTTLED = 0.02
 """The share of the periods of its quota in which the run may be stopped for having used it up."""
 STACK = ("target", "postgres", "generator")
 """What of the monitor's samples is the run itself."""
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def conditions(evidence: Evidence) -> list[ValidityResult]:
@@ -189,8 +189,7 @@ def _here(url: str) -> bool:
 
 
 def _shared(evidence: Evidence) -> ValidityResult:
-    target = evidence.run.facts.get("target") or {}
-    together = bool(target.get("ours")) or urlsplit(str(target.get("url"))).hostname in LOOPBACK
+    together = shared(evidence)
     return ValidityResult(
         "V10",
         "It is declared whether generator and target share a machine",
@@ -209,8 +208,7 @@ def _declared(evidence: Evidence) -> ValidityResult:
         if did != said:
             wrong.append(f"load process {process.worker} put on {' '.join(did)}, not {' '.join(said)}")
     if samples.scenario.open:
-        seed = run.facts["seed"] if samples.scenario.poisson else None
-        planned = len(arrivals.times(samples.scenario.stages, seed))
+        planned = len(arrivals.planned(samples.scenario, run.facts["seed"])[0])
         if samples.planned != planned:
             wrong.append(f"the load processes had {samples.planned:,} arrivals, the plan has {planned:,}")
     git = run.facts.get("git") or {}

@@ -1,5 +1,6 @@
 """The generator's limits: figures of a load process that was slow, starved or out of sockets are not the target's."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -37,22 +38,37 @@ CLOCK_STEP_S = 0.050
 """The greatest step of the wall clock against the monotonic one."""
 
 
-def conditions(evidence: Evidence) -> list[ValidityResult]:
-    """V2, V3, V5, V6 and V8 of statistics.md §7.4."""
-    return [_kept_up(evidence), _cpu(evidence), _little(evidence), _clock(evidence), _own_errors(evidence)]
+Times = Sequence[tuple[float, float]]
+"""Begin and end of parts of the load that decide nothing: the steps of a search beyond the limit that it found."""
 
 
-def _within(process: Process, seconds: float) -> HealthLines:
+def conditions(evidence: Evidence, beyond: Times = ()) -> list[ValidityResult]:
+    """V2, V3, V5, V6 and V8 of statistics.md §7.4; the first two not of what was during `beyond`."""
+    return [
+        _kept_up(evidence, beyond),
+        _cpu(evidence, beyond),
+        _little(evidence),
+        _clock(evidence),
+        _own_errors(evidence),
+    ]
+
+
+def _within(process: Process, seconds: float, beyond: Times = ()) -> HealthLines:
     """The lines about the load alone: a line covers the time since the line before it."""
     began = process.began
     if began is None:
         return []
-    return [line for before, line in pairwise(process.health) if 0 <= (before["at"] - began) / 1e9 <= seconds]
+    return [
+        line
+        for before, line in pairwise(process.health)
+        if 0 <= (before["at"] - began) / 1e9 <= seconds
+        and not any(begin < (line["at"] - began) / 1e9 and (before["at"] - began) / 1e9 < end for begin, end in beyond)
+    ]
 
 
-def _spans(process: Process, seconds: float) -> list[tuple[float, float]]:
+def _spans(process: Process, seconds: float, beyond: Times) -> list[tuple[float, float]]:
     """Of each of these lines: how many seconds it is about, and the share of a core that was used meanwhile."""
-    within = {line["at"] for line in _within(process, seconds)}
+    within = {line["at"] for line in _within(process, seconds, beyond)}
     return [
         ((line["at"] - before["at"]) / 1e9, line["cpu"])
         for before, line in pairwise(process.health)
@@ -60,14 +76,18 @@ def _spans(process: Process, seconds: float) -> list[tuple[float, float]]:
     ]
 
 
-def _kept_up(evidence: Evidence) -> ValidityResult:
+def _kept_up(evidence: Evidence, beyond: Times) -> ValidityResult:
     scenario = evidence.samples.scenario
-    lag, gap = _most_lag(scenario), scenario.validity.loop_gap
-    found = [_loop(process, evidence.samples.seconds) for process in evidence.processes]
+    lag, gap = most_lag(scenario), scenario.validity.loop_gap
+    found = [_loop(process, evidence.samples.seconds, beyond) for process in evidence.processes]
     silent = [text for text, _, _ in found if text]
     frame = evidence.samples.frame
     # The ticks count from the load's first whole second on; an operation begun late for a free user tells of it all.
-    own = (frame["lag_s"] - frame["waited_s"])[~frame["partner"]]
+    sched = frame["sched"].to_numpy()
+    decisive = ~frame["partner"].to_numpy()
+    for begin, end in beyond:
+        decisive &= (sched < begin) | (sched >= end)
+    own = (frame["lag_s"] - frame["waited_s"])[decisive]
     p99 = max((p99 for _, p99, _ in found), default=0.0)
     longest = max([longest for _, _, longest in found] + [float(own.max()) if len(own) else 0.0])
     kept_up = not silent and p99 <= lag and longest <= gap
@@ -81,7 +101,7 @@ def _kept_up(evidence: Evidence) -> ValidityResult:
     )
 
 
-def _most_lag(scenario: Scenario) -> float:
+def most_lag(scenario: Scenario) -> float:
     """How late the loop may be at p99: as the plan says, or so little that no limit on a time is decided by it."""
     if scenario.validity.loop_lag is not None:
         return scenario.validity.loop_lag
@@ -94,13 +114,13 @@ TIMES = ("response_time", "service_time")
 """The times that a late loop makes longer."""
 
 
-def _loop(process: Process, seconds: float) -> tuple[str, float, float]:
+def _loop(process: Process, seconds: float, beyond: Times) -> tuple[str, float, float]:
     """What is missing of a process's health during the load, if anything; how late its loop was, p99 and at most."""
     name = f"load process {process.worker}"
     if process.began is None:
         return f"{name} never began its load", 0.0, 0.0
     at = [(line["at"] - process.began) / 1e9 for line in process.health]
-    within = _within(process, seconds)
+    within = _within(process, seconds, beyond)
     lags = np.array([lag for line in within for lag in line["lags_us"]]) / 1e6
     if not len(lags):
         return f"{name} left no health", 0.0, 0.0
@@ -111,11 +131,11 @@ def _loop(process: Process, seconds: float) -> tuple[str, float, float]:
     return "", percentile(lags, 0.99), float(lags.max())
 
 
-def _cpu(evidence: Evidence) -> ValidityResult:
+def _cpu(evidence: Evidence, beyond: Times) -> ValidityResult:
     seconds = evidence.samples.seconds
     busiest = -1.0
     for process in evidence.processes:
-        within = _spans(process, seconds)
+        within = _spans(process, seconds, beyond)
         used, spans = (np.array(values) for values in ([cpu for _, cpu in within], [span for span, _ in within]))
         window = np.ones(min(CPU_WINDOW, len(used)))
         if len(window):

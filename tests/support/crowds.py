@@ -109,7 +109,9 @@ def session(seconds: float = 3600.0) -> Any:
     start = Event()
     start.set()
     scenario = SimpleNamespace(seconds=seconds)
-    return SimpleNamespace(start=start, began=time.monotonic_ns(), scenario=scenario, users=0, exceptions=0)
+    return SimpleNamespace(
+        start=start, began=time.monotonic_ns(), scenario=scenario, users=0, exceptions=0, following=None
+    )
 
 
 def crowd_of(of: Any, until: Callable[[Crowd], bool], *classes: type[User]) -> dict[str, Any]:

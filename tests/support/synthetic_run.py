@@ -10,12 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from harness import binding, check, effects
+from harness import search as searching
 from harness.check import Finding
 from harness.journal import PARTNER, Journal
 from harness.outcomes import Failure, Outcome
 from harness.plan import arrivals
 from harness.plan.scenario import Scenario
 from harness.run import Run
+from harness.search import Record
 from harness.verdict import CheckState
 from tests.support.plans import varied
 
@@ -118,6 +120,7 @@ def synthetic_run(
     load: Mapping[str, Any] | None = {},
     facts: Mapping[str, Any] | None = None,
     unchecked: bool = False,
+    search: Record | None = None,
 ) -> Run:
     """A run of `scenario`, GO unless something is asked for.
 
@@ -132,18 +135,23 @@ def synthetic_run(
     There is a load process for each of `clocks`, which says by how many ns the master's clock is ahead of its own; they
     take turns at the arrivals.
     `unchecked`: the plan says that its data is not checked.
+    `search`: what a search has done, if the plan has one: its steps are the load.
     `findings`, `load`: None leaves the file out; `load` and `facts` replace keys of load.json and run.json.
     """
     found = replace(varied(scenario, profile, table), unchecked=unchecked)
     run = Run.create(runs, found, **{**FACTS, **(facts or {})})
+    if search is not None:
+        run.write(searching.FILE, searching.as_json(search))
+        found = searching.followed(found, search)
     if run_id is not None:
         run.record(run=run_id)
 
-    times = arrivals.times(found.stages)
+    times, order = arrivals.planned(found, 1)
     if users is not None:
         times = np.arange(len(users)) * found.seconds / max(len(users), 1)
     names, staying = list(found.mix), found.staying
-    order = arrivals.kinds(found.mix, len(times), 1)
+    if users is not None:
+        order = arrivals.kinds(found.mix, len(times), 1)
     if moments is not None:
         times = np.array([second for second, _, _ in moments])
         order = np.array([names.index(kind) for _, kind, _ in moments], np.uint16)

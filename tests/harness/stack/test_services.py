@@ -54,6 +54,21 @@ def test_each_service_is_up_by_its_own_probe_and_its_processes_are_on_record(tmp
     assert not psutil.wait_procs(below, timeout=10)[1]
 
 
+def test_a_service_that_starts_all_its_processes_itself_is_started_again_for_another_number(tmp_path: Path) -> None:
+    with target(tmp_path, api=service(SERVES, "{port} {processes}", "GET /")) as (up, run):
+        up.start()
+        (first,) = pids(run.folder)["api"]
+        up.scale("api", 1)
+        assert pids(run.folder)["api"] == [first]
+
+        up.scale("api", 2)
+
+        (second,) = pids(run.folder)["api"]
+        assert psutil.Process(second).cmdline()[-1] == "2"
+        assert not psutil.pid_exists(first) or psutil.Process(first).status() == psutil.STATUS_ZOMBIE
+        assert up.died() == []
+
+
 def test_a_service_is_scaled_up_and_down(tmp_path: Path) -> None:
     with target(tmp_path, worker=service(WAITS)) as (up, run):
         up.start()

@@ -117,6 +117,28 @@ def test_workers_must_be_there_before_their_load(tmp_path: Path, facts: dict[str
     assert value is None or value in found.value
 
 
+@pytest.mark.parametrize(
+    ("done", "value"),
+    [
+        (8.0, None),
+        (14.9, None),
+        (15.5, "2 processes of deliver were reached 500 ms after their load ended"),
+        (None, "2 processes of deliver were never reached"),
+    ],
+)
+def test_what_is_scaled_during_a_load_is_there_before_its_end(
+    tmp_path: Path, done: float | None, value: str | None
+) -> None:
+    spike = [{"rate": 10, "for": "5s"}, {"rate": 40, "for": "10s", "phase": "spike", "scale": {"deliver": 2}}]
+    change = {"service": "deliver", "processes": 2, "planned": 5.0, "done": done, "exit_code": 0}
+    run = synthetic_run(tmp_path, table={**TABLE, "arrivals": {"smoke": spike}}, facts={"scaling": [change]})
+
+    found = conditions(run)["SCALED"]
+
+    assert (found.value if value else None) == value
+    assert (found.state is ValidityState.BROKEN) == bool(value)
+
+
 def test_nothing_is_scaled_where_the_plan_does_not_ask_for_it(tmp_path: Path) -> None:
     assert "SCALED" not in conditions(synthetic_run(tmp_path))
 

@@ -1,0 +1,45 @@
+"""The examples of docs/plans.md that are whole scenarios can be planned as they stand."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from harness.plan import reading
+from harness.plan.scenario import Scenario
+from harness.plan.text import describe
+from harness.settings import ROOT, Settings
+
+PAGE = (ROOT / "docs" / "plans.md").read_text(encoding="utf-8")
+
+
+def example(section: str, folder: Path, profile: str = "ci") -> Scenario:
+    """The first scenario that the section shows, of the messages."""
+    text = PAGE.split(f"\n## {section}\n")[1].split("\n## ")[0]
+    shown = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)[0]
+    path = folder / "shown.toml"
+    path.write_text(f'system = "messages"\n{shown}')
+    (name,) = reading.read(path)[0]["scenario"]
+    return reading.find(name, profile, path)
+
+
+def test_the_search(tmp_path: Path) -> None:
+    scenario = example("Search", tmp_path)
+
+    assert scenario.search is not None
+    assert (scenario.search.start, scenario.search.to, scenario.search.seconds) == (50, 5000, 20)
+    assert "at most 22 steps" in describe(scenario, Settings())
+
+
+def test_the_scaling(tmp_path: Path) -> None:
+    scenario = example("Scaling", tmp_path)
+
+    assert [stage.phase for stage in scenario.stages if stage.loads] == [f"{n}-deliver" for n in (1, 2, 4, 8)]
+    assert "too short to prove" not in describe(scenario, Settings())
+
+
+@pytest.mark.parametrize("section", ["Search", "Scaling"])
+def test_what_a_section_explains_it_explains_in_few_lines(section: str) -> None:
+    text = PAGE.split(f"\n## {section}\n")[1].split("\n## ")[0]
+    prose = re.sub(r"```toml\n.*?```", "", text, flags=re.DOTALL)
+    assert len([line for line in prose.splitlines() if line]) <= 12
