@@ -88,7 +88,8 @@ def seed(url: str, system: str, tables: Sequence[Rows], earlier: Sequence[Ours],
                 digests = tuple(_load(cursor, rows) for rows in tables)
         driver.autocommit = True
         with driver.cursor() as cursor:
-            names = [quoted(ours.table) for ours in (*(rows.ours for rows in tables), *earlier)]
+            every = (*(rows.ours for rows in tables), *earlier)
+            names = list(dict.fromkeys(quoted(ours.table) for ours in every))
             steps.step(f"vacuuming {', '.join(names)}")
             # Not ANALYZE alone: the dead rows of the last run would slow the next.
             cursor.execute(f"VACUUM (ANALYZE) {', '.join(names)}")

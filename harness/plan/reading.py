@@ -204,6 +204,7 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
         points=_points(facts, named),
         items=items,
         rows=getattr(facts, "ROWS", ("", "")),
+        gauges=_gauges(facts, agreed),
         rounds=table.flag("rounds"),
         pool={},
         services=running,
@@ -298,6 +299,13 @@ def _over(system: str, part: str, tables: Tables, where: Where) -> dict[str, Any
             for name, value in own.items()
         },
     }
+
+
+def _gauges(facts: Any, agreed: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """The numbers that the target tells of itself, by the contract; without those for which it has no word."""
+    stated: Mapping[str, tuple[str, str]] = getattr(facts, "GAUGES", {})
+    named = {name: (agreed[route], agreed[field]) for name, (route, field) in stated.items()}
+    return {name: (route, field) for name, (route, field) in named.items() if route and field}
 
 
 def _effects(

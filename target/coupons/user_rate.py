@@ -1,0 +1,26 @@
+"""How many validations a second one user may make."""
+
+import time
+
+
+class UserRate:
+    """Of each user a bucket, which fills at `rate` a second, up to what comes in one; 0: as many as users like."""
+
+    most_users = 100_000
+    """So many are known at most; beyond it all begin anew."""
+
+    def __init__(self, rate: float) -> None:
+        self.rate = rate
+        self._left: dict[str, tuple[float, float]] = {}
+
+    def allows(self, user: str) -> bool:
+        """Whether a user may make one now; then it has."""
+        if not self.rate:
+            return True
+        now = time.monotonic()
+        left, then = self._left.get(user, (max(self.rate, 1.0), now))
+        left = min(left + (now - then) * self.rate, max(self.rate, 1.0))
+        if len(self._left) >= self.most_users:
+            self._left.clear()
+        self._left[user] = (left - 1 if left >= 1 else left, now)
+        return left >= 1
