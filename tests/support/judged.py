@@ -102,6 +102,17 @@ AT_ONCE: dict[str, tuple[str, ...]] = {
         "key_of_another_authorization leaks",
         "strangers_consume pool_changed",
     ),
+    "coupons": (
+        "dates_ignored batch_twice stale_history",
+        "for_everybody other_user_logged use_lost",
+        "rounded_down batch_lost invented_use",
+        "cap_ignored invented_line not_counted",
+        "minimum_ignored only_full_batches use_of_another",
+        "per_user_ignored other_amount_logged",
+        "status_cached never_done",
+        "checked_then_counted order_twice",
+        "index_dropped pool_changed refused_all_the_same",
+    ),
 }
 """For each system the faults that don't hide each other, and which no check has in common: one load shows them all.
 
