@@ -14,6 +14,7 @@ from reports.decide import decide
 from reports.rules.evaluate import evaluate
 from reports.samples.evidence import Evidence, Process
 from reports.samples.phases import bands
+from reports.tables.benchmark import benchmark
 from reports.tables.classes import classes
 from reports.tables.failures import failures
 from reports.tables.incidents import incidents
@@ -75,6 +76,7 @@ def record(evidence: Evidence) -> dict[str, Any]:
         "classes": classes(samples),
         "metrics": own_metrics(evidence),
         "rounds": rounds(samples),
+        "benchmark": benchmark(samples, evidence.findings or ()),
         "spectrum": spectrum(samples),
         "saturation": _saturation(evidence),
         "memory": peak_memory(samples, evidence.monitor, evidence.began),

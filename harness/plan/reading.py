@@ -217,6 +217,7 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
         quiesce=own_checks.quiesce(where, tables.get("quiesce")),
         unchecked=table.flag("unchecked"),
         feeds=feeds.read(where, table.take("feed")),
+        benchmark=_benchmark(table),
         tags=locustfile.tags(table, "tags") if theirs else (),
         exclude_tags=locustfile.tags(table, "exclude_tags") if theirs else (),
     )
@@ -380,6 +381,13 @@ def _purpose(table: Table) -> str:
     if not isinstance(purpose, str):
         table.fail("purpose", purpose, "a sentence")
     return str(purpose)
+
+
+def _benchmark(table: Table) -> str:
+    check = table.take("benchmark", "")
+    if not isinstance(check, str):
+        table.fail("benchmark", check, "the name of the check of answers")
+    return str(check)
 
 
 def _pattern(where: Where, pattern: object) -> str:
