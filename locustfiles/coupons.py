@@ -27,6 +27,8 @@ SHARED = "coupons of the load"
 WORDS = ("code", "user", "value", "order", "request")
 CROWD = 16
 """So many contend for a tight coupon, which has ten uses left, before the next one is taken."""
+FLOODING = 7
+"""The user that validates again and again."""
 REPEATERS = 10
 """Of so many users of a round one sends an order again after it."""
 
@@ -233,6 +235,11 @@ class Shopper(HttpUser):
     def listed(self) -> None:
         """All coupons that everybody can use now."""
         self._read("listed", self.contract["listed"], 0, 0, self._seen_listed)
+
+    @task(MIX["flood"])
+    def flood(self) -> None:
+        """One that is valid, by the same user as ever."""
+        self._validate("flood", self.known.open.draw(self.random.random()), FLOODING)
 
     def _anybody(self) -> int:
         return self.random.randrange(self.known.users)

@@ -89,8 +89,8 @@ def _coupons(names: Mapping[str, Any]) -> list[Column[Any] | CheckConstraint]:
     user = f"{names['users']}.{names['user_id']}"
 
     def one_of(column: str, *words: str) -> CheckConstraint:
-        known = ", ".join(f"'{word}'" for word in words)
-        return CheckConstraint(f'"{names[column]}" IN ({known})', name=f"{names['coupons']}_{names[column]}_check")
+        known, quoted = ", ".join(f"'{word}'" for word in words), names[column].replace('"', '""')
+        return CheckConstraint(f'"{quoted}" IN ({known})', name=f"{names['coupons']}_{names[column]}_check")
 
     most, current = names["max_total_uses"], names["current_total_uses"]
     return [

@@ -30,7 +30,7 @@ REASONS = (
 """Why a coupon is not valid: the first of these that is true. A contract has a word for each, `reason_<it>`."""
 
 MIX = {
-    "valid": 49,
+    "valid": 48,
     "expired": 6,
     "inactive": 5,
     "dated": 3,
@@ -48,6 +48,7 @@ MIX = {
     "mine": 1,
     "history": 1,
     "listed": 1,
+    "flood": 1,
 }
 """Of every 100 operations, how many are of which kind.
 
@@ -67,6 +68,7 @@ switched     a coupon whose status is switched now and then
 switch       its status is set to inactive, or to active again
 coupon       GET of one coupon; mine: of the active ones of a user; history: of the uses of one
 listed       GET of all that everybody can use now: a long answer
+flood        a valid coupon, again and again by one user: where users are limited some of them are refused
 """
 
 READS = ("coupon", "mine", "history", "listed")
@@ -87,6 +89,7 @@ EXPECTED = {
     "contend": ("ACK", "REPLAY", "REJECT"),
     "repeat": ("REPLAY",),
     "switched": ("ACK", "REJECT"),
+    "flood": ("ACK", "SHED"),
     **dict.fromkeys(("switch", *READS), ("ACK",)),
 }
 """The outcomes that an operation of each kind may have: `valid: false` is a REJECT, and as good as any other answer."""

@@ -61,18 +61,25 @@ title = "Coupons, shortly"
 [pool]
 users = 2_000
 [service.api]
-flush_seconds = 1
+flush_seconds = 2
+user_rate = 3
 [scenario.{name}]
 purpose = "a short load for the table of faults"
 users = {{ Shopper = 1 }}
 max_users = 110
 drain = "8s"
 timeout = "8s"
-eventual = "2s"
+eventual = "3s"
 mix = {{ """
     + ", ".join(f"{kind} = {share}" for kind, share in COUPON_MIX.items())
     + """ }}
-arrivals.smoke = [{{ rate = 80, for = "{seconds}s" }}, {{ burst = 100 }}, {{ rate = 80, for = "100ms" }}]
+arrivals.smoke = [
+    {{ rate = 80, for = "{seconds}s" }},
+    {{ burst = 100 }},
+    {{ rate = 80, for = "100ms" }},
+    {{ pause = "4s", scale = {{ api = 2 }} }},
+    {{ rate = 40, for = "250ms" }},
+]
 validity = {{ loop_lag = "30s", loop_gap = "1m", min_successes = 50, sent = "50%" }}
 rules = ["p95(response_time{{phase!=burst}}) < 600ms", "ratio(errors) < 1%", "max(resource.target.log_queue) < 150"]
 """,

@@ -40,8 +40,13 @@ def read(where: Where, table: Table, profile: str, services: Mapping[str, Servic
         for name in stage.scale:
             if name not in services:
                 table.unknown("service", name, services)
-            if "{processes}" in services[name].start:
-                where.fail(name, f"scale: {name} starts all its processes itself: their number can't change", "scale")
+            if "{processes}" in services[name].start and stage.loads:
+                where.fail(
+                    name,
+                    f"scale: {name} starts all its processes itself, so that it is started anew: expected that in a "
+                    'pause = "…"',
+                    "scale",
+                )
     if not any(stage.loads for stage in stages):
         where.fail(way, f"{way} offer no load at all")
     if any(stage.requests for stage in stages[:-1]):

@@ -20,9 +20,9 @@ from starlette.routing import Route
 
 from systems.coupons_pool import ACTIVE, EXPIRED, INACTIVE
 from target.coupons import log_queue
+from target.coupons.cached import Cached
 from target.coupons.log_queue import Line, LogQueue
 from target.coupons.rules import Asked, Rules, Said, id_of, shown
-from target.coupons.store import STRATEGIES as STRATEGIES
 from target.coupons.store import Store
 from target.coupons.user_rate import UserRate
 from target.faults import CLEAN, Fault
@@ -32,6 +32,8 @@ PATH = "/api/coupons"
 REQUEST_HEADER = "x-request-id"
 LONGEST = 255
 MOST_VALUE = 99_999_999
+STRATEGIES: dict[str, type[Store]] = {"database": Store, "cached": Cached}
+"""How it looks coupons up: each time in the database, or in memory, as long as nothing has changed."""
 SETTINGS = {"flush_seconds": 5.0, "user_rate": 0.0}
 """What `--set` can say: after how long what waits is logged; how many validations a second a user may make, 0: any."""
 
@@ -68,7 +70,7 @@ class Api:
             return refuse(400, "invalid_request", f"{REQUEST_HEADER}: expected at most {LONGEST} characters")
         if not 0 <= wanted.order_value <= MOST_VALUE:
             return refuse(400, "invalid_request", f"orderValue {wanted.order_value}: expected 0 to {MOST_VALUE}")
-        if not self.rate.allows(wanted.user_id):
+        if not self.rate.allows(wanted.user_id, named):
             refused = refuse(429, "too_many_requests", f"user {wanted.user_id} validates too often: nothing was done")
             refused.headers["retry-after"] = "1"
             return refused
@@ -188,7 +190,7 @@ def serve(
     own = fault.part(Store)
     store = (strategy if own is Store else own)(fault.part(Rules)())
     queue = fault.part(LogQueue)(flush_seconds)
-    api = fault.part(Api)(store, queue, UserRate(user_rate))
+    api = fault.part(Api)(store, queue, fault.part(UserRate)(user_rate))
     registry = CollectorRegistry()
     for name, what, value in (
         ("log_queue", "validations that are still to be logged", log_queue.size),

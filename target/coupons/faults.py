@@ -13,9 +13,11 @@ from uuid import uuid4
 import asyncpg
 
 from target.coupons.api import Api, Connections
-from target.coupons.log_queue import BATCH, INSERT, Line, LogQueue
+from target.coupons.cached import Cached
+from target.coupons.log_queue import BATCH, INSERT, WAITING, Line, LogQueue
 from target.coupons.rules import Asked, Row, Rules, Said
 from target.coupons.store import COLUMNS, COUNT_USE, LOOK_UP, USE, Store
+from target.coupons.user_rate import UserRate
 from target.faults import Fault
 
 NO_KEY = "ALTER TABLE validation_logs DROP CONSTRAINT IF EXISTS validation_logs_pkey"
@@ -108,6 +110,29 @@ class StatusCached(Store):
             until, status = time.monotonic() + 60, found["status"]
             self.known[code] = until, status
         return {**dict(found), "status": status}
+
+
+class NotInvalidated(Cached):
+    """What is known of a coupon is not forgotten when it changes."""
+
+    def changed(self, code: str) -> None:
+        pass
+
+
+class NobodyLimited(UserRate):
+    """Users may validate as often as they like."""
+
+    def allows(self, user: str, request: str) -> bool:
+        return True
+
+
+class OthersLimited(UserRate):
+    """One validation in twenty is refused as too many, whoever makes it."""
+
+    chosen = every(20)
+
+    def allows(self, user: str, request: str) -> bool:
+        return super().allows(user, request) and not next(self.chosen)
 
 
 class ByPattern(Store):
@@ -325,17 +350,10 @@ class OnlyFullBatches(LogQueue):
 
 
 class NeverDone(LogQueue):
-    """The last lines wait, and are told to wait, for ever."""
+    """Of one validation it is told that it waits, for ever."""
 
-    async def flush(self, pool: Any) -> bool:
-        kept = self.lines.pop() if self.lines else None
-        if self.lines:
-            await super().flush(pool)
-        if kept is not None:
-            self.lines.append(kept)
-            self.counted()
-        await asyncio.sleep(0.05)
-        return False
+    def counted(self) -> None:
+        self.count(WAITING, len(self.lines) + self.writing + 1)
 
 
 class TwoConnections(Connections):
@@ -369,6 +387,9 @@ FAULTS = (
     _fault("per_user_ignored", PerUserIgnored, "VERDICT"),
     _fault("checked_then_counted", CheckedThenCounted, "LIMITS", "SERVED"),
     _fault("status_cached", StatusCached, "VERDICT"),
+    _fault("not_invalidated", NotInvalidated, "VERDICT"),
+    _fault("nobody_limited", NobodyLimited, "RATE"),
+    _fault("others_limited", OthersLimited, "RATE"),
     _fault("by_pattern", ByPattern, "VERDICT", "PLAN"),
     _fault("index_dropped", IndexDropped, "PLAN", "SCHEMA"),
     _fault("order_twice", OrderTwice, "U4"),
@@ -384,6 +405,7 @@ FAULTS = (
     _fault("batch_lost", BatchLost, "X1"),
     _fault("batch_twice", BatchTwice, "X4"),
     _fault("invented_line", InventedLine, "X2"),
+    _fault("not_at_the_end", NotAtTheEnd, "X1"),
     _fault("only_full_batches", OnlyFullBatches, "X1"),
     _fault("never_done", NeverDone, "QUEUE"),
     _fault("waits_for_log", WaitsForLog, "rule:p95"),

@@ -1,7 +1,6 @@
 """Validations are logged after they were answered, in batches; what waits is bounded, and never holds an answer up."""
 
 import asyncio
-import contextlib
 import logging
 import mmap
 from collections import deque
@@ -109,13 +108,16 @@ class LogQueue:
         _shared[pool_use.place(len(FIELDS)) + field] = value
 
     async def run(self, pool: Any) -> None:
-        """Write batches until `stopped`, and then what is left."""
+        """Write full batches as they come, and what is there after a while; until `stopped`, and then what is left."""
         while not self.stopped:
-            with contextlib.suppress(TimeoutError):
+            least = BATCH
+            try:
                 await asyncio.wait_for(self.full.wait(), self.flush_seconds)
+            except TimeoutError:
+                least = 1
             self.full.clear()
-            while self.lines and not (self.stopped and self.leaves()):
-                if not await self.flush(pool) and not self.stopped:
+            while len(self.lines) >= least and not self.stopped:
+                if not await self.flush(pool):
                     await asyncio.sleep(AGAIN_S)
         if not self.leaves():
             while self.lines and await self.flush(pool):

@@ -168,7 +168,3 @@ class Store(Pooled):
         """Set the status of a coupon; as it is then."""
         found: asyncpg.Record | None = await self.pool.fetchrow(SWITCH, code, status)
         return found
-
-
-STRATEGIES: dict[str, type[Store]] = {"database": Store}
-"""How it looks coupons up: each time in the database."""

@@ -12,10 +12,11 @@ class UserRate:
     def __init__(self, rate: float) -> None:
         self.rate = rate
         self._left: dict[str, tuple[float, float]] = {}
+        self._requests: dict[str, None] = {}
 
-    def allows(self, user: str) -> bool:
-        """Whether a user may make one now; then it has."""
-        if not self.rate:
+    def allows(self, user: str, request: str) -> bool:
+        """Whether a user may make one now; then it has. The same request again is no other one."""
+        if not self.rate or request in self._requests:
             return True
         now = time.monotonic()
         left, then = self._left.get(user, (max(self.rate, 1.0), now))
@@ -23,4 +24,9 @@ class UserRate:
         if len(self._left) >= self.most_users:
             self._left.clear()
         self._left[user] = (left - 1 if left >= 1 else left, now)
-        return left >= 1
+        if left < 1:
+            return False
+        if len(self._requests) >= self.most_users:
+            self._requests.clear()
+        self._requests[request] = None
+        return True

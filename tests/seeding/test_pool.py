@@ -22,6 +22,30 @@ def tables(database: str) -> str:
     return database
 
 
+@pytest.fixture(autouse=True, params=[pool.MANY, 1], ids=["deleted", "truncated"])
+def _many(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of it holds whether what was there is deleted or its tables are emptied whole."""
+    monkeypatch.setattr(pool, "MANY", request.param)
+
+
+def test_many_rows_and_no_others_are_truncated(tables: str, request: pytest.FixtureRequest) -> None:
+    _seed(tables)
+    query(tables, "UPDATE owners SET name = 'another' WHERE id = 7")
+    before = query(tables, "SELECT relfilenode FROM pg_class WHERE relname IN ('owners', 'things') ORDER BY 1")
+    _seed(tables)
+    after = query(tables, "SELECT relfilenode FROM pg_class WHERE relname IN ('owners', 'things') ORDER BY 1")
+
+    assert (before != after) == request.node.name.endswith("[truncated]")
+
+
+def test_a_table_that_another_refers_to_is_not_truncated(tables: str) -> None:
+    _seed(tables)
+    query(tables, "CREATE TABLE notes (owner int REFERENCES owners); UPDATE owners SET name = 'x' WHERE id = 7")
+
+    assert not _seed(tables).skipped
+    assert _seed(tables).skipped
+
+
 def _seed(url: str) -> pool.Seeded:
     return pool.seed(url, "shop", [OWNERS, THINGS], [])
 

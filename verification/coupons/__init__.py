@@ -14,7 +14,7 @@ from systems.coupons import ORDERS, READS, VALIDATIONS
 from verification import checks, plans, surroundings
 from verification.case import Case, Found
 from verification.checks import Check
-from verification.coupons import answers, limits
+from verification.coupons import answers, limits, loss, rate
 from verification.coupons import queue as log_queue
 from verification.coupons.case import Validations, values
 from verification.coupons.observation import Coupons
@@ -67,8 +67,9 @@ def judge(case: Validations) -> list[Finding]:
 def checks_of(scenario: Scenario) -> Sequence[Check]:
     """The checks of a plan."""
     stated = invariants("validation", scenario.expected, races=False, answered="", effects=scenario.effects)
+    finds = {"X1": loss.lost}
     titles = {"X1": "Every answered validation is logged.", "X4": "No validation is logged twice."}
-    general = [replace(one, title=titles.get(one.id, one.title)) for one in stated]
+    general = [replace(one, title=titles.get(one.id, one.title), find=finds.get(one.id, one.find)) for one in stated]
     return (*general, *surroundings.checks(scenario), *checks.fed(CHECKS, scenario.expected))
 
 
@@ -136,6 +137,13 @@ CHECKS = (
         "usages against orders",
         _of_orders(altered),
         fed_by=APPLIED,
+    ),
+    Check(
+        "RATE",
+        "No user was answered more often than it may be, and none was refused before.",
+        "validations of users that ask too often",
+        rate.limited,
+        unfed="users are not limited",
     ),
     Check("USES", "Every coupon counts as many uses as are recorded.", "coupons", limits.counted),
     Check(

@@ -43,6 +43,8 @@ class Coupons(Observation):
     """Of users, coupons and earlier usages, how many there are, and their digest."""
     seeded_pool: Mapping[str, Any] | None
     """The same as seeding left it; None if it is not on record."""
+    died: tuple[str, ...]
+    """The services of which a process ended by itself during the load."""
     queue: Queue
     plans: tuple[plans.Plan, ...]
 
@@ -157,6 +159,7 @@ def observe(url: str, run: Run, ledger: Ledger) -> Coupons:
                 )[0],
                 pool=_pool(session, sql),
                 seeded_pool=run.facts.get("seeding", {}).get("pool"),
+                died=tuple((run.facts.get("target") or {}).get("died") or ()),
                 queue=queue,
                 plans=plan,
             )

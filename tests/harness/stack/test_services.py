@@ -66,6 +66,23 @@ def test_a_service_is_scaled_up_and_down(tmp_path: Path) -> None:
         assert up.died() == []
 
 
+def test_a_service_that_starts_its_processes_itself_is_started_anew_with_another_number(tmp_path: Path) -> None:
+    with target(tmp_path, api=service(WAITS, "{processes}")) as (up, run):
+        up.start()
+        first = pids(run.folder)["api"]
+        up.scale("api", 1)
+        same = pids(run.folder)["api"]
+        up.scale("api", 4)
+        anew = pids(run.folder)["api"]
+
+        assert same == first
+        assert len(anew) == 1
+        assert anew != first
+        assert not psutil.pid_exists(first[0])
+        assert psutil.Process(anew[0]).cmdline()[-1] == "4"
+        assert up.died() == []
+
+
 def test_a_service_that_ends_by_itself_is_named_with_what_it_said(tmp_path: Path) -> None:
     with target(tmp_path, worker=service(ENDS)) as (up, _), pytest.raises(StackError) as caught:
         up.start()
