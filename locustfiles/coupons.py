@@ -1,11 +1,9 @@
 """Shoppers: they validate coupons of each kind, apply some of them to orders, and look at what there is."""
 
 import random
-from bisect import bisect
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from itertools import accumulate
 from typing import Any
 
 import orjson
@@ -19,8 +17,9 @@ from harness.load.transport import Meaning
 from harness.outcomes import DONE, Failure, Outcome
 from harness.plan import template
 from systems import coupons, coupons_pool, ids
-from systems.coupons import MIX, ORDERS, ZIPF
+from systems.coupons import MIX, ORDERS
 from systems.coupons_pool import ACTIVE, INACTIVE, Coupon
+from systems.zipf import Zipf
 
 SHARED = "coupons of the load"
 """Where the users of a process share what they know."""
@@ -72,18 +71,6 @@ class Known:
     def of(self, number: int) -> Coupon:
         """A coupon."""
         return self.coupons[number - 1]
-
-
-class Zipf:
-    """Chooses the k-th of `numbers` k^−ZIPF times as often as the first."""
-
-    def __init__(self, numbers: Sequence[int]) -> None:
-        self.numbers = numbers
-        self._sums = list(accumulate((place + 1) ** -ZIPF for place in range(len(numbers))))
-
-    def draw(self, chance: float) -> int:
-        """One of them, by a number from 0 to 1."""
-        return self.numbers[bisect(self._sums, chance * self._sums[-1], hi=len(self.numbers) - 1)]
 
 
 class Shopper(HttpUser):

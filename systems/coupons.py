@@ -162,9 +162,6 @@ answer, as [contract] calls them."""
 MAY_LACK = frozenset({"log_written", "log_response_ms", "usage_discount"})
 """The columns that another implementation may not have: "" in [database]."""
 
-ZIPF = 1.1
-"""How unevenly coupons are chosen: the k-th of them k^−1.1 times as often as the first."""
-
 _COUPON_BITS, _USER_BITS = 13, 20
 MOST_AGO = 1 << (63 - _COUPON_BITS - _USER_BITS)
 
