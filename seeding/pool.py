@@ -13,6 +13,11 @@ from seeding import copy
 from seeding.connection import LOCK, connected
 
 TELL_EVERY_S = 0.5
+AS_MADE = """
+SELECT obj_description(oid, 'pg_class') LIKE 'made by Proofload for %' AND NOT relhasrules AND NOT EXISTS (
+    SELECT FROM pg_trigger WHERE tgrelid = pg_class.oid AND NOT tgisinternal
+) FROM pg_class WHERE oid = to_regclass('{table}')
+"""
 MANY = 100_000
 """So many rows and more are worth to empty a table as a whole."""
 LOADED = "pg_temp.proofload_rows"
@@ -137,12 +142,21 @@ def _load(cursor: Cursor, rows: Rows) -> str:
         names, values = ", ".join(map(quoted, rows.extra)), ", ".join(rows.extra.values())
         cursor.execute(f"INSERT INTO {quoted(table)} ({columns}, {names}) SELECT {columns}, {values} FROM {LOADED}")
         cursor.execute(f"DROP TABLE {LOADED}")
-    if _stored(cursor, rows) != digest:
+    if not _kept_as_loaded(cursor, rows) and _stored(cursor, rows) != digest:
         raise PoolError(
             f"table {table}: its rows are not the ones that were loaded: expected no trigger or rule on it that "
             f"changes rows; `\\d {quoted(table)}` in psql shows them"
         )
     return digest
+
+
+def _kept_as_loaded(cursor: Cursor, rows: Rows) -> bool:
+    """Whether nothing can have made other rows of those that were loaded: a table that we made, with columns of our
+    types, without triggers and rules. Then it need not be read back, which takes as long as to load it.
+    """
+    if rows.extra:
+        return False
+    return bool(database.value(cursor, AS_MADE.format(table=quoted(rows.ours.table).replace("'", "''"))))
 
 
 def _stored(cursor: Cursor, rows: Rows) -> str:

@@ -28,6 +28,28 @@ def _many(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(pool, "MANY", request.param)
 
 
+def test_a_table_of_ours_is_not_read_back_and_one_with_a_trigger_is(
+    tables: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    stored = copy.stored
+    monkeypatch.setattr(copy, "stored", lambda cursor, query, told: read.append(query) or stored(cursor, query, told))
+    for table in ("owners", "things"):
+        query(tables, f"COMMENT ON TABLE {table} IS 'made by Proofload for shop'")
+    query(
+        tables,
+        "CREATE FUNCTION same() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;"
+        "CREATE TRIGGER same BEFORE INSERT ON things FOR EACH ROW EXECUTE FUNCTION same()",
+    )
+    first = _seed(tables)
+    only = list(read)
+    again = _seed(tables)
+
+    assert len(only) == 1
+    assert '"things"' in only[0]
+    assert (first.digests, again.skipped) == (again.digests, True)
+
+
 def test_many_rows_and_no_others_are_truncated(tables: str, request: pytest.FixtureRequest) -> None:
     _seed(tables)
     query(tables, "UPDATE owners SET name = 'another' WHERE id = 7")

@@ -9,7 +9,7 @@ import pandas as pd
 
 from harness.check import Finding
 from harness.plan.scenario import Scenario
-from systems import coupons, coupons_pool
+from systems import coupons
 from systems.coupons import ORDERS, READS, VALIDATIONS
 from verification import checks, plans, surroundings
 from verification.case import Case, Found
@@ -52,9 +52,9 @@ def _content(case: Validations, run: str, items: pd.DataFrame) -> pd.DataFrame:
         {
             "coupon": np.where(unknown, 0, coupon),
             "code": codes,
-            "user_id": [coupons_pool.user_id(one) for one in user.tolist()],
+            "user": user,
             "order_id": sent,
-            "value": [str(one) for one in value.tolist()],
+            "value": value,
         }
     )
 

@@ -3,7 +3,7 @@
 from collections import Counter
 
 import numpy as np
-import numpy.typing as npt
+import pandas as pd
 
 from harness.outcomes import DONE, Outcome
 from systems import coupons, coupons_pool, ids
@@ -130,9 +130,7 @@ def logged(case: Validations) -> Found:
     lines = _definite(case)
     row = case.key_row[case.ledger.key_place[lines]]
     lines, row = lines[row >= 0], row[row >= 0]
-    said, place = np.unique(_said(case), return_inverse=True)
-    digests = np.array([ids.digest(str(one)) for one in said.tolist()], np.int64)
-    wrong = lines[digests[place.reshape(-1)[row]] != case.ledger.ops["answer"].to_numpy()[lines]]
+    wrong = lines[_said(case)[row] != case.ledger.ops["answer"].to_numpy()[lines]]
     return case.broken(
         len(lines),
         np.unique(case.ledger.key_place[wrong]),
@@ -140,15 +138,22 @@ def logged(case: Validations) -> Found:
     )
 
 
-def _said(case: Validations) -> npt.NDArray[np.object_]:
-    """What each row of the log says, as answers are written down."""
+def _said(case: Validations) -> Array:
+    """What each row of the log says, as a journal holds what was answered."""
     contract, rows = case.ledger.scenario.contract, case.rows
     words = {contract[f"reason_{one}"]: one for one in coupons.REASONS}
-    reasons = rows["reason"].map(lambda said: words.get(said, said)) if contract["reason"] else ""
-    amounts = [rows[one].astype(str) if contract[one] else "" for one in ("discount", "final")]
-    valid = "valid " + amounts[0] + " " + amounts[1]
-    found: npt.NDArray[np.object_] = np.where(rows["valid"] == 1, valid, "not valid " + reasons).astype(object)
-    return found
+    codes, reasons = pd.factorize(rows["reason"])
+    refusals = np.array(
+        [
+            ids.digest(coupons.answer(False, words.get(str(one), str(one)) if contract["reason"] else "", "", ""))
+            for one in reasons
+        ],
+        np.int64,
+    )
+    amounts = digests_of_amounts(
+        rows["discount"].to_numpy(), rows["final"].to_numpy(), bool(contract["discount"]), bool(contract["final"])
+    )
+    return np.where(rows["valid"].to_numpy() == 1, amounts, refusals[codes] if len(refusals) else 0)
 
 
 def read(case: Validations) -> Found:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from harness.outcomes import DONE
-from systems import coupons, coupons_pool, ids
+from systems import coupons, ids
 from systems.coupons import ORDERS, VALIDATIONS
 from systems.effect import Effect
 from verification.arrays import Array, Mask
@@ -85,8 +85,8 @@ class Validations(Case):
         off = self.pool.off(coupon, value)
         there = {
             "coupon": coupon,
-            "user_id": [coupons_pool.user_id(one) for one in user.tolist()],
-            "discount": [str(one) for one in off.tolist()],
+            "user": user,
+            "discount": off,
         }
         return pd.DataFrame({name: column for name, column in there.items() if name in self.seen.usages})
 

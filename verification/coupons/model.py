@@ -137,12 +137,16 @@ def digests_of_reasons(told: bool) -> Array:
 
 def digests_of_amounts(discount: Array, final: Array, discount_told: bool, final_told: bool) -> Array:
     """What stands in a journal for each valid one with these amounts."""
-    both = discount << 32 | final
+    # Amounts may be −1 (none) or −2 (not whole cents), as they are read of the log.
+    both = (discount + 2) << 32 | (final + 2)
     different, place = np.unique(both, return_inverse=True)
     found = [
         ids.digest(
             coupons.answer(
-                True, "", str(one >> 32) if discount_told else "", str(one & 0xFFFFFFFF) if final_told else ""
+                True,
+                "",
+                str((one >> 32) - 2) if discount_told else "",
+                str((one & 0xFFFFFFFF) - 2) if final_told else "",
             )
         )
         for one in different.tolist()

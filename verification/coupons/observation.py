@@ -60,26 +60,26 @@ def source(names: Mapping[str, Any]) -> Source:
         columns={
             "coupon": "int64",
             "code": "str",
-            "user_id": "str",
+            "user": "int64",
             "order_id": "str",
-            "value": "str",
+            "value": "int64",
             "valid": "int64",
             "reason": "str",
-            "discount": "str",
-            "final": "str",
+            "discount": "int64",
+            "final": "int64",
             "validated": MOMENT,
             "written": MOMENT,
         },
         named={
             "coupon": f"coalesce({NUMBER.format(column=sql['log_coupon'])}::bigint, 0)",
             "code": sql["log_code"],
-            "user_id": sql["log_user"],
+            "user": user(sql["log_user"]),
             "order_id": sql["log_order"],
             "value": cents(sql["log_value"]),
             "valid": f"{sql['log_valid']}::int",
             "reason": f"coalesce({sql['log_reason']}, '')",
-            "discount": f"coalesce({cents(sql['log_discount'])}, '')",
-            "final": f"coalesce({cents(sql['log_final'])}, '')",
+            "discount": cents(sql["log_discount"]),
+            "final": cents(sql["log_final"]),
             "validated": sql["log_validated"],
             "written": written,
         },
@@ -89,7 +89,7 @@ def source(names: Mapping[str, Any]) -> Source:
 def usage_source(names: Mapping[str, Any]) -> Source:
     """Where uses are recorded."""
     sql = _quoted(names)
-    columns = {"coupon": "int64", "user_id": "str", "discount": "str", "used_at": MOMENT}
+    columns = {"coupon": "int64", "user": "int64", "discount": "int64", "used_at": MOMENT}
     if not names["usage_discount"]:
         del columns["discount"]
     return Source(
@@ -99,7 +99,7 @@ def usage_source(names: Mapping[str, Any]) -> Source:
         columns=columns,
         named={
             "coupon": f"{NUMBER.format(column=sql['usage_coupon'])}::bigint",
-            "user_id": sql["usage_user"],
+            "user": user(sql["usage_user"]),
             "discount": cents(sql["usage_discount"]),
             "used_at": sql["usage_at"],
         },
@@ -111,11 +111,17 @@ def _quoted(names: Mapping[str, Any]) -> dict[str, str]:
 
 
 def cents(column: str) -> str:
-    """SQL for an amount in cents, as text; as it is, if it is none of whole cents."""
+    """SQL for an amount in cents; −1 for none, −2 for what is not whole cents."""
+    amount = f"{column}::numeric"
     return (
-        f"CASE WHEN {column} * 100 = round({column} * 100) THEN round({column} * 100)::bigint::text "
-        f"ELSE {column}::text END"
+        f"CASE WHEN {column} IS NULL THEN -1 WHEN scale({amount}) <= 2 OR {amount} * 100 = round({amount} * 100) "
+        f"THEN ({amount} * 100)::bigint ELSE -2 END"
     )
+
+
+def user(column: str) -> str:
+    """SQL for the number of a user; −1 for one that is none of the pool."""
+    return f"CASE WHEN {column} ~ '^user_[0-9]{{7}}$' THEN substr({column}, 6)::bigint ELSE -1 END"
 
 
 def observe(url: str, run: Run, ledger: Ledger) -> Coupons:
