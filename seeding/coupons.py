@@ -30,6 +30,9 @@ BLOCK = 1_000
 """So many users are made at once: of the next ones only the first digits differ."""
 
 
+NAMES = 100
+"""So many first and last names are drawn."""
+
 COLUMNS = {
     "users": ("user_id", "user_name", "user_email", "user_created"),
     "coupons": (
@@ -157,14 +160,15 @@ def user_lines(seed: int, users: int, _names: Names) -> Iterator[str]:
     """The users as COPY reads them: blocks of BLOCK, in which only the first digits of their numbers change."""
     fake = Faker("en_US")
     fake.seed_instance(seed)
-    people = [fake.name() for _ in range(BLOCK)]
-    random.Random(seed).shuffle(people)
+    first, last = ([name() for _ in range(NAMES)] for name in (fake.first_name, fake.last_name))
+    draw = random.Random(seed)
+    people = [f"{draw.choice(first)} {draw.choice(last)}" for _ in range(BLOCK)]
     block = "".join(
         f"user_\0{n:03d}\t{name}\tperf.user.\0{n:03d}@example.test\t{CREATED_AT}\n" for n, name in enumerate(people)
     )
-    for first in range(0, users, BLOCK):
-        lines = block.replace("\0", f"{first // BLOCK:04d}").splitlines(keepends=True)
-        yield from lines[: users - first]
+    for begin in range(0, users, BLOCK):
+        lines = block.replace("\0", f"{begin // BLOCK:04d}").splitlines(keepends=True)
+        yield from lines[: users - begin]
 
 
 def coupon_lines(seed: int, users: int, _names: Names) -> Iterator[str]:
