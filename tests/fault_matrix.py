@@ -77,7 +77,7 @@ arrivals.smoke = [
     {{ rate = 80, for = "{seconds}s" }},
     {{ burst = 100 }},
     {{ rate = 80, for = "100ms" }},
-    {{ pause = "4s", scale = {{ api = 2 }} }},
+    {{ pause = "10s", scale = {{ api = 2 }} }},
     {{ rate = 40, for = "250ms" }},
 ]
 validity = {{ loop_lag = "30s", loop_gap = "1m", min_successes = 50, sent = "50%" }}
