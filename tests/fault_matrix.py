@@ -236,7 +236,8 @@ def _of_target(folder: Path, system: str, fault: Fault, home: Path) -> Row:
     if found is None:
         return Row(f"target of {system}", fault.name, fault.what, f"exit {running.returncode}", errors[-200:], False)
     violated = {check["id"] for check in found["checks"] if check["state"] == "VIOLATED"}
-    words_of = {by.partition(":")[2] for by in fault.caught_by if by.startswith("rule:")} | {"errors", "p99"}
+    words_of = {"errors", "p99", "deadlocks"}
+    words_of |= {by.partition(":")[2] for by in fault.caught_by if by.startswith("rule:")}
     missed = {f"rule:{word}" for word in words_of for rule in found["rules"] if _missed(rule, word)}
     broken = {f"validity:{each['id'].lower()}" for each in found["validity"] if each["state"] == "broken"}
     named = violated | missed | broken

@@ -18,8 +18,8 @@ from harness.monitor.machine import Machine
 from harness.monitor.postgres import DatabaseSampler
 from harness.monitor.processes import Processes
 from harness.monitor.prometheus import Prometheus
-from harness.plan.scenario import Scenario
 from harness.monitor.reported_usage import ReportedUsage
+from harness.plan.scenario import Scenario
 from harness.run import Run
 
 PERIOD_S = 1.0
