@@ -269,7 +269,7 @@ def wrong(
         )
 
 
-def unsent(contract: Mapping[str, Any], _given: Any) -> frozenset[str]:
+def unsent(contract: Mapping[str, Any], _given: Any, _database: Any) -> frozenset[str]:
     """The kinds that a service with this contract is not sent."""
     return frozenset() if contract["switches"] else frozenset({"switch", "switched"})
 
