@@ -5,8 +5,10 @@ What a copy takes depends on the filesystem: FOLDER is where PostgreSQL is to li
 """
 
 import argparse
+import json
 import os
 import re
+import resource
 import shutil
 import statistics
 import subprocess
@@ -19,9 +21,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness import database
+from harness.plan import reading
 from harness.settings import ROOT
 from harness.stack import copies, postgres
 from harness.stack.postgres import Postgres
+from schema.migrate import migrate
+from seeding import coupons
 from seeding.pool import Ours, Rows, seed
 
 ROWS = 1_000_000
@@ -64,6 +69,7 @@ def main() -> int:
         return _child()
     with _cluster(arguments.folder) as server:
         _seeding(server, arguments.rounds)
+        _coupons(server, arguments.rounds)
         _copying(server, arguments.folder, arguments.rounds)
     return 0
 
@@ -91,6 +97,48 @@ def _seeding(server: Postgres, rounds: int) -> None:
     print(f"… found to be there already                {again:6.2f} s")
     print(f"most memory of the seeding process         {peak:6.0f} MB")
     server.drop("seeding")
+
+
+def _coupons(server: Postgres, rounds: int) -> None:
+    """The pool of the coupons, a million users with it: beside \\copy of its bytes into the same empty tables, with the
+    same indexes and the same VACUUM.
+    """
+    names, users = reading.reference("coupons", "database"), coupons.size(None)
+    made = {"users": coupons.user_lines, "coupons": coupons.coupon_lines, "usages": coupons.usage_lines}
+    took: dict[str, list[float]] = defaultdict(list)
+    with tempfile.TemporaryDirectory() as folder:
+        copies = []
+        for table, lines in made.items():
+            file = Path(folder) / table
+            with file.open("w") as out:
+                out.writelines(lines(1, users, names))
+            columns = ", ".join(names[one] for one in coupons.COLUMNS[table])
+            copies += ["-c", f"\\copy {names[table]} ({columns}) FROM '{file}'"]
+        vacuum = ["-c", f"VACUUM (ANALYZE) {', '.join(names[one] for one in (*made, 'logs'))}"]
+        for _ in range(rounds):
+            for way in ("psql", "seeding"):
+                url = server.create("coupons")
+                migrate("coupons", url)
+                psql = [str(postgres.wheel() / "bin" / "psql"), url, "-q", *copies, *vacuum]
+                seed_it = [sys.executable, "-m", "seeding", "coupons", "--json"]
+                began = time.perf_counter()
+                done = subprocess.run(
+                    psql if way == "psql" else seed_it,
+                    cwd=ROOT,
+                    env={**os.environ, "DATABASE_URL": url},
+                    check=True,
+                    capture_output=True,
+                )
+                took[way].append(time.perf_counter() - began)
+                if way == "seeding":
+                    took["itself"].append(json.loads(done.stdout.splitlines()[-1])["seconds"])
+                server.drop("coupons")
+    copied, whole, itself = (statistics.median(took[way]) for way in ("psql", "seeding", "itself"))
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e3
+    print(f"coupons: {users:,} users by \\copy and VACUUM    {copied:6.2f} s")
+    print(f"… seeded, in a process of its own          {whole:6.2f} s, {whole / copied:.2f} times as long")
+    print(f"… of these seeding itself                  {itself:6.2f} s, {itself / copied:.2f} times as long")
+    print(f"most memory of any child                   {peak:6.0f} MB")
 
 
 def _child() -> int:

@@ -167,6 +167,7 @@ def _watched(run: Run, settings: Settings, running: stack.Stack) -> Iterator[Non
     ours = f"{running.target_url}/metrics" if running.services and running.target_url else ""
     metrics = settings.metrics_url or ours
     command = [sys.executable, "-m", "harness.monitor", str(run.folder), *(["--metrics", metrics] if metrics else [])]
+    command += ["--target", running.target_url] if running.target_url else []
     monitor = process.start(command, run.folder / "monitor.log", environment(DATABASE_URL=running.database_url))
     try:
         yield

@@ -15,6 +15,7 @@ from reports.rules.evaluate import evaluate, judge_of
 from reports.rules.search import searched
 from reports.samples.evidence import Evidence, Process
 from reports.samples.phases import bands
+from reports.tables.benchmark import benchmark
 from reports.tables.classes import classes
 from reports.tables.failures import failures
 from reports.tables.incidents import incidents
@@ -84,6 +85,7 @@ def record(evidence: Evidence) -> dict[str, Any]:
         "classes": classes(samples),
         "metrics": own_metrics(evidence),
         "rounds": rounds(samples),
+        "benchmark": benchmark(samples, evidence.findings or ()),
         "spectrum": spectrum(samples),
         "saturation": _saturation(evidence),
         "memory": peak_memory(samples, evidence.monitor, evidence.began),

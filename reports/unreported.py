@@ -85,6 +85,7 @@ def _verdict(of: dict[str, Any], said: str, broken: list[str]) -> dict[str, Any]
         "validity": [asdict(condition)],
         "search": None,
         "rounds": None,
+        "benchmark": None,
         "statements": None,
         "saturation": {"sentence": "The run was not reported.", "peaks": [], "ran_out": [], "retries": None},
         **{name: [] for name in _EMPTY},

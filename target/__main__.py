@@ -28,6 +28,7 @@ def main() -> int:
     api.add_argument("--processes", type=int, required=True)
     api.add_argument("--pool", type=int, required=True, help="how many connections to the database each process has")
     api.add_argument("--strategy", help="how it keeps concurrent requests apart, where there is a choice")
+    api.add_argument("--set", action="append", default=[], metavar="NAME=NUMBER", help="a setting of the system")
     worker = roles.add_parser("deliver", help="one delivery worker")
     worker.add_argument("--number", type=int, required=True, help="which one it is")
     worker.add_argument("--delivery-ms", type=float, required=True, help="how long a delivery takes")
@@ -62,6 +63,13 @@ def main() -> int:
             there = ", ".join(strategies) or "it has no choice of them"
             parser.error(f"no strategy {arguments.strategy!r} of {arguments.system}: {there}")
         application = functools.partial(application, strategies[arguments.strategy])
+    known_settings: dict[str, float] = getattr(module, "SETTINGS", {})
+    for setting in arguments.set:
+        name, _, number = setting.partition("=")
+        if name not in known_settings or not number.replace(".", "", 1).isdecimal():
+            there = ", ".join(known_settings) or "it has none"
+            parser.error(f"--set {setting}: expected a number for one of the settings of {arguments.system}: {there}")
+        application = functools.partial(application, **{name: float(number)})
     return serve(application, arguments.port, arguments.processes)
 
 

@@ -15,17 +15,22 @@ CONNECTIONS, IN_USE, WAITING, WAITS, WAITED_NS = FIELDS = range(5)
 
 # Made before the processes are forked, so that whichever of them is asked can tell of all.
 _shared = memoryview(mmap.mmap(-1, MOST_PROCESSES * len(FIELDS) * 8)).cast("q")
-_first = 0
+_process = 0
 
 
 def belongs_to(process: int) -> None:
     """From now on this process counts in the place of number `process`, from 0."""
-    global _first
-    _first = process % MOST_PROCESSES * len(FIELDS)
+    global _process
+    _process = process % MOST_PROCESSES
+
+
+def place(fields: int) -> int:
+    """Where this process counts, in a memory that has so many `fields` for each."""
+    return _process * fields
 
 
 def _add(field: int, number: int) -> None:
-    _shared[_first + field] += number
+    _shared[place(len(FIELDS)) + field] += number
 
 
 class CountedPool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg is untyped
@@ -50,7 +55,7 @@ class CountedPool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg is untyped
 
     def opened(self) -> None:
         """Its connections are there."""
-        _shared[_first + CONNECTIONS] = self.get_size()
+        _shared[place(len(FIELDS)) + CONNECTIONS] = self.get_size()
 
 
 class PoolMetrics(Collector):

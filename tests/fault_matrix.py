@@ -24,6 +24,7 @@ from harness.plan import reading
 from harness.settings import ROOT
 from target import faults
 from target.faults import Fault
+from tests.support.judged import COUPON_MIX
 from tests.support.pipeline_process import Pipeline, descendants
 
 DOCS = ROOT / "docs" / "integrity.md"
@@ -53,6 +54,34 @@ think = "50ms"
 stages.smoke = [{{ users = 40, for = "{seconds}s" }}, {{ users = 40, for = "200ms", in_step = true }}]
 validity = {{ loop_lag = "30s", loop_gap = "1m" }}
 rules = ["p95(response_time) < 5s", "ratio(errors) < 1%"]
+""",
+    "coupons": """
+system = "coupons"
+title = "Coupons, shortly"
+[pool]
+users = 2_000
+[service.api]
+flush_seconds = 2
+user_rate = 3
+[scenario.{name}]
+purpose = "a short load for the table of faults"
+users = {{ Shopper = 1 }}
+max_users = 110
+drain = "8s"
+timeout = "8s"
+eventual = "3s"
+mix = {{ """
+    + ", ".join(f"{kind} = {share}" for kind, share in COUPON_MIX.items())
+    + """ }}
+arrivals.smoke = [
+    {{ rate = 80, for = "{seconds}s" }},
+    {{ burst = 100 }},
+    {{ rate = 80, for = "100ms" }},
+    {{ pause = "10s", scale = {{ api = 2 }} }},
+    {{ rate = 40, for = "250ms" }},
+]
+validity = {{ loop_lag = "30s", loop_gap = "1m", min_successes = 50, sent = "50%" }}
+rules = ["p95(response_time{{phase!=burst}}) < 600ms", "ratio(errors) < 1%", "max(resource.target.log_queue) < 150"]
 """,
 }
 AT_ONCE = 2
@@ -207,9 +236,9 @@ def _of_target(folder: Path, system: str, fault: Fault, home: Path) -> Row:
     if found is None:
         return Row(f"target of {system}", fault.name, fault.what, f"exit {running.returncode}", errors[-200:], False)
     violated = {check["id"] for check in found["checks"] if check["state"] == "VIOLATED"}
-    missed = {
-        f"rule:{word}" for word in ("errors", "p99", "deadlocks") for rule in found["rules"] if _missed(rule, word)
-    }
+    words_of = {"errors", "p99", "deadlocks"}
+    words_of |= {by.partition(":")[2] for by in fault.caught_by if by.startswith("rule:")}
+    missed = {f"rule:{word}" for word in words_of for rule in found["rules"] if _missed(rule, word)}
     broken = {f"validity:{each['id'].lower()}" for each in found["validity"] if each["state"] == "broken"}
     named = violated | missed | broken
     verdicts = {verdict for by in fault.caught_by for verdict in VERDICTS.get(by.partition(":")[0], {"NO-GO"})}

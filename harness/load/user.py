@@ -171,7 +171,10 @@ class LoadUser(User):
             seconds = together
         else:
             seconds = scenario.think_seconds if scenario else self.wait_time()
-            seconds *= 1 if self._paused else self.random.random()
+            if not self._paused:
+                # Nothing is begun before second 0: of a load that a number bounds it would be too much.
+                seconds *= self.random.random()
+                seconds += max(((session.began or 0) - time.monotonic_ns()) / 1e9, 0.0)
         self._paused = True
         if seconds:
             gevent.sleep(seconds)

@@ -13,16 +13,18 @@ from harness import database
 from harness.errors import RunError, command
 from harness.monitor import FILE, STATEMENTS, looks
 from harness.monitor.cgroup import Cgroup
+from harness.monitor.gauges import Gauges
 from harness.monitor.machine import Machine
 from harness.monitor.postgres import DatabaseSampler
 from harness.monitor.processes import Processes
 from harness.monitor.prometheus import Prometheus
 from harness.monitor.reported_usage import ReportedUsage
+from harness.plan.scenario import Scenario
 from harness.run import Run
 
 PERIOD_S = 1.0
 
-Sampler = Machine | Cgroup | Processes | DatabaseSampler | Prometheus
+Sampler = Machine | Cgroup | Processes | DatabaseSampler | Prometheus | Gauges
 
 
 def main() -> int:
@@ -30,6 +32,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m harness.monitor", description=__doc__)
     parser.add_argument("folder", type=Path, metavar="RUN_FOLDER")
     parser.add_argument("--metrics", default="", help="a Prometheus endpoint to read, too")
+    parser.add_argument("--target", default="", help="where the target is, which may tell numbers of its own")
     arguments = parser.parse_args()
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -42,7 +45,10 @@ def main() -> int:
         samplers.append(Prometheus(arguments.metrics))
     reported = ReportedUsage()
     before = postgres.statements()
-    looking = _looks(arguments.folder, postgres)
+    scenario = _scenario(arguments.folder)
+    if scenario and scenario.gauges and arguments.target:
+        samplers.append(Gauges(arguments.target, scenario.gauges))
+    looking = looks.Looks(arguments.folder, scenario, postgres.connected) if scenario else None
     due = time.monotonic()
     with (arguments.folder / FILE).open("a", buffering=1) as file:
         while not stopped.is_set() and os.getppid() == parent:
@@ -67,13 +73,13 @@ def main() -> int:
     return 0
 
 
-def _looks(folder: Path, postgres: DatabaseSampler) -> looks.Looks | None:
-    """What looks at the rows of the run in `folder`; None if there is no run of a system of ours."""
+def _scenario(folder: Path) -> Scenario | None:
+    """That of the run in `folder`; None if there is no run of a system of ours."""
     try:
         scenario = Run.open(folder).scenario
     except RunError:
         return None
-    return None if scenario.foreign else looks.Looks(folder, scenario, postgres.connected)
+    return None if scenario.foreign else scenario
 
 
 def _short(value: float) -> float:

@@ -209,6 +209,7 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
         points=_points(facts, named),
         items=items,
         rows=getattr(facts, "ROWS", ("", "")),
+        gauges=_gauges(facts, agreed),
         rounds=table.flag("rounds"),
         pool={},
         services=running,
@@ -221,6 +222,7 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
         quiesce=own_checks.quiesce(where, tables.get("quiesce")),
         unchecked=table.flag("unchecked"),
         feeds=feeds.read(where, table.take("feed")),
+        benchmark=_benchmark(table),
         tags=locustfile.tags(table, "tags") if theirs else (),
         exclude_tags=locustfile.tags(table, "exclude_tags") if theirs else (),
         search=sought,
@@ -277,6 +279,13 @@ def _over(system: str, part: str, tables: Tables, where: Where) -> dict[str, Any
             for name, value in own.items()
         },
     }
+
+
+def _gauges(facts: Any, agreed: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """The numbers that the target tells of itself, by the contract; without those for which it has no word."""
+    stated: Mapping[str, tuple[str, str]] = getattr(facts, "GAUGES", {})
+    named = {name: (agreed[route], agreed[field]) for name, (route, field) in stated.items()}
+    return {name: (route, field) for name, (route, field) in named.items() if route and field}
 
 
 def _effects(
@@ -338,6 +347,13 @@ def _purpose(table: Table) -> str:
     if not isinstance(purpose, str):
         table.fail("purpose", purpose, "a sentence")
     return str(purpose)
+
+
+def _benchmark(table: Table) -> str:
+    check = table.take("benchmark", "")
+    if not isinstance(check, str):
+        table.fail("benchmark", check, "the name of the check of answers")
+    return str(check)
 
 
 def _pattern(where: Where, pattern: object) -> str:

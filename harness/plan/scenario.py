@@ -173,6 +173,10 @@ class Scenario:
     validity: Validity
     rows: tuple[str, str] = ("", "")
     """The table of what operations leave and its column of keys, or what `database` calls them by; empty: not known."""
+    gauges: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Numbers that the target tells of itself: of each name a route and the field of its answer."""
+    benchmark: str = ""
+    """The check of answers whose witnesses are no successes, if the result of the whole is printed as a benchmark's."""
     own_checks: tuple[OwnCheck, ...] = ()
     """The checks that the plan makes itself, by SQL."""
     quiesce: Quiesce | None = None

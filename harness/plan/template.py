@@ -40,9 +40,14 @@ def filled(template: Any, values: Mapping[str, str]) -> Any:
     return template
 
 
-def body(template: object, known: Sequence[str]) -> Fill:
-    """The JSON of `template`; the values of the `known` words are escaped as in a text of JSON (`escaped`)."""
-    return _compiled(orjson.dumps(template), known)
+def body(template: object, known: Sequence[str], numbers: Sequence[str] = ()) -> Fill:
+    """The JSON of `template`; the values of the `known` words are escaped as in a text of JSON (`escaped`). A text that
+    is one of `numbers` alone is a number.
+    """
+    text = orjson.dumps(template)
+    for word in numbers:
+        text = text.replace(b'"{%b}"' % word.encode(), b"{%b}" % word.encode())
+    return _compiled(text, known)
 
 
 def headers(template: Mapping[str, str], known: Sequence[str]) -> Fill:

@@ -64,11 +64,14 @@ class Services:
             self.scale(name, running.service.processes)
 
     def scale(self, name: str, number: int) -> None:
-        """Have `number` processes of service `name`, all of them up; StackError if one does not come up."""
+        """Have `number` processes of service `name`, all of them up; StackError if one does not come up.
+
+        One that starts all its processes itself is ended in order, and started anew.
+        """
         running = self._running[name]
         starts = min(number, 1) if running.alone else number
-        if running.alone and running.processes and number != running.number:
-            process.stop(running.processes.pop())  # it starts all its processes itself
+        if running.alone and number != running.number and running.processes:
+            process.stop(running.processes.pop())
         running.number = number
         while len(running.processes) > starts:
             process.stop(running.processes.pop())

@@ -12,7 +12,7 @@ from reports.render import points, svg
 from reports.render.points import Point
 from reports.render.svg import Tail, draw
 from reports.samples.evidence import Evidence
-from reports.samples.series import Series, cores, in_flight
+from reports.samples.series import Series, cores, in_flight, means
 from reports.tables.heatmap import heatmap
 
 Drawing = dict[str, Any]
@@ -115,6 +115,9 @@ def _timeline(evidence: Evidence, course: Series) -> list[tuple[str, list[svg.Li
     if used:
         drawn = [svg.Line(name, STYLES[name], values) for name, values in used.items()]
         found.append(("Cores in use", drawn, "{:,g}".format, False))
+    gauges = {name.replace("_", " "): f"target.{name}" for name in evidence.samples.scenario.gauges}
+    for name, values in means(evidence.monitor, began, course, gauges).items():
+        found.append((f"What the target told: {name}", [svg.Line(name, "begun", values)], "{:,g}".format, False))
     return found
 
 

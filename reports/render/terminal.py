@@ -11,6 +11,7 @@ from harness.progress import Screen
 from harness.reported import REPORT, SUMMARY, VERDICT
 from harness.verdict import ValidityState
 from reports import figures
+from reports.render import benchmark_block
 
 LINES, COLUMNS = 40, 100
 Items = list[dict[str, Any]]
@@ -44,6 +45,8 @@ def show(verdict: dict[str, Any], folder: str) -> None:
     console = Screen(highlight=False)
     for line in block(verdict, folder):
         console.print(line, soft_wrap=True)
+    for text in benchmark_block.lines(verdict.get("benchmark")):
+        console.print(text, soft_wrap=True, markup=False)
 
 
 def block(verdict: dict[str, Any], folder: str) -> list[Text]:

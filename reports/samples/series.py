@@ -141,8 +141,13 @@ def in_flight(samples: Samples, course: Series) -> Values:
 
 def cores(lines: Sequence[Line], began: int, course: Series) -> Mapping[str, Values]:
     """The mean cores in use in each step, by what used them; None without a sample. Empty without a monitor."""
+    return means(lines, began, course, CPU)
+
+
+def means(lines: Sequence[Line], began: int, course: Series, keys: Mapping[str, str]) -> Mapping[str, Values]:
+    """The mean of each of the monitor's `keys` in each step, by their names here; without those never sampled."""
     found: dict[str, Values] = {}
-    for name, key in CPU.items():
+    for name, key in keys.items():
         at = np.array([(line["at"] - began) / 1e9 for line in lines if key in line])
         used = np.array([line[key] for line in lines if key in line])
         place = (at // course.width).astype(np.int64)

@@ -6,7 +6,7 @@ import pytest
 
 from harness.plan.reading import reference
 from harness.settings import ROOT
-from schema import authorizations, messages
+from schema import authorizations, coupons, messages
 
 LINES = (ROOT / "docs" / "integrity.md").read_text().partition("## Columns")[2].partition("\n## ")[0].splitlines()
 LISTED = {line.split("|")[1].strip(" `"): re.findall(r"`(\w+)`", line)[1:] for line in LINES if line.startswith("| `")}
@@ -15,6 +15,11 @@ METADATA = (
     authorizations.tables(reference("authorizations", "database")),
 )
 TABLES = {table.name: table for metadata in METADATA for table in metadata.sorted_tables}
+# Another table of the same name says of which system it is.
+TABLES |= {
+    f"{table.name}` (coupons)" if table.name in TABLES else table.name: table
+    for table in coupons.tables(reference("coupons", "database")).sorted_tables
+}
 
 
 @pytest.mark.parametrize("name", TABLES)

@@ -22,6 +22,52 @@ def tables(database: str) -> str:
     return database
 
 
+@pytest.fixture(autouse=True, params=[pool.MANY, 1], ids=["deleted", "truncated"])
+def _many(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of it holds whether what was there is deleted or its tables are emptied whole."""
+    monkeypatch.setattr(pool, "MANY", request.param)
+
+
+def test_a_table_of_ours_is_not_read_back_and_one_with_a_trigger_is(
+    tables: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    stored = copy.stored
+    monkeypatch.setattr(copy, "stored", lambda cursor, query, told: read.append(query) or stored(cursor, query, told))
+    for table in ("owners", "things"):
+        query(tables, f"COMMENT ON TABLE {table} IS 'made by Proofload for shop'")
+    query(
+        tables,
+        "CREATE FUNCTION same() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;"
+        "CREATE TRIGGER same BEFORE INSERT ON things FOR EACH ROW EXECUTE FUNCTION same()",
+    )
+    first = _seed(tables)
+    only = list(read)
+    again = _seed(tables)
+
+    assert len(only) == 1
+    assert '"things"' in only[0]
+    assert (first.digests, again.skipped) == (again.digests, True)
+
+
+def test_many_rows_and_no_others_are_truncated(tables: str, request: pytest.FixtureRequest) -> None:
+    _seed(tables)
+    query(tables, "UPDATE owners SET name = 'another' WHERE id = 7")
+    before = query(tables, "SELECT relfilenode FROM pg_class WHERE relname IN ('owners', 'things') ORDER BY 1")
+    _seed(tables)
+    after = query(tables, "SELECT relfilenode FROM pg_class WHERE relname IN ('owners', 'things') ORDER BY 1")
+
+    assert (before != after) == request.node.name.endswith("[truncated]")
+
+
+def test_a_table_that_another_refers_to_is_not_truncated(tables: str) -> None:
+    _seed(tables)
+    query(tables, "CREATE TABLE notes (owner int REFERENCES owners); UPDATE owners SET name = 'x' WHERE id = 7")
+
+    assert not _seed(tables).skipped
+    assert _seed(tables).skipped
+
+
 def _seed(url: str) -> pool.Seeded:
     return pool.seed(url, "shop", [OWNERS, THINGS], [])
 

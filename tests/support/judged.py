@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 
-from harness import binding, catalogue, fingerprint, journal
+from harness import binding, catalogue, database, fingerprint, journal
 from harness.check import Finding
 from harness.errors import JournalError
 from harness.fixtures import fixtures_of
@@ -36,9 +36,19 @@ from harness.stack.variant import Variant
 from harness.verdict import CheckState
 from reports.__main__ import report
 from schema.migrate import migrate
+from systems import coupons
 from tests.support.plans import varied
 from verification.__main__ import verify
 
+COUPON_MIX = {
+    **coupons.MIX,
+    "valid": 20,
+    # More often than in a shop: in a short load each of them must meet what it is about.
+    "contend": 18,
+    "switch": 4,
+    "switched": 7,
+    "flood": 8,
+}
 LOADS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "messages": (
         "sustained",
@@ -56,6 +66,28 @@ LOADS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
             "think": "100ms",
         },
         {},
+    ),
+    "coupons": (
+        "coupon-steady",
+        {
+            # With two processes the API is started anew: what waits must be logged by then.
+            "arrivals": {
+                "smoke": [
+                    {"rate": 80, "for": "3s"},
+                    {"burst": 100},
+                    {"rate": 80, "for": "100ms"},
+                    {"pause": "4s", "scale": {"api": 2}},
+                    {"rate": 40, "for": "250ms"},
+                ]
+            },
+            "max_users": 110,
+            "eventual": "2500ms",
+            "mix": COUPON_MIX,
+        },
+        {
+            "pool": {"users": 2_000},
+            "service": {"api": {"flush_seconds": 2, "user_rate": 3}},
+        },
     ),
 }
 """For each system a scenario, what makes it short (long enough for each of its faults to show), and other tables."""
@@ -79,6 +111,18 @@ AT_ONCE: dict[str, tuple[str, ...]] = {
         "spurious_reject another_authorization",
         "key_of_another_authorization leaks",
         "strangers_consume pool_changed",
+    ),
+    "coupons": (
+        "dates_ignored batch_twice stale_history",
+        "for_everybody other_user_logged use_lost",
+        "rounded_down batch_lost invented_use",
+        "cap_ignored invented_line not_counted",
+        "minimum_ignored only_full_batches use_of_another",
+        "per_user_ignored other_amount_logged nobody_limited",
+        "status_cached never_done others_limited",
+        "not_invalidated not_at_the_end",
+        "checked_then_counted order_twice",
+        "index_dropped pool_changed refused_all_the_same",
     ),
 }
 """For each system the faults that don't hide each other, and which no check has in common: one load shows them all.
@@ -117,6 +161,8 @@ def database_of(cluster: Postgres, scenario: Scenario) -> Iterator[str]:
     if template not in cluster.databases():
         url = cluster.create(template)
         migrate(scenario.system, url, scenario.database)
+        with database.session(url, "test") as cursor:
+            cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
         with TemporaryDirectory() as folder:
             importlib.import_module(f"seeding.{scenario.system}").seed(url, 1, scenario, Path(folder) / "data.json")
     name = f"judged_{uuid.uuid4().hex[:12]}"
@@ -161,14 +207,14 @@ def judged(
         run = Run.create(folder / "runs", scenario, seed=1, command=[], interrupted=None)
         run.record(host=fingerprint.host(), versions=fingerprint.versions(), git={"commit": None, "dirty": None})
         seeding = importlib.import_module(f"seeding.{system}")
+        services = Services(scenario.services, run, url, free_port(), variant)
         run.record(
             seeding=seeding.seed(url, 1, scenario, fixtures_of(run.folder)),
-            target={"url": "", "ours": True, "services": {}, "fault": variant.fault, "died": []},
+            target={"url": services.target_url, "ours": True, "services": {}, "fault": variant.fault, "died": []},
             database={"ours": True, **fingerprint.server(url)},
             monitor={"died": False},
             schema=catalogue.lines(url),
         )
-        services = Services(scenario.services, run, url, free_port(), variant)
         try:
             services.start()
             with between(services.target_url) as target_url:

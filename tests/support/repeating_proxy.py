@@ -34,7 +34,7 @@ def repeating(url: str) -> Iterator[str]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             for _ in range(1 if next(requests) % EVERY else 2):
-                self.upstream.request("POST", self.path, body, dict(self.headers.items()))
+                self.upstream.request(self.command, self.path, body, dict(self.headers.items()))
                 answer = self.upstream.getresponse()
                 said = answer.read()
             said = _UUID.sub(lambda found: found[0].upper(), said)
@@ -42,6 +42,8 @@ def repeating(url: str) -> Iterator[str]:
             self.send_header("Content-Length", str(len(said)))
             self.end_headers()
             self.wfile.write(said)
+
+        do_GET = do_PATCH = do_POST
 
         def log_message(self, *_: Any) -> None:
             pass

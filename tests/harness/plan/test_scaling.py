@@ -87,10 +87,6 @@ def test_a_search_takes_the_place_of_scaling(tmp_path: Path) -> None:
         ('scaling = { users = [1, 2], deliver = [1, 2], for = "5s" }', "expected one of users, api, deliver"),
         ("scaling = 5", "scaling = 5: expected a table"),
         ('rounds = true\nscaling = { users = [1, 2], for = "5s" }', "rounds: a scaling says itself"),
-        (
-            'max_users = 5\narrivals.smoke = [{ rate = 5, for = "5s", scale = { api = 2 } }]',
-            "api starts all its processes itself, and is started again for another number: expected that in a pause",
-        ),
     ],
 )
 def test_what_is_no_scaling_is_refused(tmp_path: Path, text: str, said: str) -> None:

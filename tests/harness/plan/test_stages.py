@@ -47,7 +47,7 @@ def test_a_number_of_requests_bounds_the_last_stage(tmp_path: Path) -> None:
         ),
         (
             'max_users = 5\narrivals.smoke = [{ rate = 5, for = "5s", scale = { api = 2 } }]',
-            "api starts all its processes itself",
+            "api starts all its processes itself, and is started again for another number: expected that in a pause",
         ),
     ],
 )

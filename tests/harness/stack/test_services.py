@@ -54,21 +54,6 @@ def test_each_service_is_up_by_its_own_probe_and_its_processes_are_on_record(tmp
     assert not psutil.wait_procs(below, timeout=10)[1]
 
 
-def test_a_service_that_starts_all_its_processes_itself_is_started_again_for_another_number(tmp_path: Path) -> None:
-    with target(tmp_path, api=service(SERVES, "{port} {processes}", "GET /")) as (up, run):
-        up.start()
-        (first,) = pids(run.folder)["api"]
-        up.scale("api", 1)
-        assert pids(run.folder)["api"] == [first]
-
-        up.scale("api", 2)
-
-        (second,) = pids(run.folder)["api"]
-        assert psutil.Process(second).cmdline()[-1] == "2"
-        assert not psutil.pid_exists(first) or psutil.Process(first).status() == psutil.STATUS_ZOMBIE
-        assert up.died() == []
-
-
 def test_a_service_is_scaled_up_and_down(tmp_path: Path) -> None:
     with target(tmp_path, worker=service(WAITS)) as (up, run):
         up.start()
@@ -78,6 +63,23 @@ def test_a_service_is_scaled_up_and_down(tmp_path: Path) -> None:
 
         assert len(three) == 3
         assert pids(run.folder)["worker"] == three[:1]
+        assert up.died() == []
+
+
+def test_a_service_that_starts_its_processes_itself_is_started_anew_with_another_number(tmp_path: Path) -> None:
+    with target(tmp_path, api=service(WAITS, "{processes}")) as (up, run):
+        up.start()
+        first = pids(run.folder)["api"]
+        up.scale("api", 1)
+        same = pids(run.folder)["api"]
+        up.scale("api", 4)
+        anew = pids(run.folder)["api"]
+
+        assert same == first
+        assert len(anew) == 1
+        assert anew != first
+        assert not psutil.pid_exists(first[0])
+        assert psutil.Process(anew[0]).cmdline()[-1] == "4"
         assert up.died() == []
 
 

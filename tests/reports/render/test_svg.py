@@ -3,12 +3,14 @@
 import base64
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from harness.outcomes import Outcome
+from reports.render.pictures import pictures
 from reports.render.svg import Tail, draw
 from reports.samples.evidence import gather
 from reports.samples.series import cores, in_flight, series
@@ -83,3 +85,25 @@ def test_a_tail_is_drawn_to_its_last_point_with_marks_that_are_round() -> None:
     assert "99.9 %" not in drawing
     assert "10 ms" in drawing
     assert draw("none", [Tail("p50", [])]) == ""
+
+
+BANDS = [("steady", 0.0, 15.0)]
+
+
+def test_what_a_target_tells_of_itself_is_drawn(tmp_path: Path) -> None:
+    run = synthetic_run(tmp_path)
+    evidence = gather(run.folder)
+    course = series(evidence.samples)
+    scenario = evidence.samples.scenario
+    told = replace(scenario, gauges={"log_queue": ("GET /health", "waiting")})
+    lines = [{"at": BEGAN + second * 10**9, "target.log_queue": 10.0 * second} for second in range(5)]
+    drawn = pictures(
+        replace(evidence, monitor=lines, samples=replace(evidence.samples, scenario=told)), course, [], BANDS
+    )["charts"]
+    without = pictures(evidence, course, [], BANDS)["charts"]
+
+    assert [chart["title"] for chart in drawn] == [
+        *(chart["title"] for chart in without),
+        "What the target told: log queue",
+    ]
+    assert drawn[-1]["keys"][0][1] == "log queue"

@@ -1,0 +1,149 @@
+"""What was asked and answered beside the log; and the same of orders beside the usages."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from harness.outcomes import DONE
+from systems import coupons, ids
+from systems.coupons import ORDERS, VALIDATIONS
+from systems.effect import Effect
+from verification.arrays import Array, Mask
+from verification.case import Case
+from verification.coupons.counting import before
+from verification.coupons.model import Pool
+from verification.coupons.observation import Coupons
+
+LEFT_BY_ORDERS = {"redeem": {"ACK": Effect()}, "contend": {"ACK": Effect()}, "repeat": {}}
+"""What an order leaves in the usages."""
+
+
+@dataclass(frozen=True)
+class Validations(Case):
+    """The validations of a run, beside the rows of the log."""
+
+    seen: Coupons
+
+    @cached_property
+    def pool(self) -> Pool:
+        """The coupons as they were seeded."""
+        at = ids.born(self.ledger.run).strftime("%Y-%m-%d %H:%M:%S+00")
+        return Pool(self.seen.seed, self.ledger.scenario.pool["users"], at)
+
+    @cached_property
+    def _about(self) -> tuple[Array, Array, Array]:
+        coupon, user, ago = coupons.about(self.ledger.ops["subject"].to_numpy())
+        return coupon, user, ago
+
+    @property
+    def coupon(self) -> Array:
+        """For each operation, the number of the coupon that it names; of an unknown one that of another."""
+        return self._about[0]
+
+    @property
+    def user(self) -> Array:
+        """For each operation, the number of the user."""
+        return self._about[1]
+
+    @cached_property
+    def first(self) -> Array:
+        """For each operation, the one that sent its order first."""
+        first: Array = self.ledger.ops["op"].to_numpy() - self._about[2]
+        return first
+
+    @cached_property
+    def value(self) -> Array:
+        """For each operation, the value of its order in cents."""
+        return values(self.ledger.kind("minimum"), self.first, self.pool.minimum[self.coupon])
+
+    @cached_property
+    def validation(self) -> Mask:
+        """Which operations validate a coupon."""
+        found: Mask = self.ledger.ops["kind"].isin(VALIDATIONS).to_numpy()
+        return found
+
+    @cached_property
+    def orders(self) -> "Orders":
+        """The orders beside the usages."""
+        ledger = self.ledger
+        which = np.flatnonzero(ledger.ops["kind"].isin(ORDERS).to_numpy())
+        ops = ledger.ops.iloc[which].assign(key_of=self.first[which]).reset_index(drop=True)
+        effects = {kind: LEFT_BY_ORDERS.get(kind, {}) for kind in ledger.scenario.effects}
+        own = replace(ledger, ops=ops, scenario=replace(ledger.scenario, effects=effects))
+        seen = replace(
+            self.seen, source=self.seen.usage_source, rows=self.seen.usages, foreign=self.seen.foreign_usages
+        )
+        return Orders(own, seen, lambda run, items: self._usage(items))
+
+    def _usage(self, items: pd.DataFrame) -> pd.DataFrame:
+        """What must be in the usages of these orders."""
+        coupon, user, _ = coupons.about(items["subject"].to_numpy())
+        op = items["key"].to_numpy()
+        value = values(np.zeros(len(op), bool), op, self.pool.minimum[coupon])
+        off = self.pool.off(coupon, value)
+        there = {
+            "coupon": coupon,
+            "user": user,
+            "discount": off,
+        }
+        return pd.DataFrame({name: column for name, column in there.items() if name in self.seen.usages})
+
+    @cached_property
+    def uses(self) -> "Uses":
+        """When coupons were used during the load."""
+        ledger, orders = self.ledger, self.orders
+        made = ledger.ops["kind"].isin(["redeem", "contend"]).to_numpy()
+        done = made & ledger.outcome(*DONE)
+        stored = np.isin(self.first, orders.rows["op"].to_numpy())
+        maybe = done | made & ledger.unknown & stored
+        return Uses(
+            self.coupon[done],
+            self.user[done],
+            ledger.latest[done],
+            self.coupon[maybe],
+            self.user[maybe],
+            ledger.earliest[maybe],
+        )
+
+
+@dataclass(frozen=True)
+class Orders(Case):
+    """The orders of a run, beside the rows of the usages."""
+
+
+@dataclass(frozen=True)
+class Uses:
+    """Uses of coupons: by when each was certain, and from when it was possible."""
+
+    coupon: Array
+    user: Array
+    certain: Array
+    maybe_coupon: Array
+    maybe_user: Array
+    possible: Array
+
+    def at_least(self, coupon: Array, time: Array) -> Array:
+        """How often each coupon had been used for sure by a time."""
+        return before(self.coupon, self.certain, coupon, time)
+
+    def at_most(self, coupon: Array, time: Array) -> Array:
+        """How often it can have been."""
+        return before(self.maybe_coupon, self.possible, coupon, time)
+
+    def own_at_least(self, coupon: Array, user: Array, time: Array) -> Array:
+        """How often a user had used it for sure."""
+        return before(self.coupon << 20 | self.user, self.certain, coupon << 20 | user, time)
+
+    def own_at_most(self, coupon: Array, user: Array, time: Array) -> Array:
+        """How often a user can have."""
+        return before(self.maybe_coupon << 20 | self.maybe_user, self.possible, coupon << 20 | user, time)
+
+
+def values(minimum_kind: Mask, op: Array, minimum: Array) -> Array:
+    """The value of each order."""
+    found: Array = np.where(
+        minimum_kind, coupons.order_value("minimum", op, minimum), coupons.order_value("valid", op, minimum)
+    )
+    return found

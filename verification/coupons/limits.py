@@ -1,0 +1,104 @@
+"""Uses are counted as they are recorded, and never more than there may be."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from harness.outcomes import DONE, Outcome
+from systems import coupons_pool
+from verification.case import Found
+from verification.coupons.case import Validations
+
+
+def counted(case: Validations) -> Found:
+    """USES. By the rows, of all coupons: the counter is the number of usages."""
+    frame = case.seen.counters
+    wrong = frame[frame["counted"] != frame["used"]]
+    return _found(
+        case,
+        case.seen.coupons,
+        wrong.to_dict("records"),
+        "{n:,} coupons have another number of usages than they count; the first is {code}: it counts {counted}, and "
+        "has {used}",
+    )
+
+
+def within(case: Validations) -> Found:
+    """LIMITS. Usages are never deleted, so that what holds in the end held at any time."""
+    frame, often = case.seen.counters, case.seen.too_often
+    over = frame[(frame["most"] >= 0) & (frame[["counted", "used"]].max(axis=1) > frame["most"])]
+    compared = case.seen.coupons + case.seen.users_of
+    if len(over):
+        return _found(
+            case,
+            compared,
+            over.to_dict("records"),
+            "{n:,} coupons were used more often than they may be; the first is {code}: {used} times, of {most}",
+        )
+    return _found(
+        case,
+        compared,
+        often.to_dict("records"),
+        "{n:,} times a user has used a coupon more often than one may; first {user_id} {code}: {used} times, of {most}",
+    )
+
+
+def _found(case: Validations, compared: int, wrong: Sequence[Mapping[Any, Any]], told: str) -> Found:
+    if not wrong:
+        return Found(compared)
+    first = {str(name): value for name, value in wrong[0].items()}
+    code = coupons_pool.code(int(str(first["number"])))
+    table, coupons = case.seen.usage_source.table, case.ledger.scenario.database["coupons"]
+    return Found(
+        compared,
+        len(wrong),
+        told.format(n=len(wrong), code=code, **first),
+        {"code": code, **first},
+        sql=f"SELECT * FROM {table} u JOIN \"{coupons}\" c ON c.id = u.coupon_id WHERE c.code = '{code}';",
+    )
+
+
+def served(case: Validations) -> Found:
+    """SERVED. Of those who contend for a coupon with ten uses left, ten are served, or all if they are fewer: each by
+    another user, and none of them unknown.
+    """
+    ledger = case.ledger
+    contend = ledger.kind("contend") & np.isin(case.coupon, coupons_pool.TIGHT)
+    open_ = np.unique(case.coupon[contend & ledger.outcome(Outcome.UNKNOWN, Outcome.SHED, Outcome.NOT_SENT)])
+    own = np.isin(case.coupon << 20 | case.user, case.pool.used)
+    lines = np.flatnonzero(contend & ~np.isin(case.coupon, open_) & ~own)
+    pairs, first = np.unique(case.coupon[lines] << 20 | case.user[lines], return_index=True)
+    coupon, users = np.unique(pairs >> 20, return_counts=True)
+    done = contend & ledger.outcome(*DONE)
+    answered = np.array([int((done & (case.coupon == one)).sum()) for one in coupon.tolist()], np.int64)
+    expected = np.minimum(users, coupons_pool.TIGHT_LEFT)
+    wrong = np.flatnonzero(answered != expected)
+    return case.broken(
+        len(coupon),
+        np.unique(ledger.key_place[lines[first]][np.isin(case.coupon[lines[first]], coupon[wrong])]),
+        "; ".join(
+            f"{coupons_pool.code(int(number))}: {answered[one]} of {users[one]} were served, expected {expected[one]}"
+            for one, number in zip(wrong[:3].tolist(), coupon[wrong[:3]].tolist(), strict=True)
+        ),
+    )
+
+
+def pool(case: Validations) -> Found:
+    """POOL. By number and digest, of all that a run leaves as it is."""
+    seeded = case.seen.seeded_pool
+    found = case.seen.pool
+    compared = sum(count for count, _ in found.values())
+    if seeded is None:
+        return Found(compared, detail="only counted: seeding left no digest to compare with")
+    changed = [table for table in found if tuple(seeded.get(table, ())) != found[table]]
+    if not changed:
+        return Found(compared)
+    table = changed[0]
+    return Found(
+        compared,
+        len(changed),
+        f"{', '.join(changed)} are not as they were seeded: {found[table][0]:,} {table}, seeded {seeded[table][0]:,}",
+        {"found": dict(found), "seeded": dict(seeded)},
+        sql=f'SELECT count(*) FROM "{case.ledger.scenario.database[table]}";',
+    )

@@ -1,0 +1,53 @@
+"""One user may make so many validations a second: not more, and none is refused for that before."""
+
+import numpy as np
+
+from harness.outcomes import DONE, Outcome
+from systems import coupons_pool
+from verification.case import Found
+from verification.coupons.case import Validations
+
+
+def limited(case: Validations) -> Found:
+    """RATE. A bucket holds what comes in a second: in any time as many can be answered as fill it meanwhile, and a full
+    one; and one that was refused must have found it empty.
+    """
+    ledger, rate = case.ledger, allowed(case)
+    if not rate:
+        return Found(0)
+    most = max(rate, 1.0)
+    shed = case.validation & ledger.outcome(Outcome.SHED)
+    done = case.validation & ledger.outcome(*DONE, Outcome.REJECT)
+    compared, wrong, told = 0, [], ""
+    for user in np.unique(case.user[shed | ledger.kind("flood")]).tolist():
+        own = np.flatnonzero((case.user == user) & done)
+        refused = np.flatnonzero((case.user == user) & shed)
+        compared += len(own) + len(refused)
+        # From the beginning of one to the end of a later one there are at least as many answers as lie between.
+        order = own[np.argsort(ledger.earliest[own])]
+        begun, ended = ledger.earliest[order], np.sort(ledger.latest[order])
+        for place in range(len(order)):
+            within = np.arange(1, len(order) - place + 1)
+            seconds = (np.maximum.accumulate(ended[place:]) - begun[place]) / 1e9
+            over = np.flatnonzero(within > most + rate * seconds + 1)
+            if len(over):
+                wrong.append(int(order[place]))
+                told = told or (
+                    f"{coupons_pool.user_id(user)} was answered {within[over[0]]} times in {seconds[over[0]]:.2f} s"
+                )
+                break
+        for line in refused.tolist():
+            # What can have emptied it began in the time that fills it.
+            since = ledger.earliest[line] - int(1e9 * most / rate)
+            used = ((ledger.latest[own] >= since) & (ledger.earliest[own] <= ledger.latest[line])).sum()
+            maybe = case.validation & ledger.unknown & (case.user == user)
+            if used + int(maybe.sum()) < int(most):
+                wrong.append(line)
+                told = told or f"{coupons_pool.user_id(user)} was refused after {used} in a second"
+    return case.broken(compared, np.unique(ledger.key_place[wrong]), told)
+
+
+def allowed(case: Validations) -> float:
+    """How many validations a second a user may make, of the target that was started; 0: any, or it is not known."""
+    services = case.ledger.scenario.services
+    return max((float(one.settings.get("user_rate", 0)) for one in services.values()), default=0.0)
