@@ -53,7 +53,7 @@ users = {{ Clinic = 1 }}
 think = "50ms"
 stages.smoke = [{{ users = 40, for = "{seconds}s" }}, {{ users = 40, for = "200ms", in_step = true }}]
 validity = {{ loop_lag = "30s", loop_gap = "1m" }}
-rules = ["p95(response_time) < 5s", "ratio(errors) < 1%"]
+rules = ["p95(response_time) < 5s", "ratio(errors) < 1%", "count(deadlocks) == 0"]
 """,
     "coupons": """
 system = "coupons"
