@@ -144,8 +144,10 @@ def moves(scenario: reading.Scenario, count: int, draw: np.random.Generator) -> 
     answered = np.flatnonzero(np.isin(records["outcome"], (Outcome.ACK, Outcome.REPLAY)))
     latest = np.searchsorted(place[order] * count + order, place[answered] * count + answered, "right") - 1
     records["answer"][answered] = state[latest]
+    contract, refusals = scenario.contract, {"reuse": "key_reused", "stranger": "forbidden", "forged": "unauthorized"}
+    refused = np.array([contract[refusals.get(name, "conflict")] for name in kinds])[kind]
     records["status"] = np.select(
-        [records["outcome"] == Outcome.UNKNOWN, records["outcome"] != Outcome.REJECT, new], [0, 200, 409], 422
+        [records["outcome"] == Outcome.UNKNOWN, records["outcome"] != Outcome.REJECT], [0, contract["done"]], refused
     )
     at = (records["start"] + TOOK_NS // 2)[done] // 1000
     lines = (

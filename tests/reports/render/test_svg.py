@@ -97,10 +97,9 @@ def test_what_a_target_tells_of_itself_is_drawn(tmp_path: Path) -> None:
     scenario = evidence.samples.scenario
     told = replace(scenario, gauges={"log_queue": ("GET /health", "waiting")})
     lines = [{"at": BEGAN + second * 10**9, "target.log_queue": 10.0 * second} for second in range(5)]
-    drawn = pictures(
-        replace(evidence, monitor=lines, samples=replace(evidence.samples, scenario=told)), course, [], BANDS
-    )["charts"]
-    without = pictures(evidence, course, [], BANDS)["charts"]
+    verdict = {"spectrum": [], "search": None, "scaling": None}
+    telling = replace(evidence, monitor=lines, samples=replace(evidence.samples, scenario=told))
+    drawn, without = (pictures(each, course, verdict, BANDS)["charts"] for each in (telling, evidence))
 
     assert [chart["title"] for chart in drawn] == [
         *(chart["title"] for chart in without),
