@@ -133,7 +133,7 @@ class LocksCrosswise(ReadModifyWrite):
         other, self.before = self.before, move.authorization
         seen = await super().read(connection, move)
         await asyncio.sleep(OPEN_PAUSE_S)
-        # Found soon, or a short load would do little else than wait for the second after which PostgreSQL looks for one.
+        # Found soon: else a short load does little but wait for the second after which PostgreSQL looks for one.
         await connection.execute("SET LOCAL deadlock_timeout = '50ms'")
         await connection.execute("SELECT FROM authorizations WHERE id = $1 FOR UPDATE", other)
         return seen
