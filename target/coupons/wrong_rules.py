@@ -52,7 +52,7 @@ class NobodyLimited(UserRate):
 
 
 class OthersLimited(UserRate):
-    """One validation in twenty is refused as too many, whoever makes it."""
+    """One validation in twenty is refused as too many, of any user."""
 
     chosen = every(20)
 
