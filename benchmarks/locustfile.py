@@ -12,7 +12,7 @@ from locust import FastHttpUser, constant, events, task
 from locust.env import Environment
 
 from benchmarks import echo
-from harness.journal import read
+from harness.journaled import read
 from harness.load import health
 from harness.load.http import Answer
 from harness.load.http_user import HttpUser

@@ -26,8 +26,9 @@ from harness.settings import ROOT
 from harness.stack import copies, postgres
 from harness.stack.postgres import Postgres
 from schema.migrate import migrate
-from seeding import coupons
+from seeding import coupons, event_store
 from seeding.pool import Ours, Rows, seed
+from systems import event_store_pool
 
 ROWS = 1_000_000
 COPIED_ROWS = 10_000_000
@@ -63,13 +64,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.seeding", description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("/var/tmp"), help="where PostgreSQL is to lie")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", choices=("events",), help="measure nothing else")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
         return _child()
     with _cluster(arguments.folder) as server:
+        if arguments.only:
+            _events(server, arguments.rounds)
+            return 0
         _seeding(server, arguments.rounds)
         _coupons(server, arguments.rounds)
+        _events(server, arguments.rounds)
         _copying(server, arguments.folder, arguments.rounds)
     return 0
 
@@ -139,6 +145,66 @@ def _coupons(server: Postgres, rounds: int) -> None:
     print(f"… seeded, in a process of its own          {whole:6.2f} s, {whole / copied:.2f} times as long")
     print(f"… of these seeding itself                  {itself:6.2f} s, {itself / copied:.2f} times as long")
     print(f"most memory of any child                   {peak:6.0f} MB")
+
+
+def _events(server: Postgres, rounds: int) -> None:
+    """The pool of the event store, a million events: beside \\copy of its bytes into the same empty tables, with the
+    same indexes and the same VACUUM. What is measured of the pool afterwards is not counted.
+    """
+    made = event_store_pool.pool(ROWS)
+    took: dict[str, list[float]] = defaultdict(list)
+    with tempfile.TemporaryDirectory() as folder:
+        copies = []
+        for table, columns, lines in (
+            ("domain_events", event_store.COLUMNS, event_store.event_lines(made)),
+            ("snapshots", event_store.SNAPSHOT_COLUMNS, event_store.snapshot_lines(made)),
+        ):
+            file = Path(folder) / table
+            with file.open("w") as out:
+                out.writelines(lines)
+            # In one transaction with the emptying, as seeding does it: such rows need no log.
+            copies += ["-c", f"\\copy {table} ({', '.join(columns)}) FROM '{file}'"]
+        copies = ["-c", "BEGIN", "-c", "TRUNCATE domain_events, snapshots", *copies, "-c", "COMMIT"]
+        vacuum = ["-c", "VACUUM (ANALYZE) domain_events, snapshots, tracking_tokens"]
+        for _ in range(rounds):
+            for way in ("psql", "seeding"):
+                url = server.create("event_store")
+                migrate("event_store", url)
+                psql = [str(postgres.wheel() / "bin" / "psql"), url, "-q", *copies, *vacuum]
+                seed_it = [sys.executable, "-c", SEED_EVENTS.format(events=ROWS)]
+                began = time.perf_counter()
+                done = subprocess.run(
+                    psql if way == "psql" else seed_it,
+                    cwd=ROOT,
+                    env={**os.environ, "DATABASE_URL": url},
+                    check=True,
+                    capture_output=True,
+                )
+                took[way].append(time.perf_counter() - began)
+                if way == "seeding":
+                    loaded, again, peak = done.stdout.decode().split()
+                    took["loaded"].append(float(loaded))
+                    took["again"].append(float(again))
+                    took["peak"].append(float(peak))
+                server.drop("event_store")
+    copied, loaded, again, peak = (statistics.median(took[way]) for way in ("psql", "loaded", "again", "peak"))
+    print(f"{ROWS:,} events by \\copy and VACUUM          {copied:6.2f} s")
+    print(f"… seeded                                   {loaded:6.2f} s, {loaded / copied:.2f} times as long")
+    print(f"… found to be there already                {again:6.2f} s")
+    print(f"most memory of the seeding process         {peak:6.0f} MB")
+
+
+SEED_EVENTS = """
+import os, re
+from harness.plan import overrides, reading
+from seeding.event_store import seed
+
+scenario = reading.find("event-append", "smoke", None, overrides.Overrides({{"pool.events": {events}}}))
+for _ in range(2):
+    found = seed(os.environ["DATABASE_URL"], 1, scenario)
+    print(found["loaded_seconds"] if not found["skipped"] else found["seconds"])
+print(int(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1]) / 1e3)
+"""
 
 
 def _child() -> int:

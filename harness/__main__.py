@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from harness import VERSION, project, verbs
+from harness import VERSION, project, secret_files, verbs
 from harness.errors import command
 
 SET = "a key of the plan with another value, e.g. max_users=20 or pool.users=1000; once for each key"
@@ -19,6 +19,7 @@ PROFILE = "smoke, ci (default), full, or what the plan has"
 def main() -> int:
     """Do what the command line asks for; the exit code."""
     project.require_names_of_its_own()
+    secret_files.take()
     name = ["proofload"] if Path(sys.argv[0]).stem == "proofload" else ["python", "-m", "harness"]
     options = _parser(" ".join(name)).parse_args()
     options.words = [*name, *sys.argv[1:]]
@@ -40,9 +41,16 @@ def _parser(name: str) -> argparse.ArgumentParser:
     _add_scenario(run, needed=False)
     _add_locustfile(run)
     run.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=SET)
+    run.add_argument(
+        "--workers", metavar="N", help="all load is put on by N load processes on other machines: see `worker`"
+    )
     run.add_argument("--ui", action="store_true", help="with Locust's web UI, until Ctrl-C")
     _add_variant(run)
     run.set_defaults(func=verbs.run)
+
+    worker = verb.add_parser("worker", help="put load on for `run --workers` on another machine")
+    worker.add_argument("--master", metavar="HOST[:PORT]", help="the address that its command printed")
+    worker.set_defaults(func=verbs.worker)
 
     plan = verb.add_parser("plan", help="say what it would do; do nothing")
     _add_scenario(plan, needed=False)
@@ -71,8 +79,18 @@ def _parser(name: str) -> argparse.ArgumentParser:
     pairs.add_argument("--base", required=True, help="the commit, e.g. main")
     pairs.add_argument("--pairs", type=int, default=6, help="how many (default 6; fewer can prove nothing)")
     pairs.add_argument("--base-fault", help="a fault of the target of that commit, to see what a comparison finds")
+    pairs.add_argument("--base-strategy", help="how the target of that commit does its work (default: as this one's)")
     _add_variant(pairs)
     pairs.set_defaults(func=verbs.ab)
+
+    volumes = verb.add_parser("volumes", help="run a scenario at several volumes of its pool, and say what grows")
+    _add_scenario(volumes)
+    volumes.add_argument(
+        "--volumes", nargs="+", default=["1m", "3m", "10m"], help="e.g. 300k 1m 3m (default 1m 3m 10m)"
+    )
+    volumes.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=SET)
+    _add_variant(volumes)
+    volumes.set_defaults(func=verbs.volumes)
 
     seed = verb.add_parser("seed", help="migrate and seed the database of a system")
     seed.add_argument("system", help="e.g. messages")

@@ -17,6 +17,8 @@ from typing import Any
 from harness import ambient, pipeline, refusal
 from harness.errors import PlanError, RunError
 from harness.plan import overrides, reading
+from harness.plan.scenario import Scenario
+from harness.plan.services import with_port
 from harness.project import environment_of_speaker
 from harness.run import LATEST, PAIRS, PAIRS_SCHEMA, Run, point, require_link
 from harness.settings import CHECKOUT, ROOT, Settings
@@ -47,6 +49,7 @@ def run(
             "TARGET_URL or DATABASE_URL with two targets to compare: expected the reference target; unset it"
         )
     commit = _commit(base)
+    _require_server(reading.find(scenario, profile, file, overrides.of(settings, {})), commit, base)
     require_link(settings.runs / "ab" / LATEST)
     done: list[dict[str, Any]] = []
     with _checkout(commit, settings.home) as folder:
@@ -81,6 +84,15 @@ def report(folder: Path) -> int:
     """Compare the pairs in `folder`, which the page about them goes into; the exit code."""
     command = [sys.executable, "-m", "reports.compare", str(folder.resolve())]
     return subprocess.run(command, env=environment_of_speaker()).returncode
+
+
+def _require_server(scenario: Scenario, commit: str, base: str) -> None:
+    """PlanError if users import the target of `scenario`, from this checkout in any case, and `commit` is not it."""
+    if not any(with_port(scenario.services)) and commit != _commit("HEAD"):
+        raise PlanError(
+            f"BASE={base}: {scenario.system} is an engine, which its users import from this checkout: expected "
+            "BASE=HEAD, and another strategy for one of the two: BASE_STRATEGY=… or STRATEGY=…"
+        )
 
 
 def _said(variant: Variant) -> dict[str, str | None]:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness import check, effects, own_metrics, search
+from harness import check, effects, own_metrics, search, settled
 from harness.check import Finding
+from harness.machines import clocks
 from harness.monitor import LOOKS
 from harness.run import UNREAD, Run
 
@@ -21,6 +22,8 @@ FILE, SCHEMA = "seal.json", 1
 """The hashes, in the run folder, and the version of that."""
 
 RUN = "run.json"
+BESIDE = ("received-*.bin", "loaded-*.bin", "plans-*.jsonl")
+"""What the users of an event store leave beside their journal."""
 EVIDENCE = (
     RUN,
     check.FILE,
@@ -30,17 +33,21 @@ EVIDENCE = (
     search.FILE,
     "monitor.jsonl",
     LOOKS,
+    settled.FILE,
     "statements.json",
     "health-*.jsonl",
     "journal-*.bin",
     "refused-*.bin",
     "kinds-*.jsonl",
+    clocks.PATTERN,
+    "machine-*.jsonl",
+    *BESIDE,
     UNREAD.format("*"),
     *own_metrics.PATTERNS,
 )
 """What the report reads, as patterns of names."""
 
-LOADED = ("journal-*.bin", "refused-*.bin", "kinds-*.jsonl", LOOKS)
+LOADED = ("journal-*.bin", "refused-*.bin", "kinds-*.jsonl", clocks.PATTERN, *BESIDE, LOOKS, settled.FILE)
 """What of it verification compares with the database."""
 
 VERIFIED = (check.FILE, effects.FILE)

@@ -63,7 +63,8 @@ def _said(system: str, running: stack.Stack, run: Run) -> str:
     """Lines for a shell: where the target and its database are, and what it lets in."""
     lines = [
         f"# The reference target of {system}, until Ctrl-C. For another terminal:",
-        f"export TARGET_URL={running.target_url}",
+        # An engine has no address of its own.
+        *([f"export TARGET_URL={running.target_url}"] if running.target_url else []),
         f"export DATABASE_URL={database.redacted(running.database_url)}",
     ]
     file = fixtures.fixtures_of(run.folder)

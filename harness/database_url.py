@@ -131,6 +131,19 @@ def parse(url: str) -> Address:
     return replace(found, options=tuple((key, value) for key, value in query.items() if key not in IGNORED))
 
 
+def with_password(url: str, password: str) -> str:
+    """`url` with that password for its user; DatabaseError if it has no user, or a password already."""
+    if parse(url).password is not None:
+        raise DatabaseError("the database URL has a password, and another was given: expected one of them")
+    match = _URL.fullmatch(url)
+    if match is None or not match["user"]:
+        raise DatabaseError(
+            "the database URL has no user, whose password was given: expected postgresql://user@host/name"
+        )
+    end = match.end("user")
+    return f"{url[:end]}:{quote(password, safe='')}{url[end:]}"
+
+
 def _query(text: str) -> dict[str, str]:
     """The words of a query, as libpq reads them: a + is a plus."""
     found: dict[str, str] = {}

@@ -8,10 +8,11 @@ import shutil
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from harness import DISTRIBUTION, guard
+from harness import DISTRIBUTION, containers, guard
 from harness.errors import ProofloadError
 from harness.project import hint
 from harness.settings import CHECKOUT, ROOT, Settings
@@ -26,7 +27,22 @@ def examine() -> int:
     found = list(_findings())
     for name, fault, fix in found:
         print(f"{'ok' if fault is None else 'MISSING':8}{name}" + ("" if fault is None else f": {fault}. Fix: {fix}"))
+    for name, without in _not_needed():
+        print(f"{'ok' if without is None else '-':8}{name}" + ("" if without is None else f": {without}"))
     return 2 if any(fault for _, fault, _ in found) else 0
+
+
+def _not_needed() -> Iterator[tuple[str, str | None]]:
+    """(what not every run needs, what there is to say of it, or None if it is as it should be)"""
+    settings = Settings()
+    cores = os.cpu_count() or 1
+    needed = settings.processes + 1
+    few = f"PERF_PROCESSES={settings.processes} load processes and the target want {needed}: they share them"
+    yield f"{cores} cores", few if cores < needed else None
+    for port, what in ((settings.master_port, "Locust's master"), (settings.master_port + 1, "the depot")):
+        used, _ = _trial(partial(process.require_free, port, "PERF_MASTER_PORT"))
+        yield f"port {port} for {what}, if the load comes from other machines", used
+    yield from containers.findings()
 
 
 def _findings() -> Iterator[tuple[str, str | None, str]]:

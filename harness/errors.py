@@ -46,8 +46,8 @@ class StackError(ProofloadError):
     """PostgreSQL or the target can't be started or reached."""
 
 
-class ScaleError(StackError):
-    """The command that sets the number of processes failed."""
+class CommandError(StackError):
+    """A command of the user's own failed: that which sets the number of processes, or that which disturbs."""
 
     def __init__(self, code: int, command: str, said: str) -> None:
         super().__init__(f"{command}: code {code}: {said}")

@@ -11,9 +11,10 @@ import json
 import os
 from array import array
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from random import Random
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
@@ -178,11 +179,25 @@ def _no_number(word: str) -> float:
     raise ValueError(f"{word}: expected a number")
 
 
+class Leasing(Protocol):
+    """What gives numbers from 0 on, each to one process only."""
+
+    alone: AbstractContextManager[Any]
+    """Held while numbers are taken: who had to wait for it may find that there are some."""
+
+    def take(self, of: int) -> range:
+        """The next numbers below `of`, at least one; none if all are taken."""
+
+    def close(self) -> None:
+        """No more numbers are asked for."""
+
+
 class Lease:
     """Numbers from 0 on, each given to one process only. FeedError if they can't be counted."""
 
     def __init__(self, path: Path | None, processes: int) -> None:
         """The counter at `path`, which all `processes` share; None: this process has all of them."""
+        self.alone: AbstractContextManager[Any] = nullcontext()  # it takes no time
         self._processes, self._file, self._counted = processes, -1, 0
         self._path = path
         if path is not None:
@@ -224,7 +239,7 @@ class Lease:
 class Feed:
     """What a load process draws of a feed."""
 
-    def __init__(self, rows: Rows, order: str, lease: Lease, seed: str) -> None:
+    def __init__(self, rows: Rows, order: str, lease: Leasing, seed: str) -> None:
         """`seed`: of the run, alike in all processes, and after a slash what tells this one."""
         self.rows, self.order, self._lease = rows, order, lease
         self._leased: range = range(0)
@@ -237,10 +252,12 @@ class Feed:
         """The next row; None if all of them were handed out."""
         if self.order == RANDOM:
             return self.rows.row(self._chance.randrange(len(self.rows)) + 1)
-        if not self._leased:
-            self._leased = self._lease.take(len(self.rows))
-        if not self._leased:
-            return None
+        while not self._leased:
+            with self._lease.alone:
+                if not self._leased:
+                    self._leased = self._lease.take(len(self.rows))
+                    if not self._leased:
+                        return None
         place, self._leased = self._leased[0], self._leased[1:]
         return self.rows.row(int(self._places[place] if self._places is not None else place) + 1)
 

@@ -5,23 +5,29 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg2
 
-from harness import before, journal, own_checks, search
-from harness.errors import DatabaseError, JournalError, RunError, ScaleError, StackError
+from harness import before, journaled, own_checks, search, settled
+from harness.disturber import Disturber, acts
+from harness.errors import CommandError, DatabaseError, JournalError, RunError, StackError
 from harness.plan.rules import ABORT
 from harness.plan.scenario import Scenario
-from harness.progress import Progress, load_line
+from harness.progress import Progress, load_line, machine_lines
 from harness.project import environment
 from harness.run import LOST_PROCESS, Run
 from harness.settings import Settings
 from harness.stack import process
 from harness.stack.stack import Stack
+from harness.window import Window
+
+if TYPE_CHECKING:
+    from harness.machines.elsewhere import Elsewhere
 
 POLL_S = 0.1
 A_RULE = "a rule"
@@ -31,22 +37,34 @@ OVERTIME_S = 60.0
 
 
 def put_load(
-    run: Run, settings: Settings, stack: Stack, signalled: Callable[[], str | None], progress: Progress, ui: bool
+    run: Run,
+    settings: Settings,
+    stack: Stack,
+    signalled: Callable[[], str | None],
+    progress: Progress,
+    window: Window | None = None,
+    elsewhere: "Elsewhere | None" = None,
 ) -> bool:
     """Put the planned load on until it is done, or until `signalled` names a signal; what happened goes into run.json.
 
-    With `ui`, Locust's web UI stays until a signal. False if it was ended before the first operation;
+    Of a load that was not interrupted `window` keeps Locust's web UI, if there is one. With `elsewhere` all load
+    processes are on other machines, and here is their master. False if it was ended before the first operation;
     StackError if there was none although no signal ended it.
     """
     scenario, log = run.scenario, run.folder / "load.log"
     count, port = settings.processes, process.free_port()
-    command = _command(run, scenario, settings, stack, ui)
-    alone, children = count == 1, []
+    if elsewhere:
+        count, port = settings.workers, settings.master_port
+        # So that nothing has begun while they are waited for.
+        if not elsewhere.ready(run, stack.load_url, stack.load_database_url, _tagged(scenario), signalled):
+            return False
+    command = _command(run, scenario, stack, window)
+    alone, children, kept = count == 1 and not elsewhere, [], False
     # Files that another's users open are beside their locustfile.
     folder = Path(scenario.locustfile).parent if scenario.foreign else None
     if scenario.search:
         run.write(search.FILE, search.as_json(search.first(scenario.search)))
-    watcher = _watcher(run, scenario)
+    watcher = _watcher(run, scenario, stack.database_url)
     # Before it begins: which processes must leave a journal, and how the only clock that counts relates to the wall's.
     run.record(
         load={"processes": count},
@@ -54,11 +72,14 @@ def put_load(
         before=_before(stack.database_url, scenario) if stack.database_url else None,
     )
     try:
-        roles = [[]] if alone else [["--master", *_MASTER, str(port), "--expect-workers", str(count)]]
-        roles += [] if alone else [["--worker", *_WORKER, str(port)]] * count
+        bind = settings.master_bind if elsewhere else "127.0.0.1"
+        roles = [[]] if alone else [["--master", *_MASTER, str(port), "--master-bind-host", bind]]
+        roles[0] += [] if alone else ["--expect-workers", str(count)]
+        roles += [] if alone or elsewhere else [["--worker", *_WORKER, str(port)]] * count
         for number, role in enumerate(roles):
             share = {
-                "DATABASE_URL": stack.database_url,
+                **(elsewhere.key.environment() if elsewhere else {}),
+                "DATABASE_URL": stack.load_database_url,
                 "PERF_RUN": run.id,
                 "PERF_LOAD_PROCESS": f"{max(number - 1, 0)}/{count}",
             }
@@ -67,17 +88,31 @@ def put_load(
             children.append(
                 process.start([*words, *role], name, environment(**share), on_parent_death=signal.SIGINT, folder=folder)
             )
-        why = _watch(children, run, scenario, stack, lambda: signalled() or _broken(run, watcher), progress, ui)
+        if elsewhere:
+            elsewhere.start()
+
+        def must_end() -> str | None:
+            return signalled() or _broken(run, watcher) or _lost(run, elsewhere)
+
+        machines = run.facts.get("machines", ()) if settings.by_machine else ()
+        why = _watch(children, run, scenario, stack, must_end, progress, window is not None, machines)
+        if window and not why and children[0].poll() is None:
+            window.keep(children[0])
+            kept = True
     finally:
         # The first is the one that ends the others.
-        codes = [process.stop(child, signal.SIGINT) for child in children]
+        codes = [process.stop(child, signal.SIGINT) for child in children[kept:]]
+        if elsewhere:
+            elsewhere.collect(run)
         if watcher:
             process.stop(watcher)
     run.record(
-        load={"exit_code": codes[0], "processes": count},
+        load={"exit_code": 0 if kept else codes[0], "processes": count},
         target={**run.facts["target"], "died": stack.died()},
         after=_after(stack.database_url),
     )
+    if kept and not _finished(run):
+        run.record(interrupted="Stop in the web UI during the load")
     if why and not _finished(run):
         run.record(**({"aborted": run.read(ABORT)} if why == A_RULE else {"interrupted": f"{why} during the load"}))
     # Of another's users none may have come so far as to send: that is for the verdict to say.
@@ -102,7 +137,7 @@ def _after(url: str) -> dict[str, Any] | None:
     return None
 
 
-def _watcher(run: Run, scenario: Scenario) -> subprocess.Popen[bytes] | None:
+def _watcher(run: Run, scenario: Scenario, url: str) -> subprocess.Popen[bytes] | None:
     """What judges while the load goes on: the steps of a search, or whether a rule ends the load.
 
     Started before the load, so that nothing is missed.
@@ -114,7 +149,7 @@ def _watcher(run: Run, scenario: Scenario) -> subprocess.Popen[bytes] | None:
     else:
         return None
     command = [sys.executable, "-m", f"reports.{name}", str(run.folder)]
-    return process.start(command, run.folder / f"{name}.log", environment())
+    return process.start(command, run.folder / f"{name}.log", environment(DATABASE_URL=url))
 
 
 def _broken(run: Run, watcher: subprocess.Popen[bytes] | None) -> str | None:
@@ -128,7 +163,13 @@ def _broken(run: Run, watcher: subprocess.Popen[bytes] | None) -> str | None:
     return A_RULE if (run.folder / ABORT).exists() else "the abort watcher exited unexpectedly" if gone else None
 
 
-_MASTER = ["--master-bind-host", "127.0.0.1", "--expect-workers-max-wait", "60", "--master-bind-port"]
+def _lost(run: Run, elsewhere: "Elsewhere | None") -> str | None:
+    """Why the load must end, if machines elsewhere are the reason."""
+    why = elsewhere.lost() if elsewhere else ""
+    return f"{LOST_PROCESS}: {why}" if why and not _finished(run) else None
+
+
+_MASTER = ["--expect-workers-max-wait", "60", "--master-bind-port"]
 _WORKER = ["--master-host", "127.0.0.1", "--master-port"]
 
 
@@ -136,19 +177,23 @@ def _generator(run: Run, scenario: Scenario, stack: Stack) -> list[str]:
     """What every load process has on its command line."""
     # Of several shapes Locust takes the first.
     files = f"{Path(__file__).parent / 'load' / 'shape.py'},{scenario.locustfile}"
-    words = ["-f", files, "--run-folder", str(run.folder.resolve()), "--host", stack.target_url]
-    words += ["--tags", *scenario.tags] if scenario.tags else []
-    words += ["--exclude-tags", *scenario.exclude_tags] if scenario.exclude_tags else []
-    return [sys.executable, "-m", "harness.load", *words]
+    words = ["-f", files, "--run-folder", str(run.folder.resolve()), "--host", stack.load_url]
+    return [sys.executable, "-m", "harness.load", *words, *_tagged(scenario)]
 
 
-def _command(run: Run, scenario: Scenario, settings: Settings, stack: Stack, ui: bool) -> list[str]:
+def _tagged(scenario: Scenario) -> list[str]:
+    """Which tasks of another's locustfile there are."""
+    words = ["--tags", *scenario.tags] if scenario.tags else []
+    return words + (["--exclude-tags", *scenario.exclude_tags] if scenario.exclude_tags else [])
+
+
+def _command(run: Run, scenario: Scenario, stack: Stack, window: Window | None) -> list[str]:
     """The first one's command line: it has the web UI, or none."""
     command = [*_generator(run, scenario, stack), "--only-summary", "--exit-code-on-error", "0"]
     for name, weight in scenario.users.items():
         command += ["--config-users", json.dumps({"user_class_name": name, "weight": weight})]
-    if ui:
-        command += ["--autostart", "--web-host", "127.0.0.1", "--web-port", str(settings.ui_port)]
+    if window:
+        command += ["--autostart", "--web-host", "127.0.0.1", "--web-port", str(window.port)]
     else:
         command += ["--headless"]
     return command + list(scenario.users)
@@ -162,45 +207,70 @@ def _watch(
     signalled: Callable[[], str | None],
     progress: Progress,
     ui: bool,
+    machines: Sequence[Mapping[str, Any]],
 ) -> str | None:
     """Follow the load to its end, scaling services as planned; why it was ended before, if it was.
 
-    The first of `children` ends the others, and itself when all is done.
+    The first of `children` ends the others, and itself when all is done; with `ui` it goes on then. Of `machines` there
+    is a line each.
     """
     child, *others = children
     steps = _steps(scenario)
+    disturber: Disturber | None = None
     scaling: list[dict[str, Any]] = []
     began: int | None = None
     why: str | None = None
     give_up = time.monotonic() + scenario.seconds + scenario.timeout_seconds + OVERTIME_S
-    while child.poll() is None:
-        began = began or _began(run)
-        progress.now(load_line(run.folder, scenario, began))
-        known, why = why, why or signalled() or (_dead(stack.died()))
-        if why is None and any(each.poll() is not None for each in others) and not _finished(run):
-            why = LOST_PROCESS
-        if why is None and began and steps and time.monotonic_ns() >= began + steps[0][0] * 1e9:
-            planned, service, processes = steps.pop(0)
-            change = {"service": service, "processes": processes, "planned": planned}
-            try:
-                code = stack.scale(service, processes)
-                done = (time.monotonic_ns() - began) / 1e9
-                scaling.append({**change, "done": done, "exit_code": code})
-            except StackError as error:
-                why = "scaling failed"
-                scaling.append({**change, "exit_code": error.code if isinstance(error, ScaleError) else None})
-                run.record(scaling_failed=str(error))
-        if why is not None and (known is None or (ui and (run.folder / "load.json").exists())):
-            child.send_signal(signal.SIGINT)  # with a web UI once for the load, and once for that
-        if why is not None and known is None:
-            give_up = time.monotonic() + scenario.timeout_seconds + OVERTIME_S
-        if time.monotonic() > give_up and (why or not ui):
-            why = why or f"hung for {OVERTIME_S:g} s"
-            break
-        time.sleep(POLL_S)
+    try:
+        while child.poll() is None:
+            began = began or _began(run)
+            lines = machine_lines(run.folder, machines)
+            progress.now("\n    ".join([load_line(run.folder, scenario, began), *lines]))
+            known, why = why, why or signalled() or (_dead(stack.died()))
+            if why is None and any(each.poll() is not None for each in others) and not _finished(run):
+                why = LOST_PROCESS
+            if why is None and began and steps and time.monotonic_ns() >= began + steps[0][0] * 1e9:
+                planned, service, processes = steps.pop(0)
+                change = {"service": service, "processes": processes, "planned": planned}
+                try:
+                    code = stack.scale(service, processes)
+                    scaling.append({**change, "done": _second(began), "exit_code": code})
+                except StackError as error:
+                    why = "scaling failed"
+                    scaling.append({**change, "exit_code": error.code if isinstance(error, CommandError) else None})
+                    run.record(scaling_failed=str(error))
+            if why is None and began and scenario.disturbances:
+                disturber = disturber or _disturber(run, stack, began)
+                why = disturber.due()
+            if ui and (run.folder / "load.json").exists():
+                break
+            if why is not None and known is None:
+                child.send_signal(signal.SIGINT)
+                give_up = time.monotonic() + scenario.timeout_seconds + OVERTIME_S
+            if time.monotonic() > give_up:
+                why = why or f"hung for {OVERTIME_S:g} s"
+                break
+            time.sleep(POLL_S)
+    finally:
+        if disturber is not None:
+            disturber.over()
     if scenario.scales:
         run.record(scaling=scaling)
+    if scenario.disturbances:
+        announced = disturber.announced(began) if disturber and began else []
+        run.record(disturbances=disturber.lines if disturber else [], announced=announced)
     return why
+
+
+def _disturber(run: Run, stack: Stack, began: int) -> Disturber:
+    """What makes the disturbances of a plan that began then (ns of our clock)."""
+    before = partial(settled.take, run, stack.database_url)
+    return Disturber(stack, acts(run.scenario, stack), before, partial(_second, began))
+
+
+def _second(began: int) -> float:
+    """The second of a plan that began then (ns of our clock)."""
+    return (time.monotonic_ns() - began) / 1e9
 
 
 def _dead(services: list[str]) -> str | None:
@@ -219,16 +289,18 @@ def _steps(scenario: Scenario) -> list[tuple[float, str, int]]:
 def _began(run: Run) -> int | None:
     """When second 0 of the plan was (ns of our clock), as soon as the journal knows."""
     try:
-        header = journal.read_header(run.folder / "journal-0.bin")
+        header = journaled.read_header(run.folder / "journal-0.bin")
     except JournalError:
         return None  # not there yet, or just being written
     return header["began"] + header.get("shift", 0) if "began" in header else None
 
 
 def began_any(run: Run) -> bool:
-    """Whether any operation was begun."""
+    """Whether any operation was begun, or may have been by load processes elsewhere of which not all is here."""
+    if any(one["started"] and not one["whole"] for one in run.facts.get("machines") or ()):
+        return True
     try:
-        return any(len(each.records) for each in journal.read_all(run.folder))
+        return any(len(each.records) for each in journaled.read_all(run.folder))
     except JournalError:
         return False
 

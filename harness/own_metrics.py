@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import JournalError
-from harness.journal import Journaled
+from harness.journaled import Journaled
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 NAMING = "a letter, then up to 63 letters, digits and _ . -"
@@ -175,7 +175,7 @@ def _of(journal: Path, first: int = 0) -> Iterator[tuple[tuple[str, str], npt.ND
 
 def _together(name: str, kind: str, parts: Sequence[tuple[npt.NDArray[np.void], Journaled]]) -> Recorded:
     moments = np.concatenate(
-        [(records["at"] + journal.shift - journal.header["began"]) / 1e9 for records, journal in parts]
+        [(records["at"] + journal.ahead(records["at"]) - journal.header["began"]) / 1e9 for records, journal in parts]
     )
     order = np.argsort(moments, kind="stable")
     values = np.concatenate([records["value"] for records, _ in parts])

@@ -9,12 +9,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import FrameType, MappingProxyType
 from typing import Any
 
-from harness import binding, check, errors, fingerprint, guard, refusal
+from harness import binding, check, errors, fingerprint, guard, refusal, telling, tracing
 from harness.check import Finding
 from harness.errors import ProofloadError, RunError
 from harness.load_stage import began_any, put_load
@@ -37,6 +37,7 @@ from harness.verdict import (
     CheckState,
     Verdict,
 )
+from harness.window import Window
 
 
 class Interrupted(Exception):
@@ -49,10 +50,12 @@ class _Interrupt:
     def __init__(self) -> None:
         self.signal: str | None = None
         self.patient = False
+        self.over = False
+        """The run is reported: a signal, however often it comes, only closes what still shows it."""
 
     def __call__(self, number: int, _: FrameType | None) -> None:
         again, self.signal = self.signal is not None, signal.Signals(number).name
-        if again or not self.patient:
+        if (again or not self.patient) and not self.over:
             raise Interrupted
 
 
@@ -86,13 +89,18 @@ def run_scenario(
     _require(scenario, settings)
     # Tokens are good for this stack only, unless another system signs or checks them.
     os.environ.setdefault(KEY, secrets.token_hex(32))
-    interrupt = _Interrupt()
-    with _handling(interrupt):
+    interrupt, window = _Interrupt(), Window(settings.ui_port) if ui else None
+    with _handling(interrupt), closing(window) if window else nullcontext():
         try:
             with Progress() as progress:
                 progress.say(f"{scenario.name} ({scenario.profile}): {scenario.purpose}")
-                measured = _measure(scenario, settings, variant, ui, command, interrupt, progress)
-            return measured.folder, _report(measured, interrupt)
+                measured = _measure(scenario, settings, variant, window, command, interrupt, progress)
+            code = _report(measured, interrupt)
+            interrupt.over = True
+            if window and window.open and not interrupt.signal:
+                print(f"the web UI stays, with the report at {window.url}/proofload, until Ctrl-C", flush=True)
+                window.stay(lambda: interrupt.signal)
+            return measured.folder, code
         except Interrupted:
             if not interrupt.patient:
                 print(f"{interrupt.signal} before anything was sent: there is no verdict", file=sys.stderr)
@@ -105,7 +113,7 @@ def _measure(
     scenario: Scenario,
     settings: Settings,
     variant: Variant,
-    ui: bool,
+    window: Window | None,
     command: list[str],
     interrupt: _Interrupt,
     progress: Progress,
@@ -114,7 +122,8 @@ def _measure(
 
     What fails after something was sent, whatever it is, goes into run.json: that run has a verdict.
     """
-    run = Run.create(settings.runs, scenario, seed=settings.seed, command=command, interrupted=None)
+    trace = tracing.of(scenario, settings)
+    run = Run.create(settings.runs, scenario, seed=settings.seed, command=command, interrupted=None, trace=trace)
     # The loop before anything of the run is there, which makes it slower itself.
     run.record(
         host=fingerprint.host(), versions=fingerprint.versions(), git=fingerprint.git(), idle_canary=machine.idle()
@@ -125,19 +134,17 @@ def _measure(
         else stack.up(run, scenario, settings, variant, progress)
     )
     try:
-        with up as running:
-            if ui:
+        with telling.told(run, settings, window is not None), _others(settings, progress) as elsewhere, up as running:
+            if window:
                 progress.say(
-                    f"  Locust's web UI: http://127.0.0.1:{settings.ui_port}; Ctrl-C here ends it, verifies and reports"
+                    f"  watch it at {window.url}/proofload; Stop in Locust's web UI, or Ctrl-C here, ends the load"
                 )
             interrupt.patient = True
             with _watched(run, settings, running), profiler.profiled(run, settings, progress):
-                begun = put_load(run, settings, running, lambda: interrupt.signal, progress, ui)
+                begun = put_load(run, settings, running, lambda: interrupt.signal, progress, window, elsewhere)
             if not begun:
                 interrupt.patient = False
                 raise Interrupted
-            if ui and not run.facts["interrupted"]:
-                interrupt.signal = None  # the plan was done: this Ctrl-C only closed the web UI
             progress.now("verifying: journal × database")
             if scenario.foreign and not scenario.own_checks:
                 _unverified(run)
@@ -155,6 +162,15 @@ def _measure(
     return run
 
 
+def _others(settings: Settings, progress: Progress) -> AbstractContextManager[Any]:
+    """The other machines, if the load comes from there: they may join from here on."""
+    if not settings.workers:
+        return nullcontext()
+    from harness.machines.elsewhere import Elsewhere  # what it needs no other run does
+
+    return closing(Elsewhere(settings, progress))
+
+
 def ending(target: bool, database: bool) -> str:
     """What is done last: of target and database those end that are ours."""
     ours = ["the target"] * target + ["PostgreSQL"] * database
@@ -168,6 +184,7 @@ def _watched(run: Run, settings: Settings, running: stack.Stack) -> Iterator[Non
     metrics = settings.metrics_url or ours
     command = [sys.executable, "-m", "harness.monitor", str(run.folder), *(["--metrics", metrics] if metrics else [])]
     command += ["--target", running.target_url] if running.target_url else []
+    command += ["--cgroup", settings.target_group] if settings.target_group else []
     monitor = process.start(command, run.folder / "monitor.log", environment(DATABASE_URL=running.database_url))
     try:
         yield
@@ -234,6 +251,7 @@ def report(folder: Path, always: bool = False) -> int:
 def _require(scenario: Scenario, settings: Settings) -> None:
     """What a run needs of this machine, and last the database."""
     reference.require(scenario, settings)
+    telling.require(settings)
     if settings.target_port and not settings.target_url:
         process.require_free(settings.target_port, "PERF_TARGET_PORT")
     if settings.database_url:

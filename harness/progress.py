@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
@@ -10,7 +11,7 @@ from typing import Any, Self
 from rich.console import Console
 from rich.status import Status
 
-from harness import quantities, search
+from harness import monitor, quantities, search
 from harness.plan.scenario import Scenario
 
 LINE_EVERY_S = 5.0
@@ -69,17 +70,49 @@ def load_line(folder: Path, scenario: Scenario, began: int | None) -> str:
         left = f"step {len(record.steps)}, {record.steps[-1].load:,g}{unit} · {left} at most"
     elif scenario.requests:
         left = f"until {scenario.requests:,} have ended"
+    return f"{left} · {_doing(folder.glob('health-*.jsonl'))}{_queues(folder, scenario)}"
+
+
+def machine_lines(folder: Path, machines: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A line for each of the machines that the load comes from, as run.json has them."""
+    return [_machine_line(folder, one) for one in machines]
+
+
+def _machine_line(folder: Path, machine: Mapping[str, Any]) -> str:
+    said = _doing(folder / f"health-{share}.jsonl" for share in machine["shares"])
+    for line in last_lines(folder / f"machine-{machine['number']}.jsonl")[-1:]:
+        if "machine.cpu" in line:
+            said += f" · {line['machine.cpu']:.1f} of {line['machine.cores']:g} cores"
+    return f"machine {machine['number']}, {machine['host']}: {said}"
+
+
+def _doing(health: Iterable[Path]) -> str:
+    """What load processes have done, by the last lines of their health."""
     ended = errors = in_flight = 0
     rate = 0.0
-    for path in folder.glob("health-*.jsonl"):
-        for before, last in pairwise(_last_two(path)):
+    for path in health:
+        for before, last in pairwise(last_lines(path)):
             ended, errors = ended + last["ended"], errors + last["errors"]
             in_flight += last["in_flight"]
             rate += (last["ended"] - before["ended"]) / ((last["at"] - before["at"]) / 1e9)
-    return f"{left} · {ended:,} operations · {quantities.rate(rate)} · {errors:,} errors · {in_flight} in flight"
+    return f"{ended:,} operations · {quantities.rate(rate)} · {errors:,} errors · {in_flight} in flight"
 
 
-def _last_two(path: Path) -> list[dict[str, Any]]:
+def _queues(folder: Path, scenario: Scenario) -> str:
+    """How much waits in queues, and of what was accepted the share that was routed, if the target tells it."""
+    said = ""
+    for line in last_lines(folder / monitor.FILE)[-1:] if scenario.queues else []:
+        if "queue.depth" in line:
+            said += f" · {line['queue.depth']:,.0f} queued"
+        accepted, routed = (
+            line.get(f"metrics.{scenario.contract.get(name)}") for name in ("counted_processed", "counted_routed")
+        )
+        if accepted and routed is not None:
+            said += f" · {quantities.share(routed / accepted)} routed"
+    return said
+
+
+def last_lines(path: Path) -> list[dict[str, Any]]:
     """The last lines of a growing file of JSON lines, the newest last; a torn one is left out."""
     try:
         with path.open("rb") as file:

@@ -12,10 +12,15 @@ from urllib.parse import urlsplit
 
 from harness import fingerprint, guard, project
 from harness.errors import PlanError, nearest
+from harness.machines import refusal as machines
+from harness.monitor.container import Container
 from harness.monitor.prometheus import Prometheus
+from harness.plan.disturbance import POSTGRES, TARGET, Disturbance
 from harness.plan.scenario import Scenario, Service
+from harness.plan.services import with_port
 from harness.settings import ROOT, Settings
-from harness.stack import health, profiler, services
+from harness.stack import disk, disturbing, health, profiler, services
+from harness.stack import postgres as pg
 from harness.stack.services import KEY
 from harness.stack.variant import Variant
 
@@ -32,7 +37,10 @@ def refuse(scenario: Scenario, settings: Settings, variant: Variant) -> None:
         raise PlanError(f"check.{names}: expected DATABASE_URL, the database that the queries are for")
     _variant(scenario, settings, variant)
     _processes(scenario, settings)
+    if settings.workers:
+        machines.refuse(scenario, settings)
     profiler.require(settings)
+    _disturbances(scenario, settings)
     if not settings.target_url:
         for name, service in scenario.services.items():
             _startable(name, service)
@@ -42,6 +50,8 @@ def refuse(scenario: Scenario, settings: Settings, variant: Variant) -> None:
         _target(scenario, settings)
     if settings.metrics_url:
         _metrics(settings)
+    if settings.target_group:
+        _target_group(settings)
 
 
 def _variant(scenario: Scenario, settings: Settings, variant: Variant) -> None:
@@ -129,11 +139,58 @@ def _scalable(scenario: Scenario, settings: Settings) -> None:
             "PERF_SCALE_CMD, a command with {service} and {processes} in it, e.g. "
             "'kubectl scale deploy/{service} --replicas={processes}'"
         )
+    _command("PERF_SCALE_CMD", settings.scale_command)
+
+
+def _command(setting: str, command: str) -> None:
+    """PlanError unless the command in that variable names a program that is there."""
     try:
-        program = shlex.split(settings.scale_command)[0]
+        program = shlex.split(command)[0]
     except ValueError as error:
-        raise PlanError(f"PERF_SCALE_CMD={settings.scale_command}: {error}: expected the words of a command") from None
-    _require_program(program, "PERF_SCALE_CMD")
+        raise PlanError(f"{setting}={command}: {error}: expected the words of a command") from None
+    _require_program(program, setting)
+
+
+def _disturbances(scenario: Scenario, settings: Settings) -> None:
+    """PlanError for a disturbance that can't be made here."""
+    target = not settings.target_url
+    postgres = target and not settings.database_url
+    for one in scenario.disturbances:
+        if disturbing.by_command(one, target, postgres):
+            _by_command(scenario, one, settings)
+            continue
+        where = f"{scenario.name}: disturb = {one.text!r}"
+        unfit = disk.unfit(pg.folder(settings.home), settings.runs) if one.verb == "fill" else ""
+        if unfit:
+            raise PlanError(
+                f"{where}: {unfit}: expected PostgreSQL on a small disk of its own, see PERF_HOME (as root /var/tmp); "
+                "or 'command fill disk', and PERF_DISTURB_CMD, which does it"
+            )
+        if one.line == TARGET and not any(with_port(scenario.services)):
+            raise PlanError(f"{where}: no service listens at a port: expected '{one.verb} … {POSTGRES}', or none of it")
+        if one.what in scenario.services and not scenario.services[one.what].processes:
+            raise PlanError(f"{where}: service {one.what} has no processes: expected one that has")
+
+
+def _by_command(scenario: Scenario, one: Disturbance, settings: Settings) -> None:
+    why = "a command of yours does it" if one.verb == "command" else "what it is about is not ours"
+    if "{disturbance}" not in settings.disturb_command:
+        raise PlanError(
+            f"{scenario.name}: disturb = {one.text!r}: {why}: expected PERF_DISTURB_CMD, a command which does that, "
+            "with {disturbance} and perhaps {state} (begin, end) in it, e.g. './disturb.sh {disturbance} {state}'"
+        )
+    _command("PERF_DISTURB_CMD", settings.disturb_command)
+
+
+def _target_group(settings: Settings) -> None:
+    """PlanError unless PERF_TARGET_CGROUP is the control group of a target that is not ours."""
+    if not settings.target_url:
+        raise PlanError("PERF_TARGET_CGROUP without TARGET_URL: the reference target is no container; unset it")
+    if not Container(settings.target_group).there:
+        raise PlanError(
+            f"PERF_TARGET_CGROUP={settings.target_group}: no control group of processor and memory: expected the path "
+            "that /proc/<pid>/cgroup has for a process of the target, e.g. /docker/<id>"
+        )
 
 
 def _metrics(settings: Settings) -> None:

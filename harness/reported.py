@@ -6,12 +6,14 @@ from harness.errors import RunError
 
 VERDICT, REPORT, SUMMARY, JUNIT = "verdict.json", "report.html", "summary.md", "junit.xml"
 METRICS, TIMELINE, HLOG = "metrics.txt", "timeline.csv", "timeline.hlog"
+PLANS = "plans.html"
+"""Only where verification has read plans of statements."""
 FILES = (VERDICT, REPORT, SUMMARY, JUNIT, METRICS, TIMELINE, HLOG)
 
 
 def void(folder: Path) -> None:
     """Remove what an earlier report of the run in `folder` left; RunError if that can't be."""
-    for name in FILES:
+    for name in (*FILES, PLANS):
         try:
             (folder / name).unlink(missing_ok=True)
         except OSError as error:

@@ -33,6 +33,7 @@ TABLES = (
     "after",
     "postgres",
     "aborted",
+    "trace",
 )
 """The facts in run.json that are tables, where they are known."""
 
@@ -44,6 +45,9 @@ SUITE, SUITE_SCHEMA = "suite.json", 1
 
 PAIRS, PAIRS_SCHEMA = "pairs.json", 1
 """What the pairs of a comparison left, in the folder of the comparison, and the version of that."""
+
+VOLUMES, VOLUMES_SCHEMA = "volumes.json", 1
+"""Which runs of several volumes belong together, in a folder of their own, and the version of that."""
 
 MOST_PAIRS = 16
 """A comparison of pairs goes through every swap of them, two to the number of pairs."""

@@ -22,6 +22,8 @@ WARM_SHARE = 0.25
 after a step that did not hold."""
 LEAD_S = 1.0
 """Between a decision and the step that it makes: for all load processes to hear of it."""
+SENT_S = 1.0
+"""So much more, besides the way there and back, if load processes are on other machines."""
 SPAWN_RATE = 100.0
 """Users started, or ended, a second before a step."""
 SETTLE_S = 1.0
@@ -74,8 +76,12 @@ def first(search: Search) -> Record:
     return Record((Step(search.start, 0.0, _seconds(search.seconds * WARM_SHARE)),))
 
 
-def after(scenario: Scenario, record: Record, held: bool, why: tuple[str, ...], now: float) -> Record:
-    """The record once its last step is judged, at second `now`: with the next step, or ended."""
+def after(
+    scenario: Scenario, record: Record, held: bool, why: tuple[str, ...], now: float, lead: float = LEAD_S
+) -> Record:
+    """The record once its last step is judged, at second `now`: with the next step, at least `lead` s later, or
+    ended.
+    """
     search = scenario.search
     assert search is not None
     now = _seconds(now)
@@ -85,22 +91,37 @@ def after(scenario: Scenario, record: Record, held: bool, why: tuple[str, ...], 
     rest = 0.0 if held else search.seconds * WARM_SHARE
     if load is None:
         return Record(judged, "nothing is left to try", now)
-    begin = _seconds(max(now + LEAD_S + _ramp(search, last.load, load), last.begin + search.seconds + rest))
-    if begin + search.seconds > longest(search, scenario.timeout_seconds):
+    begin = _seconds(max(now + lead + _ramp(search, last.load, load), last.begin + search.seconds + rest))
+    if begin + search.seconds > longest(search, patience(scenario)):
         return Record(judged, "its time was up", now)
     return Record((*judged, Step(load, now, begin)))
 
 
-def longest(search: Search, timeout: float) -> float:
+def drains(scenario: Scenario) -> bool:
+    """Whether what a step left is awaited before the next one: where the database tells, and users don't go on."""
+    told = bool(scenario.completed) and len(scenario.points) > 1
+    return told and scenario.search is not None and not scenario.search.by_users
+
+
+def patience(scenario: Scenario) -> float:
+    """How many seconds after a step its last operations may end, and what they left may be completed.
+
+    A step at twice what the target can do leaves as much to do as the step took.
+    """
+    assert scenario.search is not None
+    return scenario.timeout_seconds + drains(scenario) * (scenario.drain_seconds + scenario.search.seconds)
+
+
+def longest(search: Search, patience: float) -> float:
     """How many seconds a search takes at most."""
-    return sum(stage.seconds for stage in bound(search, timeout))
+    return sum(stage.seconds for stage in bound(search, patience))
 
 
-def bound(search: Search, timeout: float) -> tuple[Stage, ...]:
+def bound(search: Search, patience: float) -> tuple[Stage, ...]:
     """The stages of the longest search that there can be, with the most operations: as its pool must feed."""
     loads = climb(search)
     loads += [search.to] * (most_steps(search) - len(loads))
-    between = GRACE_S + timeout + JUDGED_S + LEAD_S + search.seconds * WARM_SHARE
+    between = GRACE_S + patience + JUDGED_S + LEAD_S + search.seconds * WARM_SHARE
     steps, at, before = [], _seconds(search.seconds * WARM_SHARE), search.start
     for load in loads:
         steps.append(Step(load, _seconds(at), _seconds(at + _ramp(search, before, load))))

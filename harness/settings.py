@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness import quantities, tracing
 from harness.errors import PlanError
 from systems import PROJECT
 
@@ -13,6 +14,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 PRODUCTION = "production"
 """What PERF_SETTINGS can be: the embedded PostgreSQL is tuned as one of a server (harness/stack/postgres.py)."""
+
+MASTER_PORT = 5557
+"""Where Locust's master listens; the depot, which takes the files of workers, does at the next port."""
 
 CHECKOUT = (ROOT / "Makefile").exists()
 
@@ -40,6 +44,53 @@ def _processes() -> int:
     if not text.isdecimal() or int(text) < 1:
         raise PlanError(f"PERF_PROCESSES={text!r}: expected a whole number, 1 or more")
     return int(text)
+
+
+def _workers() -> int:
+    text = os.environ.get("PERF_WORKERS", "")
+    if text and (not text.isdecimal() or int(text) < 1):
+        raise PlanError(f"PERF_WORKERS={text!r}: expected how many load processes all machines have, 1 or more")
+    return int(text or 0)
+
+
+def _seconds(name: str, default: float) -> float:
+    text = os.environ.get(name, "")
+    try:
+        return quantities.seconds(text) if text else default
+    except ValueError as error:
+        raise PlanError(f"{name}={text!r}: {error}") from None
+
+
+def _master() -> tuple[str, int]:
+    """Where the master is, by PERF_MASTER, host or host:port; Locust's own variables are its defaults."""
+    text = os.environ.get("PERF_MASTER", "")
+    host, _, port = text.rpartition(":") if re.fullmatch(r".*[^:]:\d+", text) else (text, "", "")
+    given = int(port) if port else _port("LOCUST_MASTER_NODE_PORT", MASTER_PORT)
+    return (host or os.environ.get("LOCUST_MASTER_NODE_HOST", "")).strip("[]"), given
+
+
+def _trace() -> str:
+    text = os.environ.get("PERF_TRACE", "")
+    if text not in ("", "on", "off"):
+        raise PlanError(f"PERF_TRACE={text!r}: expected on or off, or nothing")
+    return text
+
+
+def _trace_url() -> str:
+    text = os.environ.get("PERF_TRACE_URL", "")
+    if text and not tracing.is_template(text):
+        raise PlanError(
+            f"PERF_TRACE_URL={text!r}: expected the address of a page about a trace, with {{trace}} for its id: "
+            "https://jaeger.example/trace/{trace}"
+        )
+    return text
+
+
+def _otlp_url() -> str:
+    text = os.environ.get("PERF_OTLP_URL", "")
+    if text and not re.fullmatch(r"https?://[^/\s]+\S*", text):
+        raise PlanError(f"PERF_OTLP_URL={text!r}: expected where a collector takes OTLP over HTTP: http://HOST:4318")
+    return text
 
 
 def _database_settings() -> str:
@@ -78,8 +129,17 @@ class Settings:
     allow_databases: frozenset[str] = field(default_factory=lambda: _set("PERF_ALLOW_DATABASES"))
     processes: int = field(default_factory=_processes)
     metrics_url: str = field(default_factory=lambda: os.environ.get("PERF_METRICS_URL", ""))
+    target_group: str = field(default_factory=lambda: os.environ.get("PERF_TARGET_CGROUP", ""))
+    trace: str = field(default_factory=_trace)
+    """Whether requests have a trace id: on, off, or "" for what is usual for the target."""
+    trace_url: str = field(default_factory=_trace_url)
+    live_port: int = field(default_factory=lambda: _port("PERF_LIVE_PORT", 0))
+    """Where Prometheus can ask how the load goes on; 0: nowhere."""
+    live_bind: str = field(default_factory=lambda: os.environ.get("PERF_LIVE_BIND", "") or "127.0.0.1")
+    otlp_url: str = field(default_factory=_otlp_url)
     profiler: str = field(default_factory=lambda: os.environ.get("PROFILER", ""))
     scale_command: str = field(default_factory=lambda: os.environ.get("PERF_SCALE_CMD", ""))
+    disturb_command: str = field(default_factory=lambda: os.environ.get("PERF_DISTURB_CMD", ""))
     ca_file: str | None = field(default_factory=lambda: os.environ.get("PERF_CA_FILE") or None)
     seed: int = field(default_factory=_seed)
     home: Path = field(default_factory=_home)
@@ -90,3 +150,20 @@ class Settings:
     keep_disk: float = field(default_factory=lambda: _share("PERF_KEEP_DISK", "20%"))
     target_port: int = field(default_factory=lambda: _port("PERF_TARGET_PORT", 0))
     ui_port: int = field(default_factory=lambda: _port("PERF_UI_PORT", 8089))
+    workers: int = field(default_factory=_workers)
+    """How many load processes other machines have together; 0: all are on this one."""
+    master: tuple[str, int] = field(default_factory=_master)
+    """As a worker: host and port of the master."""
+    master_bind: str = field(
+        default_factory=lambda: (
+            os.environ.get("PERF_MASTER_BIND", "") or os.environ.get("LOCUST_MASTER_BIND_HOST", "") or "0.0.0.0"
+        )
+    )
+    master_port: int = field(
+        default_factory=lambda: _port("PERF_MASTER_PORT", _port("LOCUST_MASTER_BIND_PORT", MASTER_PORT))
+    )
+    by_machine: bool = field(default_factory=lambda: bool(os.environ.get("PERF_BY_MACHINE", "")))
+    """Whether the progress has a line for each machine."""
+    join_wait: float = field(default_factory=lambda: _seconds("PERF_JOIN_WAIT", 60.0))
+    silence: float = field(default_factory=lambda: _seconds("PERF_SILENCE", 60.0))
+    collect: float = field(default_factory=lambda: _seconds("PERF_COLLECT", 120.0))

@@ -14,6 +14,7 @@ from psycopg2.extensions import make_dsn
 from harness import ab as pairs
 from harness import ambient, by_hand, database, database_url, doctor, guard, own_checks, pipeline, project, refusal
 from harness import suite as scenarios
+from harness import volumes as at_volumes
 from harness.errors import DatabaseError, PlanError, RunError, nearest
 from harness.plan import overrides, reading, without_plan
 from harness.plan.scenario import Scenario
@@ -30,12 +31,28 @@ from harness.stack.variant import Variant
 def run(options: Namespace) -> int:
     """Run a scenario."""
     variant, sets = Variant(options.fault, options.strategy), overrides.parsed(options.set)
+    if options.workers:
+        os.environ["PERF_WORKERS"] = options.workers
     if options.locustfile:
         found, settings = _of_file(options)
         return pipeline.run_scenario(found, settings, variant, options.ui, options.words)[1]
     _require_scenario(options)
     arguments = (options.scenario, options.profile, options.plan, variant, options.ui, options.words, sets)
     return pipeline.run(*arguments)[1]
+
+
+def worker(options: Namespace) -> int:
+    """Put load on for a master on another machine."""
+    from harness.machines import agent, key  # what they need no other verb does
+
+    if options.master:
+        os.environ["PERF_MASTER"] = options.master
+    settings, joining = Settings(), key.given()
+    if not settings.master[0]:
+        raise PlanError("no master: expected --master HOST (PERF_MASTER), the address that its command printed")
+    if joining is None:
+        raise PlanError(f"{key.VARIABLE} is not set: expected the key that the master's command printed")
+    return agent.work(settings, joining)
 
 
 def plan(options: Namespace) -> int:
@@ -111,9 +128,17 @@ def ab(options: Namespace) -> int:
     """Compare two targets in pairs of runs."""
     if not 1 <= options.pairs <= MOST_PAIRS:
         raise PlanError(f"--pairs {options.pairs}: expected 1 to {MOST_PAIRS}")
-    base, head = Variant(options.base_fault, options.strategy), Variant(options.fault, options.strategy)
+    base = Variant(options.base_fault, options.base_strategy or options.strategy)
+    head = Variant(options.fault, options.strategy)
     arguments = (options.scenario, options.profile, options.plan, options.base, options.pairs)
     return pairs.run(*arguments, base, head, options.words)
+
+
+def volumes(options: Namespace) -> int:
+    """Run a scenario at several volumes."""
+    variant, sets = Variant(options.fault, options.strategy), overrides.parsed(options.set)
+    found = at_volumes.sizes(options.volumes)
+    return at_volumes.run(options.scenario, options.profile, options.plan, found, variant, sets, options.words)
 
 
 def seed(options: Namespace) -> int:

@@ -10,7 +10,6 @@ from typing import Any
 import gevent
 import orjson
 from locust import task
-from locust.user.task import LOCUST_STATE_WAITING
 
 from harness import fixtures
 from harness.journal import PARTNER
@@ -296,15 +295,7 @@ class Contender(Practitioner):
     round, which takes the next of the hot ones. Between two rounds one of them does what the rounds do not.
     """
 
-    def _next(self) -> str:
-        rounds = self.session.rounds
-        if rounds is None:
-            return super()._next()
-        # While it waits, a user can be ended at once.
-        self._state = LOCUST_STATE_WAITING
-        self._pause()
-        self._sched = rounds.meet()
-        return "reserve"
+    together = "reserve"
 
     @task
     def reserve(self) -> None:

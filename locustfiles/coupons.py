@@ -8,7 +8,6 @@ from typing import Any
 
 import orjson
 from locust import task
-from locust.user.task import LOCUST_STATE_WAITING
 
 from harness.load.http import Answer
 from harness.load.http_user import HttpUser, Judge
@@ -358,15 +357,7 @@ class Redeemer(Shopper):
     After a round some send an order of theirs again.
     """
 
-    def _next(self) -> str:
-        rounds = self.session.rounds
-        if rounds is None:
-            return super()._next()
-        # While it waits, a user can be ended at once.
-        self._state = LOCUST_STATE_WAITING
-        self._pause()
-        self._sched = rounds.meet()
-        return "contend"
+    together = "contend"
 
     @task
     def contend(self) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from harness import binding, errors
-from harness.reported import HLOG, JUNIT, METRICS, REPORT, SUMMARY, TIMELINE, void
+from harness.reported import HLOG, JUNIT, METRICS, PLANS, REPORT, SUMMARY, TIMELINE, void
 from harness.verdict import EXIT_CRASH
 from reports import verdict_file
 from reports.record import record
-from reports.render import github, hlog, junit, markdown, openmetrics, report_page, terminal, timeline_csv
+from reports.render import github, hlog, junit, markdown, openmetrics, plans_page, report_page, terminal, timeline_csv
 from reports.render.pictures import pictures
 from reports.samples.evidence import gather
 from reports.samples.series import series
@@ -31,6 +31,9 @@ def report(folder: Path) -> dict[str, Any]:
     created = datetime.fromisoformat(verdict["run"]["created"]).timestamp()
     drawn = pictures(evidence, course, verdict, bands)
     run.write_text(REPORT, report_page.render(verdict, course, drawn))
+    plans = plans_page.render(run.folder, f"{run.scenario.name} ({run.scenario.profile})")
+    if plans is not None:
+        run.write_text(PLANS, plans)
     run.write_text(SUMMARY, markdown.render(verdict))
     run.write_text(JUNIT, junit.render(verdict))
     run.write_text(METRICS, openmetrics.render(verdict))

@@ -5,7 +5,6 @@ each operation once, when it has ended; so a step costs as much after an hour as
 """
 
 import argparse
-import math
 import os
 import time
 from collections import Counter
@@ -16,9 +15,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness import journal, own_metrics
+from harness import own_metrics
 from harness.errors import JournalError, command
-from harness.journal import Journaled
+from harness.journaled import Journaled
+from harness.machines import reach
 from harness.own_metrics import Recorded
 from harness.plan.rules import ABORT, COUNT, DURATION, NUMBER, OWN, Rule
 from harness.quantities import duration, share
@@ -28,6 +28,7 @@ from reports.rules.measure import Measurements, each
 from reports.rules.own_metric import recorded
 from reports.samples.samples import Samples, samples
 from reports.samples.scope import Unmeasurable, covered, scope
+from reports.samples.tail import Tail
 from reports.statistics.confidence import wilson
 from reports.statistics.percentiles import rank
 
@@ -40,33 +41,6 @@ SINGLE = (DURATION, NUMBER)
 """The kinds of limits that one value can be beyond."""
 NICE = 10
 """The load goes first."""
-
-
-class Tail:
-    """A journal that grows."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._first = 0
-        """Everything before this place has been reported, …"""
-        self._told = np.zeros(0, bool)
-        """… and of the places from there on, these."""
-        self.pending = math.inf
-        """When (ns) the first of those that are begun and have not ended was planned."""
-
-    def ended(self) -> Journaled:
-        """What has ended since the last time; JournalError if the journal isn't there yet."""
-        header = journal.read_header(self._path)
-        found = journal.on_masters_clock(Journaled(self._path, header, journal.read_records(self._path, self._first)))
-        records = found.records
-        told = np.zeros(len(records), bool)
-        told[: len(self._told)] = self._told
-        closed = records["end"] > 0
-        fresh = records[closed & ~told]
-        behind = int(np.argmin(closed)) if not closed.all() else len(closed)
-        self._first, self._told = self._first + behind, closed[behind:]
-        self.pending = float(records["sched"][~closed].min()) if not closed.all() else math.inf
-        return Journaled(self._path, found.header, fresh)
 
 
 class Count:
@@ -118,6 +92,10 @@ class Count:
         if missed.sum() <= allowed:
             return ""
         return f"{missed.sum():,} of its {len(missed):,} windows missed it, allowed are {allowed:,}"
+
+    def has_window(self, complete: float) -> bool:
+        """Whether a window, of a rule with windows, has ended before second `complete`."""
+        return bool((self._end <= complete).any())
 
     def _beyond(self, found: Measurements) -> npt.NDArray[Any]:
         """Which operations are what the rule does not want: errors, or beyond its limit."""
@@ -172,11 +150,14 @@ class Watch:
         self._run, self._scenario = run, run.scenario
         self._tails: dict[Path, Tail] = {}
         self._counts: list[Count] = []
+        self._machines = [int(one["number"]) for one in run.facts.get("machines") or ()]
         self._recorded: Counter[Path] = Counter()
         """How many metrics of their own users had recorded, in each load process."""
 
     def look(self, now: int) -> dict[str, Any] | None:
         """Count what has ended by `now` (ns of CLOCK_MONOTONIC); which rule is broken, when and by what, if one is."""
+        # Before the journals: what comes meanwhile is in them, but may not be all of its time.
+        reached = reach.until(self._run.folder, self._machines, now)
         for path in self._run.folder.glob("journal-*.bin"):
             self._tails.setdefault(path, Tail(path))
         began: int | None = None
@@ -193,7 +174,7 @@ class Watch:
                 count.add(found, metrics)
         if began is None:
             return None
-        complete = (min(now, *(tail.pending for tail in self._tails.values())) - began) / 1e9
+        complete = (min(reached, *(tail.pending for tail in self._tails.values())) - began) / 1e9
         broken = ((count, count.broken(complete)) for count in self._counts)
         at = (now - began) / 1e9
         return next(({"rule": count.rule.text, "at": at, "said": why} for count, why in broken if why), None)

@@ -25,6 +25,8 @@ FACTS = (
     "load",
     "scaling",
     "scaling_failed",
+    "disturbances",
+    "trace",
 )
 """What verdict.json repeats of run.json."""
 

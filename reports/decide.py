@@ -33,7 +33,18 @@ EFFECTS = {
 BINDING = "BINDING"
 """The condition without which nothing in the run folder can be relied on."""
 
-BY_CAUSE = ("INTERRUPTED", "WORKERS", "EXCEPTIONS", "STATUSES", "SUCCESSES", "V1", "V12", "SCALED", "SEARCH")
+BY_CAUSE = (
+    "DISTURBED",
+    "INTERRUPTED",
+    "WORKERS",
+    "EXCEPTIONS",
+    "STATUSES",
+    "SUCCESSES",
+    "V1",
+    "V12",
+    "SCALED",
+    "SEARCH",
+)
 """The conditions that make others break, in the order of what causes what: users whose code fails
 send nothing, no or few successes leave kinds and rules
 without data, and a load that was not put on, too."""

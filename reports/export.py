@@ -11,9 +11,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from harness import journal
+from harness import journaled
 from harness.errors import RunError, command
-from harness.journal import PARTNER, UNTIMED, Journaled
+from harness.journal import PARTNER, UNTIMED
+from harness.journaled import Journaled
 from harness.outcomes import Failure, Outcome
 from harness.run import Run
 from reports.render.timeline_csv import FORMULA
@@ -50,7 +51,7 @@ Row = tuple[Any, ...]
 
 def rows(run: Run) -> Iterator[Row]:
     """The operations of `run`, process by process, each as COLUMNS; JournalError if no journal can be read."""
-    journals = journal.read_all(run.folder, run.processes)
+    journals = journaled.read_all(run.folder, run.processes)
     for one in journals:
         yield from _rows(run, one)
 

@@ -92,6 +92,17 @@ def said(one: dict[str, Any]) -> str:
     return "; ".join(part for part in (one["value"], one["consequence"]) if part)
 
 
+def disturbed(one: dict[str, Any]) -> str:
+    """What was done to target, database or network, when, and what came of it."""
+    if one["failed"]:
+        came = f"failed: {one['failed']}"
+    else:
+        until = one["done"] if one["ended"] is None else one["ended"]
+        took = "" if until is None else f" in {quantities.duration(until - one['began'])}"
+        came = f"{one['said'] or 'done'}{took}"
+    return f"{one['disturb']} at {one['began']:.1f} s ({one['phase']}): {came}"
+
+
 def printable(text: str) -> str:
     """`text` without what a terminal obeys or XML can't hold: control characters, direction marks, lone surrogates.
 

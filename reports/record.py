@@ -19,6 +19,7 @@ from reports.tables.benchmark import benchmark
 from reports.tables.classes import classes
 from reports.tables.failures import failures
 from reports.tables.incidents import incidents
+from reports.tables.machines import machines
 from reports.tables.operations import by_phase, operations, spectrum
 from reports.tables.overlap import in_flight, overlap
 from reports.tables.own_metrics import own_metrics
@@ -27,6 +28,9 @@ from reports.tables.rounds import rounds
 from reports.tables.saturation import saturation
 from reports.tables.scaling import scaling
 from reports.tables.search import search as search_table
+from reports.tables.slowest import slowest
+from reports.tables.traces import checks
+from reports.tables.waited import waited
 from reports.validity.conditions import validity
 from reports.validity.steady import steady
 
@@ -57,6 +61,8 @@ def record(evidence: Evidence) -> dict[str, Any]:
     if scenario.left_out:
         notes.append(f"about no phase of this load, and so not judged: {', '.join(scenario.left_out)}")
     flying, met = in_flight(samples)
+    # An engine that users call themselves gets no requests.
+    traced = run.facts.get("trace") is not None and any(process.http for process in evidence.processes)
     facts: dict[str, Any] = {
         "schema": SCHEMA,
         "verdict": decision.verdict,
@@ -75,7 +81,7 @@ def record(evidence: Evidence) -> dict[str, Any]:
             **overlap(flying, met),
         },
         "rules": [dataclasses.asdict(rule) for rule in rules],
-        "checks": [finding.as_json() for finding in evidence.findings or ()],
+        "checks": checks(evidence.findings or (), run.id, traced),
         "weakened": evidence.weakened,
         "validity": [dataclasses.asdict(condition) for condition in conditions],
         "search": None if search is None else search_table(search, evidence, conditions),
@@ -89,10 +95,13 @@ def record(evidence: Evidence) -> dict[str, Any]:
         "spectrum": spectrum(samples),
         "saturation": _saturation(evidence),
         "memory": peak_memory(samples, evidence.monitor, evidence.began),
+        "machines": machines(evidence),
+        "waited": waited(evidence),
         "statements": evidence.statements,
         "phases": by_phase(samples, flying, met),
         "timeline": [dict(zip(("phase", "begin", "end"), band, strict=True)) for band in bands(samples.stretches)],
-        "failures": failures(samples, run.id),
+        "failures": failures(samples, run.id, traced),
+        "slowest": slowest(samples, run.id, traced),
         "incidents": incidents(samples),
         "generator": [_generator(process) for process in evidence.processes],
         "files": list(FILES),

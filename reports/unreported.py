@@ -105,8 +105,11 @@ _EMPTY = (
     "phases",
     "timeline",
     "failures",
+    "slowest",
     "incidents",
     "memory",
+    "waited",
+    "machines",
     "generator",
     "files",
 )

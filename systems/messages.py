@@ -144,6 +144,7 @@ ITEMS = "messages"
 """What the effects are called."""
 
 ROWS = ("messages", "key")
+COMPLETED = "sent"
 """The table that has them, and its column of keys, as [database] calls them: there the monitor looks for them."""
 
 

@@ -11,6 +11,9 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+DISTURBED = "disturbed:"
+"""Before a check that catches a fault only where the target is disturbed."""
+
 
 @dataclass(frozen=True)
 class Fault:

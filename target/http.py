@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from target import collected
 from target.pool_use import PoolMetrics
 
 MAX_BODY = 1 << 20
@@ -75,10 +76,12 @@ def application(
     registry: CollectorRegistry | None = None,
 ) -> Starlette:
     """The routes of `system`; GET /health, which is UP only while its database `answers`; and GET /metrics, with what
-    `registry` has and how the connections are used.
+    `registry` has, how the connections are used and how long garbage was collected.
     """
     registry = registry or CollectorRegistry()
     registry.register(PoolMetrics())
+    registry.register(collected.Collected())
+    collected.counted()
 
     async def health(_request: Request) -> Response:
         up = await answers()

@@ -1,5 +1,6 @@
 """How the connections to the database are used, by all processes of a service together."""
 
+import asyncio
 import mmap
 import time
 from collections.abc import Iterator
@@ -34,13 +35,23 @@ def _add(field: int, number: int) -> None:
 
 
 class CountedPool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg is untyped
-    """A pool that counts who uses and who waits for its connections."""
+    """A pool that counts who uses and who waits for its connections, and gives them out in turn.
+
+    asyncpg's own does not: what asks at the right instant overtakes what has waited, which then waits at the end again.
+    With 100 requests for 20 connections a few of them waited 20 times as long as most.
+    """
 
     async def _acquire(self, timeout: float | None) -> Any:
         _add(WAITING, 1)
         began = time.monotonic_ns()
         try:
-            connection = await super()._acquire(timeout)
+            async with asyncio.timeout(timeout):
+                await self._turns.acquire()
+            try:
+                connection = await super()._acquire(timeout)
+            except BaseException:
+                self._turns.release()
+                raise
         finally:
             _add(WAITING, -1)
             _add(WAITS, 1)
@@ -51,10 +62,14 @@ class CountedPool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg is untyped
     async def release(self, connection: Any, *, timeout: float | None = None) -> None:
         """Give a connection back."""
         _add(IN_USE, -1)
-        await super().release(connection, timeout=timeout)
+        try:
+            await super().release(connection, timeout=timeout)
+        finally:
+            self._turns.release()
 
     def opened(self) -> None:
         """Its connections are there."""
+        self._turns = asyncio.Semaphore(self.get_max_size())
         _shared[place(len(FIELDS)) + CONNECTIONS] = self.get_size()
 
 

@@ -14,7 +14,8 @@ from starlette.applications import Starlette
 
 from target import pool_use
 
-HOST = "127.0.0.1"
+HOST = os.environ.get("PERF_BIND", "") or "127.0.0.1"
+"""Where it listens: beyond this machine only if that is asked for."""
 BACKLOG = 2048
 KEEP_ALIVE_S = 75
 """Longer than any pause of a load generator: a connection that we close while it sends makes an unknown outcome."""
@@ -24,7 +25,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def serve(application: Callable[[], Starlette], port: int, processes: int) -> int:
-    """Serve on `port` of loopback until SIGTERM or SIGINT; 1 if a process died before, 2 if the port is taken."""
+    """Serve on `port` of HOST until SIGTERM or SIGINT; 1 if a process died before, 2 if the port is taken."""
     # All listen before any serves: a connection made in between waits for its process, and the kernel
     # spreads the first connections over all of them.
     try:

@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
@@ -24,7 +24,7 @@ from harness.plan import reading
 from harness.settings import ROOT
 from target import faults
 from target.faults import Fault
-from tests.support.judged import COUPON_MIX
+from tests.support.judged import COUPON_MIX, EVENT_MIX, ORCHESTRATOR_MIX
 from tests.support.pipeline_process import Pipeline, descendants
 
 DOCS = ROOT / "docs" / "integrity.md"
@@ -55,6 +55,28 @@ stages.smoke = [{{ users = 40, for = "{seconds}s" }}, {{ users = 40, for = "200m
 validity = {{ loop_lag = "30s", loop_gap = "1m" }}
 rules = ["p95(response_time) < 5s", "ratio(errors) < 1%", "count(deadlocks) == 0"]
 """,
+    "event_store": """
+system = "event_store"
+title = "Event store, shortly"
+[pool]
+events = 20_000
+[service.engine]
+slow_ms = 600
+processors = 3
+notify = 1
+[scenario.{name}]
+purpose = "a short load for the table of faults"
+users = {{ Client = 1 }}
+max_users = 24
+drain = "8s"
+timeout = "8s"
+mix = {{ """
+    + ", ".join(f"{kind} = {share}" for kind, share in EVENT_MIX.items())
+    + """ }}
+arrivals.smoke = [{{ rate = 70, for = "{seconds}s" }}, {{ burst = 40 }}, {{ rate = 70, for = "300ms" }}]
+validity = {{ loop_lag = "30s", loop_gap = "1m", min_successes = 50, sent = "50%" }}
+rules = ["p99(response_time) < 2s", "ratio(errors) < 1%"]
+""",
     "coupons": """
 system = "coupons"
 title = "Coupons, shortly"
@@ -83,11 +105,105 @@ arrivals.smoke = [
 validity = {{ loop_lag = "30s", loop_gap = "1m", min_successes = 50, sent = "50%" }}
 rules = ["p95(response_time{{phase!=burst}}) < 600ms", "ratio(errors) < 1%", "max(resource.target.log_queue) < 150"]
 """,
+    "orchestrator": """
+system = "orchestrator"
+title = "Events, shortly"
+[service.validation]
+work = "all"
+visible_s = 0.8
+unacked = 40
+[service.inventory]
+processes = 0
+[service.payment]
+processes = 0
+[service.fulfillment]
+processes = 0
+[scenario.{name}]
+purpose = "a short load for the table of faults"
+users = {{ Submitter = 1 }}
+think = "200ms"
+drain = "8s"
+timeout = "8s"
+mix = {{ """
+    + ", ".join(f"{kind} = {share}" for kind, share in ORCHESTRATOR_MIX.items())
+    + """ }}
+stages.smoke = [{{ users = 12, for = "{seconds}s" }}]
+validity = {{ loop_lag = "30s", loop_gap = "1m", min_successes = 50 }}
+rules = [
+    "p99(response_time) < 900ms", "ratio(errors) < 1%", "count(deadlocks) == 0",
+    "value(drain_time) < 2s", "max(resource.queue.redelivered) < 0.2", "max(resource.target.rss) < 300MB",
+]
+""",
 }
+DISTURBED = {
+    "messages": """
+system = "messages"
+title = "Messages, shortly, with a kill"
+[scenario.{name}]
+purpose = "a short load for the faults that a restart shows"
+users = {{ MessageSender = 1 }}
+max_users = 100
+drain = "8s"
+timeout = "8s"
+mix = {{ process = 60, repeat = 20, conflict = 20 }}
+arrivals.smoke = [
+    {{ rate = 60, for = "3s", phase = "before" }},
+    {{ rate = 60, for = "{seconds}s", phase = "killed", disturb = "kill target" }},
+    {{ rate = 60, for = "3s", phase = "after" }},
+]
+validity = {{ loop_lag = "30s", loop_gap = "1m", min_successes = 50, sent = "50%" }}
+rules = ['p99(response_time{{phase=~"before|after"}}) < 900ms', "ratio(errors{{phase=before}}) < 5%"]
+""",
+    "authorizations": """
+system = "authorizations"
+title = "Authorizations, shortly, with a kill"
+[scenario.{name}]
+purpose = "a short load for the faults that a restart shows"
+users = {{ Clinic = 1 }}
+think = "200ms"
+stages.smoke = [
+    {{ users = 40, for = "3s", phase = "before" }},
+    {{ users = 40, for = "{seconds}s", phase = "killed", disturb = "kill target" }},
+    {{ users = 40, for = "3s", phase = "after" }},
+]
+validity = {{ loop_lag = "30s", loop_gap = "1m" }}
+rules = ["p95(response_time) < 5s", "ratio(errors{{phase=before}}) < 5%"]
+""",
+    "orchestrator": """
+system = "orchestrator"
+title = "Events, shortly, with a kill"
+[service.validation]
+work = "all"
+visible_s = 0.8
+unacked = 40
+[service.inventory]
+processes = 0
+[service.payment]
+processes = 0
+[service.fulfillment]
+processes = 0
+[scenario.{name}]
+purpose = "a short load for the faults that a restart shows"
+users = {{ Submitter = 1 }}
+think = "200ms"
+drain = "8s"
+timeout = "8s"
+stages.smoke = [
+    {{ users = 12, for = "3s", phase = "before" }},
+    {{ users = 12, for = "{seconds}s", phase = "killed", disturb = "kill target" }},
+    {{ users = 12, for = "3s", phase = "after" }},
+]
+validity = {{ loop_lag = "30s", loop_gap = "1m", min_successes = 50 }}
+rules = ["p95(response_time{{phase=before}}) < 5s", "ratio(errors{{phase=before}}) < 5%"]
+""",
+}
+"""The plans for faults that only a disturbance shows: each is run undisturbed, too, and must not be seen there."""
+
 AT_ONCE = 2
 """So many runs are made at a time: half of each is waiting."""
-SHORT, LONG = ("short", 3), ("long", 30)
-"""The scenario of a fault of the target, and that in which something is killed: names and seconds."""
+SHORT, LONG, KILLED = ("short", 3), ("long", 30), ("killed", 8)
+"""The scenario of a fault of the target, that in which something is killed, and that which kills the target itself:
+names and seconds."""
 
 VERDICTS = {"rule": {"NO-GO", "CONDITIONAL"}, "validity": {"INVALID"}}
 """The verdicts of a run whose fault is named by a rule or a condition; by a check it is NO-GO."""
@@ -216,8 +332,15 @@ def _runs(folder: Path, wanted: set[str]) -> Iterator[Callable[[Path], Row]]:
             continue
         clean = Fault("clean", "no fault", ())
         for fault in (clean, *faults.of(system).values()):
-            if "pairs" not in fault.caught_by and (not wanted or fault.name in wanted):
-                yield partial(_of_target, folder / f"{system}-{fault.name}", system, fault)
+            if "pairs" in fault.caught_by or (wanted and fault.name not in wanted):
+                continue
+            only_then = any(check.startswith(faults.DISTURBED) for check in fault.caught_by)
+            unseen = replace(fault, caught_by=()) if only_then else fault
+            yield partial(_of_target, folder / f"{system}-{fault.name}", system, unseen)
+            if only_then or (fault is clean and system in DISTURBED):
+                caught_by = tuple(check.removeprefix(faults.DISTURBED) for check in fault.caught_by)
+                shown = replace(fault, caught_by=caught_by)
+                yield partial(_of_target, folder / f"{system}-{fault.name}-killed", system, shown, plan=KILLED)
     for name, kill in KILLS.items():
         if not wanted or f"kill-{name}" in wanted:
             yield partial(_of_harness, folder / f"kill-{name}", name, kill)
@@ -225,16 +348,18 @@ def _runs(folder: Path, wanted: set[str]) -> Iterator[Callable[[Path], Row]]:
 
 def _pipeline(folder: Path, home: Path, system: str, scenario: tuple[str, int]) -> Pipeline:
     name, seconds = scenario
-    return Pipeline(home, folder, PLANS[system].format(name=name, seconds=seconds))
+    plans = DISTURBED if scenario is KILLED else PLANS
+    return Pipeline(home, folder, plans[system].format(name=name, seconds=seconds))
 
 
-def _of_target(folder: Path, system: str, fault: Fault, home: Path) -> Row:
+def _of_target(folder: Path, system: str, fault: Fault, home: Path, plan: tuple[str, int] = SHORT) -> Row:
     words = () if fault.name == "clean" else ("--fault", fault.name)
-    running = _pipeline(folder, home, system, SHORT).start(SHORT[0], *words)
+    where = f"target of {system}{', killed' * (plan is KILLED)}"
+    running = _pipeline(folder, home, system, plan).start(plan[0], *words)
     _, errors = running.communicate(timeout=150)
     found = _verdict(folder)
     if found is None:
-        return Row(f"target of {system}", fault.name, fault.what, f"exit {running.returncode}", errors[-200:], False)
+        return Row(where, fault.name, fault.what, f"exit {running.returncode}", errors[-200:], False)
     violated = {check["id"] for check in found["checks"] if check["state"] == "VIOLATED"}
     words_of = {"errors", "p99", "deadlocks"}
     words_of |= {by.partition(":")[2] for by in fault.caught_by if by.startswith("rule:")}
@@ -243,9 +368,7 @@ def _of_target(folder: Path, system: str, fault: Fault, home: Path) -> Row:
     named = violated | missed | broken
     verdicts = {verdict for by in fault.caught_by for verdict in VERDICTS.get(by.partition(":")[0], {"NO-GO"})}
     expected = set(fault.caught_by) <= named and found["verdict"] in (verdicts or {"GO"})
-    return Row(
-        f"target of {system}", fault.name, fault.what, found["verdict"], ", ".join(sorted(named)) or "–", expected
-    )
+    return Row(where, fault.name, fault.what, found["verdict"], ", ".join(sorted(named)) or "–", expected)
 
 
 def _missed(rule: Mapping[str, Any], word: str) -> bool:

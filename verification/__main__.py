@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import psycopg2
 
-from harness import binding, check, database, effects, errors, journal, reported
+from harness import binding, check, database, effects, errors, journaled, reported
 from harness.check import Finding
 from harness.outcomes import Outcome
 from harness.project import module
 from harness.run import Run
 from harness.verdict import CheckState
-from verification import checks, own_checks, surroundings
+from verification import announced, checks, own_checks, surroundings
 from verification.ledger import Ledger, ledger
 from verification.ledger_checks import only_replays
 from verification.quiescence import still
@@ -45,7 +45,8 @@ def verify(run: Run, url: str) -> list[Finding]:
     found = module("verification", run.scenario.system) if run.scenario.system else None
     # It says all by itself, or only what is special about the simple case.
     system: Any = getattr(found, "STORED", found)
-    sent = ledger(run.id, journal.read_all(run.folder, run.processes), run.clock, run.scenario)
+    journals = journaled.read_all(run.folder, run.processes)
+    sent = ledger(run.id, journals, run.clock, run.scenario, announced.read(run))
     reported.void(run.folder)
     (run.folder / effects.FILE).unlink(missing_ok=True)
     about: dict[str, Any] = {"resolved": None, "observation": None, "weakened": []}
@@ -123,7 +124,8 @@ def _unknown(system: str) -> Finding:
 def outcomes(sent: Ledger) -> dict[str, dict[str, int]]:
     """How many operations of each kind had which outcome."""
     kinds = sent.ops["kind"].cat
-    bins = kinds.codes.to_numpy() * len(Outcome) + sent.ops["outcome"].to_numpy()
+    # Codes are of 8 bits: a dozen and a half kinds times the outcomes are more than these hold.
+    bins = kinds.codes.to_numpy().astype(np.int64) * len(Outcome) + sent.ops["outcome"].to_numpy()
     counts = np.bincount(bins, minlength=len(kinds.categories) * len(Outcome)).reshape(-1, len(Outcome))
     counted = {
         str(kind): {Outcome(n).name: count for n, count in enumerate(of_kind) if count}

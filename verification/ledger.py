@@ -11,11 +11,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from harness.errors import JournalError
-from harness.journal import PARTLY, PARTNER, REFUSED, Journals, Lost
+from harness.journal import PARTLY, PARTNER, REFUSED
+from harness.journaled import Journals, Lost
 from harness.outcomes import DONE, Outcome
 from harness.plan.scenario import Scenario
 from systems import ids
 from verification import bounds
+from verification.announced import Announced, during
 from verification.arrays import Array, Mask
 from verification.bounds import Possible
 
@@ -45,6 +47,8 @@ class Ledger:
     """The operations (numbers) of which some items were refused, though not all, …"""
     refused: npt.NDArray[np.void] = field(default_factory=lambda: np.zeros(0, REFUSED))
     """… and these items, as far as they are on record."""
+    announced: tuple[Announced, ...] = ()
+    """What the plan disturbed meanwhile."""
 
     @property
     def ended(self) -> int:
@@ -63,6 +67,11 @@ class Ledger:
         """When each operation ended, at the latest; 0: it never did."""
         end = self.ops["end"].to_numpy()
         return np.where(end > 0, end + self.ops["doubt"].to_numpy(), 0)
+
+    @property
+    def disturbed(self) -> Mask:
+        """Which operations were under way while the plan disturbed something."""
+        return during(self.announced, self.earliest, self.latest)
 
     def unrecorded(self, ops: Array) -> Mask:
         """Which of `ops` (numbers) may be of a load process whose journal lacks them: nothing is known of these."""
@@ -104,7 +113,7 @@ class Ledger:
         stated = bounds.stated(list(kinds.categories), self.scenario)
         lower, upper = bounds.bounds(stated, place, maker, kind, outcome)
         # They may have been sent again by operations that are not on record.
-        upper[self._of_lost(key)] = stated.ever
+        upper[self.of_lost(key)] = stated.ever
         return pd.DataFrame(
             {
                 "key": key,
@@ -117,7 +126,7 @@ class Ledger:
             copy=False,
         )
 
-    def _of_lost(self, ops: Array) -> Mask:
+    def of_lost(self, ops: Array) -> Mask:
         """Which of `ops` (numbers) are of a load process that is not wholly on record."""
         return np.isin(ops >> ids.COUNT_BITS, [one.worker for one in self.lost])
 
@@ -142,7 +151,7 @@ class Ledger:
         found.must[line] = False
         # One that was not answered may have stored it.
         open_ = np.bincount(place[self.unknown | self.unsure], minlength=len(keys)) > 0
-        open_ |= self._of_lost(keys["key"].to_numpy())
+        open_ |= self.of_lost(keys["key"].to_numpy())
         found.refused[line] = ~open_[found.key[line]]
         return found
 
@@ -186,10 +195,12 @@ def find(ordered: Array, wanted: Array) -> tuple[Array, Mask]:
     return place, ordered[place] == wanted
 
 
-def ledger(run: str, journals: Journals, clock: int, scenario: Scenario) -> Ledger:
+def ledger(
+    run: str, journals: Journals, clock: int, scenario: Scenario, announced: tuple[Announced, ...] = ()
+) -> Ledger:
     """The operations in the journals of `run`; JournalError if they are of another run, or differ in their kinds.
 
-    `clock`: ns to add to the master's clock for its wall clock.
+    `clock`: ns to add to the master's clock for its wall clock. `announced`: what was disturbed meanwhile.
     """
     kinds = journals[0].header["kinds"]
     for journal in journals:
@@ -223,4 +234,5 @@ def ledger(run: str, journals: Journals, clock: int, scenario: Scenario) -> Ledg
         journals.lost,
         partly,
         np.concatenate([journal.refused for journal in journals]),
+        announced,
     )

@@ -20,6 +20,9 @@ UNSTORED = "the plan's mix has no operation that leaves anything"
 
 REFUSALS = frozenset({"REJECT", "SHED"})
 
+BLOCK = 1 << 18
+"""What must be in so many rows is made at a time: texts of all of them would take as much memory as the rows do."""
+
 
 def lost(case: Case) -> Found:
     """X1. Of two acknowledgements of one key each says that it stored something; if its id is not there, it is lost."""
@@ -108,15 +111,14 @@ def altered(case: Case) -> Found:
     rows = np.flatnonzero(case.row_effect >= 0)
     if possible.refused.any():
         rows = rows[~possible.refused[case.row_effect[rows]]]
-    effect = case.row_effect[rows]
-    expected = case.content(case.ledger.run, case.items_of(case.row_key[rows], case.row_item[rows]))
-    wrong = np.zeros(len(possible.key), bool)
-    columns = []
-    for column in expected.columns:
-        bad = differs(case.rows[column].iloc[rows], expected[column])
-        if bad.any():
-            columns.append(column)
-            wrong[effect[bad]] = True
+    wrong, columns = np.zeros(len(possible.key), bool), list[str]()
+    for own in np.split(rows, range(BLOCK, len(rows), BLOCK)):
+        expected = case.content(case.ledger.run, case.items_of(case.row_key[own], case.row_item[own]))
+        for column in expected.columns:
+            bad = differs(case.rows[column].iloc[own], expected[column])
+            if bad.any():
+                columns += [column] * (column not in columns)
+                wrong[case.row_effect[own[bad]]] = True
     attempts = _acknowledged(case, several=False)
     key = case.ledger.key_place[attempts]
     attempts = attempts[(case.copies[key] > 0) & (possible.upper[key] > 0)]

@@ -24,7 +24,9 @@ def on_time(case: Case) -> Found:
     after their time. By the database's clock, whose distance to ours is known within bounds; and by looks during the
     load, for which no clock of the target's is needed: a time in a row may be that of the beginning of a transaction.
     """
-    found, deadlines = _by_clocks(case), _deadlines(case)
+    stored = case.seen.source.stored
+    found = by_clocks(case, case.rows[stored]) if stored else Found(0, detail="no column tells when a row was stored")
+    deadlines = _deadlines(case)
     looks: Looks = case.seen.looks
     seen = judged(case.ledger, looks, deadlines)
     keys, first = np.unique(seen.key, return_index=True)
@@ -66,12 +68,9 @@ def _missed(case: Case, seen: Seen, place: int) -> dict[str, Any]:
     }
 
 
-def _by_clocks(case: Case) -> Found:
-    """The same by the times in the rows alone."""
+def by_clocks(case: Case, stored: pd.Series, done: str = "stored") -> Found:
+    """The same by times in the rows alone, null where it is not known when it was `done`."""
     before = case.seen.before
-    if not case.seen.source.stored:
-        return Found(0, detail="no column tells when a row was stored")
-    stored = case.rows[case.seen.source.stored]
     if before is None:
         return Found(0, detail="run.json does not have the database's clock at the load")
     known = np.flatnonzero((case.row_effect >= 0) & stored.notna().to_numpy())
@@ -90,7 +89,7 @@ def _by_clocks(case: Case) -> Found:
     return Found(
         len(known),
         len(wrong),
-        f"{late:,} were stored after the answer that said so, or the time they have, and {len(wrong) - late:,} before "
+        f"{late:,} were {done} after the answer that said so, or the time they have, and {len(wrong) - late:,} before "
         f"they were sent; by up to {by}",
         case.witness(int(key[first]), case.row_item[known[[first]]]),
         case.witness(int(key[worst]), case.row_item[known[[worst]]]),
@@ -110,14 +109,16 @@ def _deadlines(case: Case) -> Array:
     ledger = case.ledger
     latest, place, deadlines = ledger.latest, ledger.key_place, np.full(len(ledger.keys), NEVER)
     effects = ledger.scenario.effects
-    slowest = {kind: max((one.within for one in stated.values()), default=0.0) for kind, stated in effects.items()}
+    made, sent = ledger.keys["kind"].cat, ledger.ops["kind"].cat
+    # One more, for a key whose kind is not known.
+    slowest = [
+        max((one.within for one in effects.get(str(kind), {}).values()), default=0.0) for kind in made.categories
+    ]
+    within = (np.array([*slowest, 0.0]) * 1e9).astype(np.int64)[made.codes.to_numpy()]
     for outcome in (Outcome.ACK, Outcome.REPLAY, Outcome.REJECT):
         said = np.flatnonzero(ledger.outcome(outcome) & (latest > 0))
-        kinds = ledger.keys["kind"].to_numpy()[place[said]]
-        own = ledger.ops["kind"].to_numpy()[said]
         if outcome is Outcome.REJECT:
-            leaves = np.array([outcome.name in effects.get(str(kind), {}) for kind in own], bool)
-            said, kinds = said[leaves], kinds[leaves]
-        within = pd.Series(kinds).map(slowest).fillna(0.0).to_numpy(float)
-        np.minimum.at(deadlines, place[said], latest[said] + (within * 1e9).astype(np.int64))
+            leaves = np.array([outcome.name in effects.get(str(kind), {}) for kind in sent.categories], bool)
+            said = said[leaves[sent.codes.to_numpy()[said]]]
+        np.minimum.at(deadlines, place[said], latest[said] + within[place[said]])
     return deadlines

@@ -1,6 +1,8 @@
 """The database is only read, never written; all that is judged is read in one snapshot."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from io import BytesIO
 from time import time_ns
@@ -79,24 +81,20 @@ class Reader:
 
     def frame(self, sql: str, dtypes: Mapping[str, str], parameters: Mapping[str, Any] | None = None) -> pd.DataFrame:
         """What `sql` gives, however many rows; `dtypes` names its columns: int64, str or MOMENT."""
-        lines = BytesIO()
         query = self.cursor.mogrify(sql, parameters).decode()
-        with self._transaction():
-            self.cursor.copy_expert(rf"COPY ({query}) TO STDOUT (FORMAT csv, NULL '\N')", lines)
-        lines.seek(0)
-        moments = [name for name, dtype in dtypes.items() if dtype == MOMENT]
-        frame = pd.read_csv(
-            lines,
-            header=None,
-            names=list(dtypes),
-            dtype={**dtypes, **dict.fromkeys(moments, "int64")},
-            keep_default_na=False,
-            na_values=[r"\N"],
-            skip_blank_lines=False,
-        )
-        for name in moments:
-            frame[name] = frame[name].to_numpy().view("datetime64[us]")
-        return frame
+        # Rows are parsed while the server makes the next ones, and their text is never there as a whole.
+        ours, theirs = os.pipe()
+        with ThreadPoolExecutor(1) as thread:
+            parsed = thread.submit(_parsed, ours, dtypes)
+            try:
+                with open(theirs, "wb") as lines, self._transaction():
+                    self.cursor.copy_expert(rf"COPY ({query}) TO STDOUT (FORMAT csv, NULL '\N')", lines)
+            except Exception:
+                # If it is the parser that has given up, it says why.
+                if (error := parsed.exception()) is not None and not isinstance(error, pd.errors.EmptyDataError):
+                    raise error from None
+                raise
+            return parsed.result()
 
     def columns(
         self, sql: str, types: Mapping[str, str], parameters: Mapping[str, Any] | None = None
@@ -155,6 +153,24 @@ class Reader:
             yield
 
 
+def _parsed(pipe: int, dtypes: Mapping[str, str]) -> pd.DataFrame:
+    """The rows that a COPY writes as CSV into a pipe, until its end; the pipe is closed."""
+    moments = [name for name, dtype in dtypes.items() if dtype == MOMENT]
+    with open(pipe, "rb") as lines:
+        frame = pd.read_csv(
+            lines,
+            header=None,
+            names=list(dtypes),
+            dtype={**dtypes, **dict.fromkeys(moments, "int64")},
+            keep_default_na=False,
+            na_values=[r"\N"],
+            skip_blank_lines=False,
+        )
+    for name in moments:
+        frame[name] = frame[name].to_numpy().view("datetime64[us]")
+    return frame
+
+
 @contextmanager
 def reader(url: str) -> Iterator[Reader]:
     """A session that reads the database at `url`; DatabaseError if there is no connection."""
@@ -162,8 +178,14 @@ def reader(url: str) -> Iterator[Reader]:
         yield Reader(cursor)
 
 
+NEAR = "BETWEEN timestamptz '1970-01-01 00:00Z' AND timestamptz '2100-01-01 00:00Z'"
+"""Between these a float of seconds is within 0.25 µs of the moment, and is made in half the time of a numeric."""
+
+
 def moment(column: str) -> str:
     """SQL for a timestamptz as µs since 1970, in whole numbers; NEVER if it is null or infinite."""
+    exactly = f"CASE WHEN isfinite({column}) THEN (extract(epoch FROM {column}) * 1000000)::bigint END"
     return (
-        f"coalesce(CASE WHEN isfinite({column}) THEN (extract(epoch FROM {column}) * 1000000)::bigint END, ({NEVER}))"
+        f"CASE WHEN {column} {NEAR} THEN (date_part('epoch', {column}) * 1000000)::bigint "
+        f"ELSE coalesce({exactly}, ({NEVER})) END"
     )

@@ -12,6 +12,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from harness.plan import reading, sample
 from harness.plan.scenario import Scenario
+from schema.migrate import stated
 
 FOLDER = Path(__file__).parent
 
@@ -44,8 +45,7 @@ def checks(scenarios: list[Scenario]) -> dict[str, str]:
 
 def _tables(scenario: Scenario) -> str:
     """The DDL of the reference's tables and indexes."""
-    schema: Any = importlib.import_module(f"schema.{scenario.system}")
-    tables = schema.tables(scenario.database).sorted_tables
+    tables = stated(scenario.system, scenario.database).sorted_tables  # type: ignore[union-attr]
     made = [CreateTable(table) for table in tables]
     made += [CreateIndex(index) for table in tables for index in sorted(table.indexes, key=lambda one: str(one.name))]
     texts = [str(one.compile(dialect=postgresql.dialect())).strip().replace("\t", "    ") for one in made]
@@ -64,7 +64,7 @@ def _fenced(language: str, text: str) -> str:
 def main() -> int:
     """Write every page anew."""
     for path in sorted(FOLDER.glob("*.md")):
-        path.write_text(renewed(path.read_text(encoding="utf-8"), parts(path.stem)), encoding="utf-8")
+        path.write_text(renewed(path.read_text(encoding="utf-8"), parts(path.stem.replace("-", "_"))), encoding="utf-8")
         print(path)
     return 0
 

@@ -8,6 +8,9 @@ from locust import argument_parser
 from locust.main import main
 
 import systems  # noqa: F401
+from harness.load.curve import encrypt
+from harness.machines.key import NO_KEY, of_process, open_to_all
+from harness.verdict import EXIT_USAGE
 
 
 def without_files() -> None:
@@ -18,4 +21,10 @@ def without_files() -> None:
 
 if __name__ == "__main__":
     without_files()
+    key = of_process()
+    if key:
+        encrypt(key)
+    elif open_to_all(sys.argv):
+        print(NO_KEY, file=sys.stderr)
+        sys.exit(EXIT_USAGE)
     sys.exit(main())

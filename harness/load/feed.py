@@ -1,13 +1,13 @@
 """`feed()` for users: the next row of the plan's feed, which no other user of any load process gets."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, overload
 
 from locust.exception import StopUser
 
 from harness.errors import FeedError
-from harness.feed import EXHAUSTED, LEASE, ONLY, Feed, Lease, Row, Rows
+from harness.feed import EXHAUSTED, LEASE, ONLY, Feed, Lease, Leasing, Row, Rows
 from harness.load.session import Session
 
 
@@ -18,8 +18,10 @@ class Exhausted(FeedError, StopUser):
 class Feeds:
     """The feeds of a load process, by their names in the plan."""
 
-    def __init__(self, session: Session, workers: int = 1) -> None:
-        """FeedError if a file is not what it was when the plan was read."""
+    def __init__(self, session: Session, workers: int = 1, leases: Callable[[str], Leasing] | None = None) -> None:
+        """FeedError if a file is not what it was when the plan was read. `leases` gives that of a feed, if it is not
+        counted in our run folder.
+        """
         self._session = session
         stated: Mapping[str, Any] = session.scenario.feeds if session.scenario else {}
         folder: Path | None = session.run.folder if session.run else None
@@ -28,7 +30,8 @@ class Feeds:
             rows = Rows(Path(one.file), check=False)
             if rows.digest != one.digest:
                 raise FeedError(f"{one.file}: it was changed since the plan was read: expected it unchanged; run again")
-            lease = Lease(folder / LEASE.format(name) if folder else None, workers)
+            path = folder / LEASE.format(name) if folder else None
+            lease = leases(name) if leases else Lease(path, workers)
             self._feeds[name] = Feed(rows, one.order, lease, f"{session.seed}/{session.worker}")
 
     def next(self, name: str) -> Row:

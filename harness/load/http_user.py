@@ -33,6 +33,7 @@ class HttpUser(LoadUser):
             session.shared[url] = Origin(url, self.timeout, settings.ca_file)
             session.journal.amend(http=True)
         origin = session.shared[url]
+        self.traced = session.traced
         self.connection = Connection(origin)
         self.second_connection = Connection(origin)
         """For an operation that is done twice at the same instant."""
@@ -89,6 +90,8 @@ class HttpUser(LoadUser):
     ) -> Answer:
         """Send the request of an operation; its answer."""
         more = headers(number) if headers else b""
+        if self.traced:
+            more += self.traced(number)
         answer = connection.exchange(connection.origin.request(route, body(number), more))
         tally = self.session.tally
         tally.bytes[index] += len(answer.body)

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from argparse import ArgumentParser
+from functools import partial
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any, NoReturn
@@ -22,7 +23,7 @@ from locust.rpc import Message
 from locust.runners import MasterRunner, WorkerRunner
 
 from harness.errors import PoolError, ProofloadError
-from harness.load import foreign, health, workers
+from harness.load import foreign, health, leases, shown, steering, workers
 from harness.load.crowd import Crowd
 from harness.load.feed import Feeds, draw_from
 from harness.load.following import LOOK_S
@@ -30,6 +31,7 @@ from harness.load.metric import record_in
 from harness.load.session import Session
 from harness.load.tally import FLUSH_S
 from harness.load.workers import Coordinator
+from harness.machines.code import differing, imported
 from harness.project import environment, hint
 from harness.run import Run
 
@@ -70,13 +72,18 @@ def _add_arguments(parser: ArgumentParser) -> None:
 @events.init.add_listener
 def _init(environment: Environment, **_: Any) -> None:
     runner = environment.runner
+    if environment.web_ui is not None:
+        steering.fence(environment, environment.web_ui)
+        if folder := workers.folder_of(environment):
+            shown.show(environment.web_ui, Path(folder))
 
     def begin(environment: Environment, msg: Message) -> None:
         load = load_of(environment)
+        said = workers.on_own_clock(msg.data, workers.folder_of(environment))
         if isinstance(load, Session):
-            load.begin(msg.data["began"], msg.data["shift"], msg.data["doubt"])
+            load.begin(said["began"], said["shift"], said["doubt"])
         else:
-            BEGIN.update(msg.data)
+            BEGIN.update(said)
 
     def ended(environment: Environment, msg: Message) -> None:
         load = load_of(environment)
@@ -98,9 +105,20 @@ def _init(environment: Environment, **_: Any) -> None:
         if load is not None and load.scenario is not None and not isinstance(runner, WorkerRunner):
             load.begin()
 
+    def lease(environment: Environment, msg: Message) -> None:
+        load = load_of(environment)
+        assert isinstance(load, Coordinator)
+        assert isinstance(runner, MasterRunner)
+        runner.send_message(leases.GIVEN, load.leases.lease(msg.data), msg.node_id)
+
+    def leased(environment: Environment, msg: Message) -> None:
+        leases.given(msg.data)
+
     def joined(client_id: str, data: dict[str, Any]) -> None:
-        run, number = data.get("proofload", ("", -1))
+        run, number, code = data.get("proofload", ("", -1, {}))
         JOINED[client_id] = (run, number)
+        if other := differing(imported(), code):
+            OTHER[client_id] = other
         load = load_of(environment)
         if isinstance(load, Coordinator) and not load.is_ours(run, number) and client_id in load.clients():
             load.expel(client_id)
@@ -108,10 +126,12 @@ def _init(environment: Environment, **_: Any) -> None:
     environment.events.worker_report.add_listener(joined)
     if isinstance(runner, WorkerRunner):
         runner.register_message(workers.BEGIN, begin)
+        runner.register_message(leases.GIVEN, leased)
     elif isinstance(runner, MasterRunner):
         runner.register_message(workers.DONE, done)
         runner.register_message(workers.ENDED, ended)
         runner.register_message(workers.STOP, stop)
+        runner.register_message(leases.ASK, lease)
     # Not by decorator: this event does not say whose it is.
     environment.events.spawning_complete.add_listener(spawned)
 
@@ -124,6 +144,9 @@ def _introduce(data: dict[str, Any], **_: Any) -> None:
 BEGIN: dict[str, int] = {}
 """As a worker: when second 0 is, if that is known before there is a load."""
 
+OTHER: dict[str, str] = {}
+"""As a master: the workers that have another module of the project or another fact than we have, and which."""
+
 JOINED: dict[str, tuple[str, int]] = {}
 """As a master: how each worker identified itself. Reports arrive from the beginning, before there is a load."""
 
@@ -131,7 +154,7 @@ JOINED: dict[str, tuple[str, int]] = {}
 @events.test_start.add_listener
 def _begin(environment: Environment, **_: Any) -> None:
     before = load_of(environment)
-    folder = environment.parsed_options.run_folder if environment.parsed_options else ""
+    folder = workers.folder_of(environment)
     try:
         if folder and before is not None:
             raise ProofloadError(f"{folder} holds its run already. For another, press Ctrl-C and begin again")
@@ -154,7 +177,7 @@ def _load(environment: Environment, folder: str) -> Session | Coordinator:
     if isinstance(environment.runner, MasterRunner):
         if not folder:
             raise ProofloadError("a master without --run-folder: expected a load of the pipeline; leave out --master")
-        coordinator = Coordinator(environment, Run.open(Path(folder)), JOINED)
+        coordinator = Coordinator(environment, Run.open(Path(folder)), JOINED, OTHER)
         environment.proofload = coordinator  # type: ignore[attr-defined]
         coordinator.await_workers()
         if coordinator.scenario.foreign:
@@ -174,7 +197,9 @@ def _load(environment: Environment, folder: str) -> Session | Coordinator:
         session.start.set()
     environment.proofload = session  # type: ignore[attr-defined]
     record_in(session.metrics)
-    draw_from(Feeds(session, workers.share()[1] if folder else 1))
+    # On another machine there is no folder that all load processes share: the master counts for them.
+    far = partial(leases.Remote, environment.runner) if workers.elsewhere() else None
+    draw_from(Feeds(session, workers.share()[1] if folder else 1, far))
     session.watchers = [gevent.spawn(_count, session, environment.runner)]
     if session.following is not None:
         session.watchers.append(gevent.spawn(_follow, session))

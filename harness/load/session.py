@@ -3,6 +3,7 @@
 import gc
 import logging
 import math
+import os
 import tempfile
 import time
 from collections import Counter, deque
@@ -29,13 +30,16 @@ from harness.own_metrics import Recorder
 from harness.plan import arrivals
 from harness.plan.scenario import Scenario
 from harness.run import UNREAD, Run
-from systems import ids
+from systems import ids, traces
 
 BARE_TIMEOUT_S = 10.0
 """How long an answer may take when there is no plan to say so."""
 
 HEAD_START_NS = 200_000_000
 """Between the last user's start and second 0 of the plan, so that no user is late for the first arrivals."""
+
+MACHINE = "PERF_MACHINE"
+"""The number of the machine that this process is on, if there are several. Set by its agent."""
 
 EXPLAINED = 5
 """How many reasons of one kind of failure are logged."""
@@ -72,6 +76,8 @@ class Session:
         """How many seconds an answer may take."""
         self.id = run.id if run else time.strftime("%Y%m%dT%H%M%S", time.gmtime()) + "bare"
         self.seed: int = run.facts["seed"] if run else 1
+        self.traced = traces.header(run.id) if run and run.facts.get("trace") is not None else None
+        """Makes the header with the trace id of an operation; None: requests have none."""
         self.kinds = kinds
         self.worker = worker
         self.began: int | None = None
@@ -137,6 +143,7 @@ class Session:
             "arrivals": self.planned,
             "http": False,
             "mono_ns": time.monotonic_ns(),
+            **({"machine": int(machine)} if (machine := os.environ.get(MACHINE)) else {}),
         }
 
     @property

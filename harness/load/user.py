@@ -58,6 +58,8 @@ class LoadUser(User):
     """How Locust's statistics name what it does, unless a transport tells it of each operation."""
     wait_time = constant(1)
     """Only for a bare `locust -f …`: with a plan, the arrivals decide."""
+    together = ""
+    """The kind that all users of the class begin at one instant, in a plan with rounds; "" if it knows none."""
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
@@ -157,6 +159,9 @@ class LoadUser(User):
             self._sched, kind, self._waited_us = arrival
             return session.kinds[kind]
         self._pause()
+        if self.together and session.rounds is not None:
+            self._sched = session.rounds.meet()
+            return self.together
         if session.draws is None:
             return self._draw[int(self.random.random() * len(self._draw))]
         return session.kinds[next(session.draws)] if not self._leaving and session.take() else None

@@ -4,10 +4,13 @@ Locust's own ending loses the last seconds: its master quits while workers still
 stops the users, waits until each worker has closed its journal and sent its last statistics, and only then ends.
 """
 
+import json
 import os
 import time
-from collections import Counter
+from collections import Counter as Sums
 from collections.abc import Container, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import gevent
@@ -19,11 +22,17 @@ from locust.runners import STATE_MISSING, MasterRunner, WorkerRunner
 from harness.errors import ProofloadError
 from harness.journal import labels
 from harness.load.following import Following
+from harness.load.leases import Counter
+from harness.machines import clocks
+from harness.machines.code import imported
 from harness.plan.scenario import Scenario
 from harness.run import Run
 
 SHARE = "PERF_LOAD_PROCESS"
 """Which load process this is, of how many: "0/2", "1/2". Set by the pipeline."""
+
+FOLDER = "PERF_RUN_FOLDER"
+"""The run folder of a load process on another machine. Set by its agent."""
 
 HEAD_START_NS = 1_000_000_000
 """Between the master's word and second 0 of the plan: for the word to arrive, and for the last users to start."""
@@ -43,12 +52,21 @@ def share() -> tuple[int, int]:
 class Coordinator:
     """The master's part in a load: when it began, when it is over, and what its workers say at the end."""
 
-    def __init__(self, environment: Environment, run: Run, joined: Mapping[str, tuple[str, int]]) -> None:
-        """`joined` grows: what each worker says of itself, its run and its number."""
-        self.run, self.joined = run, joined
+    def __init__(
+        self,
+        environment: Environment,
+        run: Run,
+        joined: Mapping[str, tuple[str, int]],
+        other: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """`joined` and `other` grow: what each worker says of itself, its run and its number; and of those that have
+        imported another module of the project than the master, or have another fact, which.
+        """
+        self.run, self.joined, self._other = run, joined, other
         self.scenario: Scenario = run.scenario
         self.following = Following(run.folder, run.scenario) if run.scenario.search else None
         self.count = share()[1]
+        self.leases = Counter(run.folder, self.count)
         self.began: int | None = None
         self.ended_by = "plan"
         self.shaped_over = False
@@ -75,6 +93,11 @@ class Coordinator:
                     f"expected exactly {expected}"
                 )
             gevent.sleep(0.05)
+        for client, module in self._other.items():
+            raise ProofloadError(
+                f"load process {self.joined[client][1]} has another {module} than the master: expected the same files "
+                "of the project and the same variables on all machines"
+            )
 
     @property
     def timeout(self) -> float:
@@ -84,12 +107,10 @@ class Coordinator:
     def begin(self) -> None:
         """Say when second 0 of the plan is."""
         if self.began is None:
-            self.began = time.monotonic_ns() + HEAD_START_NS
+            trips = (machine["round_trip_ns"] for machine in self.run.facts.get("machines", ()))
+            self.began = time.monotonic_ns() + max(HEAD_START_NS, 4 * max(trips, default=0))
             for client in list(self._runner().clients):
-                # To each in its own clock. They all are on this machine, and have its clock.
-                shift, doubt = 0, 0
-                said = {"began": self.began - shift, "shift": shift, "doubt": doubt}
-                self._runner().send_message(BEGIN, said, client)
+                self._runner().send_message(BEGIN, {"began": self.began}, client)
 
     def over(self) -> bool:
         """Whether the load is done: the plan's time is up, with a second for arrivals that are late."""
@@ -175,19 +196,42 @@ def counted(environment: Environment) -> dict[str, tuple[int, int]]:
 
 def _of_users(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What all processes say of another's users, together; of users of ours what ended the load, if something did."""
-    raised: Counter[str] = Counter()
-    users: dict[str, Counter[str]] = {}
+    raised: Sums[str] = Sums()
+    users: dict[str, Sums[str]] = {}
     for each in summaries:
         raised.update(each.get("raised", {}))
         for name, numbers in each.get("users", {}).items():
-            users.setdefault(name, Counter()).update(numbers)
+            users.setdefault(name, Sums()).update(numbers)
     found: dict[str, Any] = {"raised": dict(raised)} if users or raised else {}
     return found | ({"users": {name: dict(sums) for name, sums in users.items()}} if users else {})
 
 
+def elsewhere() -> bool:
+    """Whether we are a load process on another machine than the master."""
+    return bool(os.environ.get(FOLDER))
+
+
+def folder_of(environment: Environment) -> str:
+    """Our run folder; "" = there is none. Locust gives a worker the options of its master, whose folder is elsewhere
+    if that is another machine.
+    """
+    options = environment.parsed_options
+    return os.environ.get(FOLDER, "") or (options.run_folder if options else "")
+
+
+def on_own_clock(said: Mapping[str, int], folder: str) -> dict[str, int]:
+    """As a worker: when the load begins by our clock, and how much the master's is ahead, to within which doubt.
+
+    That is 0 on the master's machine; elsewhere our agent has written it into our run folder.
+    """
+    path = Path(folder) / clocks.NOW
+    distance = json.loads(path.read_text()) if path.exists() else {"shift": 0, "doubt": 0}
+    return {"began": said["began"] - distance["shift"], **distance}
+
+
 def introduce(data: dict[str, Any]) -> None:
     """As a worker: say in a report to the master who we are."""
-    data["proofload"] = [os.environ.get("PERF_RUN", ""), share()[0]]
+    data["proofload"] = [os.environ.get("PERF_RUN", ""), share()[0], imported() if elsewhere() else {}]
 
 
 def send_done(runner: WorkerRunner, summary: dict[str, Any]) -> None:

@@ -13,18 +13,20 @@ from harness import database
 from harness.errors import RunError, command
 from harness.monitor import FILE, STATEMENTS, looks
 from harness.monitor.cgroup import Cgroup
+from harness.monitor.container import Container
 from harness.monitor.gauges import Gauges
 from harness.monitor.machine import Machine
 from harness.monitor.postgres import DatabaseSampler
 from harness.monitor.processes import Processes
 from harness.monitor.prometheus import Prometheus
+from harness.monitor.queues import Queues
 from harness.monitor.reported_usage import ReportedUsage
 from harness.plan.scenario import Scenario
 from harness.run import Run
 
 PERIOD_S = 1.0
 
-Sampler = Machine | Cgroup | Processes | DatabaseSampler | Prometheus | Gauges
+Sampler = Machine | Cgroup | Processes | DatabaseSampler | Prometheus | Container | Gauges | Queues
 
 
 def main() -> int:
@@ -33,6 +35,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path, metavar="RUN_FOLDER")
     parser.add_argument("--metrics", default="", help="a Prometheus endpoint to read, too")
     parser.add_argument("--target", default="", help="where the target is, which may tell numbers of its own")
+    parser.add_argument("--cgroup", default="", help="the control group that the target runs in")
     arguments = parser.parse_args()
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -43,11 +46,15 @@ def main() -> int:
     samplers: list[Sampler] = [Machine(), Cgroup(), Processes(parent, arguments.folder), postgres]
     if arguments.metrics:
         samplers.append(Prometheus(arguments.metrics))
+    if arguments.cgroup:
+        samplers.append(Container(arguments.cgroup))
     reported = ReportedUsage()
     before = postgres.statements()
     scenario = _scenario(arguments.folder)
     if scenario and scenario.gauges and arguments.target:
         samplers.append(Gauges(arguments.target, scenario.gauges))
+    if scenario and scenario.queues and arguments.target:
+        samplers.append(Queues(arguments.target, scenario.queues))
     looking = looks.Looks(arguments.folder, scenario, postgres.connected) if scenario else None
     due = time.monotonic()
     with (arguments.folder / FILE).open("a", buffering=1) as file:

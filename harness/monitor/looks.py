@@ -19,7 +19,7 @@ import numpy.typing as npt
 import psycopg2
 from psycopg2.extensions import connection as Driver
 
-from harness import database, journal
+from harness import database, journaled
 from harness.errors import DatabaseError, JournalError
 from harness.journal import HEADER_BYTES, PARTLY, RECORD
 from harness.monitor import LOOKS
@@ -63,10 +63,19 @@ class Tail:
 
     def __init__(self, path: Path) -> None:
         """JournalError if it can't be read, or not yet."""
-        header = journal.read_header(path)
+        header = journaled.read_header(path)
         self.kinds: list[str] = header["kinds"]
         self.run, self.worker = str(header["run"]), int(header["worker"])
         self.path, self._begun = path, 0
+        self._shift: int | None = None
+
+    @property
+    def shift(self) -> int:
+        """By how many ns the master's clock is ahead of the journal's, once that is told."""
+        if self._shift is None:
+            header = journaled.read_header(self.path)
+            self._shift = int(header["shift"]) if "shift" in header else None
+        return self._shift or 0
 
     def latest(self) -> tuple[int, Records]:
         """The last SPAN operations that were begun, or all, and the place of the first of them."""
@@ -103,10 +112,11 @@ def acknowledged(tails: Mapping[int, Tail], effects: Effects) -> Iterator[tuple[
         first, records = tail.latest()
         told = (records["end"] > 0) & (records["flags"] & PARTLY == 0) & np.isin(records["outcome"], TOLD)
         places = np.flatnonzero(told)
-        for place in places[np.argsort(records["end"][places])][-TRIED:].tolist():
-            end, key_of, kind, outcome = records[place][["end", "key_of", "kind", "outcome"]].tolist()
+        places = places[np.argsort(records["end"][places])][-TRIED:]
+        columns = (records[name][places].tolist() for name in ("end", "key_of", "kind", "outcome"))
+        for place, end, key_of, kind, outcome in zip(places.tolist(), *columns, strict=True):
             op = ids.operation(tail.worker, first + place)
-            ended.append((end, op, key_of, tail.kinds[kind], Outcome(outcome)))
+            ended.append((end + tail.shift, op, key_of, tail.kinds[kind], Outcome(outcome)))
     known: set[int] = set()
     for _, op, key, kind, outcome in sorted(ended, reverse=True):
         maker = kind if op == key or outcome is Outcome.REJECT else _kind(tails, key)

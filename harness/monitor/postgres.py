@@ -10,6 +10,7 @@ from harness import database
 from harness.errors import DatabaseError
 from harness.monitor import scans
 from harness.monitor.database_io import DatabaseIO
+from harness.monitor.sizes import Sizes
 
 ACTIVITY = """
 SELECT state, coalesce(wait_event_type, ''), count(*)::int FROM pg_stat_activity
@@ -28,6 +29,8 @@ FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid WHERE d.datname =
 """
 VACUUMS = "SELECT count(*) FROM pg_stat_progress_vacuum WHERE datname = current_database()"
 MOST_STATEMENTS = 20
+WAITS = ("lock", "lwlock", "io", "ipc")
+"""What a backend at work usually waits for: in each sample, for the mean to be true."""
 RETRY_S = 5.0
 """How long an unreachable database is left alone."""
 
@@ -37,6 +40,7 @@ Statements = dict[str, tuple[Any, ...]]
 class DatabaseSampler:
     """db.connections, db.active, db.idle_in_transaction, db.waiting.<type> (current backends); db.limit
     (max_connections); db.vacuums (that run now, automatic ones too); db.deadlocks_total (since the server counts);
+    db.table_bytes, db.index_bytes (now and then, see Sizes);
     and a second: db.commits, db.rollbacks, db.deadlocks, db.conflicts, db.hits, db.reads, db.rows_written,
     db.temp_bytes, db.wal_bytes, and what DatabaseIO has; db.cache (the share of blocks that were in memory).
     """
@@ -49,6 +53,7 @@ class DatabaseSampler:
         self._again = 0.0
         self._limit = 0
         self._io = DatabaseIO(0)
+        self._sizes = Sizes()
 
     def sample(self) -> dict[str, float]:
         """What there is now; nothing while the database can't be reached."""
@@ -64,11 +69,12 @@ class DatabaseSampler:
                 counters = dict(zip([column.name for column in cursor.description or ()], counted, strict=True))
                 counters |= self._io.counters(cursor)
                 vacuums = float(database.value(cursor, VACUUMS))
+                sizes = self._sizes.sample(cursor)
         except (DatabaseError, psycopg2.Error):
             self._connection, self._before, self._again = None, None, time.monotonic() + RETRY_S
             return {}
         now = {"db.vacuums": vacuums, "db.deadlocks_total": float(counters["deadlocks"])}
-        return {**self._activity(activity), **now, **self._rates(counters)}
+        return {**self._activity(activity), **now, **sizes, **self._rates(counters)}
 
     def close(self) -> None:
         """Without a connection from now on."""
@@ -123,6 +129,7 @@ class DatabaseSampler:
 
     def _activity(self, rows: Any) -> dict[str, float]:
         line = {"db.connections": 0, "db.active": 0, "db.idle_in_transaction": 0, "db.limit": self._limit}
+        line |= dict.fromkeys((f"db.waiting.{what}" for what in WAITS), 0)
         for state, waits, count in rows:
             line["db.connections"] += count
             if state == "active":

@@ -12,14 +12,18 @@ from harness.stack.services import pids
 WHAT = (
     ("generator", ("-m", "harness.load")),
     ("monitor", ("-m", "harness.monitor")),
+    ("proxy", ("-m", "harness.stack.proxy")),
 )
 """What a process of ours is, by neighbouring words of its command line."""
 
+COUNTED_EVERY = 5
+"""Threads and files are counted in every fifth sample: that takes longer than all the rest, and they change slowly."""
+
 
 class Processes:
-    """For each service.<name>, all of them together as target, and postgres, generator and monitor: <what>.cpu (cores),
-    .rss (bytes), .threads, .fds, .processes; .read_bytes, .write_bytes (from and to a disk, a second), where the kernel
-    says it. And run.cpu: the cores that all processes of the run used.
+    """For each service.<name>, all of them together as target, and postgres, generator, monitor and proxy: <what>.cpu
+    (cores), .rss (bytes), .processes; .read_bytes, .write_bytes (from and to a disk, a second), where the kernel says
+    it; now and then .threads and .fds. And run.cpu: the cores that all processes of the run used.
     """
 
     def __init__(self, parent: int, folder: Path) -> None:
@@ -31,6 +35,7 @@ class Processes:
         self._moved: dict[int, tuple[int, int]] = {}
         """How many bytes each process has read and written until now."""
         self._at = time.monotonic()
+        self._taken = 0
 
     def sample(self) -> dict[str, float]:
         """The sums over the processes below the parent, as they are now; those that end meanwhile are left out."""
@@ -39,6 +44,8 @@ class Processes:
         used: dict[int, float] = {}
         moved: dict[int, tuple[int, int]] = {}
         seconds = max(time.monotonic() - self._at, 1e-3)
+        counting = self._taken % COUNTED_EVERY == 0
+        self._taken += 1
         for process, whats in [(self._parent, ()), *self._below()]:
             try:
                 with process.oneshot():
@@ -51,10 +58,10 @@ class Processes:
                     values = {
                         "cpu": process.cpu_percent() / 100,
                         "rss": memory.rss - common,
-                        "threads": process.num_threads(),
-                        "fds": process.num_fds(),
                         "processes": 1,
                     }
+                    if counting:
+                        values |= {"threads": process.num_threads(), "fds": process.num_fds()}
                     values |= self._disk(process, moved, seconds)
             except psutil.Error:
                 continue
@@ -93,11 +100,11 @@ class Processes:
         seen: dict[int, tuple[psutil.Process, tuple[str, ...]]] = {}
         services = self._services()
         for number in descendants(self._parent.pid):
+            if number in self._seen:
+                # Still the same: no number comes again within a second, and to ask takes longer than to sample.
+                seen[number] = self._seen[number]
+                continue
             try:
-                known = self._seen.get(number)
-                if known and known[0].is_running():
-                    seen[number] = known
-                    continue
                 process = psutil.Process(number)
             except psutil.Error:
                 continue

@@ -11,7 +11,9 @@ COLLECTING = ("metrics.jvm_gc_pause_seconds_sum", "metrics.gc_seconds_total")
 
 
 class ReportedUsage:
-    """target.cpu (cores), target.rss (bytes), target.gc (seconds of garbage collection a second)."""
+    """target.cpu (cores), target.rss (bytes), target.gc (seconds of garbage collection a second); and target.cpu_share,
+    of all cores that it may use: those of this machine, of a target that runs here.
+    """
 
     def __init__(self) -> None:
         self._before: dict[str, tuple[float, float]] = {}
@@ -25,6 +27,9 @@ class ReportedUsage:
         }
         if CPU_SHARE in line and CORES in line:
             found["target.cpu"] = line[CPU_SHARE] * line[CORES]
+        found["target.cpu_share"] = line.get(CPU_SHARE)
+        if "target.cpu" in line and "machine.cores" in line:  # its processes are ours
+            found["target.cpu_share"] = line["target.cpu"] / line["machine.cores"]
         return {name: value for name, value in found.items() if value is not None}
 
     def _rate(self, line: Mapping[str, float], name: str) -> float | None:

@@ -4,7 +4,8 @@
     agg      := p0 … p100 | mean | max | min | rate | count | ratio | slope | value
     sel      := ('op' | 'phase' | 'status' | 'outcome' | 'worker' | 'point') ('=' | '!=' | '=~') value
     op       := '<' | '<=' | '>' | '>=' | '=='
-    limit    := number unit | number '%' [ 'of' ('offered' | 'linear') ] | 'baseline' ('+' | '-') number '%'
+    limit    := number unit | number '%' [ 'of' share ] | 'baseline' ('+' | '-') number '%'
+    share    := 'offered' | 'linear' | 'phase' name
     windows  := 'for' duration | 'in' number '%' 'of' duration 'windows'
 
 A value with other characters than letters, digits and `_ . % / + -` stands in double quotes; after =~ stands a regular
@@ -29,6 +30,7 @@ from harness.plan.rules import (
     METRICS,
     NUMBER,
     NUMBER_SLOPE,
+    OF_PHASE,
     OP,
     OUTCOME,
     OWN,
@@ -85,6 +87,10 @@ _EXAMPLE = {
     DURATION_SLOPE: "5ms/min",
     NUMBER_SLOPE: "10/min or 1% of offered",
 }
+
+
+OF_ANOTHER_PHASE = (METRICS["response_time"], METRICS["service_time"])
+"""What can be limited by a share of what it is in another phase."""
 
 
 _SELECTS = {OP: ("=", "!=", "=~"), PHASE: ("=", "!=", "=~"), POINT: ("=",)}
@@ -156,7 +162,7 @@ def parse(text: str, items: str = EFFECTS) -> Rule:
     left = text[: reader.at]
     comparison = reader.symbol(*COMPARISONS)
     kind = METRICS[metric].aggregates[aggregate]
-    limit, of = _limit(reader, kind, METRICS[metric])
+    limit, of, other = _limit(reader, kind, METRICS[metric])
     limited = reader.at
     window = _window(reader)
     measures = " ".join(f"{left} {text[limited : reader.at]}".split())
@@ -186,6 +192,7 @@ def parse(text: str, items: str = EFFECTS) -> Rule:
         of,
         window,
         aborts,
+        other=other,
     )
 
 
@@ -251,8 +258,8 @@ def _selector(reader: _Reader, metric: str) -> Selector:
     return Selector(key, comparison, value)
 
 
-def _limit(reader: _Reader, kind: str, metric: Metric) -> tuple[float, str | None]:
-    """A limit of the given kind in its base unit, and what it is a share of."""
+def _limit(reader: _Reader, kind: str, metric: Metric) -> tuple[float, str | None, str]:
+    """A limit of the given kind in its base unit, what it is a share of, and of which phase."""
     token, column = reader.next("a limit")
     if token.startswith(BASELINE):
         found = _BASELINE.match(reader.text, column)
@@ -260,7 +267,7 @@ def _limit(reader: _Reader, kind: str, metric: Metric) -> tuple[float, str | Non
         if not found or not factor or factor <= 0:
             reader.fail(column, "expected a limit such as 'baseline +10%'")
         reader.at = found.end()
-        return float(factor), BASELINE
+        return float(factor), BASELINE, ""
     found = re.fullmatch(r"(-?\d+(?:\.\d+)?)(.*)", token)
     if not found:
         reader.fail(column, f"expected a limit such as {_EXAMPLE[kind]}, or 'baseline +10%', found {token!r}")
@@ -275,11 +282,16 @@ def _limit(reader: _Reader, kind: str, metric: Metric) -> tuple[float, str | Non
         if reader.done() or reader.next("'of'")[0] != "of":
             ways = " or ".join(f"'95% of {reference}'" for reference in metric.references)
             reader.fail(column, f"a limit in % needs what it is a share of: {ways}")
-        return float(number / 100), reader.word("reference", metric.references)
+        return float(number / 100), reader.word("reference", metric.references), ""
+    if unit == "%" and kind == DURATION and metric in OF_ANOTHER_PHASE:
+        if reader.done() or reader.next("'of'")[0] != "of":
+            reader.fail(column, "a limit in % needs what it is a share of: '150% of phase quiet'")
+        reader.word("reference", [OF_PHASE])
+        return float(number / 100), OF_PHASE, reader.next("the name of a phase")[0]
     if unit not in sizes:
         said = f"unknown unit {unit!r}" if unit else "a limit without unit"
         reader.fail(column, f"{said}: expected {kind} such as {_EXAMPLE[kind]}; {nearest(unit, filter(None, sizes))}")
-    return float(number * Decimal(str(sizes[unit]))), None
+    return float(number * Decimal(str(sizes[unit]))), None, ""
 
 
 def _units(kind: str, metric: Metric) -> dict[str, float]:
@@ -317,4 +329,5 @@ def _abortable(reader: _Reader, column: int, metric: str, aggregate: str, compar
     if comparison.startswith(">") or (comparison == "==" and aggregate != "count"):
         reader.fail(column, f"{comparison!r} can't be broken before the end: a load can be ended by what is too much")
     if of:
-        reader.fail(column, "a load can't be ended by a comparison with the baseline")
+        what = "the baseline" if of == BASELINE else "another phase"
+        reader.fail(column, f"a load can't be ended by a comparison with {what}")

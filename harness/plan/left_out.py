@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from harness.plan.provable import SMOKE, proofs
-from harness.plan.rules import INFO, LINEAR, PHASE, SLOPE, Rule, selected
+from harness.plan.rules import INFO, LINEAR, OF_PHASE, PHASE, SLOPE, Rule, selected
 from harness.plan.scenario import Scenario, Stage
 from harness.plan.toml_table import Where
-from harness.search import bound
+from harness.search import bound, patience
 
 OF_SEVERAL = ("efficiency", "recovery_time")
 """What compares phases with each other."""
@@ -19,7 +19,7 @@ def resolved(where: Where, scenario: Scenario, instead: Sequence[Stage]) -> Scen
     PlanError if no rule is left that a step of a search could break, or if a step is too short to prove one.
     """
     if scenario.search is not None:
-        scenario = replace(scenario, stages=bound(scenario.search, scenario.timeout_seconds))
+        scenario = replace(scenario, stages=bound(scenario.search, patience(scenario)))
     rules = [rule for rule in scenario.rules if _about(rule, scenario, instead)]
     left_out = tuple(rule.text for rule in scenario.rules if rule not in rules)
     found = replace(scenario, rules=tuple(rules), left_out=left_out)
@@ -40,7 +40,9 @@ def resolved(where: Where, scenario: Scenario, instead: Sequence[Stage]) -> Scen
 
 def _about(rule: Rule, scenario: Scenario, instead: Sequence[Stage]) -> bool:
     """Whether a rule is about this load: not about phases that are not there; of a search not about several of them."""
-    if scenario.search is not None and (rule.metric in OF_SEVERAL or rule.of == LINEAR or rule.aggregate == SLOPE):
+    if scenario.search is not None and (
+        rule.metric in OF_SEVERAL or rule.of in (LINEAR, OF_PHASE) or rule.aggregate == SLOPE
+    ):
         return False
     known = {stage.phase for stage in instead}
     named = [one for one in rule.selectors if one.key == PHASE and one.value in known]

@@ -172,6 +172,7 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
     facts = facts_of(system) if system and not theirs else NO_FACTS
     code = (where.path.parent / str(theirs)).resolve() if theirs else _locustfile(system)
     running = {} if theirs else services.read(where, _over(system, "service", tables, where), table.take("service", {}))
+    profiles = stages.profiles(table)
     sought, stated, instead = stages.read_load(where, table, profile, running, bool(theirs))
     if theirs:
         locustfile.require_followed(where, code, table, stated)
@@ -202,19 +203,21 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
         users=locustfile.users(code, table.take("users", {}), where, bool(theirs)),
         max_users=locustfile.max_users(table, stated),
         stages=stated,
-        rules=tuple(rule_checks.read(where, table.take("rules", []), items)),
+        rules=tuple(rule_checks.read(where, table.take("rules", []), items, profile, profiles)),
         mix=mix,
         expected={kind: tuple(expected[kind]) for kind in mix},
         effects=_effects(facts.EFFECTS, mix, table.seconds("eventual", "0s", zero=True)),
         points=_points(facts, named),
         items=items,
         rows=getattr(facts, "ROWS", ("", "")),
+        completed=getattr(facts, "COMPLETED", ""),
         gauges=_gauges(facts, agreed),
+        queues=agreed[facts.QUEUES_ROUTE] if hasattr(facts, "QUEUES_ROUTE") else "",
         rounds=table.flag("rounds"),
         pool={},
         services=running,
         poisson=_pattern(where, table.take("pattern", "even")) == "poisson",
-        think_seconds=table.seconds("think", "0s", zero=True),
+        think_seconds=_think(where, table, profile),
         drain_seconds=table.seconds("drain", "10s"),
         timeout_seconds=table.seconds("timeout", "10s"),
         validity=_validity(where, table.take("validity", {})),
@@ -226,7 +229,7 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
         tags=locustfile.tags(table, "tags") if theirs else (),
         exclude_tags=locustfile.tags(table, "exclude_tags") if theirs else (),
         search=sought,
-        scaling=sought is None and "scaling" in tables["scenario"][name],
+        scaling=sought is None and stages.of_profile(tables["scenario"][name].get("scaling"), profile) is not None,
     )
     if scenario.search or scenario.scaling:
         scenario = left_out.resolved(where, scenario, instead)
@@ -354,6 +357,17 @@ def _benchmark(table: Table) -> str:
     if not isinstance(check, str):
         table.fail("benchmark", check, "the name of the check of answers")
     return str(check)
+
+
+def _think(where: Where, table: Table, profile: str) -> float:
+    """How long users pause; of a table of profiles what it has for this one."""
+    stated = table.rest.get("think")
+    if not isinstance(stated, dict):
+        return table.seconds("think", "0s", zero=True)
+    own = Table(where, "think", table.take("think"))
+    if profile not in own.rest:
+        own.unknown("profile", profile, own.rest)
+    return own.seconds(profile, zero=True)
 
 
 def _pattern(where: Where, pattern: object) -> str:

@@ -1,6 +1,6 @@
 """What a plan can know of its rules before any traffic: a rule that could never be evaluated is refused."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 
@@ -35,16 +35,18 @@ SHORTEST_SLOPE_S = (20.0, 10.0)
 """How long what a slope is of must last: ten parts of two seconds; of one, where nothing is to be proven (smoke)."""
 
 
-def read(where: Where, entries: Iterable[object], items: str) -> Iterator[Rule]:
-    """The rules of a plan: each a text, or a table { rule = "…", severity = "major", id = "…" }.
+def read(
+    where: Where, entries: Iterable[object], items: str, profile: str, profiles: Collection[str]
+) -> Iterator[Rule]:
+    """The rules of a plan for `profile`: each a text, or a table { rule = "…", severity = "major", id = "…" }.
 
-    `items` is what the system calls its effects.
+    A rule may be for some of the scenario's `profiles` only. `items` is what the system calls its effects.
     """
     seen: set[str] = set()
     for entry in entries:
         table = Table(where, "rules", entry if isinstance(entry, dict) else {"rule": entry})
         text, severity = table.take("rule"), table.take("severity", BLOCKER)
-        name = table.take("id", text)
+        name, only = table.take("id", text), table.take("profiles", [profile])
         table.done()
         if not isinstance(text, str):
             where.fail(text if text is not None else "rules", f"rule {text!r}: expected a text")
@@ -56,6 +58,17 @@ def read(where: Where, entries: Iterable[object], items: str) -> Iterator[Rule]:
             rule = replace(grammar.parse(text, items), severity=severity, id=name)
         except grammar.RuleError as error:
             where.fail(text, str(error))
+        if not isinstance(only, list) or not only:
+            table.fail("profiles", only, 'a list of profiles, ["soak"]')
+        for word in only:
+            if word not in {*profiles, profile}:
+                where.fail(
+                    word,
+                    f"rules: profiles = {only!r}: no profile {word!r}; {nearest(str(word), profiles)}",
+                    after="profiles",
+                )
+        if profile not in only:
+            continue
         for word in {text, name}:
             if word in seen:
                 where.fail(word, f"rule {word!r} stands twice")
@@ -89,6 +102,8 @@ def _unreachable(rule: Rule, scenario: Scenario, instead: Sequence[Stage]) -> st
                 return f"unknown {_WHAT[key]} {selector.value!r}; {nearest(selector.value, names)}"
         if not selected(names, rule.selectors, key):
             return f"its selectors leave no {_WHAT[key]}; known: {', '.join(sorted(names))}"
+    if rule.other and rule.other not in known[PHASE]:
+        return f"unknown phase {rule.other!r}; {nearest(rule.other, known[PHASE])}"
     return ""
 
 
@@ -136,6 +151,10 @@ def _unmeasurable(rule: Rule, scenario: Scenario) -> Iterator[tuple[bool, str]]:
     yield (
         compared and not changes,
         "neither users nor processes ever change: there is nothing to compare with",
+    )
+    yield (
+        bool(rule.other) and rule.other in covered,
+        f"it compares one phase with another: expected {{phase=…}} of others than {rule.other}",
     )
     several = scenario.scaling and metric == "efficiency"
     yield (

@@ -29,6 +29,8 @@ OFFERED, LINEAR, BASELINE = "offered", "linear", "baseline"
 REFERENCES = (OFFERED, LINEAR)
 """What the limit of a rate can be a share of, and that of a slope (of what is offered). Any limit can be one of the
 baseline's value."""
+OF_PHASE = "phase"
+"""The limit of a time can also be a share of what it is in another phase."""
 
 ABORT = "abort.json"
 """Where the watcher records that a rule ends the load, in the run folder: {"rule", "at" (s), "said"}."""
@@ -84,6 +86,7 @@ METRICS: Mapping[str, Metric] = {
     "recovery_time": Metric({"value": DURATION}, _STAGES),
     "capacity": Metric({"value": RATE}, _STAGES),
     "efficiency": Metric({"value": SHARE}, _PLANNED),
+    "routing_success": Metric({"ratio": SHARE}, frozenset()),
     "invariant": Metric({"value": COUNT}, frozenset(), named=True),
     OWN: Metric(
         {**_NUMBERS, **_EVENTS, SLOPE: NUMBER_SLOPE},
@@ -114,6 +117,7 @@ recovery_time  from the end of a spike until all is as it was before it (statist
 capacity       the load of the highest step at which every other rule is proven (§4)
 efficiency     the rate of `goodput` of a number of users, or processes of a service, as a share of what as many times
                the fewest of them do; of processes that complete effects later, that of `delivered`
+routing_success  of the accepted effects the share that is where the rules of their routing say (checks X1 and ROUTED)
 invariant.<check>   how many things break that check of the data
 metric.<name>       what users record themselves under that name, by when it was recorded
 resource.<name>     what the monitor has under that name
@@ -169,6 +173,8 @@ class Rule:
     """Whether the load ends as soon as what was found so far breaks it."""
     severity: str = BLOCKER
     id: str = ""
+    other: str = ""
+    """The phase whose value the limit is a share of, if `of` is OF_PHASE."""
 
     @property
     def upper(self) -> bool:

@@ -13,7 +13,7 @@ INDENT = "  "
 
 def lines(scenario: Scenario, target: str) -> Iterator[str]:
     """A sample request to `target` ("" = not known yet) and the answers, if the system's facts have them (`sample`,
-    `answers`); nothing else.
+    `answers`), or the statements of an engine (`calls`); nothing else.
     """
     facts: Any = importlib.import_module(f"systems.{scenario.system}") if scenario.system else None
     if hasattr(facts, "sample"):
@@ -24,6 +24,9 @@ def lines(scenario: Scenario, target: str) -> Iterator[str]:
         yield f"{INDENT}Content-Type: application/json"
         yield from (f"{INDENT}{name}: {text}" for name, text in template.filled(headers, values).items())
         yield f"{INDENT}{json.dumps(template.filled(body, values), ensure_ascii=False)}"
+    if hasattr(facts, "calls"):
+        yield "the statements that are sent (nothing is, yet)"
+        yield from (f"{INDENT}{line}" for line in facts.calls(scenario.contract))
     if hasattr(facts, "answers"):
         yield "answers that are understood"
         yield from (f"{INDENT}{status}  {meaning}" for status, meaning in facts.answers(scenario.contract))

@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from harness.plan import disturbance
+from harness.plan.disturbance import Disturbance
 from harness.plan.rules import Rule
 from harness.plan.search import Search
 from systems.effect import Effect
@@ -40,6 +42,8 @@ class Stage:
     shaped: bool = False
     """In a closed load: whether a shape of another's locustfile says how many users there are: at most `users`, if
     that is above 0."""
+    disturb: str = ""
+    """What it does to target, database or network, in the words of `harness.plan.disturbance`; "": nothing."""
 
     @property
     def loads(self) -> bool:
@@ -173,8 +177,12 @@ class Scenario:
     validity: Validity
     rows: tuple[str, str] = ("", "")
     """The table of what operations leave and its column of keys, or what `database` calls them by; empty: not known."""
+    completed: str = ""
+    """What `database` calls the column of that table which tells when an effect was completed; empty: none does."""
     gauges: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Numbers that the target tells of itself: of each name a route and the field of its answer."""
+    queues: str = ""
+    """The route at which the target tells how full each of its queues is."""
     benchmark: str = ""
     """The check of answers whose witnesses are no successes, if the result of the whole is printed as a benchmark's."""
     own_checks: tuple[OwnCheck, ...] = ()
@@ -239,6 +247,15 @@ class Scenario:
         return any(stage.scale for stage in self.stages)
 
     @property
+    def disturbances(self) -> list[Disturbance]:
+        """What its stages do to target, database or network, in turn."""
+        return [self.disturbance(stage) for stage in self.stages if stage.disturb]
+
+    def disturbance(self, stage: Stage) -> Disturbance:
+        """That of a stage which has one."""
+        return disturbance.parse(stage.disturb, self.services)
+
+    @property
     def conflicts(self) -> frozenset[int]:
         """The statuses by which the target refuses for want of what there is."""
         stated = [
@@ -257,6 +274,12 @@ class Scenario:
         """The kinds that leave something when they are done, and how many items."""
         done = {kind: stated["ACK"].items for kind, stated in self.effects.items() if "ACK" in stated}
         return {kind: items for kind, items in done.items() if items > 0}
+
+    @property
+    def effects_each(self) -> float:
+        """How many effects an operation of the mix has on average, if it is done."""
+        whole = sum(self.mix.values())
+        return sum(self.mix[kind] * items for kind, items in self.leaving.items()) / whole if whole else 0.0
 
     @property
     def staying(self) -> frozenset[str]:

@@ -215,9 +215,19 @@ def _stages(scenario: Scenario) -> Iterator[str]:
             rate = f"{stage.burst:,} at once"
         elif not stage.even:
             rate = f"{stage.start_rate:g} → {stage.end_rate:g}" if stage.loads else "0"
+        if not stage.burst:
+            rate += _effects(scenario, stage.end_rate)
         begin, length = quantities.duration(at), quantities.duration(stage.seconds)
-        yield f"{stage.phase:20}  {begin:>9}  {length:>9}  {rate:<15}  {_listed(processes)}".rstrip()
+        told = ", ".join(filter(None, (_listed(processes), stage.disturb)))
+        yield f"{stage.phase:20}  {begin:>9}  {length:>9}  {rate:<15}  {told}".rstrip()
         at += stage.seconds
+
+
+def _effects(scenario: Scenario, operations: float) -> str:
+    """How many effects so many operations a second have, if an operation has several."""
+    if max(scenario.leaving.values(), default=0) <= 1 or not operations:
+        return ""
+    return f"; {operations * scenario.effects_each:,.0f} {scenario.items}/s if answered at once"
 
 
 def _user_stages(scenario: Scenario) -> Iterator[str]:
@@ -225,10 +235,13 @@ def _user_stages(scenario: Scenario) -> Iterator[str]:
     at, before = 0.0, 0
     for stage in scenario.stages:
         if stage.shaped:
-            yield f"{stage.phase:20}  {quantities.duration(at):>9}  {quantities.duration(stage.seconds):>9}  at most"
+            most = ", ".join(filter(None, ("at most", stage.disturb)))
+            yield f"{stage.phase:20}  {quantities.duration(at):>9}  {quantities.duration(stage.seconds):>9}  {most}"
             continue
         users = f"{stage.users}" if stage.users == before else f"{before} → {stage.users}, {stage.spawn:g} a second"
         users += f", {stage.requests:,} requests" if stage.requests else ""
         users += f", all at one instant, every {quantities.duration(scenario.think_seconds)}" if stage.in_step else ""
+        users += _effects(scenario, stage.users / scenario.think_seconds) if scenario.think_seconds else ""
+        users += f", {stage.disturb}" if stage.disturb else ""
         yield f"{stage.phase:20}  {quantities.duration(at):>9}  {quantities.duration(stage.seconds):>9}  {users}"
         at, before = at + stage.seconds, stage.users

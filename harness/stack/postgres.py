@@ -13,8 +13,10 @@ import pwd
 import shutil
 import signal
 import subprocess
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -24,6 +26,8 @@ from harness import database, database_url
 from harness.errors import StackError
 from harness.project import reference
 from harness.stack import postgres_log, process
+
+Server = subprocess.Popen[bytes]
 
 START_TIMEOUT_S = 30.0
 SUPERUSER = "postgres"
@@ -52,6 +56,8 @@ SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_line_prefix": postgres_log.PREFIX,
+    # After a crash, which a plan may make: file by file it takes seconds for the thousands of a few databases.
+    **({"recovery_init_sync_method": "syncfs"} if sys.platform == "linux" else {}),
 }
 
 PRODUCTION = {
@@ -80,8 +86,12 @@ copied by the kernel where it can't."""
 class Postgres:
     """A running cluster; `stop` it. Use `start`."""
 
-    def __init__(self, server: subprocess.Popen[bytes], port: int, lock: int, log: Path) -> None:
+    def __init__(self, server: Server, port: int, lock: int, log: Path, again: Callable[[], Server]) -> None:
+        """`again` starts it once more, as it is."""
         self.server, self.port, self._lock, self.log = server, port, lock, log
+        self._again = again
+        self.announced: list[tuple[int, int]] = []
+        """Where its log tells of crashes that we made: from which byte to which."""
         # Once one works, no other is tried: what fails costs as much.
         self._methods: tuple[str, ...] = COPY_METHODS
 
@@ -123,6 +133,37 @@ class Postgres:
             for statement in statements:
                 cursor.execute(statement)
 
+    def restart(self, number: signal.Signals = signal.SIGINT) -> None:
+        """End the server with that signal and start it again, at its port and up: SIGINT ends it in order, SIGQUIT as a
+        crash would, so that it recovers. StackError if it does not come up.
+        """
+        begin = self.log.stat().st_size
+        process.stop(self.server, number, grace=20)
+        try:
+            self.server = self._again()
+            _wait(self.server, self.port, self.log)
+        finally:
+            if number is not signal.SIGINT:
+                self.announced.append((begin, self.log.stat().st_size))
+
+    def crashes_from_now(self) -> None:
+        """What its log tells of crashes is announced, until it has `recovered`."""
+        self.announced.append((self.log.stat().st_size, sys.maxsize))
+
+    def recovered(self) -> None:
+        """Have it up again, started if it has ended. StackError if it does not come up."""
+        begin, _ = self.announced.pop()
+        try:
+            if self.server.poll() is not None:
+                self.server = self._again()
+            _wait(self.server, self.port, self.log)
+        finally:
+            self.announced.append((begin, self.log.stat().st_size))
+
+    def send(self, number: signal.Signals) -> list[int]:
+        """Send it to the server and all its sessions; to which processes."""
+        return _send(psutil.Process(self.server.pid), number)
+
     def stop(self) -> None:
         """End the server in order, and let others use its files."""
         process.stop(self.server, signal.SIGINT, grace=20)
@@ -154,7 +195,11 @@ def start(home: Path, more: Mapping[str, str] | None = None) -> Postgres:
             option for name, value in {**SETTINGS, **(more or {})}.items() for option in ("-c", f"{name}={value}")
         ]
         command = [str(binaries / "postgres"), "-D", str(data), "-p", str(port), *options]
-        server = process.start(command, log, _environment(), owner, signal.SIGINT)
+
+        def begin() -> Server:
+            return process.start(command, log, _environment(), owner, signal.SIGINT)
+
+        server = begin()
         try:
             _wait(server, port, log)
         except BaseException:
@@ -163,7 +208,7 @@ def start(home: Path, more: Mapping[str, str] | None = None) -> Postgres:
     except BaseException:
         os.close(lock)
         raise
-    return Postgres(server, port, lock, log)
+    return Postgres(server, port, lock, log, begin)
 
 
 def folder(home: Path) -> Path:
@@ -286,11 +331,21 @@ def _end_orphan(data: Path) -> None:
         ours = False
     if ours:
         orphan.send_signal(signal.SIGINT)
+        _send(orphan, signal.SIGCONT)  # a plan may have stopped it
         psutil.wait_procs([orphan], timeout=20)
     pid_file.unlink(missing_ok=True)
 
 
-def _wait(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _send(postmaster: psutil.Process, number: signal.Signals) -> list[int]:
+    """Send it to a server and all its sessions; to which processes."""
+    found = [postmaster, *postmaster.children()]
+    for one in found:
+        with suppress(psutil.NoSuchProcess):
+            one.send_signal(number)
+    return [one.pid for one in found]
+
+
+def _wait(server: Server, port: int, log: Path) -> None:
     deadline = time.monotonic() + START_TIMEOUT_S
     while True:
         try:

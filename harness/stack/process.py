@@ -73,6 +73,17 @@ def stop(process: subprocess.Popen[bytes], number: signal.Signals = signal.SIGTE
     return process.wait()
 
 
+def woken_in(seconds: float, pids: Sequence[int]) -> subprocess.Popen[bytes]:
+    """What continues the stopped `pids` (negative: process groups) in so many seconds, whatever becomes of us.
+
+    One that is stopped when the pipeline is killed would stay behind, for it hears of that only when it goes on.
+    """
+    words = " ".join(map(str, pids))
+    command = ["sh", "-c", f"sleep {seconds:g}; for pid in {words}; do kill -s CONT -- $pid; done"]
+    nothing = subprocess.DEVNULL
+    return subprocess.Popen(command, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True)
+
+
 def free_port() -> int:
     """A port of 127.0.0.1 that is free now."""
     with socket.socket() as sock:
@@ -81,15 +92,15 @@ def free_port() -> int:
         return port
 
 
-def require_free(port: int, setting: str) -> None:
-    """StackError if 127.0.0.1:`port` is taken; `setting` is the variable that chooses another."""
+def require_free(port: int, setting: str, host: str = "127.0.0.1") -> None:
+    """StackError if `host`:`port` is taken; `setting` is the variable that chooses another port."""
     with socket.socket() as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            sock.bind(("127.0.0.1", port))
+            sock.bind((host, port))
         except OSError as error:
             raise StackError(
-                f"port {port} of 127.0.0.1 can't be used: {error.strerror}. End what uses it (`ss -ltnp`), "
+                f"port {port} of {host} can't be used: {error.strerror}. End what uses it (`ss -ltnp`), "
                 f"or choose another: {setting}={free_port()}"
             ) from None
 

@@ -3,11 +3,13 @@
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,8 +30,10 @@ START_TIMEOUT_S = 30.0
 OURS = "{python} -m target "
 """What starts a service of the reference target begins with it."""
 
-KEY = "PERF_JWT_KEY"
-"""The variable with the key that tokens are signed with: of our settings the only one that is the target's, too."""
+KEY, BIND = "PERF_JWT_KEY", "PERF_BIND"
+"""The variables with the key that tokens are signed with, and the address that the reference target listens at: of our
+settings the only ones that are the target's, too.
+"""
 
 
 @dataclass
@@ -57,6 +61,8 @@ class Services:
         self._running = {name: Running(each, run.folder / f"{name}.log") for name, each in services.items()}
         self._ready = tempfile.TemporaryDirectory(prefix="proofload-ready-")
         self._started = 0
+        self._died: set[str] = set()
+        """The services of which a process had ended by itself before we ended it."""
 
     def start(self) -> None:
         """Start each with the number of processes that its plan says, and wait until all are up."""
@@ -78,9 +84,44 @@ class Services:
         fresh = []
         while len(running.processes) < starts:
             fresh.append(self._start(running, number))
-        self._run.write(PIDS, {each: [one.pid for one in its.processes] for each, its in self._running.items()})
+        self._record()
         for each, mark in fresh:
             self._await(name, running, each, mark)
+
+    def _record(self) -> None:
+        self._run.write(PIDS, {each: [one.pid for one in its.processes] for each, its in self._running.items()})
+
+    def send(self, names: Collection[str], number: signal.Signals) -> list[int]:
+        """Send it to all processes of these services, those too that they have started; to which process groups."""
+        groups = [one.pid for name in names for one in self._running[name].processes if one.poll() is None]
+        for group in groups:
+            with suppress(ProcessLookupError):
+                os.killpg(group, number)
+        return groups
+
+    def again(self, names: Collection[str], number: signal.Signals) -> int:
+        """End all processes of these services with that signal, and start as many anew, all of them up; how many.
+
+        StackError if one does not come up.
+        """
+        self._died.update(name for name in self.died() if name in names)
+        ended = [one for name in names for one in self._running[name].processes]
+        if number == signal.SIGKILL:
+            self.send(names, number)
+        for one in ended:
+            if number != signal.SIGKILL and one.poll() is None:
+                one.send_signal(number)
+        for one in ended:
+            process.stop(one)
+        fresh = []
+        for name in names:
+            running = self._running[name]
+            starts, running.processes = len(running.processes), []
+            fresh += [(name, running, *self._start(running, running.number)) for _ in range(starts)]
+        self._record()
+        for name, running, one, mark in fresh:
+            self._await(name, running, one, mark)
+        return len(ended)
 
     def _start(self, running: Running, number: int) -> tuple[subprocess.Popen[bytes], Path]:
         """A process of the service, and the file that it is to create when it is up."""
@@ -116,13 +157,23 @@ class Services:
             time.sleep(0.02)
 
     @property
+    def names(self) -> list[str]:
+        """The names of those that have processes."""
+        return [name for name, its in self._running.items() if its.processes]
+
+    @property
     def target_url(self) -> str:
         """Where requests go."""
-        return f"http://127.0.0.1:{self._port}"
+        host = os.environ.get(BIND, "") or "127.0.0.1"
+        return f"http://[{host}]:{self._port}" if ":" in host else f"http://{host}:{self._port}"
 
     def died(self) -> list[str]:
         """The names of services of which a process ended by itself."""
-        return [name for name, its in self._running.items() if any(one.poll() is not None for one in its.processes)]
+        return [
+            name
+            for name, its in self._running.items()
+            if name in self._died or any(one.poll() is not None for one in its.processes)
+        ]
 
     def stop(self) -> None:
         """End all of them."""
@@ -164,7 +215,9 @@ def ours(service: Service) -> bool:
 
 def _environment(words: list[str], url: str, checkout: Path | None) -> dict[str, str]:
     """What a service finds in its environment: nothing of our settings, and our packages only if it needs them."""
-    kept = {name: value for name, value in ambient.kept().items() if not name.startswith("PERF_") or name == KEY}
+    kept = {
+        name: value for name, value in ambient.kept().items() if not name.startswith("PERF_") or name in (KEY, BIND)
+    }
     kept["DATABASE_URL"] = database_url.parse(url).url
     if words[1:3] == OURS.split()[1:]:
         # Safe: else the folder that we are in would come before that of the checkout.

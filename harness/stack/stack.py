@@ -1,33 +1,32 @@
 """Everything under a run: a seeded database of its own, and the services of the target."""
 
 import json
-import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import IO, Any, cast
+from urllib.parse import urlsplit, urlunsplit
 
-from harness import ambient, catalogue, database, database_url, fingerprint, steps
-from harness.errors import Crashed, ProofloadError, ScaleError, StackError
+from harness import catalogue, database, database_url, fingerprint, steps
+from harness.errors import Crashed, ProofloadError, StackError
+from harness.plan.disturbance import POSTGRES, TARGET
 from harness.plan.scenario import Scenario
 from harness.plan.services import with_port
 from harness.progress import Progress
 from harness.project import environment, hint
 from harness.run import Run
 from harness.settings import Settings
-from harness.stack import copies, health, postgres, postgres_log, process
+from harness.stack import copies, health, postgres, postgres_log, process, user_command
+from harness.stack.line import Line
 from harness.stack.postgres import Postgres
 from harness.stack.services import Services
 from harness.stack.variant import Variant
 from harness.verdict import EXIT_USAGE
-
-SCALE_TIMEOUT_S = 60.0
 
 
 @dataclass
@@ -39,28 +38,34 @@ class Stack:
     database_url: str
     services: Services | None
     scale_command: str
+    postgres: Postgres | None = None
+    """The database's server, if it is ours."""
+    lines: Mapping[str, Line] = field(default_factory=dict)
+    """What leads to target and postgres, where a plan disturbs that."""
+    disturb_command: str = ""
+    waking: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    """What wakes the processes that a disturbance has stopped, if nothing else does."""
 
     def scale(self, service: str, processes: int) -> int | None:
         """Scale a service to `processes`; the exit code of PERF_SCALE_CMD, if that was run. StackError if it fails."""
         if self.services is not None:
             self.services.scale(service, processes)
         elif self.scale_command:
-            command = self.scale_command.replace("{service}", service).replace("{processes}", str(processes))
-            try:
-                done = subprocess.run(
-                    shlex.split(command),
-                    capture_output=True,
-                    text=True,
-                    env=ambient.whole(),
-                    timeout=SCALE_TIMEOUT_S,
-                    start_new_session=True,
-                )
-            except (OSError, subprocess.TimeoutExpired) as error:
-                raise StackError(f"PERF_SCALE_CMD: {command}: {error}") from None
-            if done.returncode:
-                raise ScaleError(done.returncode, f"PERF_SCALE_CMD: {command}", done.stderr.strip())
-            return done.returncode
+            values = {"service": service, "processes": str(processes)}
+            return user_command.run("PERF_SCALE_CMD", self.scale_command, values)
         return None
+
+    @property
+    def load_url(self) -> str:
+        """Where the load goes: the target, or the line that leads to it."""
+        line = self.lines.get(TARGET)
+        return f"http://127.0.0.1:{line.port}" if line else self.target_url
+
+    @property
+    def load_database_url(self) -> str:
+        """Likewise, of users that speak to PostgreSQL themselves."""
+        line = self.lines.get(POSTGRES)
+        return _through(line, self.database_url) if line else self.database_url
 
     def died(self) -> list[str]:
         """The services of our target of which a process ended by itself."""
@@ -72,6 +77,7 @@ def up(run: Run, scenario: Scenario, settings: Settings, variant: Variant, progr
     """Set up the stack of a run, record it in run.json, and take it down at the end, whatever happens."""
     with ExitStack() as undo:
         progress.now("migrating, seeding" if settings.database_url else "starting PostgreSQL, migrating, seeding")
+        server: Postgres | None = None
         if settings.database_url:
             url, name = settings.database_url, database_url.parse(settings.database_url).name
             seeding = seed(scenario.system, url, progress, run)
@@ -84,7 +90,7 @@ def up(run: Run, scenario: Scenario, settings: Settings, variant: Variant, progr
             progress.now("copying the seeded database")
             # A copy of the seeded one: no run inherits another's rows, bloat or dropped index.
             url = server.create(name, scenario.system)
-            undo.callback(_record_log, run, server.log, server.log.stat().st_size)
+            undo.callback(_record_log, run, server, server.log.stat().st_size)
             with database.session(url, "stack") as cursor:
                 # So that the monitor can tell which statements took the time.
                 cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
@@ -99,7 +105,7 @@ def up(run: Run, scenario: Scenario, settings: Settings, variant: Variant, progr
             schema=catalogue.lines(url),
         )
         progress.now("asking the target" if settings.target_url else "starting the target")
-        yield _target(run, scenario, settings, url, variant, undo)
+        yield _target(run, scenario, settings, url, server, variant, undo)
 
 
 @contextmanager
@@ -114,7 +120,7 @@ def outside(run: Run, scenario: Scenario, settings: Settings) -> Iterator[Stack]
         database=known,
         target={"url": settings.target_url, "ours": False, "services": {}, "fault": None, "died": []},
     )
-    yield Stack(settings.target_url, url, None, "")
+    yield Stack(settings.target_url, url, None, "", disturb_command=settings.disturb_command)
 
 
 def pool(server: Postgres, system: str) -> str:
@@ -172,8 +178,8 @@ def stage(command: list[str], url: str, progress: Progress | None = None) -> str
     return output[0]
 
 
-def _record_log(run: Run, log: Path, offset: int) -> None:
-    run.record(postgres=postgres_log.read(log, offset))
+def _record_log(run: Run, server: Postgres, offset: int) -> None:
+    run.record(postgres=postgres_log.read(server.log, offset, server.announced))
 
 
 def _prune(server: Postgres, system: str, share: float) -> None:
@@ -190,11 +196,23 @@ def _prune(server: Postgres, system: str, share: float) -> None:
         )
 
 
-def _target(run: Run, scenario: Scenario, settings: Settings, url: str, variant: Variant, undo: ExitStack) -> Stack:
-    """The target of a run, up: the services of its plan, or what TARGET_URL names."""
+def _target(
+    run: Run,
+    scenario: Scenario,
+    settings: Settings,
+    url: str,
+    server: Postgres | None,
+    variant: Variant,
+    undo: ExitStack,
+) -> Stack:
+    """The target of a run, up: the services of its plan, or what TARGET_URL names. `server` is that of the database, if
+    it is ours.
+    """
     if settings.target_url:
         health.require(settings.target_url, scenario.contract.get("health"), settings.ca_file)
-        stack = Stack(settings.target_url, url, None, settings.scale_command)
+        stack = Stack(
+            settings.target_url, url, None, settings.scale_command, server, disturb_command=settings.disturb_command
+        )
         for name in {name: None for stage in scenario.stages for name in stage.scale}:
             stack.scale(name, scenario.services[name].processes)
     else:
@@ -202,10 +220,13 @@ def _target(run: Run, scenario: Scenario, settings: Settings, url: str, variant:
         listens = next(with_port(scenario.services), None)
         if listens:
             process.require_free(port, "PERF_TARGET_PORT")
-        services = Services(scenario.services, run, url, port, variant)
+        lines = _lines(scenario, run, port, server, undo)
+        behind = _through(lines[POSTGRES], url) if POSTGRES in lines else url
+        services = Services(scenario.services, run, behind, port, variant)
         undo.callback(services.stop)
         services.start()
-        stack = Stack(services.target_url if listens else "", url, services, "")
+        at = services.target_url if listens else ""
+        stack = Stack(at, url, services, "", server, lines, settings.disturb_command)
     run.record(
         target={
             "url": stack.target_url,
@@ -218,3 +239,19 @@ def _target(run: Run, scenario: Scenario, settings: Settings, url: str, variant:
         }
     )
     return stack
+
+
+def _lines(scenario: Scenario, run: Run, port: int, server: Postgres | None, undo: ExitStack) -> dict[str, Line]:
+    """The lines that the plan disturbs, up: to the target at `port`, and to the database at `server`."""
+    ports = {TARGET: port, **({POSTGRES: server.port} if server else {})}
+    lines: dict[str, Line] = {}
+    for name in sorted({one.line for one in scenario.disturbances if one.line in ports}):
+        lines[name] = Line(name, f"127.0.0.1:{ports[name]}", run.folder / f"proxy-{name}.log")
+        undo.callback(lines[name].stop)
+    return lines
+
+
+def _through(line: Line, url: str) -> str:
+    """The URL of the same database, through a line."""
+    address = urlsplit(url)
+    return urlunsplit(address._replace(netloc=f"{address.username}@127.0.0.1:{line.port}"))

@@ -92,9 +92,9 @@ def _why_not(one: Record, other: Record, pair: int) -> list[str]:
     """Why two runs can't be compared."""
     reasons = [f"{name} differs: {a!r} and {b!r}" for name, (a, b) in comparability.differences(one, other).items()]
     for record in (one, other):
-        if record["verdict"] in (Verdict.INVALID, Verdict.NO_GO) and any(
-            cause["about"] in ("validity", "check", "target") for cause in record["causes"]
-        ):
+        # Of a NO-GO what is said of its validity is a warning: figures that miss a rule are figures all the same.
+        means_nothing = {"check", "target"} & {cause["about"] for cause in record["causes"]}
+        if record["verdict"] == Verdict.INVALID or (record["verdict"] == Verdict.NO_GO and means_nothing):
             reasons.append(f"pair {pair}: run {record['run']['id']} is {record['verdict']}: {record['reason']}")
     return reasons
 

@@ -25,6 +25,7 @@ def render(verdict: dict[str, Any]) -> str:
         f"Search: it {text(verdict['search']['sentence'])}." if verdict["search"] else "",
         _causes(verdict["causes"]),
         _incidents(verdict["incidents"]),
+        _disturbances(verdict["run"]["disturbances"] or []),
         table(["rule", "state", "measured", "95 % interval", "limit", "margin", "n"], map(_rule, verdict["rules"])),
         table(["check", "state", "witnesses", "compared"], map(_check, verdict["checks"])),
         figures.overlap(verdict["totals"]),
@@ -73,6 +74,10 @@ def _causes(causes: list[dict[str, Any]]) -> str:
 
 def _incidents(incidents: list[dict[str, Any]]) -> str:
     return "\n".join(f"- Incident: {text(one['said'])}" for one in incidents[:SHOWN])
+
+
+def _disturbances(disturbances: list[dict[str, Any]]) -> str:
+    return "\n".join(f"- Disturbed: {text(figures.disturbed(one))}" for one in disturbances)
 
 
 def fitted(parts: list[str]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from harness import quantities
-from reports.render import points, svg
+from reports.render import flow_charts, machine_charts, points, svg
 from reports.render.points import Point
 from reports.render.svg import Tail, draw
 from reports.samples.evidence import Evidence
@@ -30,7 +30,7 @@ def pictures(evidence: Evidence, course: Series, verdict: Mapping[str, Any], ban
     search = verdict["search"]
     charts, shown = [], []
     for title, drawn, unit, logarithmic in _timeline(evidence, course):
-        drawing = svg.chart(title, unit, course.width, course.begin, drawn, bands, logarithmic)
+        drawing = svg.chart(title, unit, course.width, course.begin, drawn, bands, logarithmic, _disturbed(evidence))
         keys = [(svg.key(line.style), line.name) for line in drawn]
         charts.append({"title": title, "keys": keys, "drawing": drawing})
         shown += [(line, unit) for line in drawn]
@@ -49,6 +49,15 @@ def pictures(evidence: Evidence, course: Series, verdict: Mapping[str, Any], ban
         "search": _search(search) if search and search["steps"] else None,
         "scaling": _scaling(verdict["scaling"]) if verdict["scaling"] else None,
     }
+
+
+def _disturbed(evidence: Evidence) -> list[svg.Band]:
+    """What the plan disturbed, from when to when: until it was done, or taken back."""
+    lines = evidence.run.facts.get("disturbances") or []
+    ends = ("ended", "done", "began")
+    return [
+        (line["disturb"], line["began"], next(line[end] for end in ends if line[end] is not None)) for line in lines
+    ]
 
 
 def _scaling(lines: Sequence[Mapping[str, Any]]) -> Markup:
@@ -73,7 +82,7 @@ def _search(search: Mapping[str, Any]) -> Markup:
         Point(
             unit(step["load"]),
             step["load"],
-            step["held"],
+            None if step["held"] and step["unproven"] else step["held"],
             "" if step["p95"] is None else quantities.duration(step["p95"]),
         )
         for step in search["steps"]
@@ -118,6 +127,8 @@ def _timeline(evidence: Evidence, course: Series) -> list[tuple[str, list[svg.Li
     gauges = {name.replace("_", " "): f"target.{name}" for name in evidence.samples.scenario.gauges}
     for name, values in means(evidence.monitor, began, course, gauges).items():
         found.append((f"What the target told: {name}", [svg.Line(name, "begun", values)], "{:,g}".format, False))
+    for title, lines, unit in [*machine_charts.charts(evidence, course), *flow_charts.charts(evidence, course)]:
+        found.append((title, lines, f"{{:,g}}{unit}".format, False))
     return found
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from harness import tracing
 from reports import figures
 from reports.render import svg
 from reports.render.page import page, text
@@ -41,6 +42,7 @@ def render(verdict: dict[str, Any], series: Series, pictures: dict[str, Any]) ->
         style_hash=_hash(text("report.css")),
         script_hash=_hash(script),
         verdict=verdict,
+        traced=lambda trace: tracing.page(run["trace"], trace),
         recommendations=recommendations(verdict),
         run=run,
         figures=figures,

@@ -64,8 +64,9 @@ def chart(
     lines: Sequence[Line],
     bands: Sequence[Band],
     logarithmic: bool,
+    disturbed: Sequence[Band] = (),
 ) -> Markup:
-    """Lines over the seconds since the plan began, with the phases of the plan behind them."""
+    """Lines over the seconds since the plan began, with the phases of the plan behind them, and what it disturbed."""
     over = max([begin[-1] + width_s, *(end for _, _, end in bands)])
     labels = _labels(bands, over)
     top = LABEL_HEIGHT * (1 + max(row for _, row in labels)) + 6
@@ -86,6 +87,10 @@ def chart(
             f'<path class="edge" d="M{x(start)} {row * LABEL_HEIGHT + 4}V{floor}"/>'
             f'<text class="phase" x="{at:.1f}" y="{(row + 1) * LABEL_HEIGHT}">{escape(name)}</text>'
         )
+    for name, start, end in disturbed:
+        # As wide as a line at least: a reset takes no time.
+        size = f'width="{max(x(end) - x(start), 2):.1f}" height="{floor - top}"'
+        parts.append(f'<rect class="disturbed" x="{x(start)}" y="{top}" {size}><title>{escape(name)}</title></rect>')
     for tick in ticks:
         parts.append(f'<path class="grid" d="M{LEFT} {y(tick)}H{WIDTH - RIGHT}"/>')
         parts.append(

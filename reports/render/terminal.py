@@ -59,6 +59,7 @@ def block(verdict: dict[str, Any], folder: str) -> list[Text]:
             *_checks(verdict["checks"], step),
             *([Text(figures.overlap(verdict["totals"]))] if step < NO_DETAILS else []),
             *_validity(verdict["validity"], step),
+            *_disturbances(verdict["run"]["disturbances"] or []),
             *_incidents(verdict["incidents"]),
             *_operations(verdict["operations"], step),
         ]
@@ -180,6 +181,15 @@ def _incidents(incidents: Items) -> list[Text]:
     count = f"{len(incidents)} incidents, the largest" if len(incidents) > 1 else "incident"
     said = textwrap.wrap(f"{count}: {_one_line(largest['said'])}", COLUMNS - 2, max_lines=2, placeholder=" …")
     return [Text.assemble(("! " if not place else "  ", "bold yellow"), line) for place, line in enumerate(said)]
+
+
+def _disturbances(disturbances: Items) -> list[Text]:
+    """When each was done, on two lines at most; what came of it is in the report."""
+    if not disturbances:
+        return []
+    each = [f"{one['disturb']} at {one['began']:.1f} s ({one['phase']})" for one in disturbances]
+    said = f"disturbed: {'; '.join(_one_line(text) for text in each)}"
+    return [Text(line) for line in textwrap.wrap(said, COLUMNS, max_lines=2, subsequent_indent="  ", placeholder=" …")]
 
 
 def _operations(operations: Items, step: int) -> list[Text]:

@@ -1,6 +1,7 @@
 """What a target can do: the highest step of a load at which every other rule is proven (statistics.md §4)."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -42,9 +43,10 @@ def capacity(samples: Samples, stages: Mask, judge: Judge) -> Measured:
         raise Unmeasurable("no phase that it covers loads evenly")
     highest = 0.0
     for load, phase, step in steps:
-        why = failures(samples, step, judge)
-        if why:
-            return Measured(highest, len(steps), f"{phase} ({_said(load, samples)}) does not hold: {why[0]}")
+        found = judged(samples, step, judge)
+        if found.why:
+            said = "does not hold" if found.broken else "is not proven to hold"
+            return Measured(highest, len(steps), f"{phase} ({_said(load, samples)}) {said}: {found.why[0]}")
         highest = load if samples.scenario.open else ended(samples, step)
     return Measured(highest, len(steps), f"every step holds, up to {steps[-1][1]}: it may be more")
 
@@ -72,9 +74,22 @@ def _said(load: float, samples: Samples) -> str:
     return rate(load) if samples.scenario.open else f"{load:,.0f} users"
 
 
-def failures(samples: Samples, step: Mask, judge: Judge) -> tuple[str, ...]:
-    """Why a step does not hold; nothing if it does."""
-    judged, found = 0, []
+@dataclass(frozen=True)
+class Judged:
+    """What is said against a step: what broke in it, and what holds in it but is not proven by so few operations."""
+
+    broken: tuple[str, ...] = ()
+    unproven: tuple[str, ...] = ()
+
+    @property
+    def why(self) -> tuple[str, ...]:
+        """All of it; nothing if the step is proven to hold."""
+        return self.broken + self.unproven
+
+
+def judged(samples: Samples, step: Mask, judge: Judge) -> Judged:
+    """Whether a step holds, and if it does not, why."""
+    rules, found, unproven = 0, list[str](), list[str]()
     for rule in samples.scenario.rules:
         if rule.aggregate == "value" or rule.severity == INFO or rule.of == BASELINE:
             continue
@@ -82,13 +97,14 @@ def failures(samples: Samples, step: Mask, judge: Judge) -> tuple[str, ...]:
             continue
         inside = covered(rule, samples) & step
         if inside.any():
-            judged += 1
+            rules += 1
             result = judge(rule, inside)
             if result.state is not RuleState.PASS:
                 value = "" if result.value is None else f", with {figures.figure(result.value, rule.kind)}"
-                found.append(f"{rule.text} is {result.state}{value}")
-    if not judged:
-        return ("no other rule covers it",)
+                beside = unproven if result.state is RuleState.UNPROVEN else found
+                beside.append(f"{rule.text} is {result.state}{value}")
+    if not rules:
+        return Judged(("no other rule covers it",))
     own = _own(samples, step)
     if samples.scenario.open:
         achieved = ended(samples, step) / own[0].end_rate
@@ -99,7 +115,7 @@ def failures(samples: Samples, step: Mask, judge: Judge) -> tuple[str, ...]:
         grown = stationarity.drift(during)
         if grown > ALONE and grown > GROWN * float(np.median(during)):
             found.append(f"the operations in flight grew by {grown:,.1f} while it lasted")
-    return tuple(found)
+    return Judged(tuple(found), tuple(unproven))
 
 
 def _flying(samples: Samples, stretch: Stretch) -> npt.NDArray[np.float64]:

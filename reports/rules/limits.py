@@ -1,4 +1,4 @@
-"""The limit of a rule as a number: its own, or a share of what was offered, of a linear rate, or of the baseline."""
+"""The limit of a rule as a number: its own, or a share of what was offered, of something else, or of the baseline."""
 
 import math
 from decimal import Decimal
@@ -7,7 +7,7 @@ import numpy as np
 
 from harness import quantities
 from harness.plan.provable import ARRIVALS
-from harness.plan.rules import BASELINE, LINEAR, NUMBER_SLOPE, OFFERED, OP, RATE, SHARE, Rule, selected
+from harness.plan.rules import BASELINE, LINEAR, NUMBER_SLOPE, OF_PHASE, OFFERED, OP, RATE, SHARE, Rule, selected
 from reports import figures
 from reports.rules.baseline import Baseline
 from reports.rules.measure import measure
@@ -33,11 +33,15 @@ def limit(rule: Rule, samples: Samples, stages: Mask, baseline: Baseline) -> tup
         basis = f"{quantities.rate(reference * times)} were offered"
         if rule.kind == NUMBER_SLOPE:
             times *= MINUTE
+    elif rule.of == OF_PHASE:
+        own = np.array([stretch.phase == rule.other for stretch in samples.stretches])
+        reference, times = measure(rule, samples, own).value, 1.0
+        basis = f"in {rule.other} it is {figures.figure(reference, rule.kind)}"
     else:
         phase, reference, times = linear(rule, samples, stages)
         basis = f"linear is {times:g} × the {quantities.rate(reference)} of {phase}"
     if reference * times <= 0:
-        raise Unmeasurable(f"its limit is a share of the {rule.of} rate, which is 0")
+        raise Unmeasurable(f"its limit is a share of {rule.other or f'the {rule.of} rate'}, which is 0")
     return _product(rule.limit, reference, times), basis
 
 

@@ -13,7 +13,7 @@ from harness import search
 from harness.plan.search import Edge, Try, edge
 from harness.quantities import rate
 from harness.search import Record
-from reports.rules.capacity import Judge, ended, failures
+from reports.rules.capacity import Judge, Judged, ended, judged
 from reports.rules.measure import Measured
 from reports.samples.evidence import Evidence
 from reports.samples.samples import Samples
@@ -31,7 +31,9 @@ class Step:
     begin: float
     end: float
     why: tuple[str, ...]
-    """What does not hold; nothing if all does."""
+    """What broke; nothing if it held."""
+    unproven: tuple[str, ...]
+    """What holds, but so few operations don't prove it."""
     ended: float
     """How many operations ended a second."""
     live: bool
@@ -39,7 +41,7 @@ class Step:
 
     @property
     def held(self) -> bool:
-        """Whether all of it holds."""
+        """Whether nothing broke."""
         return not self.why
 
 
@@ -52,13 +54,15 @@ class Searched:
     over: bool
     """Whether the search came to its end."""
     edge: Edge
+    proven: float | None
+    """The highest load, of those up to the highest that holds, at which all its steps together prove that it does."""
     interval: tuple[float, float] | None
     """Where the limit is with 95 % probability; None if no step is beyond it, or none before it."""
 
     @property
     def rate(self) -> float:
-        """The highest rate that holds, a second: of users what they got done; 0 if none does."""
-        own = [step for step in self.steps if step.load == self.edge.held and step.held]
+        """The highest rate that is proven to hold, a second: of users what they got done; 0 if none is."""
+        own = [step for step in self.steps if step.load == self.proven and step.held]
         if not own:
             return 0.0
         return min(step.ended for step in own) if self.by_users else own[0].load
@@ -95,18 +99,28 @@ class Searched:
         why = self.breaking[0].why[0] if self.breaking else ""
         if held is None:
             return f"breaks in its first step, at {self.said(self.steps[0].load)}: {why}"
-        reached = f" ({rate(self.rate)})" if self.by_users else ""
+        reached = f" ({rate(self.rate)})" if self.by_users and self.proven else ""
+        least = "" if broken is not None else "at least "
+        if self.proven is None:
+            said = f"is not proven to hold anything; nothing breaks up to {least}{self.said(held)}"
+        else:
+            said = f"holds {least}{self.said(self.proven)}{reached}"
+        if self.interval and self.proven == held:
+            said += f" (95 %: {self.said(self.interval[0])} to {self.said(self.interval[1])})"
+        if self.proven != held:
+            doubt = next(
+                (why for step in self.kept if step.load == held for why in step.unproven), "too few operations"
+            )
+            beside = "" if self.proven is None else f"; nothing breaks up to {self.said(held)}"
+            said += f"{beside}, which is not proven: {doubt}"
         if broken is None:
-            least = "" if self.over else ", where the search was ended"
-            return f"holds at least {self.said(held)}{reached}: no step broke{least}"
-        sure = f" (95 %: {self.said(self.interval[0])} to {self.said(self.interval[1])})" if self.interval else ""
-        why = why or "its steps contradict each other"
-        return f"holds {self.said(held)}{reached}{sure}; breaks at {self.said(broken)}: {why}"
+            return f"{said}: no step broke{'' if self.over else ', where the search was ended'}"
+        return f"{said}; breaks at {self.said(broken)}: {why or 'its steps contradict each other'}"
 
 
-def judged(evidence: Evidence, number: int, judge: Judge) -> tuple[str, ...]:
-    """Why the step with this number does not hold; nothing if it does."""
-    return failures(evidence.samples, step_of(evidence.samples, number), judge)
+def judged_step(evidence: Evidence, number: int, judge: Judge) -> Judged:
+    """Whether the step with this number holds, and if not, why."""
+    return judged(evidence.samples, step_of(evidence.samples, number), judge)
 
 
 def step_of(samples: Samples, number: int) -> Mask:
@@ -129,19 +143,39 @@ def searched(evidence: Evidence, judge: Judge) -> Searched | None:
         not samples.scenario.open,
         record is not None and bool(record.ended),
         found,
+        _proven(samples, steps, found, judge),
         threshold.interval(tries) if both else None,
     )
+
+
+def _proven(samples: Samples, steps: Sequence[Step], found: Edge, judge: Judge) -> float | None:
+    """The highest load that holds and is proven to, by all steps that hold with this load, or with it or a higher one,
+    up to the highest that holds; None if none is.
+
+    No rule is met better with more load: where those with more prove it together, this one is proven the more. Where
+    they don't, for some of them wavered, its own steps prove it nevertheless.
+    """
+    held = [step for step in steps if step.held and found.held is not None and step.load <= found.held]
+    for load in sorted({step.load for step in held})[::-1]:
+        for own in ([step for step in held if step.load >= load], [step for step in held if step.load == load]):
+            phases = {step.phase for step in own}
+            together = np.array([stretch.phase in phases for stretch in samples.stretches])
+            if not judged(samples, together, judge).unproven:
+                return load
+    return None
 
 
 def _step(evidence: Evidence, record: Record, place: int, judge: Judge) -> Step:
     told, own = record.steps[place], step_of(evidence.samples, place + 1)
     (stretch,) = [s for s, inside in zip(evidence.samples.stretches, own, strict=True) if inside]
+    said = judged(evidence.samples, own, judge)
     return Step(
         search.phase(place + 1),
         told.load,
         stretch.begin,
         stretch.end,
-        failures(evidence.samples, own, judge),
+        said.broken,
+        said.unproven,
         ended(evidence.samples, own),
         bool(told.held),
     )
@@ -152,9 +186,9 @@ def measured(found: Searched) -> Measured:
     if not found.steps:
         raise Unmeasurable("no step of the search was judged")
     interval = None
-    if found.interval and found.edge.held:
+    if found.interval and found.proven and found.proven == found.edge.held:
         # Of users the interval is one of users: what they got done is as much more or less.
-        scale = found.rate / found.edge.held
+        scale = found.rate / found.proven
         low, high = (end * scale for end in found.interval)
         interval = Interval(min(low, found.rate), max(high, found.rate), None, lambda limit: math.inf)
     return Measured(found.rate, len(found.steps), found.sentence, interval)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from harness.check import Finding
 from harness.errors import nearest
 from harness.plan.rules import OWN, RATE, Rule
 from harness.quantities import share
@@ -77,13 +78,26 @@ def _busy(evidence: Evidence, stages: Mask) -> str:
 
 def _invariant(rule: Rule, evidence: Evidence, stages: Mask) -> Measured:
     """How many things break a check of the data."""
+    finding = _finding(rule.name, evidence)
+    return Measured(float(finding.witnesses), finding.compared, finding.title)
+
+
+def _routing_success(rule: Rule, evidence: Evidence, stages: Mask) -> Measured:
+    """Of what was accepted the share that is where it belongs: neither lost nor elsewhere."""
+    routed, lost = _finding("ROUTED", evidence), _finding("X1", evidence)
+    accepted = routed.compared + lost.witnesses
+    return Measured((routed.compared - routed.witnesses) / accepted, accepted, routed.title)
+
+
+def _finding(name: str, evidence: Evidence) -> Finding:
+    """What a check found; Unmeasurable if it wasn't made, or is undecided."""
     findings = {finding.id: finding for finding in evidence.findings or ()}
-    finding = findings.get(rule.name)
+    finding = findings.get(name)
     if finding is None:
-        raise Unmeasurable(f"no check {rule.name!r} was made; {nearest(rule.name, findings)}")
+        raise Unmeasurable(f"no check {name!r} was made; {nearest(name, findings)}")
     if finding.state is CheckState.UNDECIDED:
         raise Unmeasurable(f"check {finding.id} is undecided: {finding.detail}")
-    return Measured(float(finding.witnesses), finding.compared, finding.title)
+    return finding
 
 
 METRICS: dict[str, Callable[[Rule, Evidence, Mask], Measured]] = {
@@ -92,6 +106,7 @@ METRICS: dict[str, Callable[[Rule, Evidence, Mask], Measured]] = {
     "efficiency": efficiency,
     "invariant": _invariant,
     OWN: own_metric,
+    "routing_success": _routing_success,
     "recovery_time": lambda rule, evidence, stages: recovery_time(evidence.samples, stages),
     "resource": resource,
 }

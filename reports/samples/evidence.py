@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness import binding, check, effects, journal, own_metrics
+from harness import binding, check, effects, journaled, own_metrics
 from harness.binding import Broken
 from harness.check import Finding
 from harness.errors import JournalError, RunError
-from harness.journal import Journals, Lost
+from harness.journaled import Journaled, Journals, Lost
 from harness.monitor import FILE as MONITOR
 from harness.monitor import STATEMENTS
 from harness.own_metrics import Recorded
@@ -39,6 +39,14 @@ class Process:
     health: HealthLines
     http: bool = True
     """Whether its users went over HTTP."""
+    machine: int | None = None
+    """The number of its machine; None: the master's."""
+    ahead: int = 0
+    """By how many ns the master's clock was ahead of its own, when the load began."""
+    doubt: int = 0
+    """By how many ns its times may be wrong, either way."""
+    stepped: int | None = None
+    """By how many ns the distance to the master's clock jumped, at least; None: that is not known."""
 
 
 @dataclass(frozen=True)
@@ -91,16 +99,7 @@ def gather(folder: Path) -> Evidence:
     stored = effects.read(run.folder, run.scenario.points) if has(effects.FILE) else None
     journals, sampled = _sampled(run, broken, stored, aborted["at"] if aborted else None)
     processes = tuple(
-        Process(
-            worker=one.worker,
-            closed=one.closed,
-            began=one.header.get("began"),
-            arrivals=int(one.header.get("arrivals", 0)),
-            system=str(one.header.get("system")),
-            scenario=str(one.header.get("scenario")),
-            health=_health(run.folder / name, one.shift) if has(name := f"health-{one.worker}.jsonl") else [],
-            http=bool(one.header.get("http", True)),
-        )
+        process(one, _health(run.folder / name, one) if has(name := f"health-{one.worker}.jsonl") else [])
         for one in journals
     )
     unread = sorted(path.name for path in run.folder.glob(UNREAD.format("*")))
@@ -122,6 +121,24 @@ def gather(folder: Path) -> Evidence:
     )
 
 
+def process(one: Journaled, health: HealthLines) -> Process:
+    """The load process that wrote the journal."""
+    return Process(
+        worker=one.worker,
+        closed=one.closed,
+        began=one.header.get("began"),
+        arrivals=int(one.header.get("arrivals", 0)),
+        system=str(one.header.get("system")),
+        scenario=str(one.header.get("scenario")),
+        health=health,
+        http=bool(one.header.get("http", True)),
+        machine=one.header.get("machine"),
+        ahead=one.shift,
+        doubt=one.doubt,
+        stepped=one.clock.stepped if one.clock else None,
+    )
+
+
 def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace")
 
@@ -131,7 +148,7 @@ def _sampled(
 ) -> tuple[Journals, Samples]:
     """The journals of `run` and their operations; none, if a journal is broken so that it can't be read."""
     try:
-        journals = journal.read_all(run.folder, run.processes)
+        journals = journaled.read_all(run.folder, run.processes)
         if journals[0].header["run"] != run.id:
             found = journals[0].header["run"]
             raise JournalError(f"{journals[0].path}: of run {found}, expected run {run.id} as in run.json")
@@ -139,12 +156,12 @@ def _sampled(
     except JournalError:
         if not any(one.file.startswith("journal-") for one in broken):
             raise
-        journals = journal.none(run.folder, run.id, run.processes or 1)
+        journals = journaled.none(run.folder, run.id, run.processes or 1)
         return journals, samples(run.scenario, journals, None, until)
 
 
-def _health(path: Path, shift: int) -> HealthLines:
-    """The lines of a health file, if there is one, on the clock of the master, which is ahead by `shift` ns.
+def _health(path: Path, one: Journaled) -> HealthLines:
+    """The lines of the health file beside journal `one`, if there is one, on the clock of the master.
 
     Its process may have died in the middle of the last line. Its wall clock stays as it was: no more than its steps
     are of interest.
@@ -158,8 +175,9 @@ def _health(path: Path, shift: int) -> HealthLines:
             if number < len(lines):
                 raise RunError(f"{path}:{number}: not JSON: the file is damaged. Run the load again") from None
             continue
-        told["at"] += shift
-        told["ticks"] = [at + shift for at in told["ticks"]]
+        # Each by its own shift: operations, which they are compared with, have theirs.
+        at, *ticks = (times := np.array([told["at"], *told["ticks"]], np.int64)) + one.ahead(times)
+        told["at"], told["ticks"] = int(at), [int(tick) for tick in ticks]
         health.append(told)
     return health
 

@@ -27,6 +27,9 @@ class Stretch:
     shaped: bool = False
     """In a closed load: whether a shape of another's locustfile says how many users there are."""
 
+    disturb: str = ""
+    """What it does to target, database or network; "": nothing."""
+
     @property
     def seconds(self) -> float:
         """How long it lasts."""
@@ -73,6 +76,7 @@ def stretches(scenario: Scenario, until: float | None = None) -> tuple[Stretch, 
                 deadline,
                 stage.users,
                 stage.shaped,
+                stage.disturb,
             )
         )
     return tuple(found if until is None else _before(found, until))

@@ -9,7 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from harness.errors import JournalError
-from harness.journal import PARTNER, UNTIMED, Journaled
+from harness.journal import PARTNER, UNTIMED
+from harness.journaled import Journaled
 from harness.outcomes import Failure, Outcome
 from harness.plan.scenario import Scenario
 from reports.samples.phases import Stretch, stretches
@@ -101,12 +102,14 @@ def samples(
         "service_s": _seconds(end - start, timeless),
         "lag_s": (start - sched) / 1e9,
     }
-    stage, ended = _stages(stages, sched), _seconds(end, never)
+    del sched
+    planned = _planned(journals)
+    stage, ended = _stages(stages, planned), _seconds(end, never)
     del end
     begun = start / 1e9
     del start
-    planned_at = sched / 1e9
-    del sched
+    planned_at = planned / 1e9
+    del planned
     columns: dict[str, Any] = {
         "op": ops,
         "kind": pd.Categorical.from_codes(kind, pd.Index(kinds)),
@@ -123,8 +126,8 @@ def samples(
         "partner": (_field(journals, "flags") & PARTNER) > 0,
         "worker": (ops >> ids.COUNT_BITS).astype(np.int32),
     }
-    planned = sum(int(journal.header.get("arrivals", 0)) for journal in journals)
-    return Samples(scenario, stages, pd.DataFrame(columns, copy=False), planned, stored)
+    arrivals = sum(int(journal.header.get("arrivals", 0)) for journal in journals)
+    return Samples(scenario, stages, pd.DataFrame(columns, copy=False), arrivals, stored)
 
 
 def _field(journals: Sequence[Journaled], name: str) -> npt.NDArray[Any]:
@@ -135,6 +138,16 @@ def _field(journals: Sequence[Journaled], name: str) -> npt.NDArray[Any]:
 def _elapsed(journals: Sequence[Journaled], name: str) -> npt.NDArray[np.int64]:
     """A moment of each record, in ns since its plan began."""
     return np.concatenate([journal.records[name] - _began(journal) for journal in journals])
+
+
+def _planned(journals: Sequence[Journaled]) -> npt.NDArray[np.int64]:
+    """When each operation was due, in ns since its plan began. A µs less, and a burst is in the stage before."""
+    due = [journal.records["sched"] - _began(journal) - _slipped(journal) for journal in journals]
+    return np.concatenate(due)
+
+
+def _slipped(journal: Journaled) -> npt.NDArray[np.int64] | int:
+    return 0 if journal.slipped is None else journal.slipped
 
 
 def _seconds(ns: npt.NDArray[np.int64], never: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from reports.samples.samples import Samples
 from systems import ids
+from systems.traces import trace_of
 
 SHOWN = 20
 """The number of ways to fail that are listed; the rest are counted together."""
@@ -11,8 +12,10 @@ SHOWN = 20
 WAY = ["kind", "outcome", "status", "failure"]
 
 
-def failures(samples: Samples, run: str) -> list[dict[str, Any]]:
-    """The operations of run id `run` whose outcome their kind does not expect, by kind, outcome, status and failure."""
+def failures(samples: Samples, run: str, traced: bool = False) -> list[dict[str, Any]]:
+    """The operations of run id `run` whose outcome their kind does not expect, by kind, outcome, status and failure;
+    `traced`: they have trace ids.
+    """
     wrong = samples.frame[~samples.frame["ok"]].sort_values("start", kind="stable")
     found = wrong.groupby(WAY, observed=True, dropna=False).agg(
         count=("op", "size"), first_s=("start", "first"), example=("op", "first")
@@ -27,6 +30,7 @@ def failures(samples: Samples, run: str) -> list[dict[str, Any]]:
             "count": int(way["count"]),
             "first_s": float(way["first_s"]),
             "example": ids.key(run, int(way["example"])),
+            "trace": trace_of(run, int(way["example"])) if traced else None,
         }
         for way in found.reset_index().to_dict("records")
     ]

@@ -54,10 +54,17 @@ def _waiting(line: Line, _: int) -> float | None:
     return line.get("db.waiting.lock", 0) / active if active >= 4 else None
 
 
-GENERATOR, MACHINE, TARGET, POSTGRES, POOL, CONNECTIONS, LOCKS = (
+def _memory(line: Line, _: int) -> float | None:
+    """Of the memory that the target's container may have, what it has."""
+    limit = line.get("target.limit")
+    return line["target.rss"] / limit if limit and "target.rss" in line else None
+
+
+GENERATOR, MACHINE, TARGET, MEMORY, POSTGRES, POOL, CONNECTIONS, LOCKS = (
     "the generator's core",
     "the machine's cores",
     "the target's cores",
+    "the memory of the target's container",
     "PostgreSQL's cores",
     "the target's pool of connections",
     "the database's connections",
@@ -67,6 +74,7 @@ RESOURCES = (
     Resource(GENERATOR, _cores("generator", each=True), "of a core a process"),
     Resource(MACHINE, lambda line, cores: _ratio(line.get("machine.cpu"), cores), "of all cores"),
     Resource(TARGET, _cores("target", each=True), "of a core a process"),
+    Resource(MEMORY, _memory, "of what it may have"),
     Resource(POSTGRES, _cores("postgres", each=False), "of all cores"),
     Resource(POOL, _pool, "of its connections in use"),
     Resource(CONNECTIONS, _connections, "of max_connections"),

@@ -19,7 +19,7 @@ from reports.samples import phases
 from reports.samples.evidence import Evidence
 from reports.samples.samples import Samples
 from reports.samples.ways import ways
-from reports.validity import doubt, environment, folder, generator, search, steady
+from reports.validity import clocks, disturbed, doubt, environment, folder, generator, search, steady
 from reports.validity.result import ValidityResult, hard, soft
 from reports.validity.steady import Steady
 
@@ -55,6 +55,7 @@ def validity(
         results.append(_scaled(evidence))
     if found is not None:
         results.append(search.condition(found, evidence))
+    results += filter(None, [disturbed.condition(evidence), clocks.condition(evidence)])
     return [_weighed(one, evidence, rules) for one in results]
 
 
@@ -286,6 +287,11 @@ def _processes(evidence: Evidence) -> ValidityResult:
         f"load process {process.worker} did not close its journal"
         for process in evidence.processes
         if not process.closed and process.worker not in cut
+    ]
+    lost += [
+        f"of machine {one['number']} ({one['host']}) {', '.join(one['lacking'] or ['the last files'])} did not arrive"
+        for one in evidence.run.facts.get("machines") or ()
+        if not one["whole"] and not cut & {*one["shares"]}
     ]
     if evidence.load is None:
         lost.append("the load left no load.json")

@@ -19,12 +19,14 @@ from reports.samples.evidence import Evidence
 from reports.samples.samples import Samples
 from reports.samples.scope import covered, scope, seconds
 
-DATA = ("conflicts", "deadlocks", "invariant")
-"""What the data decides, and not how long things take: the units that are left, the rows that are there."""
+DATA = ("conflicts", "deadlocks", "invariant", "routing_success")
+"""What the data decides, and not how long things take: the units that are left, the rows that are there and where."""
 TIMES = ("response_time", "service_time", "lag", "end_to_end", "recovery_time", "drain_time", "resource")
 """What gets longer, or is used for longer."""
 SPACE = (".rss", ".processes", ".limit")
 """What of the monitor's names does not depend on how long things take."""
+STORED = (".table_bytes", ".index_bytes")
+"""What depends on how much is done, whatever it takes."""
 FAILURES = ("errors", "dropped")
 """What happens as much more often as times get longer; to all, once they reach the timeout or all users wait."""
 SEVERAL_PHASES = ("recovery_time", "capacity", "efficiency")
@@ -101,6 +103,8 @@ def _about(rule: Rule, doubts: Sequence[Doubt], samples: Samples) -> list[Doubt]
     phases = {stretch.phase for stretch, own in zip(samples.stretches, stages, strict=True) if own}
     if rule.of == LINEAR:
         phases.add(limits.linear(rule, samples, stages)[0])
+    if rule.other:
+        phases.add(rule.other)
     return [one for one in doubts if one.phases is None or phases.intersection(one.phases)]
 
 
@@ -128,6 +132,8 @@ def _shift(rule: Rule, result: RuleResult, doubt: Doubt, evidence: Evidence) -> 
     planned = rule.metric == "requests" and samples.scenario.open
     if rule.metric in DATA or planned or (rule.metric == "resource" and rule.name.endswith(SPACE)):
         return None
+    if rule.metric == "resource" and rule.name.endswith(STORED):
+        return _by(doubt.slower, doubt.slower)
     if rule.metric in TIMES or rule.aggregate == SLOPE:
         return _by(longer, longer)
     if rule.metric in FAILURES:

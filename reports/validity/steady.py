@@ -105,8 +105,11 @@ def steady(samples: Samples) -> list[Steady]:
 
 
 def even(stretches: Sequence[Stretch]) -> list[tuple[str, float, float]]:
-    """Phase, begin and end of each run of stages of one phase that load evenly, and alike."""
-    runs = groupby(stretches, lambda stretch: (stretch.phase, stretch.even, stretch.end_rate, stretch.users))
+    """Phase, begin and end of each run of stages of one phase that load evenly, and alike, and disturb nothing."""
+    runs = groupby(
+        stretches,
+        lambda stretch: (stretch.phase, stretch.even and not stretch.disturb, stretch.end_rate, stretch.users),
+    )
     found = [(key[0], list(run)) for key, run in runs if key[1]]
     return [(phase, run[0].begin, run[-1].end) for phase, run in found]
 

@@ -43,6 +43,7 @@ from target.authorizations.wrong_repeats import (
     RepeatRefused,
     SpuriousReject,
 )
+from target.authorizations.wrong_restarts import HalfAtAKill, KeyForgottenAtRestart
 from target.authorizations.wrong_strategies import (
     CheckThenInsert,
     LocksCrosswise,
@@ -169,4 +170,6 @@ FAULTS = (
     _fault("pool_changed", (PoolChanged,), "POOL"),
     _fault("unbalanced", (Unbalanced,), "A3"),
     _fault("fail_after_commit", (FailAfterCommit,), "rule:errors"),
+    _fault("half_at_a_kill", (HalfAtAKill,), "disturbed:A2"),
+    _fault("key_forgotten_at_restart", (KeyForgottenAtRestart,), "disturbed:A4"),
 )

@@ -16,6 +16,8 @@ from target import pool_use
 
 BATCH = 100
 """A batch is written when there is so much for it, or after `flush_seconds`."""
+LARGEST = 500
+"""So much is written at a time, if more came meanwhile: a batch waits for a connection in turn, like any request."""
 BOUND = 10_000
 """So much waits at most; beyond it the oldest is dropped, and counted."""
 AGAIN_S = 0.2
@@ -129,7 +131,7 @@ class LogQueue:
 
     async def flush(self, pool: Any) -> bool:
         """Write the next batch; False, and all of it waits again, if that failed."""
-        batch = [self.lines.popleft() for _ in range(min(len(self.lines), BATCH))]
+        batch = [self.lines.popleft() for _ in range(min(len(self.lines), LARGEST))]
         self.writing = len(batch)
         try:
             await self.write(pool, batch)

@@ -31,7 +31,8 @@ class CheckedThenCounted(Store):
         now = await connection.fetchrow(LOOK_UP, asked.code)
         if reason := await self.used(connection, now, asked):
             return Said(coupon, reason)
-        await asyncio.sleep(0.03)
+        # Long enough for the next one who contends to come, on a slow machine too.
+        await asyncio.sleep(0.2)
         await connection.execute(COUNT_ANYWAY, coupon["id"])
         await self.record(connection, coupon, asked, said)
         return said

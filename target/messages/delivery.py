@@ -26,8 +26,17 @@ UPDATE message_logs SET retry_count = retry_count + 1,
 WHERE id = $1
 """
 RECONNECT_S = 0.5
-LOST = (OSError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.InterfaceError)
-"""How a lost connection shows itself."""
+LOST = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+"""How a lost connection, or a database without room, shows itself; the last one, where the connection is lost between
+two statements of a transaction.
+"""
 
 
 class Delivery:

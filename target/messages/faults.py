@@ -12,6 +12,7 @@ from target.faults import Fault, every
 from target.http import refuse
 from target.messages.api import Process
 from target.messages.wrong_deliveries import FailedDelivery, LostDelivery, Redelivered, SentEarly, TornDelivery
+from target.messages.wrong_restarts import KeyForgottenAtRestart, LostAtRestart, RedeliveredAtRestart
 from target.messages.wrong_stores import (
     AckBeforeCommit,
     AnswerFirst,
@@ -134,4 +135,7 @@ FAULTS = (
     _fault("redelivered", Redelivered, "MP3"),
     _fault("failed_delivery", FailedDelivery, "MP3"),
     _fault("sent_early", SentEarly, "MP8"),
+    _fault("lost_at_restart", LostAtRestart, "disturbed:X1"),
+    _fault("key_forgotten_at_restart", KeyForgottenAtRestart, "disturbed:MP5", "disturbed:MP7"),
+    _fault("redelivered_at_restart", RedeliveredAtRestart, "disturbed:MP3"),
 )

@@ -6,13 +6,15 @@ import pytest
 
 from harness.plan.reading import reference
 from harness.settings import ROOT
-from schema import authorizations, coupons, messages
+from schema import authorizations, coupons, event_store, messages, orchestrator
 
 LINES = (ROOT / "docs" / "integrity.md").read_text().partition("## Columns")[2].partition("\n## ")[0].splitlines()
 LISTED = {line.split("|")[1].strip(" `"): re.findall(r"`(\w+)`", line)[1:] for line in LINES if line.startswith("| `")}
 METADATA = (
     messages.tables(reference("messages", "database")),
     authorizations.tables(reference("authorizations", "database")),
+    event_store.TABLES,
+    orchestrator.TABLES,
 )
 TABLES = {table.name: table for metadata in METADATA for table in metadata.sorted_tables}
 # Another table of the same name says of which system it is.

@@ -10,7 +10,11 @@ from harness.plan import reading
 from harness.settings import ROOT
 
 DOCS = ROOT / "docs"
-PAGES = (ROOT / "README.md", DOCS / "troubleshooting.md", *sorted((DOCS / "systems").glob("*.md")))
+PAGES = (
+    ROOT / "README.md",
+    DOCS / "troubleshooting.md",
+    *sorted((DOCS / "systems").glob("*.md")),
+)
 MAKE = re.compile(r"(?:^|`)(?:[A-Z_]+=\S+ )*make ([a-z][a-z-]*[a-z])(?![a-z<*-])", re.MULTILINE)
 VERB = re.compile(r"python -m harness (\w+)")
 SETTING = re.compile(r"\b(PERF_[A-Z_]+)\b")
@@ -22,9 +26,9 @@ def targets() -> set[str]:
     text = (ROOT / "Makefile").read_text(encoding="utf-8")
     found = set(re.findall(r"^([a-z-]+):", text, re.MULTILINE))
     of = {"SCENARIOS": [name for each in reading.systems() for name in reading.scenarios(each)]}
-    of["SYSTEMS"] = reading.systems()
-    for whose, prefix in re.findall(r"^\$\((\w+):%=([a-z-]+)%\):", text, re.MULTILINE):
-        found |= {prefix + name for name in of[whose]}
+    of["SYSTEMS"] = [name.replace("_", "-") for name in reading.systems()]
+    for whose, prefix, suffix in re.findall(r"^\$\((\w+):%=([a-z-]+)%([a-z-]*)\):", text, re.MULTILINE):
+        found |= {prefix + name + suffix for name in of[whose]}
     return found | {f"history-{name}" for name in of["SCENARIOS"]}
 
 

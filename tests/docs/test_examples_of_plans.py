@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from harness import refusal
 from harness.plan import reading
 from harness.plan.scenario import Scenario
 from harness.plan.text import describe
 from harness.settings import ROOT, Settings
+from harness.stack.variant import Variant
 
 PAGE = (ROOT / "docs" / "plans.md").read_text(encoding="utf-8")
 
@@ -38,7 +40,22 @@ def test_the_scaling(tmp_path: Path) -> None:
     assert "too short to prove" not in describe(scenario, Settings())
 
 
-@pytest.mark.parametrize("section", ["Search", "Scaling"])
+def test_the_soak(tmp_path: Path) -> None:
+    soak = example("Soak", tmp_path, "soak")
+
+    assert [rule.aggregate for rule in soak.rules].count("slope") == 3
+    assert "too short to prove" not in describe(soak, Settings())
+
+
+def test_the_disturbance(tmp_path: Path) -> None:
+    scenario = example("Disturbances", tmp_path)
+
+    assert [one.text for one in scenario.disturbances] == ["kill target"]
+    assert "kill target" in describe(scenario, Settings())
+    refusal.refuse(scenario, Settings(), Variant())
+
+
+@pytest.mark.parametrize("section", ["Search", "Scaling", "Soak", "Disturbances"])
 def test_what_a_section_explains_it_explains_in_few_lines(section: str) -> None:
     text = PAGE.split(f"\n## {section}\n")[1].split("\n## ")[0]
     prose = re.sub(r"```toml\n.*?```", "", text, flags=re.DOTALL)

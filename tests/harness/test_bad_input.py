@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import journal
+from harness import journaled
 from harness.journal import HEADER_BYTES
 from harness.plan import reading
 from harness.plan.scenario import Validity
@@ -239,7 +239,7 @@ def test_a_disk_that_fills_up_during_the_load_ends_it_and_every_effect_has_its_i
             capture_output=True,
             text=True,
         )
-    records = journal.read_all(run.folder)[0].records
+    records = journaled.read_all(run.folder)[0].records
 
     assert done.returncode == 2, done.stderr
     assert "no room for more of the journal" in run.read("load.json")["ended_by"]

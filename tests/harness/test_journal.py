@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import journal
+from harness import journal, journaled
 from harness.errors import JournalError
 from harness.journal import HEADER_BYTES, Journal
 from harness.outcomes import Failure, Outcome
@@ -31,7 +31,7 @@ def test_what_is_recorded_is_read_back(tmp_path: Path) -> None:
         book.end(first, Outcome.ACK, 201, Failure.NONE, 99, 2_000)
         book.end(second, Outcome.UNKNOWN, 0, Failure.RESET, 0, 3_000)
 
-    back = journal.read(tmp_path / "journal-3.bin")
+    back = journaled.read(tmp_path / "journal-3.bin")
 
     assert back.closed
     assert back.numbers.tolist() == [first, second, third] == [ids.operation(3, n) for n in range(3)]
@@ -68,7 +68,7 @@ def test_what_was_recorded_survives_the_kill_of_its_process(tmp_path: Path) -> N
     )
     done = subprocess.run([sys.executable, "-c", script])
 
-    back = journal.read(tmp_path / "journal-3.bin")
+    back = journaled.read(tmp_path / "journal-3.bin")
 
     assert done.returncode == -signal.SIGKILL
     assert not back.closed
@@ -91,7 +91,7 @@ def test_a_full_disk_stops_the_journal_before_anything_is_sent(tmp_path: Path) -
         signal.signal(signal.SIGXFSZ, handler)
     book.close()
 
-    assert len(journal.read(tmp_path / "journal-3.bin").records) == 4
+    assert len(journaled.read(tmp_path / "journal-3.bin").records) == 4
 
 
 def test_refused_items_survive_the_kill_of_the_process(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_refused_items_survive_the_kill_of_the_process(tmp_path: Path) -> None:
     )
     subprocess.run([sys.executable, "-c", script])
 
-    back = journal.read(tmp_path / "journal-3.bin")
+    back = journaled.read(tmp_path / "journal-3.bin")
 
     assert back.records["flags"].tolist() == [0, journal.PARTLY, journal.PARTLY]
     assert back.records["outcome"].tolist() == [Outcome.ACK] * 3
@@ -120,7 +120,7 @@ def test_without_refused_items_there_is_no_file_of_them(tmp_path: Path) -> None:
         book.refuse(begin(book), [])
 
     assert [path.name for path in tmp_path.iterdir()] == ["journal-3.bin"]
-    assert len(journal.read(tmp_path / "journal-3.bin").refused) == 0
+    assert len(journaled.read(tmp_path / "journal-3.bin").refused) == 0
 
 
 def test_a_full_disk_stops_the_load_at_refused_items_too(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_full_disk_stops_the_load_at_refused_items_too(tmp_path: Path) -> None
     book.close()
 
     # It is as if none had been refused, and the operation never ended.
-    assert journal.read(tmp_path / "journal-3.bin").records["flags"].tolist() == [0]
+    assert journaled.read(tmp_path / "journal-3.bin").records["flags"].tolist() == [0]
 
 
 def test_a_journal_is_never_written_over(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_a_file_that_is_no_journal_of_this_version_is_refused(tmp_path: Path) ->
     path.write_bytes(b"PROOFLOAD JOURNAL 0\n" + bytes(5000))
 
     with pytest.raises(JournalError, match="begins with 'PROOFLOAD JOURNAL 0', expected 'PROOFLOAD JOURNAL 2'"):
-        journal.read(path)
+        journaled.read(path)
 
 
 @pytest.mark.parametrize("size", [30, HEADER_BYTES, HEADER_BYTES + 64])
@@ -165,7 +165,7 @@ def test_a_cut_journal_is_refused(tmp_path: Path, size: int) -> None:
     os.truncate(path, size)
 
     with pytest.raises(JournalError, match="cut"):
-        journal.read(path)
+        journaled.read(path)
 
 
 @pytest.mark.parametrize("shift", [0, 1_000_000_000_000, -300])
@@ -175,7 +175,7 @@ def test_times_are_given_on_the_masters_clock(tmp_path: Path, shift: int) -> Non
         book.end(begin(book), Outcome.ACK, 201, Failure.NONE, 99, 2_000)
         begin(book)
 
-    (raw, (there,)) = journal.read(tmp_path / "journal-3.bin"), journal.read_all(tmp_path)
+    (raw, (there,)) = journaled.read(tmp_path / "journal-3.bin"), journaled.read_all(tmp_path)
 
     times = ["sched", "start", "end"]
     assert raw.records[times].tolist() == [(1_000, 1_500, 2_000), (1_000, 1_500, 0)]
@@ -209,7 +209,7 @@ def close(folder: Path, worker: int, count: int = 6) -> Path:
 def test_a_process_without_a_journal_is_missed(tmp_path: Path) -> None:
     close(tmp_path, 1)
 
-    found = journal.read_all(tmp_path, 3)
+    found = journaled.read_all(tmp_path, 3)
 
     assert [each.worker for each in found] == [1]
     assert [(one.worker, one.held) for one in found.lost] == [(0, 0), (2, 0)]
@@ -221,7 +221,7 @@ def test_a_journal_of_a_killed_process_is_whole(tmp_path: Path) -> None:
     for worker, count in enumerate((0, 3, 4, 6, 8)):
         put(tmp_path, worker, count)
 
-    found = journal.read_all(tmp_path, 5)
+    found = journaled.read_all(tmp_path, 5)
 
     assert found.lost == ()
     assert [len(each.records) for each in found] == [0, 3, 4, 6, 8]
@@ -247,28 +247,28 @@ def test_a_cut_journal_is_told_from_a_whole_one(
     close(tmp_path, 0)
     os.truncate(make(tmp_path, 1), size)
 
-    found = journal.read_all(tmp_path)
+    found = journaled.read_all(tmp_path)
 
     assert [(one.worker, one.held) for one in found.lost] == [(1, held)]
     assert str(found.lost[0]).startswith(f"the journal of load process 1 {why}")
     assert sum(len(each.records) for each in found) == 6 + held
     assert found.expected == 2
     with pytest.raises(JournalError, match="cut"):
-        journal.read(tmp_path / "journal-1.bin")
+        journaled.read(tmp_path / "journal-1.bin")
 
 
 def test_a_header_that_was_never_written_is_cut(tmp_path: Path) -> None:
     close(tmp_path, 0)
     (tmp_path / "journal-1.bin").write_bytes(bytes(HEADER_BYTES + 4 * 64))
 
-    assert [(one.worker, one.held) for one in journal.read_all(tmp_path, 2).lost] == [(1, 0)]
+    assert [(one.worker, one.held) for one in journaled.read_all(tmp_path, 2).lost] == [(1, 0)]
 
 
 def test_journals_of_which_none_can_be_read_are_refused(tmp_path: Path) -> None:
     os.truncate(put(tmp_path, 0), 100)
 
     with pytest.raises(JournalError, match="no journal in it can be read: the journal of load process 0 was cut"):
-        journal.read_all(tmp_path, 2)
+        journaled.read_all(tmp_path, 2)
 
 
 def test_a_cut_journal_whose_name_tells_no_process_is_refused(tmp_path: Path) -> None:
@@ -276,17 +276,17 @@ def test_a_cut_journal_whose_name_tells_no_process_is_refused(tmp_path: Path) ->
     os.truncate(put(tmp_path, 1).rename(tmp_path / "journal-a.bin"), 100)
 
     with pytest.raises(JournalError, match=r"expected the name journal-<number"):
-        journal.read_all(tmp_path, 2)
+        journaled.read_all(tmp_path, 2)
 
 
 def test_a_folder_without_a_journal_or_with_two_of_one_worker_is_refused(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match=r"no journal-\*\.bin"):
-        journal.read_all(tmp_path)
+        journaled.read_all(tmp_path)
 
     for name in ("journal-3.bin", "journal-4.bin"):
         Journal(tmp_path / name, HEADER).close()
     with pytest.raises(JournalError, match="each worker once"):
-        journal.read_all(tmp_path)
+        journaled.read_all(tmp_path)
 
 
 LONG = "a name of more than thirty characters, which others begin with, too: " * 100
@@ -304,7 +304,7 @@ def test_kinds_that_are_named_on_the_way_may_be_as_long_and_as_many_as_they_are(
 
     named(tmp_path, 0, *names)
 
-    (back,) = journal.read_all(tmp_path)
+    (back,) = journaled.read_all(tmp_path)
     assert back.header["kinds"] == [name for _, name in names]
     assert back.records["kind"].tolist() == list(range(300))
 
@@ -314,7 +314,7 @@ def test_a_kind_is_a_method_and_a_name_and_the_same_in_every_process(tmp_path: P
     named(tmp_path, 1, ("POST", "item"), ("GET", "list"), ("GET", "item"))
     named(tmp_path, 2)
 
-    found = journal.read_all(tmp_path)
+    found = journaled.read_all(tmp_path)
 
     kinds = ["GET item", "list", "POST item"]
     assert [one.header["kinds"] for one in found] == [kinds] * 3
@@ -330,13 +330,13 @@ def test_a_kind_whose_name_was_torn_off_is_not_taken_for_another(tmp_path: Path)
     path = tmp_path / "kinds-0.jsonl"
     path.write_bytes(path.read_bytes()[:-3])
 
-    (back,) = journal.read_all(tmp_path)
+    (back,) = journaled.read_all(tmp_path)
 
     assert back.header["kinds"] == ["item"]
     assert back.records["kind"].tolist() == [0, 1]
     path.write_text("no JSON\n")
     with pytest.raises(JournalError, match="expected a kind a line"):
-        journal.read(tmp_path / "journal-0.bin")
+        journaled.read(tmp_path / "journal-0.bin")
 
 
 def test_without_room_for_a_kind_its_operation_is_not_begun(tmp_path: Path) -> None:

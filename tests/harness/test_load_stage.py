@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness import journal
+from harness import journaled
 from harness.outcomes import Outcome
 from harness.plan import reading
 from harness.plan.scenario import Scenario
@@ -85,7 +85,7 @@ def test_a_killed_load_process_makes_the_run_invalid_but_loses_no_closed_operati
 
     assert broken(found) >= {"WORKERS"}
     assert found.verdict["exit_code"] == 3
-    assert (journal.read(found.run.folder / "journal-0.bin").records["outcome"] == Outcome.ACK).sum() >= 80
+    assert (journaled.read(found.run.folder / "journal-0.bin").records["outcome"] == Outcome.ACK).sum() >= 80
     assert found.checks(CheckState.VIOLATED) == set()
 
 
@@ -117,7 +117,7 @@ def test_a_target_that_stands_still_shows_in_response_time_and_late_starts_but_n
             still.append(time.monotonic())
 
     found = judged(cluster, tmp_path, scenario("few-users", tmp_path), Variant(), meanwhile=meanwhile)
-    records = journal.read_all(found.run.folder)[0].records
+    records = journaled.read_all(found.run.folder)[0].records
     response = sorted((records["end"] - records["sched"]) / 1e9)
     service = sorted((records["end"] - records["start"]) / 1e9)
 
@@ -130,7 +130,7 @@ def test_a_target_that_stands_still_shows_in_response_time_and_late_starts_but_n
 @pytest.mark.usefixtures("nurseries")
 def test_a_closed_load_has_as_many_users_as_its_stages_say(cluster: Postgres, tmp_path: Path) -> None:
     found = judged(cluster, tmp_path, scenario("closed", tmp_path), Variant())
-    ((records, began),) = [(one.records, one.header["began"]) for one in journal.read_all(found.run.folder)]
+    ((records, began),) = [(one.records, one.header["began"]) for one in journaled.read_all(found.run.folder)]
     first = records[records["start"] < began + 1_900_000_000]
 
     assert found.verdict["exit_code"] == 0
@@ -161,7 +161,7 @@ def test_a_killed_worker_makes_the_run_invalid_and_its_closed_operations_are_kep
 ) -> None:
     killed = When(50, kill("harness.load", "--worker"))
     found = judged(cluster, tmp_path, scenario("short", tmp_path, "full"), Variant(), meanwhile=killed)
-    journals = journal.read_all(found.run.folder)
+    journals = journaled.read_all(found.run.folder)
 
     assert broken(found) >= {"WORKERS"}
     assert found.verdict["exit_code"] == 3

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness import journal, own_metrics
+from harness import own_metrics
 from harness.errors import JournalError
 from harness.journal import Journal
+from harness.journaled import read_all
 from harness.load import metric as of_anyone
 from harness.own_metrics import MOST_NAMES, Recorded, Recorder
 
@@ -25,7 +26,7 @@ def journaled(folder: Path, worker: int = 0, **header: Any) -> Path:
 
 
 def read(folder: Path) -> tuple[Recorded, ...]:
-    return own_metrics.read_all(journal.read_all(folder))
+    return own_metrics.read_all(read_all(folder))
 
 
 def test_each_kind_is_read_back_with_the_seconds_of_the_plan(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness import journal
+from harness import journaled
 from harness.outcomes import Outcome
 from tests.support import commands
 from tests.support.pipeline_process import Pipeline, Result, all_gone, descendants
@@ -39,7 +39,7 @@ def test_a_clean_target_is_go_and_nothing_is_found(clean: Result) -> None:
 
 
 def test_the_number_of_operations_is_the_same_everywhere(clean: Result) -> None:
-    records = journal.read_all(clean.folder)[0].records
+    records = journaled.read_all(clean.folder)[0].records
     accepted = int((records["outcome"] == Outcome.ACK).sum())
     load, verdict = clean.json("load.json"), clean.json("verdict.json")
 
@@ -117,7 +117,7 @@ def test_a_signal_during_the_load_ends_it_in_order(pipeline: Pipeline) -> None:
     below = descendants(running)
     running.send_signal(signal.SIGINT)
     result = pipeline.finish(running)
-    records = journal.read_all(result.folder)[0]
+    records = journaled.read_all(result.folder)[0]
 
     assert result.code == 3, result.out + result.err
     assert result.json("verdict.json")["verdict"] == "INVALID"
@@ -188,12 +188,15 @@ def test_a_killed_verification_leaves_a_verdict_and_a_report(pipeline: Pipeline)
     assert (result.folder / "report.html").exists()
 
 
-def test_the_web_ui_stays_until_ctrl_c_and_the_run_is_verified_then(pipeline: Pipeline) -> None:
-    result, shown = pipeline.run_with_ui("short")
+def test_stop_in_the_web_ui_ends_the_load_and_what_was_done_is_verified(pipeline: Pipeline) -> None:
+    result, shown = pipeline.run_with_ui("short", "--profile", "full", stop_after=20)
 
-    assert result.code == 0, result.out + result.err
-    assert {each["name"] for each in shown["stats"]} >= {"process", "repeat", "conflict", "stranger", "race"}
-    assert shown["stats"][-1]["num_requests"] == result.json("load.json")["requests"]
+    assert result.code == 3, result.out + result.err
+    assert "Stop in the web UI during the load" in result.json("verdict.json")["reason"]
+    assert {check["state"] for check in result.json("integrity.json")["checks"]} <= {"HOLDS", "UNDECIDED"}
+    assert shown["state"] == "stopped"
+    assert "p95(response_time" in shown["page"]
+    assert "Load process" in shown["page"]
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ from harness.errors import DatabaseError, GuardError, PlanError, ProofloadError,
 from harness.plan import reading
 from harness.plan.scenario import Scenario
 from harness.settings import Settings
+from harness.stack import disk
+from harness.stack import postgres as pg
 from harness.stack.process import free_port
 from harness.stack.variant import Variant
 from tests.support.in_process import refused
@@ -86,6 +88,8 @@ def service(start: str) -> Scenario:
         (varied("peak"), {"metrics_url": "127.0.0.1/metrics"}, Variant(), "PERF_METRICS_URL='127.0.0.1/metrics'"),
         (varied("peak"), {"metrics_url": "http://example.com/m"}, Variant(), "PERF_ALLOW_HOSTS=example.com"),
         (varied("peak"), {"metrics_url": "http://a:b@127.0.0.1/m"}, Variant(), "PERF_METRICS_URL has a user"),
+        (varied("peak"), {"target_group": "/docker/abc"}, Variant(), "PERF_TARGET_CGROUP without TARGET_URL"),
+        (varied("peak"), {"target_group": "/no/such", "ca_file": None}, Variant(), "/no/such: no control group"),
         (varied("peak"), {"target_url": DOWN, "database_url": NOWHERE}, Variant(), "Connection refused"),
         (varied("peak"), {"target_url": "http://[::1", "database_url": NOWHERE}, Variant(), "is not a URL"),
         (varied("peak"), {"database_url": "postgresql://u@localhost/db?host=other"}, Variant(), "host in its query"),
@@ -173,3 +177,83 @@ def test_a_plan_that_is_none_is_named(content: bytes, says: str, tmp_path: Path)
         reading.find("one", "smoke", path)
     assert says in str(caught.value)
     assert "plan.toml" in str(caught.value)
+
+
+def disturbing(*words: str, **table: Any) -> Scenario:
+    """`peak`, which disturbs by these words, one stage after the other."""
+    stages = [{"rate": 10, "for": "10s", "phase": f"number {n}", "disturb": text} for n, text in enumerate(words)]
+    rules = ["ratio(errors) < 1%"]
+    return varied("peak", table={"arrivals": {"smoke": [{"rate": 10, "for": "5s"}, *stages]}, "rules": rules, **table})
+
+
+BY_US = (
+    "kill target",
+    "restart deliver",
+    "stop api 3s",
+    "restart postgres",
+    "cut connections",
+    "delay 200ms postgres",
+    "drop answers 1%",
+    "throttle 1MB/s",
+)
+
+
+def test_what_is_ours_can_be_disturbed(up: str) -> None:
+    refusal.refuse(disturbing(*BY_US), Settings(), Variant())
+    theirs = settings(target_url=up, database_url=NOWHERE, disturb_command="true {disturbance}")
+    refusal.refuse(disturbing(*BY_US, "fill disk", "command x"), theirs, Variant())
+
+
+@pytest.mark.parametrize("word", [*BY_US, "fill disk", "command x"])
+def test_what_is_not_is_refused_without_a_command_that_does_it(word: str, up: str) -> None:
+    with pytest.raises(PlanError) as caught:
+        refusal.refuse(disturbing(word), settings(target_url=up, database_url=NOWHERE), Variant())
+    assert str(caught.value).startswith(f"peak: disturb = {word!r}: ")
+    assert "expected PERF_DISTURB_CMD, a command which does that, with {disturbance}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "values", "says"),
+    [
+        (disturbing("restart postgres"), {"database_url": NOWHERE}, "what it is about is not ours: expected PERF_DIST"),
+        (disturbing("delay 1s postgres"), {"database_url": NOWHERE}, "what it is about is not ours: expected PERF_DIS"),
+        (disturbing("fill disk"), {"database_url": NOWHERE}, "what it is about is not ours"),
+        (disturbing("command x"), {}, "a command of yours does it: expected PERF_DISTURB_CMD"),
+        (disturbing("command x"), {"disturb_command": "true"}, "with {disturbance} and perhaps {state}"),
+        (disturbing("command x"), {"disturb_command": "no-such {disturbance}"}, "PERF_DISTURB_CMD: no program no-such"),
+        (disturbing("command x"), {"disturb_command": "'x {disturbance}"}, "expected the words of a command"),
+        (disturbing("kill deliver", service={"deliver": {"processes": 0}}), {}, "service deliver has no processes"),
+    ],
+)
+def test_a_disturbance_that_can_not_be_made_is_refused(scenario: Scenario, values: dict[str, Any], says: str) -> None:
+    with pytest.raises(PlanError) as caught:
+        refusal.refuse(scenario, settings(**values), Variant())
+    assert says in str(caught.value)
+
+
+def test_no_disk_is_filled_that_something_else_is_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pg, "folder", lambda home: home)
+    with pytest.raises(PlanError) as caught:
+        refusal.refuse(disturbing("fill disk"), settings(home=tmp_path / "a" / "b", runs=tmp_path / "c"), Variant())
+    assert f"run folders are on the disk of {tmp_path}, too: expected PostgreSQL on a small disk" in str(caught.value)
+    monkeypatch.setattr(disk, "unfit", lambda folder, runs: "")
+    refusal.refuse(disturbing("fill disk"), Settings(), Variant())
+
+
+def test_the_database_of_a_target_elsewhere_is_not_ours_either() -> None:
+    foreign = replace(disturbing("restart postgres"), system="", services={})
+    with pytest.raises(PlanError, match="what it is about is not ours"):
+        refusal.refuse(foreign, settings(target_url=DOWN), Variant())
+
+
+def test_a_line_to_a_target_that_listens_nowhere_is_refused() -> None:
+    scenario = disturbing("delay 1s")
+    alone = replace(scenario, services={"deliver": scenario.services["deliver"]})
+    with pytest.raises(PlanError, match="no service listens at a port: expected 'delay … postgres'"):
+        refusal.refuse(alone, Settings(), Variant())
+
+
+def test_a_plan_refuses_a_disturbance_that_a_run_would(capfd: pytest.CaptureFixture[str]) -> None:
+    given = {"DATABASE_URL": NOWHERE}
+
+    assert "PERF_DISTURB_CMD" in refused(capfd, "plan", "peak-disturbed", "--profile", "smoke", environment=given)

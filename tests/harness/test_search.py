@@ -19,7 +19,7 @@ from harness.plan.search import most_steps
 from harness.plan.text import describe
 from harness.progress import load_line
 from harness.run import Run
-from harness.search import Record, Step, after, as_json, first, followed, longest, read, stages
+from harness.search import Record, Step, after, as_json, first, followed, longest, patience, read, stages
 from harness.settings import Settings
 
 HEAD = """
@@ -95,13 +95,13 @@ def test_a_search_takes_no_longer_and_sends_no_more_than_its_plan_says(
     for answer in answers:
         if record.ended:
             break
-        late = record.steps[-1].begin + scenario.search.seconds + scenario.timeout_seconds
+        late = record.steps[-1].begin + scenario.search.seconds + patience(scenario)
         record = after(scenario, record, answer, (), late)
 
     done = followed(scenario, record)
     assert record.ended == "nothing is left to try"
     assert len(record.steps) <= most_steps(scenario.search)
-    assert done.seconds <= scenario.seconds == longest(scenario.search, scenario.timeout_seconds)
+    assert done.seconds <= scenario.seconds == longest(scenario.search, patience(scenario))
     assert done.operations <= scenario.operations
 
 
@@ -170,6 +170,19 @@ def test_any_scenario_can_be_searched_and_leaves_out_what_is_about_no_step(tmp_p
     closed = reading.find("high-throughput", "smoke", None, Overrides({"search": entry}))
     assert closed.search is not None
     assert closed.search.by_users
+
+
+def test_a_search_may_be_for_one_profile(tmp_path: Path) -> None:
+    rules = HEAD.replace("rules = [", 'rules = ["rate(goodput{phase=even}) >= 5/s", ')
+    text = rules + 'arrivals.ci = [{ rate = 20, for = "5m", phase = "even" }]\n'
+    text += 'search.limit = { from = 50, to = 400, for = "20s" }'
+    even, limit = found(tmp_path, text, "ci"), found(tmp_path, text, "limit")
+
+    assert (even.search, even.left_out) == (None, ())
+    assert limit.search is not None
+    assert limit.left_out == ("rate(goodput{phase=even}) >= 5/s",)
+    with pytest.raises(PlanError, match="no arrivals for profile 'limits'; did you mean 'limit'"):
+        found(tmp_path, text, "limits")
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import journal
-from harness.journal import Journaled
+from harness import journal, journaled
+from harness.journaled import Journaled
 from harness.plan import arrivals, reading
 from tests.support.pipeline_process import Pipeline, all_gone, descendants
 
@@ -35,7 +35,7 @@ def due(journals: list[Journaled]) -> list[int]:
 
 def test_two_processes_share_the_arrivals_exactly_and_are_go_and_the_web_ui_shows_both(pipeline: Pipeline) -> None:
     result, shown = pipeline.run_with_ui("short", PERF_PROCESSES="2")
-    journals = list(journal.read_all(result.folder))
+    journals = list(journaled.read_all(result.folder))
     expected = planned(pipeline, "smoke")
 
     assert result.code == 0, result.out + result.err
@@ -46,6 +46,9 @@ def test_two_processes_share_the_arrivals_exactly_and_are_go_and_the_web_ui_show
     assert sum(len(each.records) for each in journals) == result.json("load.json")["requests"]
     assert {each["name"] for each in shown["stats"]} >= {"process", "repeat", "conflict", "stranger", "race"}
     assert shown["stats"][-1]["num_requests"] == result.json("load.json")["requests"]
+    # It stays when the run is reported, and shows the report; pages of others steer nothing.
+    assert (shown["now"], shown["refused"]) == (205, 403)
+    assert shown["report"] == (result.folder / "report.html").read_text()
 
 
 def test_a_signal_loses_no_operation_of_any_process(pipeline: Pipeline) -> None:
@@ -54,7 +57,7 @@ def test_a_signal_loses_no_operation_of_any_process(pipeline: Pipeline) -> None:
     below = descendants(running)
     running.send_signal(signal.SIGTERM)
     result = pipeline.finish(running)
-    journals = journal.read_all(result.folder)
+    journals = journaled.read_all(result.folder)
 
     assert result.code == 3, result.out + result.err
     assert "SIGTERM during the load" in result.out

@@ -1,5 +1,6 @@
 """A rule with `else abort` ends the load as soon as it is broken beyond doubt, and the verdict follows from it."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.journal import Journal
+from harness.machines import clocks, reach
 from harness.outcomes import Failure, Outcome
 from harness.own_metrics import Recorder
 from harness.plan import reading
@@ -248,6 +250,22 @@ def test_windows_end_the_load_when_they_are_over(
     found = load.look(at)
 
     assert (found and found["said"]) == said
+
+
+def test_a_window_is_judged_when_all_of_it_is_here_from_machines_elsewhere(tmp_path: Path) -> None:
+    """What comes late of another machine would make up for what is here: a window without it says nothing."""
+    load = Growing(tmp_path, "ratio(errors) < 50% for 1s else abort")
+    load.run.record(machines=[{"number": 1}])
+    load.watch = Watch(load.run)
+    trips = [[at, at, at] for at in range(BEGAN, BEGAN + 12 * SECOND, SECOND)]
+    (load.run.folder / clocks.name(1)).write_text("".join(json.dumps(one) + "\n" for one in trips))
+    load.do(20, 2.6, bad=True)
+
+    assert load.look(9.0) is None
+    (load.run.folder / reach.name(1)).write_text(f"{BEGAN + round(2.9 * SECOND)}\n")
+    assert load.look(9.0) is None
+    (load.run.folder / reach.name(1)).write_text(f"{BEGAN + round(3.1 * SECOND)}\n")
+    assert load.look(9.0) is not None
 
 
 def test_a_window_is_judged_when_all_that_was_planned_in_it_has_ended(tmp_path: Path) -> None:

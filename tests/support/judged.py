@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 
-from harness import binding, catalogue, database, fingerprint, journal
+from harness import binding, catalogue, database, fingerprint, journaled
 from harness.check import Finding
 from harness.errors import JournalError
 from harness.fixtures import fixtures_of
@@ -36,7 +36,7 @@ from harness.stack.variant import Variant
 from harness.verdict import CheckState
 from reports.__main__ import report
 from schema.migrate import migrate
-from systems import coupons
+from systems import coupons, event_store
 from tests.support.plans import varied
 from verification.__main__ import verify
 
@@ -49,6 +49,39 @@ COUPON_MIX = {
     "switched": 7,
     "flood": 8,
 }
+EVENT_MIX = {
+    **event_store.MIX,
+    "append_1": 18,
+    # More often than in production: in a short load gaps must be open, and two must want the same version at once.
+    "contend": 12,
+    "stale": 6,
+    "reuse": 3,
+    "early_snapshot": 5,
+    "slow": 6,
+    "stream": 13,
+    "restart": 3,
+    "head": 4,
+}
+"""The mix of a short load of the event store."""
+ORCHESTRATOR_MIX = {
+    "bulk": 30,
+    "ndjson": 10,
+    "single": 18,
+    "partial": 8,
+    "poison": 6,
+    "repeat": 10,
+    "dry_run": 8,
+    "refused": 4,
+    "reload": 2,
+    "orchestrations": 2,
+    "config": 2,
+}
+"""Rare kinds more often, and fewer events."""
+ALL_IN_ONE = {
+    "validation": {"work": "all", "visible_s": 0.8, "unacked": 40},
+    **{name: {"processes": 0} for name in ("inventory", "payment", "fulfillment")},
+}
+"""The services behind the queues in one process, whose messages come again soon."""
 LOADS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "messages": (
         "sustained",
@@ -66,6 +99,29 @@ LOADS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
             "think": "100ms",
         },
         {},
+    ),
+    "event_store": (
+        "event-mixed",
+        {
+            "arrivals": {"smoke": [{"rate": 70, "for": "3s"}, {"burst": 40}, {"rate": 70, "for": "300ms"}]},
+            "max_users": 24,
+            "mix": EVENT_MIX,
+        },
+        {
+            "pool": {"events": 20_000, "largest": 10_000},
+            # A commit takes longer than two batches of a processor are apart: what is missing is looked for twice.
+            "service": {"engine": {"slow_ms": 600, "processors": 3}},
+        },
+    ),
+    "orchestrator": (
+        "orchestrator-load",
+        {
+            "stages": {"smoke": [{"users": 12, "for": "3500ms"}]},
+            "think": "200ms",
+            "mix": ORCHESTRATOR_MIX,
+            "rules": ["p95(response_time) < 5s", "ratio(errors) < 50%"],
+        },
+        {"service": ALL_IN_ONE},
     ),
     "coupons": (
         "coupon-steady",
@@ -92,6 +148,49 @@ LOADS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
 }
 """For each system a scenario, what makes it short (long enough for each of its faults to show), and other tables."""
 
+DISTURBED: dict[str, dict[str, Any]] = {
+    "messages": {
+        "arrivals": {
+            "smoke": [
+                {"rate": 60, "for": "2s"},
+                {"rate": 60, "for": "5s", "phase": "killed", "disturb": "kill target"},
+                {"rate": 60, "for": "2s"},
+            ]
+        },
+        "mix": {"process": 60, "repeat": 20, "conflict": 20},
+    },
+    "authorizations": {
+        "stages": {
+            "smoke": [
+                {"users": 40, "for": "2s"},
+                {"users": 40, "for": "5s", "phase": "killed", "disturb": "kill target"},
+                {"users": 40, "for": "2s"},
+            ]
+        },
+        "think": "200ms",
+    },
+    "orchestrator": {
+        "stages": {
+            "smoke": [
+                {"users": 12, "for": "2s"},
+                {"users": 12, "for": "4s", "phase": "killed", "disturb": "kill target"},
+                {"users": 12, "for": "2s"},
+            ]
+        },
+    },
+    "coupons": {
+        "arrivals": {
+            "smoke": [
+                {"rate": 80, "for": "3s"},
+                {"burst": 100},
+                {"rate": 80, "for": "5s", "phase": "killed", "disturb": "kill target"},
+                {"rate": 80, "for": "2s"},
+            ]
+        },
+    },
+}
+"""What makes them loads in which the target is killed, of the systems whose data may show that."""
+
 AT_ONCE: dict[str, tuple[str, ...]] = {
     "messages": (
         "ack_before_commit phantom_row replay_other_id commits_dont_wait check_dropped torn_delivery",
@@ -111,6 +210,26 @@ AT_ONCE: dict[str, tuple[str, ...]] = {
         "spurious_reject another_authorization",
         "key_of_another_authorization leaks",
         "strangers_consume pool_changed",
+    ),
+    "event_store": (
+        "rolled_back_acknowledged batch_in_two stale_head loaded_late snapshot_ahead",
+        "half_stored order_by_time wrong_tail load_of_any_tenant snapshot_of_any_tenant gaps_of_any_tenant",
+        "invented_event gap_skipped at_or_after reserialised_when_read wrong_position",
+        "reserialised sequence_cached token_saved_late snapshot_of_another ahead_accepted",
+        "stored_all_the_same payload_cut or_query stored_for_any_tenant",
+        "version_unchecked given_up_too_soon",
+        "duplicate_accepted token_saved_first snapshot_of_nothing",
+        "pool_changed stream_of_any_tenant min_of_time head_of_any_tenant append_of_any_tenant",
+        "seq_skipped waits_for_gap version_of_any_tenant id_key_missing not_taken_back",
+    ),
+    "orchestrator": (
+        "acked_first chunk_twice config_otherwise counter_wrong dead_letter_bare dry_run_enqueues dry_run_otherwise "
+        "out_of_order step_skipped wrong_priority",
+        "altered chunk_lost dead_letter_dropped invented miscounted refusals_counted_twice rule_ignored works_twice",
+        "enqueued_later good_refused queue_unserved recorded_otherwise rejected_after_all reload_loses stored_twice "
+        "visibility_short",
+        "default_always failed_ignored poison_blocks shed_all_the_same",
+        "acks_before_work altered_later dead_letter_twice poison_served put_elsewhere",
     ),
     "coupons": (
         "dates_ignored batch_twice stale_history",
@@ -136,10 +255,12 @@ class Judged:
 
     run: Run
     findings: list[Finding]
+    second: list[Finding] = field(default_factory=list)
+    """What was found when it was judged again, if it was."""
 
-    def checks(self, state: CheckState) -> set[str]:
-        """The ids of the checks in that state."""
-        return {finding.id for finding in self.findings if finding.state is state}
+    def checks(self, state: CheckState, again: bool = False) -> set[str]:
+        """The ids of the checks in that state; of those that were judged again."""
+        return {finding.id for finding in (self.second if again else self.findings) if finding.state is state}
 
     @cached_property
     def verdict(self) -> dict[str, Any]:
@@ -148,10 +269,11 @@ class Judged:
         return report(self.run.folder)
 
 
-def scenario_of(system: str) -> Scenario:
-    """The short load of `system`."""
+def scenario_of(system: str, disturbed: bool = False) -> Scenario:
+    """The short load of `system`; or that in which the target is killed."""
     name, table, tables = LOADS[system]
-    return varied(name, "smoke", {"drain": "8s", "timeout": "8s", **table}, **tables)
+    more = DISTURBED[system] if disturbed else {}
+    return varied(name, "smoke", {"drain": "8s", "timeout": "8s", **table, **more}, **tables)
 
 
 @contextmanager
@@ -197,10 +319,11 @@ def judged(
     variant: Variant,
     between: Callable[[str], AbstractContextManager[str]] = nullcontext,
     meanwhile: Callable[[Run], str | None] = lambda _: None,
+    again: Callable[[Run], None] | None = None,
 ) -> Judged:
     """What the checks find of the load of `scenario` on a target of that variant; `between` gets its URL and gives that
     of what stands before it. `meanwhile` is called time and again during the load, and ends it as the signal that it
-    names.
+    names. `again` changes the folder before what was judged is judged a second time.
     """
     system = scenario.system
     with database_of(cluster, scenario) as url, Progress() as progress:
@@ -218,10 +341,13 @@ def judged(
         try:
             services.start()
             with between(services.target_url) as target_url:
-                stack = Stack(target_url, url, services, "")
+                stack = Stack(target_url, url, services, "", cluster)
                 with looking(run, url):
-                    assert put_load(run, Settings(), stack, lambda: meanwhile(run), progress, ui=False)
-            return Judged(run, verify(run, url))
+                    assert put_load(run, Settings(), stack, lambda: meanwhile(run), progress)
+            first = verify(run, url)
+            if again:
+                again(run)
+            return Judged(run, first, verify(run, url) if again else [])
         finally:
             services.stop()
 
@@ -246,7 +372,7 @@ class When:
 
     def __call__(self, run: Run) -> None:
         with suppress(JournalError):
-            if not self.of and len(journal.read(run.folder / "journal-0.bin").records) >= self.operations:
+            if not self.of and len(journaled.read(run.folder / "journal-0.bin").records) >= self.operations:
                 self.of = below("harness.load", str(run.folder))
                 self.act()
 

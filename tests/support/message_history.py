@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from harness.check import Finding
-from harness.journal import Lost
+from harness.journaled import Lost
 from harness.outcomes import Outcome
 from harness.plan import reading
 from harness.plan.scenario import Scenario

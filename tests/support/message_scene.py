@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from harness.check import Finding
-from harness.journal import PARTNER, Journal, read_all
+from harness.journal import PARTNER, Journal
+from harness.journaled import read_all
 from harness.outcomes import Failure, Outcome
 from harness.plan.reading import reference
 from harness.run import FORMAT, Run

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psycopg2
 
-from harness import journal
+from harness import journaled
 from harness.check import CheckState
 from harness.outcomes import Outcome
 from harness.run import Run
@@ -19,7 +19,7 @@ from systems import ids
 from verification.__main__ import verify
 
 run, url = Run.open(Path(sys.argv[1])), os.environ["DATABASE_URL"]
-(read,) = journal.read_all(run.folder)[:1]
+(read,) = journaled.read_all(run.folder)[:1]
 kinds = read.header["kinds"]
 
 

@@ -5,7 +5,10 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.request
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -123,6 +126,8 @@ class Pipeline:
     home: Path
     runs: Path
     text: str = PLAN
+    project: Path = ROOT
+    """The folder that it is started in."""
 
     def environment(self, **more: str) -> dict[str, str]:
         return {**os.environ, "PERF_HOME": str(self.home), "PERF_RUNS": str(self.runs), "COLUMNS": "100", **more}
@@ -137,10 +142,13 @@ class Pipeline:
         """What stands on its command line."""
         return ["run", scenario, "--plan", str(self.plan()), "--profile", "smoke", *arguments]
 
-    def start(self, scenario: str = "short", *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    def start(
+        self, scenario: str = "short", *arguments: str, inside: Sequence[str] = (), **environment: str
+    ) -> subprocess.Popen[str]:
+        """A run; its command comes after the words `inside`."""
         return subprocess.Popen(
-            [sys.executable, "-m", "harness", *self.words(scenario, *arguments)],
-            cwd=ROOT,
+            [*inside, sys.executable, "-m", "harness", *self.words(scenario, *arguments)],
+            cwd=self.project,
             env=self.environment(**environment),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -156,20 +164,49 @@ class Pipeline:
         done = commands.run("harness", *self.words(scenario, *arguments), environment=self.environment(**environment))
         return Result(done.returncode, done.stdout, done.stderr, self.runs)
 
-    def run_with_ui(self, scenario: str, **environment: str) -> tuple[Result, dict[str, Any]]:
-        """A run whose web UI is closed by Ctrl-C once the load is done; and what the UI showed of the requests."""
+    def run_with_ui(
+        self, scenario: str, *arguments: str, stop_after: int = 0, **environment: str
+    ) -> tuple[Result, dict[str, Any]]:
+        """A run whose web UI is closed by Ctrl-C once it is reported; and what the UI showed of the requests, with
+        `refused`: the status that a page of another site got, `report`: the page that the run's became, and where Stop
+        was pressed, after so many operations, `page`: what it was before.
+        """
         port = free_port()
-        running = self.start(scenario, "--ui", PERF_UI_PORT=str(port), **environment)
-        eventually(lambda: list(self.runs.glob("*/*/load.json")), running)  # type: ignore[arg-type]
+        running = self.start(scenario, "--ui", *arguments, PERF_UI_PORT=str(port), **environment)
+        before = ""
+        if stop_after:
+            self.journal(running, stop_after)
+            before = eventually(lambda: _read(f"http://127.0.0.1:{port}/proofload/now", "ended"), running)
+            stop = urllib.request.Request(f"http://127.0.0.1:{port}/stop", b"", {"Origin": f"http://127.0.0.1:{port}"})
+            urllib.request.urlopen(stop, timeout=30).close()
+        result, shown = self.close_ui(running, port)
+        return result, {**shown, "page": before}
+
+    def close_ui(self, running: subprocess.Popen[str], port: int) -> tuple[Result, dict[str, Any]]:
+        """Close the web UI of a run by Ctrl-C once it is reported; the run, and what the UI showed of the requests."""
+        assert running.stdout
+        told = ""
+        for line in running.stdout:
+            told += line
+            if line.endswith("until Ctrl-C\n"):
+                break
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/stats/requests", timeout=30) as answer:
             shown: dict[str, Any] = json.load(answer)
+        shown["now"] = urllib.request.urlopen(f"http://127.0.0.1:{port}/proofload/now", timeout=30).status
+        shown["report"] = _read(f"http://127.0.0.1:{port}/proofload/report.html", "")
+        other = urllib.request.Request(f"http://127.0.0.1:{port}/stop", b"", {"Origin": "http://evil.example"})
+        try:
+            shown["refused"] = urllib.request.urlopen(other, timeout=30).status
+        except urllib.error.HTTPError as error:
+            shown["refused"] = error.code
         running.send_signal(signal.SIGINT)
-        return self.finish(running), shown
+        done = self.finish(running)
+        return Result(done.code, told + done.out, done.err, self.runs), shown
 
     def journal(self, running: subprocess.Popen[str], operations: int) -> Path:
         """The journal of a load that goes on, as soon as `operations` have been begun."""
         from harness.errors import JournalError
-        from harness.journal import read
+        from harness.journaled import read
 
         def begun() -> Path | None:
             for path in self.runs.glob("*/*/journal-0.bin"):
@@ -182,6 +219,14 @@ class Pipeline:
 
         path: Path = eventually(begun, running)  # type: ignore[arg-type]
         return path
+
+
+def _read(url: str, word: str) -> str:
+    """The page at `url` if it has the word; "" if not."""
+    with suppress(OSError), urllib.request.urlopen(url, timeout=30) as answer:
+        text = str(answer.read().decode())
+        return text if word in text else ""
+    return ""
 
 
 def descendants(running: subprocess.Popen[str]) -> list[psutil.Process]:

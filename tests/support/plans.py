@@ -29,6 +29,10 @@ def varied(name: str, profile: str = "smoke", table: Mapping[str, Any] | None = 
         if name in tables["scenario"]:
             changed = {**deepcopy(tables), **top}
             own = {**changed["scenario"][name], **(SUSTAINED if name == "sustained" else {}), **(table or {})}
+            if "rules" in own and "rules" not in (table or {}):
+                own["rules"] = [
+                    rule for rule in own["rules"] if "baseline" not in str(rule)
+                ]  # it says where the run is
             if own.keys() & (table or {}).keys() & {"arrivals", "stages"} or name == "sustained":
                 # These have no bursts, unless they say so; nor is there a limit for them.
                 own["rules"] = [_without_bursts(rule) for rule in own.get("rules") or () if "{phase=burst}" not in rule]

@@ -8,7 +8,7 @@ from typing import Any
 from harness.run import Run
 from harness.search import Record, after, first
 from reports.rules.evaluate import judge_of
-from reports.rules.search import judged
+from reports.rules.search import judged_step
 from reports.samples.evidence import gather
 from tests.support.plans import varied
 from tests.support.synthetic_run import EXPECTED, Answer, Answering, synthetic_run
@@ -54,6 +54,6 @@ def searched(
             return run, record
         evidence = gather(run.folder)
         evidence = replace(evidence, samples=replace(evidence.samples, effects=None))  # the load still goes on
-        why = judged(evidence, len(record.steps), judge_of(evidence))
+        why = judged_step(evidence, len(record.steps), judge_of(evidence)).broken
         end = record.steps[-1].begin + scenario.search.seconds
         record = after(scenario, record, not why, why, end + 0.4)

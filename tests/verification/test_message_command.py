@@ -9,7 +9,7 @@ import pytest
 
 from harness import check, effects
 from harness.errors import DatabaseError, JournalError
-from harness.journal import read_all
+from harness.journaled import read_all
 from harness.monitor import LOOKS
 from harness.verdict import CheckState
 from systems import ids, messages

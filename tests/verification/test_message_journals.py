@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from harness.errors import JournalError
-from harness.journal import HEADER_BYTES, RECORD, Journal, Journals, read_all
+from harness.journal import HEADER_BYTES, RECORD, Journal
+from harness.journaled import Journals, read_all
 from harness.outcomes import Failure, Outcome
 from systems import ids, messages
 from tests.support.message_history import RUN, SCENARIO, WALL

@@ -5,10 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from harness.journal import Lost
+from harness import settled
+from harness.journaled import Lost
 from harness.outcomes import Outcome
 from harness.verdict import CheckState
 from systems import ids, messages
@@ -64,6 +66,9 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     "an acknowledged message is not stored": (lambda h: h.rows.remove(h.row(1)), {"X1"}),
     "an acknowledged message disappears during the drain": (lambda h: _disappear(h, 1), {"X1", "MP3"}),
     "a message was rolled back and its repeat was stored": (lambda h: _rolled_back_and_repeated(h), {"X1", "MP7"}),
+    "a message that was sent before a disturbance is sent again": (lambda h: _settled(h, 1, at="-1s"), {"MP3"}),
+    "a message that was sent before a disturbance stayed so": (lambda h: _settled(h, 1), set()),
+    "a message that was sent before a disturbance is gone": (lambda h: _settled(h, 1, gone=True), {"X1"}),
     "both halves of a race are lost": (lambda h: h.rows.remove(h.row(8)), {"X1"}),
     "a row has a key of the run that no operation made": (lambda h: h.store(77, 1), {"X2"}),
     "a row has the key that a repeat would have made": (lambda h: h.store(5, 1), {"X2"}),
@@ -136,6 +141,15 @@ EDITS: dict[str, tuple[Edit, set[str]]] = {
     "one half of a race was never answered": (lambda h: h.op(8).update(outcome=Outcome.UNKNOWN), set()),
     "the pool's digest was not recorded": (lambda h: h.seen.update(seeded_digest=None), set()),
 }
+
+
+def _settled(history: History, op: int, at: str = "0s", gone: bool = False) -> None:
+    """Operation `op` was completed before a disturbance, at the time that its row has or `at` beside it."""
+    row = history.row(op)
+    moment = (row["sent_at"] + pd.Timedelta(at)).value // 1000
+    history.seen["settled"] = np.array([(op, moment), (op, moment)], settled.RECORD)
+    if gone:
+        history.rows.remove(row)
 
 
 def _disappear(h: History, op: int) -> None:

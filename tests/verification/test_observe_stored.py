@@ -9,7 +9,8 @@ import pytest
 
 from harness import catalogue
 from harness.check import Finding
-from harness.journal import Journal, read_all
+from harness.journal import Journal
+from harness.journaled import read_all
 from harness.monitor import LOOKS
 from harness.outcomes import Failure, Outcome
 from harness.run import FORMAT, Run

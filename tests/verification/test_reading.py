@@ -107,6 +107,21 @@ def test_what_is_read_does_not_depend_on_the_settings_of_the_role(odd: str) -> N
     assert str(found["at"][1]) == "2026-11-26 12:00:00.123456"
 
 
+def test_every_moment_is_read_to_the_microsecond(odd: str) -> None:
+    query(odd, "CREATE TABLE moments (us bigint, at timestamptz)")
+    # Over four centuries, and at the edges of what floats are used for.
+    query(
+        odd,
+        "INSERT INTO moments SELECT us, timestamptz '1970-01-01 00:00Z' + us * interval '1 microsecond' FROM ("
+        "SELECT (random() * 13e15 - 3e15)::bigint AS us FROM generate_series(1, 20000) "
+        "UNION ALL SELECT edge + n FROM generate_series(-500, 500) n, unnest(ARRAY[0, 4102444800000000]) edge) all_of",
+    )
+    with session(odd) as (reading, _):
+        assert reading.row(f"SELECT count(*), count(*) FILTER (WHERE us <> {moment('at')}) FROM moments") == (22002, 0)
+        without_zone = moment("timestamp '2026-11-26 12:00:00.123456'")
+        assert reading.row(f"SELECT {without_zone}") == (1795694400123456,)
+
+
 def test_one_snapshot_is_one_moment_and_the_next_reading_another(odd: str) -> None:
     with reader(odd) as reading:
         with reading.snapshot():

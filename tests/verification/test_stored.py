@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.check import Finding
-from harness.journal import Journal, read_all, refused_beside
+from harness.journal import Journal, refused_beside
+from harness.journaled import read_all
 from harness.outcomes import Failure, Outcome
 from harness.verdict import CheckState
 from systems import ids

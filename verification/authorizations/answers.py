@@ -73,10 +73,10 @@ def used_once(case: Units) -> Found:
 
 def no_errors(case: Units) -> Found:
     """A11. Under contention a request is served later or refused (SHED); a 500 is no answer to that. What a proxy
-    answers in the target's place is counted by the rules on errors, not here.
+    answers in the target's place, or a target that the plan disturbs, is counted by the rules on errors, not here.
     """
     ledger, status = case.ledger, case.ledger.ops["status"].to_numpy()
-    errors = (status >= 500) & ~np.isin(status, GATEWAY) & ~ledger.outcome(Outcome.SHED)
+    errors = (status >= 500) & ~np.isin(status, GATEWAY) & ~ledger.outcome(Outcome.SHED) & ~ledger.disturbed
     codes, counts = np.unique(status[errors], return_counts=True)
     statuses = ", ".join(f"{count:,} × {code}" for code, count in zip(codes, counts, strict=True))
     return case.broken(

@@ -103,6 +103,7 @@ CHECKS = (
         "Every validation was answered as the coupon, its uses at that time and the order say, to the cent.",
         "answers against the model",
         answers.right,
+        needs_all=True,
         fed_by=VALIDATIONS,
     ),
     Check(
@@ -143,6 +144,7 @@ CHECKS = (
         "No user was answered more often than it may be, and none was refused before.",
         "validations of users that ask too often",
         rate.limited,
+        needs_all=True,
         unfed="users are not limited",
     ),
     Check("USES", "Every coupon counts as many uses as are recorded.", "coupons", limits.counted),
@@ -157,6 +159,7 @@ CHECKS = (
         "Of those who contend for the last uses of a coupon, as many are served as there are uses.",
         "coupons that were contended for",
         limits.served,
+        needs_all=True,
         fed_by=("contend",),
     ),
     Check(
@@ -164,6 +167,7 @@ CHECKS = (
         "Every read answered what the database held at that time.",
         "answers to reads",
         answers.read,
+        needs_all=True,
         fed_by=READS,
     ),
     Check(

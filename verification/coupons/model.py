@@ -4,6 +4,7 @@
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -140,15 +141,12 @@ def digests_of_amounts(discount: Array, final: Array, discount_told: bool, final
     # Amounts may be −1 (none) or −2 (not whole cents), as they are read of the log.
     both = (discount + 2) << 32 | (final + 2)
     different, place = np.unique(both, return_inverse=True)
-    found = [
-        ids.digest(
-            coupons.answer(
-                True,
-                "",
-                str((one >> 32) - 2) if discount_told else "",
-                str((one & 0xFFFFFFFF) - 2) if final_told else "",
-            )
-        )
-        for one in different.tolist()
-    ]
+    found = [_digest(one, discount_told, final_told) for one in different.tolist()]
     return np.array(found, np.int64)[place.reshape(-1)] if found else np.zeros(0, np.int64)
+
+
+@lru_cache(maxsize=1 << 18)  # what is answered is logged, too
+def _digest(both: int, discount_told: bool, final_told: bool) -> int:
+    discount, final = (both >> 32) - 2, (both & 0xFFFFFFFF) - 2
+    told = (str(discount) if discount_told else "", str(final) if final_told else "")
+    return ids.digest(coupons.answer(True, "", *told))

@@ -121,7 +121,9 @@ def cents(column: str) -> str:
 
 def user(column: str) -> str:
     """SQL for the number of a user; −1 for one that is none of the pool."""
-    return f"CASE WHEN {column} ~ '^user_[0-9]{{7}}$' THEN substr({column}, 6)::bigint ELSE -1 END"
+    # Without its digits it is what all have in common; a regular expression takes five times as long.
+    known = f"{column} LIKE 'user\\________' AND rtrim({column}, '0123456789') = 'user_'"
+    return f"CASE WHEN {known} THEN substr({column}, 6)::bigint ELSE -1 END"
 
 
 def observe(url: str, run: Run, ledger: Ledger) -> Coupons:

@@ -1,16 +1,21 @@
 """One user may make so many validations a second: not more, and none is refused for that before."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from harness.outcomes import DONE, Outcome
+from harness.plan.disturbance import POSTGRES
 from systems import coupons_pool
+from verification.announced import Announced
+from verification.arrays import Array
 from verification.case import Found
 from verification.coupons.case import Validations
 
 
 def limited(case: Validations) -> Found:
     """RATE. A bucket holds what comes in a second: in any time as many can be answered as fill it meanwhile, and a full
-    one; and one that was refused must have found it empty.
+    one; and one that was refused must have found it empty. A target that the plan starts anew begins with full ones.
     """
     ledger, rate = case.ledger, allowed(case)
     if not rate:
@@ -28,8 +33,10 @@ def limited(case: Validations) -> Found:
         begun, ended = ledger.earliest[order], np.sort(ledger.latest[order])
         for place in range(len(order)):
             within = np.arange(1, len(order) - place + 1)
-            seconds = (np.maximum.accumulate(ended[place:]) - begun[place]) / 1e9
-            over = np.flatnonzero(within > most + rate * seconds + 1)
+            until = np.maximum.accumulate(ended[place:])
+            seconds = (until - begun[place]) / 1e9
+            full = 1 + starts(ledger.announced, int(begun[place]), until)
+            over = np.flatnonzero(within > most * full + rate * seconds + 1)
             if len(over):
                 wrong.append(int(order[place]))
                 told = told or (
@@ -45,6 +52,15 @@ def limited(case: Validations) -> Found:
                 wrong.append(line)
                 told = told or f"{coupons_pool.user_id(user)} was refused after {used} in a second"
     return case.broken(compared, np.unique(ledger.key_place[wrong]), told)
+
+
+def starts(announced: Sequence[Announced], begun: int, until: Array) -> Array:
+    """How often the plan started the target anew between `begun` and each of `until` (ns), at most."""
+    found = np.zeros(len(until), np.int64)
+    for one in announced:
+        if one.verb in ("kill", "restart") and one.what != POSTGRES:
+            found += (one.done >= begun) & (one.begin <= until)
+    return found
 
 
 def allowed(case: Validations) -> float:

@@ -47,13 +47,14 @@ def delivered(case: Case) -> Found:
     later = _later(case)
     status = case.rows["status"].to_numpy()[~later]
     pending, failed = status == messages.SCHEDULED, status == messages.FAILED
-    changed = _not_as_before(case)
+    changed, again = _not_as_before(case), _sent_again(case)
     return case.broken(
         len(status),
-        np.union1d(_keys_of(case, np.flatnonzero(~later)[pending | failed]), changed),
+        np.unique(np.concatenate([_keys_of(case, np.flatnonzero(~later)[pending | failed]), changed, again])),
         f"of {len(status):,} that are due, {int((status == messages.SENT).sum()):,} are {messages.SENT}, "
         f"{int(pending.sum()):,} still {messages.SCHEDULED}, {int(failed.sum()):,} {messages.FAILED}; "
-        f"{len(changed):,} are not as they were before the drain",
+        f"{len(changed):,} are not as they were before the drain"
+        + (f"; {len(again):,} were sent before a disturbance, and again after it" if len(again) else ""),
     )
 
 
@@ -91,6 +92,19 @@ def _not_as_before(case: Case) -> Array:
     changed = np.ones(len(before), bool)
     changed[pairs["index"].to_numpy()[stayed.to_numpy()]] = False
     place, known = find(case.ledger.keys["key"].to_numpy(), before["op"].to_numpy()[changed])
+    return np.unique(place[known])
+
+
+def _sent_again(case: Case) -> Array:
+    """The keys of messages that were sent before a disturbance, and are not any more, or at another time."""
+    before = case.seen.settled
+    if not len(before) or "sent_at" not in case.rows:
+        return np.zeros(0, np.int64)
+    ops, sent = case.rows["op"].to_numpy(), case.rows["sent_at"].to_numpy().astype("datetime64[us]").astype(np.int64)
+    there, as_it_was = set(ops.tolist()), set(zip(ops.tolist(), sent.tolist(), strict=True))
+    # What is gone is the matter of X1.
+    gone = [op for op, at in before.tolist() if op in there and (op, at) not in as_it_was]
+    place, known = find(case.ledger.keys["key"].to_numpy(), np.array(gone, np.int64))
     return np.unique(place[known])
 
 

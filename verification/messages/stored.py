@@ -1,12 +1,14 @@
 """Where messages are stored, by the names of a plan, and what is read of them and of their users, in one snapshot."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from harness import settled
 from harness.database import quoted
 from harness.run import Run
 from systems import ids, messages
@@ -77,6 +79,8 @@ class Messages(Observation):
 
     early: pd.DataFrame
     """The run's rows before the drain: op, status, sent_at."""
+    settled: npt.NDArray[Any] = field(default_factory=lambda: np.zeros(0, settled.RECORD))
+    """What was sent before each disturbance (`harness.settled`)."""
     keys: constraints.UniqueKey | None
     """None if there is no column of keys."""
     users: constraints.Reference
@@ -117,6 +121,7 @@ def observe(url: str, run: Run, ledger: Ledger) -> Messages:
                 looks=looks.read(run, table, key),
                 own=own_checks.read(session, run.scenario),
                 early=early,
+                settled=settled.read(run.folder),
                 keys=constraints.unique_key(session, plain["messages"], plain["key"], ledger.run, own)
                 if plain["key"]
                 else None,

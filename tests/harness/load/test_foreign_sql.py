@@ -101,7 +101,7 @@ def test_sql_of_the_plan_finds_lost_updates_under_a_locustfile_of_somebody_else(
             database={"ours": False, **fingerprint.server(database)},
             monitor={"died": False},
         )
-        assert put_load(run, Settings(), Stack(units.target.url, database, None, ""), lambda: None, progress, ui=False)
+        assert put_load(run, Settings(), Stack(units.target.url, database, None, ""), lambda: None, progress)
     verify(run, database)
     binding.seal(run)
     found = report(run.folder)

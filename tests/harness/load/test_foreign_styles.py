@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness import journal, own_metrics
+from harness import journaled, own_metrics
 from tests.support import commands
 from tests.support.counting_server import counting
 from tests.support.pipeline_process import Pipeline, Result
@@ -156,7 +156,7 @@ def test_figures_of_every_style_are_those_of_locust_and_of_the_server(tmp_path: 
     assert rows["publish"]["response"]["p50"] is None
     assert {one["id"]: one["state"] for one in verdict["validity"]}["STATUSES"] == "ok"
     assert load["users"].keys() == {"Nested", "Sequential", "Paced", "Queue", "Fast"}
-    journals = journal.read_all(result.folder)
+    journals = journaled.read_all(result.folder)
     metrics = {one.name: (one.kind, len(one.values)) for one in own_metrics.read_all(journals)}
     assert metrics == {"shelves": ("trend", counts["/shelf"]), "full": ("rate", counts["/shelf"])}
     assert [len(each.records) > 0 for each in journals] == [True] * (1 + shaped)

@@ -12,7 +12,8 @@ import json, sys, time
 from pathlib import Path
 from types import SimpleNamespace
 from harness import own_metrics
-from harness.journal import Journal, read
+from harness.journal import Journal
+from harness.journaled import read
 from harness.load.user import LoadUser
 from harness.own_metrics import Recorder
 

@@ -23,7 +23,12 @@ def test_processor_time_is_told_as_cores_from_the_second_sample_on() -> None:
 
 
 def test_a_jvm_is_understood() -> None:
-    assert ReportedUsage().of({**line(1), **JVM}) == {"target.cpu": 2.0, "target.rss": 3e8}
+    share = JVM["metrics.process_cpu_usage"]
+    assert ReportedUsage().of({**line(1), **JVM}) == {"target.cpu": 2.0, "target.rss": 3e8, "target.cpu_share": share}
+
+
+def test_of_processes_of_ours_the_share_of_the_cores_is_known() -> None:
+    assert ReportedUsage().of({"at": 1e9, "target.cpu": 1.5, "machine.cores": 2}) == {"target.cpu_share": 0.75}
 
 
 @pytest.mark.parametrize("name", ["jvm_gc_pause_seconds_sum", "gc_seconds_total"])

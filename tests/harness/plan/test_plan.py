@@ -88,6 +88,36 @@ def test_a_rule_is_a_blocker_named_after_itself_unless_a_table_says_else(tmp_pat
     assert resolved(json.loads(json.dumps(scenario.as_json()))) == scenario
 
 
+def test_a_rule_may_be_for_some_profiles_only(tmp_path: Path) -> None:
+    text = PLAN.replace(RATIO, f'{RATIO}, {{ rule = "max(lag) < 1s", profiles = ["long"] }}')
+    path = write(
+        tmp_path, text.replace("rules =", 'arrivals.long = [{ rate = 10, for = "1m", phase = "first" }]\nrules =')
+    )
+
+    rules = {
+        profile: [rule.text for rule in reading.find("test", profile, path).rules] for profile in ("smoke", "long")
+    }
+    assert "max(lag) < 1s" not in rules["smoke"]
+    assert rules["long"] == [*rules["smoke"], "max(lag) < 1s"]
+
+
+@pytest.mark.parametrize("system", reading.systems())
+def test_every_system_has_a_soak_with_limits_on_what_grows(system: str) -> None:
+    soaks = [name for name in reading.scenarios(system) if "soak" in _profiles(system, name)]
+    rules = [rule for name in soaks for rule in reading.find(name, "soak").rules if rule.aggregate == "slope"]
+
+    assert {(rule.metric, rule.name) for rule in rules} >= {
+        ("response_time", ""),
+        *(("resource", name) for name in ("target.rss", "db.connections", "db.table_bytes", "db.index_bytes")),
+    }
+
+
+def _profiles(system: str, scenario: str) -> set[str]:
+    (path,) = (path for path in reading.files() if path.stem == system)
+    table = reading.read(path)[0]["scenario"][scenario]
+    return {profile for way in ("arrivals", "stages") for profile in table.get(way, {})}
+
+
 @pytest.mark.parametrize(
     ("rules", "warned"),
     [
@@ -168,11 +198,21 @@ def test_an_own_contract_states_only_what_differs(tmp_path: Path) -> None:
         ("ratio(errors) < 1%", "slope(in_flight{phase=first}) < 1/min", 13, "a slope takes 10 s"),
         ("ratio(errors) < 1%", "rate(goodput{phase=pause}) > 90% of linear", 13, "one that has load"),
         ("ratio(errors) < 1%", "rate(goodput{worker=0}) > 90% of offered", 13, "what one load process is offered"),
+        ("{phase=first}) < 500ms", "{phase=first}) < 150% of phase rmp", 13, "did you mean 'ramp'?"),
+        (
+            "{phase=first}) < 500ms",
+            "{phase=first}) < 150% of phase first",
+            13,
+            "expected {phase=…} of others than first",
+        ),
         ("{phase=first}) < 500ms", "{phase=first}) < 500ms for 3s", 13, "nothing can last 3 s"),
         (RATIO, '{ rule = "ratio(errors) < 1%", severty = "info" }', 13, "did you mean 'severity'?"),
         (RATIO, '{ rule = "ratio(errors) < 1%", severity = "mayor" }', 13, "did you mean 'major'?"),
         (RATIO, '{ severity = "major" }', 13, "expected a text"),
         (RATIO, '{ rule = "ratio(errors) < 1%", id = 7 }', 13, "id = 7: expected a text"),
+        (RATIO, '{ rule = "ratio(errors) < 1%", profiles = ["smok"] }', 13, "no profile 'smok'; did you mean 'smoke'?"),
+        (RATIO, '{ rule = "ratio(errors) < 1%", profiles = "smoke" }', 13, "a list of profiles"),
+        (RATIO, '{ rule = "ratio(errors) < 1%", profiles = [] }', 13, "a list of profiles"),
         (RATIO, '{ rule = "ratio(errors) < 1%", id = "p95(response_time{phase=first}) < 500ms" }', 13, "stands twice"),
         (RATIO, '{ rule = "ratio(errors) < 1% else abort", severity = "major" }', 13, "only a blocker can end a load"),
         ('"ratio(errors) < 1%"', '"ratio(errors) < 1%", "ratio(errors) < 1%"', 13, "stands twice"),

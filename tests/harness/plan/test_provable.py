@@ -159,7 +159,8 @@ def test_the_shipped_profiles_are_long_enough(name: str) -> None:
     assert [str(proof) for proof in (*ci, *full) if proof.short] == []
     # Half as many again: the operations of a run are never all independent.
     assert [str(proof) for proof in ci if proof.planned < 1.5 * proof.needed] == []
-    assert reading.find(name, "ci").seconds <= 180
+    # A search takes as long as its answers say.
+    assert reading.find(name, "ci").search or reading.find(name, "ci").seconds <= 180
 
 
 @pytest.mark.parametrize("q", [0.5, 0.9, 0.95, 0.99, 0.999])

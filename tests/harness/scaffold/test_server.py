@@ -19,7 +19,8 @@ import systems
 import verification
 from harness import catalogue
 from harness.check import Finding
-from harness.journal import Journal, read_all
+from harness.journal import Journal
+from harness.journaled import read_all
 from harness.outcomes import Failure, Outcome
 from harness.plan import reading
 from harness.run import FORMAT, Run

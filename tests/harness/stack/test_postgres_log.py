@@ -1,4 +1,4 @@
-"""Errors of statements are counted by their code, from a place in the log on; a crash is seen."""
+"""Errors of statements are counted by their code, from a place in the log on, but for our own; a crash is seen."""
 
 from pathlib import Path
 
@@ -10,7 +10,8 @@ DURING = """\
 2026-11-26 10:00:01.000 UTC [7] 23503 DETAIL:  Key is not present
 2026-11-26 10:00:01.000 UTC [7] 23503 STATEMENT:  INSERT … [9] 42P01 ERROR: no line of its own
 2026-11-26 10:00:02.000 UTC [8] 23503 ERROR:  insert or update violates foreign key constraint
-2026-11-26 10:00:02.000 UTC [8] 40001 ERROR:  could not serialize access
+2026-11-26 10:00:02.000 UTC [8] 40001 <the target> ERROR:  could not serialize access
+2026-11-26 10:00:02.000 UTC [6] 42883 <proofload monitor> ERROR:  operator does not exist: uuid = text
 2026-11-26 10:00:03.000 UTC [9] 57P01 FATAL:  terminating connection due to administrator command
 """
 CRASH = "2026-11-26 10:00:04.000 UTC [1] 00000 LOG:  server process (PID 9) was terminated by signal 9: Killed\n"
@@ -29,6 +30,18 @@ def test_a_crash_is_seen(tmp_path: Path) -> None:
 
     assert read(log, len(BEFORE))["crashed"]
     assert not read(log, len(BEFORE + CRASH))["crashed"]
+
+
+def test_a_crash_that_was_announced_is_none_and_any_other_is(tmp_path: Path) -> None:
+    log = tmp_path / "postgres.log"
+    log.write_text(BEFORE + DURING + CRASH + DURING)
+    first, last = len(BEFORE + DURING), len(BEFORE + DURING + CRASH)
+
+    assert not read(log, len(BEFORE), [(first, last)])["crashed"]
+    assert read(log, len(BEFORE), [(first, last)])["errors"] == {"23503": 4, "40001": 2}
+    log.write_text(BEFORE + DURING + CRASH + DURING + CRASH)
+    assert read(log, len(BEFORE), [(first, last)])["crashed"]
+    assert read(log, len(BEFORE), [(0, len(BEFORE))])["crashed"]
 
 
 def test_no_log_has_no_errors(tmp_path: Path) -> None:

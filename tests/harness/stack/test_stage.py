@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from harness.errors import ProofloadError, ScaleError
+from harness.errors import CommandError, ProofloadError
 from harness.progress import Progress
 from harness.stack.stack import Stack, stage
 
@@ -73,7 +73,7 @@ def test_a_stage_that_dies_without_a_word_is_named() -> None:
 def test_a_command_that_does_not_scale_is_named_with_its_code() -> None:
     theirs = Stack("http://127.0.0.1:1", "", None, "false {processes}")
 
-    with pytest.raises(ScaleError, match="PERF_SCALE_CMD: false 1: code 1") as failed:
+    with pytest.raises(CommandError, match="PERF_SCALE_CMD: false 1: code 1") as failed:
         theirs.scale("deliver", 1)
     assert failed.value.code == 1
 

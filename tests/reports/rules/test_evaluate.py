@@ -199,6 +199,18 @@ def test_the_offered_rate_of_an_operation_is_its_share_of_the_mix(tmp_path: Path
     assert (result.value, result.limit, result.state) == (9.3, pytest.approx(0.95 * 9.3), PASS)
 
 
+@pytest.mark.parametrize(("slower", "state"), [(1.0, PASS), (1.4, PASS), (2.0, CONDITIONAL), (3.0, NO_GO)])
+def test_a_time_can_be_limited_by_what_it_is_in_another_phase(tmp_path: Path, slower: float, state: RuleState) -> None:
+    def answer(place: int, kind: str, sched: float) -> Answer:
+        return taking(0.02 * (slower if sched >= 5 else 1.0))(place, kind, sched)
+
+    table = steady(("quiet", 20, "5s", None), ("noisy", 20, "5s", None))
+    result = found(tmp_path, "p95(response_time{phase=noisy}) < 150% of phase quiet", table=table, answer=answer)
+
+    assert (result.limit, result.state) == (pytest.approx(0.03, rel=0.01), state)
+    assert result.detail == "in quiet it is 20 ms"
+
+
 @pytest.mark.parametrize(("completed", "state"), [(40, PASS), (36, PASS), (34, CONDITIONAL), (20, NO_GO)])
 def test_linear_is_the_rate_of_the_fewest_workers_times_their_ratio(
     tmp_path: Path, completed: int, state: RuleState

@@ -112,6 +112,56 @@ def test_without_a_before_or_an_after_nothing_is_known_of_recovery(
     assert (result.state, reason in result.detail) == (ERROR, True), result.detail
 
 
+def disturbed(*entries: tuple[str, int, int, str]) -> dict[str, Any]:
+    """A plan of (phase, rate, seconds, what is disturbed)."""
+    listed = [
+        {"rate": rate, "for": f"{seconds}s", "phase": phase, **({"disturb": text} if text else {})}
+        for phase, rate, seconds, text in entries
+    ]
+    return {"arrivals": {"smoke": listed}}
+
+
+KILLED = disturbed(("before", 20, 8, ""), ("killed", 20, 6, "kill target"), ("after", 20, 20, ""))
+
+
+@pytest.mark.parametrize(
+    ("slow", "value"),
+    [
+        ({}, 0),
+        (dict.fromkeys(range(8, 14), 1.0), 1),  # the last ones of the stage are in flight until second 15
+        ({14: 0.3, 15: 0.3, 16: 0.3}, 3),
+        (dict.fromkeys(range(8, 34), 0.3), None),
+    ],
+)
+def test_recovered_from_a_disturbance_is_who_is_as_before_it(
+    tmp_path: Path, slow: dict[int, float], value: float | None
+) -> None:
+    assert found(tmp_path, RECOVERY.replace("spike", "killed"), table=KILLED, answer=times(slow)).value == value
+
+
+def test_of_few_milliseconds_some_more_are_no_sign_of_not_having_recovered(tmp_path: Path) -> None:
+    rule = RECOVERY.replace("spike", "killed")
+    after = range(14, 34)
+
+    assert found(tmp_path, rule, table=KILLED, answer=times(dict.fromkeys(after, 0.021), usual=0.002)).value == 0
+    assert found(tmp_path, rule, table=KILLED, answer=times(dict.fromkeys(after, 0.023), usual=0.002)).value is None
+
+
+def test_before_is_never_another_disturbance_and_after_ends_with_the_next(tmp_path: Path) -> None:
+    first, rest = ("before", 20, 8, ""), [("after", 20, 20, "")]
+    second = ("stopped", 20, 6, "stop target 1s"), ("killed", 20, 6, "kill target")
+    slow = dict.fromkeys(range(8, 14), 0.5)
+
+    # Two in turn: what was before the second is what was before both.
+    result = found(
+        tmp_path, RECOVERY.replace("spike", "killed"), table=disturbed(first, *second, *rest), answer=times(slow)
+    )
+    assert result.value == 0
+    between = disturbed(first, second[0], ("between", 20, 9, ""), second[1], *rest)
+    result = found(tmp_path, RECOVERY.replace("spike", "stopped"), table=between)
+    assert "all must be as before for 10 s, but there are 9 s after the spike" in result.detail
+
+
 def test_the_course_counts_what_is_in_flight(tmp_path: Path) -> None:
     run = synthetic_run(tmp_path, table=stages(("even", 10, 10)), answer=taking(0.5))
     seconds = course(gather(run.folder).samples)
@@ -306,6 +356,28 @@ def test_an_invariant_is_how_many_things_break_a_check(
 
     assert (result.value, result.state) == (value, state), result
     assert says in result.detail
+
+
+@pytest.mark.parametrize(
+    ("lost", "elsewhere", "value", "state"), [(0, 0, 1.0, PASS), (0, 5, 0.95, NO_GO), (25, 0, 0.8, NO_GO)]
+)
+def test_routing_succeeds_for_what_is_neither_lost_nor_elsewhere(
+    tmp_path: Path, lost: int, elsewhere: int, value: float, state: RuleState
+) -> None:
+    findings = [
+        Finding("X1", "All are stored.", CheckState.HOLDS, 100, "events", witnesses=lost),
+        Finding("ROUTED", "All are routed.", CheckState.HOLDS, 100, "events", witnesses=elsewhere),
+    ]
+    result = found(tmp_path, "ratio(routing_success) == 100%", findings=findings)
+
+    assert (result.value, result.state, result.n) == (value, state, 100 + lost)
+
+
+def test_without_a_check_of_the_routes_there_is_no_routing_success(tmp_path: Path) -> None:
+    result = found(tmp_path, "ratio(routing_success) == 100%", findings=[HOLDING[0]])
+
+    assert result.state is ERROR
+    assert "no check 'ROUTED' was made" in result.detail
 
 
 def test_without_a_verification_there_is_no_invariant(tmp_path: Path) -> None:

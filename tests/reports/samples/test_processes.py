@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -51,7 +52,7 @@ def test_samples_phases_and_percentiles_are_those_of_one_clock(tmp_path: Path, s
     assert one.samples.planned == other.samples.planned
     for figures in (operations, phases, spectrum):
         assert figures(one.samples) == figures(other.samples)
-    assert one.processes == other.processes
+    assert one.processes == tuple(replace(each, ahead=0) for each in other.processes)
     assert one.began == other.began
     assert [rule["value"] for rule in record(one)["rules"]] == [rule["value"] for rule in record(other)["rules"]]
     assert record(other)["verdict"] == "GO"

@@ -8,7 +8,8 @@ import pytest
 
 from harness import effects
 from harness.errors import JournalError, RunError
-from harness.journal import RECORD, UNTIMED, Journaled
+from harness.journal import RECORD, UNTIMED
+from harness.journaled import Journaled
 from harness.outcomes import Outcome
 from harness.plan import grammar
 from harness.plan.scenario import Scenario

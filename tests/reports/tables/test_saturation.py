@@ -29,6 +29,7 @@ def names(**values: Any) -> dict[str, Any]:
     [
         (names(target__cpu=lambda at: 0.95 if at >= 4 else 0.1, target__processes=1), "First the target's cores ran"),
         (names(generator__cpu=0.99, generator__processes=1), "First the generator's core ran"),
+        (names(target__rss=95e6, target__limit=100e6), "First the memory of the target's container ran"),
         (names(machine__cpu=3.9), "First the machine's cores ran"),
         (names(postgres__cpu=3.8), "First PostgreSQL's cores ran"),
         (names(db__connections=95, db__limit=100), "First the database's connections ran"),

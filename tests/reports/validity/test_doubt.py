@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from harness.check import Finding
 from harness.outcomes import Outcome
+from harness.plan.grammar import parse
 from harness.verdict import CheckState
 from reports.rules.evaluate import evaluate
 from reports.samples.evidence import gather
@@ -167,11 +169,15 @@ def test_what_the_plan_or_the_data_decides_is_changed_by_nothing(tmp_path: Path,
 
 @pytest.mark.parametrize(
     ("text", "reached"),
-    [("max(resource.target.cpu) < 0.5", True), ("max(resource.target.rss) < 200MB", False)],
+    [
+        ("max(resource.target.cpu) < 0.5", True),
+        ("max(resource.target.rss) < 200MB", False),
+        ("max(resource.db.table_bytes) < 200MB", False),
+    ],
 )
 def test_a_core_may_be_used_for_longer_and_memory_is_not(tmp_path: Path, text: str, reached: bool) -> None:
     run = synthetic_run(tmp_path, table={"rules": [text, "ratio(errors) < 1%"]})
-    line = {"at": BEGAN + 10**9, "target.cpu": 0.3, "target.rss": 1.5e8}
+    line = {"at": BEGAN + 10**9, "target.cpu": 0.3, "target.rss": 1.5e8, "db.table_bytes": 1.5e8}
     run.write_text("monitor.jsonl", json.dumps(line) + "\n")
     bind(run)
     evidence = gather(run.folder)
@@ -240,3 +246,18 @@ def test_a_check_of_the_data_stays_what_it_is(tmp_path: Path) -> None:
     findings = [*HOLDING, Finding("X2", "No message is stored twice.", CheckState.HOLDS, 5, "messages")]
 
     assert changed(tmp_path, ["value(invariant.X2) == 0"], Doubt(9), findings=findings)[0] == []
+
+
+def test_where_events_are_routed_to_does_not_depend_on_how_long_that_takes(tmp_path: Path) -> None:
+    findings = [Finding(check, "It holds.", CheckState.HOLDS, 100, "events") for check in ("X1", "ROUTED")]
+    evidence = gather(synthetic_run(tmp_path, findings=findings).folder)
+    rule = parse("ratio(routing_success) == 100%")
+    scenario = replace(evidence.samples.scenario, rules=(rule,))
+    evidence = replace(evidence, samples=replace(evidence.samples, scenario=scenario))
+
+    found, said = changes([Doubt(2.0, 2.0)], evidence, [evaluate(rule, evidence)])
+
+    assert (found, said) == (
+        [],
+        "harmless: times could be 2 times as long and rates 2 times as low, but no rule rests on that",
+    )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness import journal
+from harness import journal, journaled
 from harness.errors import JournalError, RunError
 from harness.run import Run
 from harness.verdict import ValidityState
@@ -50,7 +50,7 @@ def test_any_other_torn_line_is_damage(tmp_path: Path) -> None:
 
 def test_the_slowest_loop_of_several_processes_counts(tmp_path: Path) -> None:
     run = synthetic_run(tmp_path)
-    header = {**journal.read(run.folder / "journal-0.bin").header, "worker": 1, "arrivals": 0, "began": BEGAN}
+    header = {**journaled.read(run.folder / "journal-0.bin").header, "worker": 1, "arrivals": 0, "began": BEGAN}
     journal.Journal(run.folder / "journal-1.bin", header).close()
     lines = [json.loads(line) for line in (run.folder / "health-0.jsonl").read_text().splitlines()]
     slow = [{**line, "lags_us": [30_000] * 50, "flying": [0] * 50} for line in lines]

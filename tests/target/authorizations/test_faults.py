@@ -59,7 +59,7 @@ def test_every_fault_has_a_name_of_its_own_a_sentence_and_a_check_and_replaces_s
         assert fault.what
         assert fault.caught_by
         assert any(fault.part(clean) is not clean for clean in (Strategy, Store, Api, Tokens))
-    assert len(faults.of("authorizations")) == 36
+    assert len(faults.of("authorizations")) == 38
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

@@ -13,6 +13,7 @@ import pytest
 from systems import ids
 from target.database import settings
 from target.messages.delivery import CLAIM, Delivery
+from target.messages.delivery import _deliver as work
 from tests.support.target_process import DEADLINE_S, delivering, eventually, process, query, with_users
 
 pytestmark = pytest.mark.usefixtures("nurseries")
@@ -228,3 +229,34 @@ def test_a_worker_that_finds_no_database_asks_again_until_it_is_told_to_stop() -
             worker.send_signal(signal.SIGTERM)
 
             assert worker.wait(60) == 0
+
+
+class _Cut(Delivery):
+    """Its connection is lost, or the database has no room, once."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(0)
+        self.errors = [error]
+
+    async def one(self) -> bool:
+        if self.errors:
+            raise self.errors.pop()
+        self.stop()
+        return False
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        asyncpg.InternalClientError("cannot switch to state 15; another operation (2) is in progress"),
+        asyncpg.DiskFullError('could not extend file "base/16444/16432": No space left on device'),
+    ],
+)
+def test_a_connection_that_is_lost_between_two_statements_or_has_no_room_is_made_anew(
+    tables: str, error: Exception
+) -> None:
+    delivery = _Cut(error)
+
+    asyncio.run(work(tables, 1, delivery))
+
+    assert (delivery.errors, delivery.stopping) == ([], True)

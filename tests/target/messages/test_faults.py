@@ -58,7 +58,7 @@ def test_every_fault_has_a_name_of_its_own_a_sentence_and_a_check_and_replaces_s
         assert fault.what
         assert fault.caught_by
         assert any(fault.part(clean) is not clean for clean in (Store, Process, Delivery))
-    assert len(faults.of("messages")) == 34
+    assert len(faults.of("messages")) == 37
     assert faults.of("no such system") == {}
 
 

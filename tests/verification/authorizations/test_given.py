@@ -117,7 +117,7 @@ def test_a_service_is_go_on_authorizations_of_its_own_and_what_moves_beside_is_f
             monitor={"died": False},
             schema=catalogue.lines(database),
         )
-        assert put_load(run, Settings(), Stack(url, database, None, ""), lambda: None, progress, ui=False)
+        assert put_load(run, Settings(), Stack(url, database, None, ""), lambda: None, progress)
     found = states(verify(run, database))
     binding.seal(run)
     verdict = report(run.folder)

@@ -16,7 +16,8 @@ from harness import check, effects
 from harness.check import Finding
 from harness.database import quoted
 from harness.errors import DatabaseError
-from harness.journal import PARTNER, Journal, read_all
+from harness.journal import PARTNER, Journal
+from harness.journaled import read_all
 from harness.outcomes import Failure, Outcome
 from harness.plan import reading
 from harness.plan.scenario import Scenario

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from harness.check import Finding
-from harness.journal import HEADER_BYTES, PARTNER, Journal, read_all
+from harness.journal import HEADER_BYTES, PARTNER, Journal
+from harness.journaled import read_all
 from harness.outcomes import Failure, Outcome
 from harness.verdict import CheckState
 from systems import ids

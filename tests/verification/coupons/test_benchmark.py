@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import journal
+from harness import journaled
 from harness.stack.postgres import Postgres
 from harness.stack.variant import Variant
 from harness.verdict import CheckState
@@ -23,7 +23,7 @@ def test_it_has_just_so_many_requests_and_none_before_second_0(cluster: Postgres
         service={"api": {"flush_seconds": 0.2}},
     )
     found = judged(cluster, tmp_path, scenario, Variant("other_amount_logged+rounded_down"))
-    one = journal.read(found.run.folder / "journal-0.bin")
+    one = journaled.read(found.run.folder / "journal-0.bin")
     states = {finding.id: finding for finding in found.findings}
     result = found.verdict["benchmark"]
 

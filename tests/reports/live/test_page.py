@@ -1,0 +1,82 @@
+"""The page of a load that goes on says what its journal, health and monitor have, and no more."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.outcomes import Outcome
+from harness.run import Run
+from reports.live.course import Course
+from reports.live.live import Live
+from reports.live.page import now, shell
+from reports.samples.evidence import gather
+from tests.support.synthetic_run import BEGAN, EXPECTED, Answer, synthetic_run, taking
+
+
+def live_of(folder: Path, second: float, over: bool = False) -> Live:
+    """What is known of a run at a second of its plan; its journal has the whole already."""
+    if not over:
+        (folder / "load.json").unlink()
+    live = Live(Run.open(folder))
+    live.look(BEGAN + int(second * 1e9))
+    return live
+
+
+def test_it_says_where_the_load_is_what_ended_and_what_each_rule_says(tmp_path: Path) -> None:
+    rules = ["p95(response_time) < 50ms", "p95(response_time) < 250ms", "max(end_to_end) < 5s"]
+    run = synthetic_run(tmp_path, table={"rules": rules}, answer=taking(0.2))
+    (run.folder / "health-0.jsonl").write_text(
+        json.dumps({"second": 1, "users": 12, "cpu": 0.25, "lags_us": [200, 3_000]}) + "\n"
+    )
+
+    page = now(live_of(run.folder, 5))
+
+    assert "second 5 of" in page
+    assert "<b>200 ms</b>" in page
+    assert page.index("&lt; 50ms") < page.index("&lt; 250ms"), "what is missed comes first"
+    assert page.count("✗ NO-GO") == 1
+    assert page.count("✓ PASS") == 1
+    assert "Judged when the load is over: max(end_to_end) &lt; 5s" in page
+    assert '<td class="figure">0.25</td><td class="figure">3 ms</td>' in page
+    assert page.count('<svg class="chart"') == 2
+
+
+def test_an_outcome_that_its_kind_may_not_have_is_marked(tmp_path: Path) -> None:
+    run = synthetic_run(
+        tmp_path, answer=lambda place, kind, s: Answer(Outcome.UNKNOWN, 500) if place < 3 else EXPECTED[kind]
+    )
+
+    page = now(live_of(run.folder, 5))
+
+    assert "✗ no" in page
+    assert "<b>3</b>" in page
+
+
+def test_before_the_first_operation_and_after_the_last_it_says_so(tmp_path: Path) -> None:
+    run = synthetic_run(tmp_path)
+    assert "becomes the report" in now(live_of(run.folder, 5, over=True))
+    (run.folder / "journal-0.bin").unlink()
+    assert "users are starting" in now(live_of(run.folder, 5))
+    assert "Nothing here is a verdict" in shell(Live(run))
+
+
+def test_percentiles_are_exact_of_each_step_and_of_the_whole(tmp_path: Path) -> None:
+    samples = gather(
+        synthetic_run(tmp_path, answer=lambda p, kind, s: Answer(EXPECTED[kind].outcome, 200, p / 1000)).folder
+    ).samples
+    course = Course(15)
+    course.add(samples)
+    times = samples.frame["response_s"].sort_values().to_numpy()
+
+    assert course.width == 1
+    assert course.whole(0.95) == pytest.approx(times[-(-95 * len(times) // 100) - 1], rel=1e-6)
+    first = samples.frame.loc[samples.frame["sched"].between(0, 0.999999), "response_s"]
+    assert course.percentiles(15, 1.0)[0] == pytest.approx(first.max(), rel=1e-6)
+    assert sum(value or 0 for value in course.rates(15, True)) == samples.frame["ok"].sum()
+
+
+def test_a_long_plan_has_wider_steps() -> None:
+    assert Course(86_400).width == 360
+    assert Course(86_400).begin(0) == [0]
+    assert Course(0).whole(0.5) is None

@@ -1,0 +1,181 @@
+"""Events are stored once, whole and in order; loads and processors get exactly these, found by index."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from harness.check import Finding
+from harness.plan.scenario import Scenario
+from systems.event_store import APPENDS, BATCHES, LOADS, STREAMS, TOKENS
+from verification import checks, surroundings
+from verification.case import Found
+from verification.catalogue import Schema
+from verification.checks import Check
+from verification.event_store import delivery, plans, reads, snapshots, streams, tokens
+from verification.event_store.case import Events
+from verification.event_store.content import content
+from verification.event_store.observation import EventStore
+from verification.event_store.observation import observe as observe
+from verification.ledger import Ledger
+from verification.ledger_checks import invariants
+
+VARIANT = ("domain_events_tx", "domain_events_tenant_tx")
+"""Indexes that a strategy adds before the load."""
+
+
+def case(ledger: Ledger, seen: EventStore) -> Events:
+    """What was appended and answered beside the events."""
+    found: list[Events] = []
+
+    def stated(run: str, items: pd.DataFrame) -> pd.DataFrame:
+        return content(found[0].pool, run, items)
+
+    found.append(Events(ledger, seen, stated))
+    return found[0]
+
+
+def judge(case: Events) -> list[Finding]:
+    """What each of its checks says of it."""
+    return checks.judge(checks_of(case.ledger.scenario), case)
+
+
+def checks_of(scenario: Scenario) -> Sequence[Check]:
+    """The checks of a plan."""
+    general = invariants("event", scenario.expected, races=False, answered="", effects=scenario.effects)
+    around = [
+        replace(check, find=_schema) if check.id == "SCHEMA" else check for check in surroundings.checks(scenario)
+    ]
+    return (*general, *around, *checks.fed(CHECKS, scenario.expected))
+
+
+def _schema(case: Events) -> Found:
+    """SCHEMA, but for the indexes of a strategy."""
+    schema: Schema | None = case.seen.schema
+    if schema is None:
+        return surroundings.same(case)
+    now = [line for line in schema.now if not any(f"INDEX {name} " in line for name in VARIANT)]
+    return surroundings.same(replace(case, seen=replace(case.seen, schema=replace(schema, now=now))))
+
+
+def weakened(case: Events) -> list[str]:
+    """What makes the checks say less than they could."""
+    lost = sum(len(one.open_) for one in case.received)
+    return [f"{lost:,} numbers were still missing in tokens at the end: they are not compared."] if lost else []
+
+
+def pool(case: Any) -> Found:
+    """POOL."""
+    seen: EventStore = case.seen
+    if seen.seeded_pool is None:
+        return Found(0, detail="run.json does not have the pool as it was seeded")
+    then, now = seen.seeded_pool, seen.pool
+    changed = then != now
+    detail = f"{now[0]:,} events are there, {then[0]:,} were seeded, or what they say differs" if changed else ""
+    return Found(then[0], int(changed), detail, {"then": then, "now": now} if changed else {})
+
+
+def seeded(case: Any) -> Found:
+    """SEEDED. Measured in the database, after it was seeded."""
+    figures = case.seen.figures
+    wrong = [one for one in figures if not one["right"]]
+    detail = "; ".join(f"{one['what']}: asked {one['asked']}, found {one['found']}" for one in wrong)
+    return Found(len(figures), len(wrong), detail, {"figures": wrong} if wrong else {})
+
+
+CHECKS = (
+    Check(
+        "STREAMS",
+        "Every stream has the places 1 to its number of events, each once.",
+        "streams, seeded ones and others",
+        streams.gapless,
+    ),
+    Check(
+        "ATOMIC",
+        "All events of an append are stored by one transaction, or none.",
+        "appends of several events",
+        streams.atomic,
+        fed_by=tuple(kind for kind, items in BATCHES.items() if items > 1),
+    ),
+    Check(
+        "VERSION",
+        "Of those who append at one version of a stream one is served, and told where; others are told the version.",
+        "appends, by stream and version",
+        streams.versions,
+        fed_by=APPENDS,
+    ),
+    Check(
+        "DELIVERED",
+        "Every committed event behind the token of a processor reached it.",
+        "committed events against what processors received",
+        delivery.skipped,
+        needs_all=True,
+        fed_by=STREAMS,
+    ),
+    Check(
+        "ONCE",
+        "No event reached a processor more than once.",
+        "events that processors received",
+        delivery.twice,
+        fed_by=STREAMS,
+    ),
+    Check(
+        "ORDER",
+        "Events reached each processor in their order, those of a stream always.",
+        "events that processors received",
+        delivery.ordered,
+        fed_by=STREAMS,
+    ),
+    Check(
+        "WHOLE",
+        "Every event reached processors as it is stored.",
+        "events that processors received, by checksum",
+        delivery.whole,
+        fed_by=STREAMS,
+    ),
+    Check(
+        "TENANT",
+        "No event of another tenant reached a processor of one.",
+        "events that processors of one tenant received",
+        delivery.foreign,
+        fed_by=STREAMS,
+    ),
+    Check(
+        "CAUGHT-UP",
+        "Every processor came to the end of its stream.",
+        "processors",
+        delivery.caught_up,
+        needs_all=True,
+        fed_by=STREAMS,
+    ),
+    Check(
+        "TOKEN",
+        "Tokens never go back and are stored as told, and head, tail and positions of times are what they were.",
+        "tokens, and answers to questions for them",
+        tokens.judged,
+        fed_by=(*STREAMS, *TOKENS),
+    ),
+    Check(
+        "LOADED",
+        "Every load answered the stream as it was at that time.",
+        "loads, by checksum",
+        reads.loaded,
+        fed_by=LOADS,
+    ),
+    Check(
+        "SNAPSHOT",
+        "Every snapshot is what the events up to it add up to, and is read as it was stored.",
+        "snapshots, stored and read",
+        snapshots.judged,
+    ),
+    Check(
+        "PLAN",
+        "Every statement finds its rows by an index, with all conditions, in order, and by statistics of the table.",
+        "plans of the statements that were sent, during the load and after it",
+        lambda case: plans.judged(case.seen.plans),
+        fed_by=(*LOADS, *STREAMS, *TOKENS, "read_snapshot", "contend", "stale", "reuse"),
+    ),
+    Check("SEEDED", "The pool is as it was asked for.", "figures of the pool", seeded),
+    Check("POOL", "The seeded events are as they were seeded.", "events of the pool", pool),
+)

@@ -1,0 +1,72 @@
+"""What went into each queue and out of it, and what is left there."""
+
+from typing import Any
+
+import numpy as np
+
+from systems.orchestrator import DEAD_LETTERS, ENTRIES
+from systems.orchestrator_routes import FULFILLMENT, INVENTORY, PAYMENT
+from verification.case import Found
+from verification.moments import by_clocks
+from verification.orchestrator.case import Events
+
+SQL = "SELECT * FROM queues LEFT JOIN queue_counts ON queue_counts.queue = queues.id;"
+ELSEWHERE = "the queues are not in the database"
+
+
+def sent(case: Events) -> Found:
+    """MESSAGES. One message for each event, in the queue that the rules say; one for each that follows; no other."""
+    if not case.seen.in_database:
+        return Found(0, detail=ELSEWHERE)
+    expected = dict.fromkeys(ENTRIES, 0)
+    names, counts = np.unique(case.drawn.queue[case.order], return_counts=True)
+    expected |= dict(zip(names.tolist(), counts.tolist(), strict=True))
+    for queue, step in ((INVENTORY, 0), (PAYMENT, 1), (FULFILLMENT, 2)):
+        expected[queue] = int((case.work[:, step] > 0).sum())
+    counted = {str(one.name): int(one.sent) for one in case.seen.queues.itertuples()}
+    wrong = {queue: (counted.get(queue, 0), many) for queue, many in expected.items() if counted.get(queue, 0) != many}
+    said = "; ".join(f"{queue} got {many:,} messages for {events:,} events" for queue, (many, events) in wrong.items())
+    return _found(sum(expected.values()), sum(abs(many - events) for many, events in wrong.values()), said, wrong)
+
+
+def in_time(case: Events) -> Found:
+    """ENQUEUED. By the queue's own clock, as the first service read it of the message; what came to none is not known,
+    and the matter of DONE.
+    """
+    if not case.seen.in_database:
+        return Found(0, detail=ELSEWHERE)
+    rows = case.rows
+    return by_clocks(case, rows["enqueued_at"].where(rows["consumed_at"].notna()), "put into their queue")
+
+
+def balanced(case: Events) -> Found:
+    """DEPTH. By the counts that the depth is told by, and by the messages themselves."""
+    if not case.seen.in_database:
+        return Found(0, detail=ELSEWHERE)
+    queues = case.seen.queues
+    off = (queues["sent"] - queues["deleted"] - queues["left"]).to_numpy()
+    wrong = {
+        str(one.name): (int(one.sent), int(one.deleted), int(one.left))
+        for one in queues.iloc[np.flatnonzero(off)].itertuples()
+    }
+    said = "; ".join(
+        f"{name}: {sent:,} − {gone:,} counted, {left:,} there" for name, (sent, gone, left) in wrong.items()
+    )
+    return _found(int(queues["sent"].sum()), int(np.abs(off).sum()), said, wrong)
+
+
+def drained(case: Events) -> Found:
+    """DRAINED. Dead letters stay."""
+    if not case.seen.in_database:
+        return Found(0, detail=ELSEWHERE)
+    queues = case.seen.queues[case.seen.queues["name"] != DEAD_LETTERS]
+    left = queues[queues["left"] > 0]
+    wrong = dict(zip(left["name"].tolist(), left["left"].tolist(), strict=True))
+    said = "; ".join(f"{many:,} in {name}" for name, many in wrong.items())
+    return _found(int(queues["sent"].sum()), int(left["left"].sum()), f"after the drain there are still {said}", wrong)
+
+
+def _found(compared: int, witnesses: int, detail: str, first: dict[str, Any]) -> Found:
+    if not witnesses:
+        return Found(compared)
+    return Found(compared, witnesses, detail, {name: str(one) for name, one in first.items()}, sql=SQL)
