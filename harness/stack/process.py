@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,8 @@ def stop(process: subprocess.Popen[bytes], number: signal.Signals = signal.SIGTE
             process.wait(grace)
         except subprocess.TimeoutExpired:
             # Its whole session: what it started itself must not stay behind either.
-            os.killpg(process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
     return process.wait()
 
 
