@@ -24,6 +24,7 @@ from harness.load.in_step import InStep
 from harness.load.meeting import Rounds
 from harness.load.quota import Quota
 from harness.load.schedule import Schedule
+from harness.load.sleepers import Sleepers
 from harness.load.tally import Tally
 from harness.outcomes import Failure, Outcome
 from harness.own_metrics import Recorder
@@ -117,6 +118,7 @@ class Session:
         """None in a closed load, whose users go at their own pace."""
         self.draws = _draws(self.scenario.mix, self.seed * workers + worker) if self.scenario and closed else None
         """In a closed load: the kinds of its operations, in the same even blocks as those of arrivals."""
+        self.sleepers = Sleepers()
         self.quota = Quota(self.scenario, worker, workers)
         rounds = self.scenario is not None and self.scenario.rounds
         self.rounds = Rounds(self.scenario.max_users, self.over) if self.scenario and rounds else None

@@ -182,7 +182,7 @@ class LoadUser(User):
                 seconds += max(((session.began or 0) - time.monotonic_ns()) / 1e9, 0.0)
         self._paused = True
         if seconds:
-            gevent.sleep(seconds)
+            session.sleepers.sleep(seconds)
 
     def _do(self, kind: str) -> None:
         self._state = LOCUST_STATE_RUNNING
