@@ -28,6 +28,7 @@ from reports.tables.rounds import rounds
 from reports.tables.saturation import saturation
 from reports.tables.scaling import scaling
 from reports.tables.search import search as search_table
+from reports.tables.server_time import server_time
 from reports.tables.slowest import slowest
 from reports.tables.traces import checks
 from reports.tables.waited import waited
@@ -98,6 +99,7 @@ def record(evidence: Evidence) -> dict[str, Any]:
         "machines": machines(evidence),
         "waited": waited(evidence),
         "statements": evidence.statements,
+        "server_time": server_time(evidence),
         "phases": by_phase(samples, flying, met),
         "timeline": [dict(zip(("phase", "begin", "end"), band, strict=True)) for band in bands(samples.stretches)],
         "failures": failures(samples, run.id, traced),

@@ -87,6 +87,7 @@ def _verdict(of: dict[str, Any], said: str, broken: list[str]) -> dict[str, Any]
         "rounds": None,
         "benchmark": None,
         "statements": None,
+        "server_time": [],
         "saturation": {"sentence": "The run was not reported.", "peaks": [], "ran_out": [], "retries": None},
         **{name: [] for name in _EMPTY},
     }

@@ -80,6 +80,23 @@ EXPECTED = {
 }
 """The outcomes that an operation of each kind may have."""
 
+_PROCESSOR = (
+    *("stream", "stream_tenant", "stream_xmin", "stream_xmin_tenant", "gaps", "gaps_tenant", "numbers", "token"),
+    *("new_token", "save_token", "running", "now", "listen"),
+)
+SENDS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys((*WRITES,), ("append", "same", "version", "notify")),
+    **dict.fromkeys(("load", "load_live"), ("load",)),
+    "load_snapshot": ("snapshot", "load"),
+    "read_snapshot": ("snapshot",),
+    **dict.fromkeys(("store_snapshot", "early_snapshot"), ("store_snapshot", "same_snapshot")),
+    **dict.fromkeys(STREAMS, _PROCESSOR),
+    "head": ("head", "head_tenant"),
+    "tail": ("tail",),
+    "token_at": ("token_at",),
+}
+"""The statements that an operation of each kind may send, besides those that begin and end its transaction."""
+
 EFFECTS: dict[str, dict[str, Effect]] = {
     kind: {"ACK": Effect(BATCHES.get(kind, 1))} if kind in APPENDS else {} for kind in MIX
 }

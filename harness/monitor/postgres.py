@@ -28,7 +28,7 @@ SELECT queryid::text, query, calls, total_exec_time / 1000, rows, shared_blks_hi
 FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid WHERE d.datname = current_database() AND toplevel
 """
 VACUUMS = "SELECT count(*) FROM pg_stat_progress_vacuum WHERE datname = current_database()"
-MOST_STATEMENTS = 20
+MOST_STATEMENTS = 40
 WAITS = ("lock", "lwlock", "io", "ipc")
 """What a backend at work usually waits for: in each sample, for the mean to be true."""
 RETRY_S = 5.0
