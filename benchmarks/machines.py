@@ -23,8 +23,7 @@ from benchmarks.engine import TARGET, Figures, locust, pinned, static_target
 from harness.errors import JournalError
 from harness.fingerprint import host
 from harness.journaled import read_header
-from harness.load.session import MACHINE
-from harness.machines import wire
+from harness.machines import MACHINE, wire
 from harness.machines.agent import EACH_S, told
 from harness.machines.depot import Depot
 from harness.machines.key import VARIABLE, made, of_process

@@ -38,6 +38,10 @@ SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off; SET LOCA
 """
 
 
+# What is computed of a row counts for nothing in the planner's costs, beside what it costs to hand a row over.
+IN_PARALLEL = "SET LOCAL parallel_setup_cost = 0; SET LOCAL parallel_tuple_cost = 0;"
+
+
 class Reader:
     """Reads, always within a transaction that reads only; outside of one, nothing is changed or left behind."""
 
@@ -79,8 +83,17 @@ class Reader:
             shown = own_checks.answer(self.cursor, sql, seconds).shown
         return next(iter(shown[0].values()), None) if shown else None
 
-    def frame(self, sql: str, dtypes: Mapping[str, str], parameters: Mapping[str, Any] | None = None) -> pd.DataFrame:
-        """What `sql` gives, however many rows; `dtypes` names its columns: int64, str or MOMENT."""
+    def frame(
+        self,
+        sql: str,
+        dtypes: Mapping[str, str],
+        parameters: Mapping[str, Any] | None = None,
+        parallel: bool = False,
+    ) -> pd.DataFrame:
+        """What `sql` gives, however many rows; `dtypes` names its columns: int64, str or MOMENT.
+
+        `parallel`: where the server computes much of each row, by as many workers as it may have; in chance's order.
+        """
         query = self.cursor.mogrify(sql, parameters).decode()
         # Rows are parsed while the server makes the next ones, and their text is never there as a whole.
         ours, theirs = os.pipe()
@@ -88,6 +101,8 @@ class Reader:
             parsed = thread.submit(_parsed, ours, dtypes)
             try:
                 with open(theirs, "wb") as lines, self._transaction():
+                    if parallel:
+                        self.cursor.execute(IN_PARALLEL)
                     self.cursor.copy_expert(rf"COPY ({query}) TO STDOUT (FORMAT csv, NULL '\N')", lines)
             except Exception:
                 # If it is the parser that has given up, it says why.

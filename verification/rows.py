@@ -33,9 +33,9 @@ class Source:
         return next(iter(self.points.values()), "")
 
 
-def own(reader: Reader, run: str, source: Source, columns: Iterable[str]) -> pd.DataFrame:
+def own(reader: Reader, run: str, source: Source, columns: Iterable[str], parallel: bool = False) -> pd.DataFrame:
     """The rows whose key begins with the id of `run`: op (−1 if its key names none), item (left out if there are none
-    but 0), stray (a key that names no operation), `columns`.
+    but 0), stray (a key that names no operation), `columns`. In chance's order if they are read in `parallel`.
     """
     dtypes = {column: source.columns[column] for column in columns}
     rows = reader.frame(
@@ -43,6 +43,7 @@ def own(reader: Reader, run: str, source: Source, columns: Iterable[str]) -> pd.
         f"FROM {source.table} WHERE {source.key} LIKE %(ours)s",
         {"suffix": "str", **dtypes},
         {"ours": f"{run}-%"},
+        parallel,
     )
     suffix = rows.pop("suffix")
     op, item = operations(suffix.tolist())

@@ -26,6 +26,7 @@ from harness.load.quota import Quota
 from harness.load.schedule import Schedule
 from harness.load.sleepers import Sleepers
 from harness.load.tally import Tally
+from harness.machines import MACHINE
 from harness.outcomes import Failure, Outcome
 from harness.own_metrics import Recorder
 from harness.plan import arrivals
@@ -38,9 +39,6 @@ BARE_TIMEOUT_S = 10.0
 
 HEAD_START_NS = 200_000_000
 """Between the last user's start and second 0 of the plan, so that no user is late for the first arrivals."""
-
-MACHINE = "PERF_MACHINE"
-"""The number of the machine that this process is on, if there are several. Set by its agent."""
 
 EXPLAINED = 5
 """How many reasons of one kind of failure are logged."""

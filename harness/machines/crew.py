@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.machines import clocks, reach
+from harness.machines import MACHINE, clocks, reach
 from harness.machines.given import CERTIFICATES
 from harness.machines.key import JoinKey
 from harness.project import environment
@@ -38,7 +38,7 @@ class Crew:
                 **({"PERF_CA_FILE": str(folder / CERTIFICATES)} if given["certificates"] else {}),
                 "PERF_RUN": str(given["run"]["run"]),
                 "PERF_LOAD_PROCESS": f"{share}/{given['count']}",
-                "PERF_MACHINE": str(given["machine"]),
+                MACHINE: str(given["machine"]),
                 "PERF_RUN_FOLDER": str(folder),
                 **key.environment(),
             }

@@ -30,12 +30,13 @@ ALL = -2
 """Instead of a stream: all of them."""
 TENANT = "CASE WHEN tenant_id ~ '^tenant-[0-9]+$' THEN substr(tenant_id, 8)::bigint ELSE -1 END"
 STREAM = (
+    f"CASE WHEN starts_with(aggregate_id, '{ids.UUID_PREFIX}') AND length(aggregate_id) = {len(ids.UUID_PREFIX) + 12} "
+    "AND translate(right(aggregate_id, 12), '0123456789', '') = '' THEN right(aggregate_id, 12)::bigint + "
     f"CASE WHEN aggregate_id <= '{event_store.aggregate_id(event_store.HOT + event_store.HOTS - 1)}' "
-    f"AND tenant_id <> '{event_store_pool.tenant_id(0)}' AND aggregate_id ~ '^{ids.UUID_PREFIX}[0-9]{{12}}$' "
-    f"THEN {event_store.HOT - 1} + right(aggregate_id, 12)::bigint "
-    f"WHEN aggregate_id ~ '^{ids.UUID_PREFIX}[0-9]{{12}}$' THEN right(aggregate_id, 12)::bigint ELSE -1 END"
+    f"AND tenant_id <> '{event_store_pool.tenant_id(0)}' THEN {event_store.HOT - 1} ELSE 0 END ELSE -1 END"
 )
-"""The number of a stream. Those that all write have the aggregate ids of seeded ones, and other tenants."""
+"""The number of a stream. Those that all write have the aggregate ids of seeded ones, and other tenants. A regular
+expression would say the same in three times as long."""
 EVENTS = {"position": "int64", "stream": "int64", "tenant": "int64", "seq": "int64", "tx": "int64"}
 """What is read of every event; then its checksum."""
 NUMBERS = f"global_seq, {STREAM}, {TENANT}, seq, tx_id::text::bigint"
@@ -124,7 +125,8 @@ def observe(url: str, run: Run, ledger: Ledger) -> EventStore:
             streams = session.frame(
                 BROKEN, {"stream": "int64", "tenant": "str", "events": "int64", "first": "int64", "last": "int64"}
             )
-            own = _checked(rows.own(session, ledger.run, place, place.columns))
+            own = _checked(rows.own(session, ledger.run, place, place.columns, parallel=True))
+            own = own.sort_values("position", ignore_index=True)
             whole, first, noons, heads = _whole(session, set(run.scenario.expected))
             return EventStore(
                 source=place,
