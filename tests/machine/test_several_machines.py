@@ -4,9 +4,11 @@ Nothing of it may make a VIOLATED that is not true, nothing loads on without sup
 """
 
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psutil
 import pytest
@@ -18,6 +20,7 @@ from harness.machines import clocks
 from harness.machines.clocks import Clock
 from harness.plan import arrivals, reading
 from harness.settings import ROOT
+from harness.stack import postgres
 from tests.support.namespaces import Namespaces, namespaces, unfit
 from tests.support.pipeline_process import Pipeline, Result
 from tests.support.several_machines import KEY, Machines, said
@@ -69,6 +72,42 @@ search = { from = 30, to = 60, for = "2s" }
 validity = { loop_lag = "30s", loop_gap = "1m", min_successes = 50, sent = "50%" }
 rules = ["p95(response_time) < 30s", "ratio(errors) < 1%"]
 """
+EVENTS = """
+system = "event_store"
+title = "Events from several machines"
+[pool]
+events = 20_000
+[service.engine]
+slow_ms = 600
+[scenario.several]
+purpose = "appends and processors of two machines, in a database that both reach"
+users = { Client = 1 }
+max_users = 24
+drain = "8s"
+timeout = "8s"
+arrivals.smoke = [{ rate = 60, for = "6s" }]
+validity = { loop_lag = "30s", loop_gap = "1m", min_successes = 50, sent = "50%" }
+rules = ["p95(response_time) < 30s", "ratio(errors) < 50%"]
+"""
+FORWARD = """
+import asyncio, sys
+async def pipe(come, go):
+    try:
+        while data := await come.read(65536):
+            go.write(data)
+            await go.drain()
+    finally:
+        go.close()
+async def serve(come, go):
+    there, back = await asyncio.open_unix_connection(sys.argv[1])
+    await asyncio.gather(pipe(come, back), pipe(there, go), return_exceptions=True)
+async def main():
+    async with await asyncio.start_server(serve, sys.argv[2], int(sys.argv[3])) as server:
+        print("ready", flush=True)
+        await server.serve_forever()
+asyncio.run(main())
+"""
+"""Passes what comes to an address on to a socket in the file system, which all namespaces share."""
 APART = (1_000, 300)
 """By how many seconds the clocks of the two workers are ahead."""
 OTHER_CLOCK = ROOT / "tests" / "support" / "other_clock"
@@ -246,6 +285,40 @@ def test_a_search_is_followed_by_machines_elsewhere(scene: Scene) -> None:
     assert result.checks("VIOLATED") == set()
     assert ["all of it has arrived" in said(one) for one in workers] == [True, True]
     assert {"machine 1", "machine 2"} <= {line.strip().split(",")[0] for line in result.err.splitlines()}
+
+
+@contextmanager
+def reachable(folder: Path, network: Namespaces) -> Iterator[str]:
+    """The URL of an empty database, as all of them reach it."""
+    home = folder / "server"
+    postgres.folder(home).parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="pf-") as sockets:
+        Path(sockets).chmod(0o777)
+        server = postgres.start(home, {"unix_socket_directories": sockets})
+        words = [sys.executable, "-c", FORWARD, f"{sockets}/.s.PGSQL.{server.port}", network.host, "6543"]
+        forward = subprocess.Popen([*network.master, *words], stdout=subprocess.PIPE, text=True)
+        try:
+            assert forward.stdout
+            assert forward.stdout.readline() == "ready\n"
+            yield server.create("events").replace(f"127.0.0.1:{server.port}", f"{network.host}:6543")
+        finally:
+            forward.kill()
+            forward.communicate()
+            server.stop()
+
+
+@pytest.mark.parametrize("plan", [EVENTS])
+def test_an_engine_that_machines_call_in_a_database_that_all_reach_is_go(scene: Scene, tmp_path: Path) -> None:
+    with reachable(tmp_path, scene.network) as url:
+        allowed = {"PERF_ALLOW_DATABASES": f"{scene.network.host}/events"}
+        scene.master(2, DATABASE_URL=url, **allowed)
+        scene.worker(1, **allowed)
+        scene.worker(2, **allowed)
+        result = scene.finish()
+
+    assert result.code == 0, result.out + result.err
+    assert {"X1", "X2", "VERSION", "DELIVERED", "ONCE", "ORDER", "LOADED"} <= result.checks("HOLDS")
+    assert [(result.folder / f"received-{share}.bin").stat().st_size > 0 for share in (0, 1)] == [True, True]
 
 
 def test_a_third_of_the_packets_lost_makes_nothing_false(scene: Scene) -> None:
