@@ -66,7 +66,7 @@ def test_the_end_block_leads_with_the_verdict_and_stays_short(clean: Result) -> 
     lines = clean.out.splitlines()
 
     assert len(lines) <= 40
-    assert max(map(len, lines)) <= 100
+    assert [line for line in lines if line.endswith("…")] == [], "a log is as wide as it needs to be"
     assert "GO" in "".join(lines[:3])
     assert all(word in clean.out for word in ("p95(response_time) < 30s", "report.html", "X1"))
     assert "\x1b" not in clean.out + clean.err
