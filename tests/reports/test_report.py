@@ -445,6 +445,19 @@ def old_integrity(run: Run) -> None:
     binding.seal(run)
 
 
+def test_findings_of_an_earlier_version_are_read(tmp_path: Path) -> None:
+    run = synthetic_run(tmp_path)
+    integrity = run.read("integrity.json")
+    plain = [{name: one[name] for name in one if name not in ("group", "said")} for one in integrity["checks"]]
+    run.write("integrity.json", {**integrity, "schema": 1, "checks": plain})
+    binding.seal(run)
+
+    verdict = report(run.folder)
+
+    assert verdict["verdict"] == "GO"
+    assert {(one["group"], one["said"]) for one in verdict["checks"]} == {("further promises", "")}
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -452,7 +465,7 @@ def old_integrity(run: Run) -> None:
         (cut_header, "no journal in it can be read: the journal of load process 0 was cut"),
         (old_journal, "it is not a journal of this version"),
         (no_run, "expected a run folder"),
-        (old_integrity, "schema 0, expected 1: it is of another version; verify the run again"),
+        (old_integrity, "schema 0, expected 2: it is of another version; verify the run again"),
     ],
 )
 def test_what_is_no_run_is_refused(tmp_path: Path, damage: Callable[[Run], None], message: str) -> None:
