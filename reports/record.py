@@ -27,6 +27,7 @@ from reports.tables.own_metrics import own_metrics
 from reports.tables.peak_memory import peak_memory
 from reports.tables.rounds import rounds
 from reports.tables.saturation import saturation
+from reports.tables.saw import saw
 from reports.tables.scaling import scaling
 from reports.tables.search import search as search_table
 from reports.tables.server_time import server_time
@@ -106,7 +107,7 @@ def record(evidence: Evidence) -> dict[str, Any]:
         "phases": by_phase(samples, flying, met),
         "timeline": [dict(zip(("phase", "begin", "end"), band, strict=True)) for band in bands(samples.stretches)],
         "failures": failures(samples, run.id, traced),
-        "slowest": slowest(samples, run.id, traced),
+        "slowest": slowest(samples, run.id, traced, saw(evidence.monitor, evidence.began or 0)),
         "incidents": incidents(samples),
         "generator": [_generator(process) for process in evidence.processes],
         "files": list(FILES),

@@ -3,6 +3,7 @@
 A new system needs no test here: it is found among the plans, and its short load is stated in tests/support/judged.py.
 """
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -175,4 +176,6 @@ def test_each_fault_is_caught_by_its_checks(system: str, names: list[str], clust
         if finding.state is CheckState.VIOLATED:
             assert finding.witnesses > 0
             assert finding.detail
+            # A sentence for people: all that it names of what is stored is filled in.
+            assert re.fullmatch(r"[A-Z\d][^{}]*\.", finding.said, re.DOTALL), finding.said
             assert finding.first or finding.id not in caught_by or not finding.sql

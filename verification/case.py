@@ -1,6 +1,6 @@
 """A journal and what the database holds, laid side by side: key by key, row by row."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,6 +11,7 @@ import pandas as pd
 from harness.effects import fields
 from harness.outcomes import Outcome
 from systems import ids
+from verification import told
 from verification.arrays import Array, Mask
 from verification.before import Before
 from verification.catalogue import Schema
@@ -22,6 +23,8 @@ from verification.rows import Source
 
 SHOWN = 10
 """So many items and rows of an operation are shown at most."""
+BESIDE = 8
+"""So many other operations about the same thing are shown at most."""
 NO_ITEMS = np.zeros(0, np.int64)
 
 
@@ -79,6 +82,8 @@ class Found:
     sql: str = ""
     undecided: str = ""
     """Why it can't be decided, although things were compared."""
+    said: str = ""
+    """The first witness in one sentence, where its detail and what `Case.sentence` makes of it are none."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,8 @@ class Case:
     """The system's Observation."""
     content: Callable[[str, pd.DataFrame], pd.DataFrame]
     """What must be stored for items of keys of a run (key, subject, kind, item), column by column."""
+    thing: str = field(default="operation", kw_only=True)
+    """What an operation asks for, or leaves, in the singular: the word for it in sentences about witnesses."""
 
     @property
     def rows(self) -> pd.DataFrame:
@@ -242,7 +249,8 @@ class Case:
         ledger = self.ledger
         line, several = ledger.keys.iloc[[key]], self.has_items
         item = int(items[0]) if len(items) else 0
-        attempts = ledger.ops[ledger.key_place == key]
+        attempts = np.flatnonzero(ledger.key_place == key)
+        beside = self.beside(attempts)
         may_be, rows = item < self.ledger.possible.upper[key], self.row_key == key
         if several and len(items):
             rows &= np.isin(self.row_item, items[:SHOWN])
@@ -250,23 +258,60 @@ class Case:
             "operation": int(line["key"].iloc[0]),
             "key": ids.key(ledger.run, int(line["key"].iloc[0])),
             **({"items": items[:SHOWN].tolist(), "of": len(items)} if several else {}),
-            "attempts": [
-                {
-                    "operation": int(attempt.op),
-                    "kind": str(attempt.kind),
-                    "outcome": Outcome(attempt.outcome).name,
-                    "status": int(attempt.status),
-                    "began": _wall(attempt.start + ledger.clock),
-                    "ended": _wall(attempt.end + ledger.clock) if attempt.end else None,
-                    "answer": self.said(int(attempt.answer)),
-                }
-                for attempt in attempts.itertuples()
-            ],
+            "attempts": self.attempts(attempts),
+            **({"beside": self.attempts(beside)} if len(beside) else {}),
             "expected": self.shown(self.content(ledger.run, self.items_of(np.array([key]), np.array([item]))))[0]
             if may_be
             else None,
             "stored": self.shown(self.rows.iloc[np.flatnonzero(rows)[:SHOWN]]),
         }
+
+    def attempts(self, lines: Array) -> list[dict[str, Any]]:
+        """All that is known of these operations, by their lines: what was asked and answered, and when."""
+        clock = self.ledger.clock
+        ops: list[Any] = [*self.ledger.ops.iloc[lines].itertuples()]
+        return [
+            {
+                "operation": int(one.op),
+                "kind": str(one.kind),
+                **({"asked": asks} if asks else {}),
+                "outcome": Outcome(one.outcome).name,
+                "status": int(one.status),
+                "began": _wall(one.start + clock),
+                "ended": _wall(one.end + clock) if one.end else None,
+                "answer": self.said(int(one.answer)),
+            }
+            for one, asks in zip(ops, self.asks(lines), strict=True)
+        ]
+
+    def asks(self, lines: Array) -> list[str]:
+        """What each of these operations asked for, in words; "": its kind says all of it."""
+        return [""] * len(lines)
+
+    def thing_of(self) -> Array | None:
+        """For each operation a number of the thing that it is about, which others may be about, too; None: each is
+        about one of its own.
+        """
+        return None
+
+    def beside(self, lines: Array) -> Array:
+        """The other operations about the same thing that were under way with one of these: what comes of one depends
+        on when they came.
+        """
+        about = self.thing_of()
+        if about is None or not len(lines):
+            return np.zeros(0, np.int64)
+        start, end = self.ledger.ops["start"].to_numpy(), self.ledger.ops["end"].to_numpy()
+        open_ = np.where(end > 0, end, np.iinfo(np.int64).max)
+        others = (
+            np.isin(about, about[lines]) & (about >= 0) & (start <= open_[lines].max()) & (open_ >= start[lines].min())
+        )
+        others[lines] = False
+        return np.flatnonzero(others)[:BESIDE]
+
+    def sentence(self, witness: Mapping[str, Any], wrong: str) -> str:
+        """A witness in the words of the domain (`verification.told`); "" if it is none that an operation made."""
+        return told.operation(self.thing, witness, wrong) if witness.keys() >= told.NEEDED else ""
 
     @property
     def has_items(self) -> bool:

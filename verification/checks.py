@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.check import Finding
+from harness.check import Finding, Group
 from harness.verdict import CheckState
 from verification.case import Case, Found
 
@@ -26,6 +26,11 @@ class Check:
     """Why it may be that the plan's mix gives it nothing to compare: then it is left out, and that is said."""
     fed_by: tuple[str, ...] = ()
     """The kinds of operations that give it something to compare; () = all."""
+    group: Group = Group.OTHER
+    """What it keeps."""
+    said: str = ""
+    """What is wrong with an operation that breaks it, behind what was answered to it ("operation 5 was refused …").
+    {names} are columns of what is stored of it. "": that it is not there, or otherwise, says it."""
 
 
 def fed(checks: Iterable[Check], kinds: Collection[str]) -> list[Check]:
@@ -56,7 +61,8 @@ def left_out(checks: Iterable[Check], findings: Iterable[Finding]) -> list[str]:
 
 def undecided(checks: Iterable[Check], reason: str) -> list[Finding]:
     """The findings if nothing could be read, for `reason`."""
-    return [Finding(c.id, c.title, CheckState.UNDECIDED, 0, c.what, detail=reason, crashed=True) for c in checks]
+    state = CheckState.UNDECIDED
+    return [Finding(c.id, c.title, state, 0, c.what, detail=reason, crashed=True, group=c.group) for c in checks]
 
 
 def _judge(check: Check, case: Case) -> Finding | None:
@@ -64,7 +70,7 @@ def _judge(check: Check, case: Case) -> Finding | None:
     lost = case.ledger.lost
     if check.needs_all and lost:
         detail = f"{'; '.join(map(str, lost))}: it can't be decided without all operations"
-        return Finding(check.id, check.title, CheckState.UNDECIDED, 0, check.what, detail=detail)
+        return Finding(check.id, check.title, CheckState.UNDECIDED, 0, check.what, detail=detail, group=check.group)
     try:
         found = check.find(case)
     except Exception as error:  # whatever it is: the other checks have their say
@@ -94,4 +100,12 @@ def _judge(check: Check, case: Case) -> Finding | None:
         found.first,
         found.worst,
         found.sql,
+        group=check.group,
+        said=_said(check, case, found) if state is CheckState.VIOLATED else "",
     )
+
+
+def _said(check: Check, case: Case, found: Found) -> str:
+    """The first witness in one sentence; what was found in numbers says it, where no operation made it."""
+    said = found.said or case.sentence(found.first, check.said)
+    return said or f"{found.detail[:1].upper()}{found.detail[1:].rstrip('.')}."

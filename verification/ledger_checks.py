@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from harness.check import Group
 from harness.outcomes import DONE, Outcome
 from systems import ids
 from systems.effect import Effect
@@ -69,6 +70,7 @@ def phantom(case: Case) -> Found:
         f"keys that were written since the load began; the first has the key {key}",
         {"key": key, "stored": case.shown(first)},
         sql=case.sql(key),
+        said=f"A row is stored under the key {key}, which nobody sent.",
     )
 
 
@@ -192,9 +194,15 @@ def invariants(
             f"acknowledged {thing}s against stored rows",
             lost,
             unfed=unstored,
+            group=Group.LOST,
         ),
         Check(
-            "X2", f"Every stored {thing} was sent.", f"stored rows against the {thing}s sent", phantom, unfed=unstored
+            "X2",
+            f"Every stored {thing} was sent.",
+            f"stored rows against the {thing}s sent",
+            phantom,
+            unfed=unstored,
+            group=Group.INVENTED,
         ),
         Check(
             "X3",
@@ -202,14 +210,23 @@ def invariants(
             f"refused and unsent {thing}s against stored rows",
             rejected,
             unfed=unrefused,
+            group=Group.INVENTED,
         ),
-        Check("X4", f"No {thing} is stored twice.", f"{thing}s that are stored", repeated, unfed=unstored),
+        Check(
+            "X4",
+            f"No {thing} is stored twice.",
+            f"{thing}s that are stored",
+            repeated,
+            unfed=unstored,
+            group=Group.TWICE,
+        ),
         Check(
             "X5",
             f"Every {thing} is stored as it was sent{answered}.",
             f"stored rows against the {thing}s as they were sent",
             altered,
             unfed=unstored,
+            group=Group.CONTENT,
         ),
         Check(
             "X9",
@@ -217,12 +234,14 @@ def invariants(
             f"stored {thing}s, by their times and by looks during the load",
             on_time,
             unfed=unstored,
+            group=Group.ORDER,
         ),
         Check(
             "X11",
             "Everything that is checked did happen.",
             "operations, by kind and outcome",
             lambda case: vacuous(case, expected, races),
+            group=Group.EXERCISED,
         ),
     )
 

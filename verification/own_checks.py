@@ -60,4 +60,5 @@ def _finding(check: OwnCheck, found: Answer | str | None, before: int | None, di
         {"rows": list(found.shown)},
         sql=f"{check.sql}{chr(10) if '--' in check.sql else ''};",
         severity=check.severity,
+        said=f"{told[:1].upper()}{told[1:]}.",
     )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from harness.check import Group
 from harness.outcomes import DONE, Outcome
 from harness.plan.scenario import Scenario
 from systems import ids
@@ -104,4 +105,6 @@ def check(versions_of: Callable[[Any], pd.DataFrame], read: list[str]) -> Check:
         f"answers of {' and '.join(read)} against stored rows",
         answered,
         needs_all=True,
+        group=Group.ANSWERS,
+        said="with what the database can’t have held at that time",
     )

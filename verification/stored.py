@@ -94,7 +94,7 @@ class Stored:
 
     def case(self, ledger: Ledger, seen: Any) -> Case:
         """What was sent beside what is there."""
-        return Case(ledger, seen, self.content)
+        return Case(ledger, seen, self.content, thing=self.thing)
 
     def judge(self, case: Case) -> list[Finding]:
         """What each of its checks says of it."""

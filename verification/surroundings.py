@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from harness.check import Group
 from harness.plan.scenario import Scenario
 from verification.case import Case, Found, Observation
 from verification.catalogue import Schema
@@ -56,12 +57,14 @@ DURABLE = Check(
     "No setting of server, role or database, no table and no counted session gives durability up.",
     "settings, tables and sessions",
     kept,
+    group=Group.PROTECTED,
 )
 SCHEMA = Check(
     "SCHEMA",
     "Tables, constraints, indexes and triggers are as before the load.",
     "parts of the schema",
     same,
+    group=Group.PROTECTED,
 )
 
 

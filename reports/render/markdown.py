@@ -9,6 +9,8 @@ from reports import figures
 
 MOST_BYTES = 30_000
 """GitHub refuses a step summary of 1 MiB and a comment of 64 Ki; and this is more than people read."""
+TIMES = ["min", "mean", "p50", "p90", "p95", "p99", "max"]
+OPERATION = ["operation", "count", "errors", *TIMES, "service p50", "service p99", "late p99"]
 METRIC = ["metric", "kind", "count", "rate", "share True", "mean", "p50", "p95", "p99", "max"]
 SHOWN = 10
 """How many causes are named, and incidents."""
@@ -31,7 +33,7 @@ def render(verdict: dict[str, Any]) -> str:
         *_queries(verdict["checks"]),
         figures.overlap(verdict["totals"]),
         table(["validity", "state", "found", "needed"], map(_condition, verdict["validity"])),
-        table(["operation", "count", "errors", "p50", "p95", "p99", "max"], map(_operation, verdict["operations"])),
+        table(OPERATION, map(_operation, verdict["operations"])),
         table(METRIC, map(metric, verdict["metrics"])),
         f"Run {code(run['id'])}, seed {run['seed']}; the whole of it is in {code('report.html')} of the run folder.",
     ]
@@ -63,8 +65,14 @@ def _condition(one: dict[str, Any]) -> list[str]:
 
 
 def _operation(row: dict[str, Any]) -> list[str]:
-    times = [figures.figure(row["response"][name], DURATION) for name in ("p50", "p95", "p99", "max")]
-    return [text(row["kind"]), f"{row['count']:,}", f"{row['errors']:,}", *times]
+    times = [row["response"][name] for name in TIMES]
+    times += [row["service"]["p50"], row["service"]["p99"], row["late"]["p99"]]
+    return [
+        text(row["kind"]),
+        f"{row['count']:,}",
+        f"{row['errors']:,}",
+        *(figures.figure(one, DURATION) for one in times),
+    ]
 
 
 def metric(row: dict[str, Any]) -> list[str]:

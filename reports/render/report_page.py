@@ -2,18 +2,22 @@
 
 import base64
 import hashlib
-import json
 import shlex
 from collections.abc import Callable
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from harness import tracing
+from harness.verdict import ValidityState
 from reports import figures
-from reports.render import svg
+from reports.render import findings, operation_tables, svg
+from reports.render.environment import environment
+from reports.render.facts import facts
+from reports.render.grid import NOTHING, code
 from reports.render.page import page, text
 from reports.render.recommendations import recommendations
+from reports.render.tiles import tiles
 from reports.samples.series import Series
 
 FILTERS: dict[str, Callable[..., Any]] = {
@@ -22,11 +26,10 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "number": lambda value: "–" if value is None else f"{value:,}",
     "memory": lambda value: "–" if value is None else f"{value / 1e6:,.0f} MB",
     "short": lambda value: "–" if value is None else f"{value:,.4g}",
-    "indented": lambda value: json.dumps(value, indent=2, ensure_ascii=False),
 }
-"""How the page writes figures; a witness as people read nested things."""
+"""How the page writes figures."""
 
-_CHECKS_FIRST = ("VIOLATED", "UNDECIDED", "HOLDS")
+_WELL = (ValidityState.OK, ValidityState.NOT_APPLICABLE)
 _CONDITIONS_FIRST = ("broken", "warning", "ok", "not applicable")
 
 
@@ -34,6 +37,8 @@ def render(verdict: dict[str, Any], series: Series, pictures: dict[str, Any]) ->
     """report.html of `verdict`, the contents of verdict.json, with the course of its load and the `pictures` of it."""
     script = text("hover.js")
     run = verdict["run"]
+    validity = sorted(verdict["validity"], key=lambda one: _CONDITIONS_FIRST.index(one["state"]))
+    trace = _trace(run["trace"])
     return page(
         "report.html.j2",
         FILTERS,
@@ -42,7 +47,10 @@ def render(verdict: dict[str, Any], series: Series, pictures: dict[str, Any]) ->
         style_hash=_hash(text("report.css")),
         script_hash=_hash(script),
         verdict=verdict,
-        traced=lambda trace: tracing.page(run["trace"], trace),
+        trace=trace,
+        facts=facts(verdict),
+        tiles=tiles(verdict, series),
+        also=_also(verdict),
         recommendations=recommendations(verdict),
         run=run,
         figures=figures,
@@ -56,12 +64,19 @@ def render(verdict: dict[str, Any], series: Series, pictures: dict[str, Any]) ->
             )
             for rule in verdict["rules"]
         ],
-        checks=sorted(verdict["checks"], key=lambda check: _CHECKS_FIRST.index(check["state"])),
-        validity=sorted(verdict["validity"], key=lambda one: _CONDITIONS_FIRST.index(one["state"])),
+        passing=sum(rule["state"] == "PASS" for rule in verdict["rules"]),
+        compared=findings.headline(verdict["checks"], verdict["totals"]),
+        groups=findings.summary(verdict["checks"]),
+        cards=findings.cards(verdict["checks"]),
+        undone=sum(one["state"] != "HOLDS" for one in verdict["checks"]),
+        checks=findings.every(verdict["checks"], figures.SYMBOLS),
+        unwell=[one for one in validity if one["state"] not in _WELL],
+        well=[one for one in validity if one["state"] in _WELL],
+        tables=operation_tables,
         pictures=pictures,
         series=series,
         command=shlex.join(run["command"] or []),
-        environment=_environment(verdict),
+        environment=environment(verdict),
     )
 
 
@@ -69,23 +84,26 @@ def _hash(words: str) -> str:
     return base64.b64encode(hashlib.sha256(words.encode()).digest()).decode()
 
 
-def _environment(verdict: dict[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
-    """What the run ran on, group by group; lists and tables are spelled out as dotted names."""
-    run = verdict["run"]
-    groups = {
-        name: run[name] for name in ("target", "database", "host", "git", "versions", "seeding", "load", "scaling")
-    }
-    groups["generator"] = {str(one["worker"]): one for one in verdict["generator"]}
-    return [(name, flat) for name, group in groups.items() if (flat := _flat("", group))]
+def _trace(traced: dict[str, Any] | None) -> operation_tables.Trace:
+    """How a trace id is shown: as a link, where it is known where to."""
+
+    def shown(trace: str | None) -> str:
+        address = tracing.page(traced, trace) if trace else None
+        if not trace or not address:
+            return code(trace) if trace else NOTHING
+        return Markup(f'<a class="mono" rel="noreferrer" href="{escape(address)}">{escape(trace)}</a>')
+
+    return shown
 
 
-def _flat(name: str, value: Any) -> list[tuple[str, str]]:
-    if isinstance(value, list):
-        value = dict(enumerate(value, 1))
-    if isinstance(value, dict):
-        return [pair for key, item in value.items() for pair in _flat(f"{name}.{key}" if name else str(key), item)]
-    if value is None:
-        return []
-    if isinstance(value, float):
-        return [(name, f"{value:,.4g}")]
-    return [(name, f"{value:,}" if type(value) is int and value >= 10_000 else str(value))]
+def _also(verdict: dict[str, Any]) -> list[dict[str, Any]]:
+    """The other causes besides the first, which is the reason: those about checks as one line, for each of these has a
+    sentence of its own below.
+    """
+    rest = verdict["causes"][1:]
+    undone = [one["id"] for one in verdict["checks"] if one["state"] != "HOLDS"]
+    names = [name for name in undone if f"Check {name} " not in verdict["reason"]]
+    checks = [cause for cause in rest if cause["about"] == "check"]
+    said = f"{len(checks):,} more of the data: {', '.join(names)}." if len(checks) > 1 else ""
+    lines = [cause for cause in rest if cause["about"] != "check" or not said]
+    return [*([{"verdict": checks[0]["verdict"], "sentence": said}] if said else []), *lines]

@@ -184,7 +184,7 @@ def _health(path: Path, one: Journaled) -> HealthLines:
 
 def _findings(run: Run) -> tuple[Finding, ...]:
     integrity = run.read(check.FILE)
-    if integrity.get("schema") != check.SCHEMA:
+    if integrity.get("schema") not in check.READABLE:
         raise RunError(
             f"{run.folder / check.FILE}: schema {integrity.get('schema')!r}, expected {check.SCHEMA}: "
             "it is of another version; verify the run again"

@@ -13,9 +13,12 @@ from reports.statistics.percentiles import percentiles
 from reports.tables.overlap import Values, overlap
 
 Row = dict[str, Any]
+Times = dict[str, float | None]
 
-SHOWN = ["kind", "ok", "outcome", "response_s", "service_s", "sched"]
+SHOWN = ["kind", "ok", "outcome", "response_s", "service_s", "lag_s", "sched"]
 """The columns that a row is made of."""
+
+QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 
 
 def operations(samples: Samples) -> list[Row]:
@@ -29,17 +32,29 @@ def operations(samples: Samples) -> list[Row]:
 def _row(kind: str, frame: pd.DataFrame, samples: Samples, stages: Mask) -> Row:
     during, inside = seconds(samples, stages), int(samples.during(frame["sched"].to_numpy()).sum())
     outcomes = frame["outcome"].value_counts()
-    response, service = frame["response_s"].dropna().to_numpy(), frame["service_s"].dropna().to_numpy()
-    p50, p95, p99, longest = percentiles(response, [0.5, 0.95, 0.99, 1.0]) if len(response) else [None] * 4
-    service_p50, service_p99 = percentiles(service, [0.5, 0.99]) if len(service) else [None] * 2
     return {
         "kind": kind,
         "count": len(frame),
         "rate": inside / during if during else None,
         "errors": int((~frame["ok"]).sum()),
         "outcomes": {str(name): int(count) for name, count in outcomes.items() if count},
-        "response": {"p50": p50, "p95": p95, "p99": p99, "max": longest},
-        "service": {"p50": service_p50, "p99": service_p99},
+        "response": times(frame["response_s"]),
+        "service": times(frame["service_s"]),
+        "late": times(frame["lag_s"]),
+    }
+
+
+def times(values: pd.Series) -> Times:
+    """Least, mean, percentiles and most of some times (s); None: there is none."""
+    known = values.dropna().to_numpy()
+    if not len(known):
+        return dict.fromkeys(("min", "mean", *QUANTILES, "max"))
+    *found, longest = percentiles(known, [*QUANTILES.values(), 1.0])
+    return {
+        "min": float(known.min()),
+        "mean": float(known.mean()),
+        **dict(zip(QUANTILES, found, strict=True)),
+        "max": longest,
     }
 
 

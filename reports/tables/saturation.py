@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from statistics import mean
+from typing import Any, NamedTuple
 
 from harness.quantities import duration, share
 from reports.samples.monitor_lines import Line
@@ -13,6 +14,9 @@ LASTING = 3
 
 BUSY = 0.9
 """The share of what there is from which on it is used up: beyond it, queues grow without bound."""
+
+OWN = 0.5
+"""The share of the machine's cores in use that the run must use itself for it to be what used them up."""
 
 
 @dataclass(frozen=True)
@@ -116,25 +120,60 @@ def saturation(samples: Sequence[Line], began: int, seconds: float, cores: int) 
     `began` is second 0 of the plan (ns of CLOCK_MONOTONIC), `cores` what the machine has.
     """
     during = [line for line in samples if began <= line["at"] <= began + seconds * 1e9]
-    peaks, full = [], []
+    peaks: list[dict[str, Any]] = []
+    full: list[Full] = []
+    crowded = _crowded(during)
     for resource in (*RESOURCES, *_services(during)):
         used = [(line["at"], resource.used(line, cores)) for line in during]
         known = [(at, value) for at, value in used if value is not None]
         if not known:
             continue
         at, highest = max(known, key=lambda each: each[1])
-        peaks.append(
-            {"name": resource.name, "share": highest, "of": resource.said, "at": (at - began) / 1e9, "n": len(known)}
-        )
+        of = resource.said + (_own_part(during, at) if resource.name == MACHINE else "")
+        peaks.append({"name": resource.name, "share": highest, "of": of, "at": (at - began) / 1e9, "n": len(known)})
         since = _since(known)
-        if since is not None:
-            full.append((since, resource, highest))
-    ran_out = [
-        {"name": resource.name, "since": max(since - began, 0) / 1e9}
-        for since, resource, _ in sorted(full, key=lambda each: each[0])
-    ]
-    sentence = _sentence(peaks, full, began, len(during))
-    return {"sentence": sentence, "peaks": peaks, "ran_out": ran_out, "retries": _retries(during)}
+        # What others used up did not run out by this run.
+        if since is not None and not (crowded and resource.name == MACHINE):
+            full.append(Full(since, resource.name, of, highest))
+    full.sort(key=lambda each: each.since)
+    ran_out = [{"name": each.name, "since": max(each.since - began, 0) / 1e9} for each in full]
+    sentence = _sentence([one for one in peaks if not (crowded and one["name"] == MACHINE)], full, began, len(during))
+    told = {"sentence": f"{crowded} {sentence}" if crowded else sentence, "peaks": peaks, "ran_out": ran_out}
+    return {**told, "retries": _retries(during)}
+
+
+class Full(NamedTuple):
+    """Something that was used up for LASTING samples."""
+
+    since: float
+    name: str
+    of: str
+    highest: float
+
+
+def _told(lines: Sequence[Line]) -> list[Line]:
+    """The samples by which what the run used is told from what others did."""
+    return [line for line in lines if {"machine.cpu", "machine.cores", "run.cpu"} <= line.keys()]
+
+
+def _own_part(lines: Sequence[Line], at: float) -> str:
+    """How many of the machine's cores the run itself used at a moment; "" = that is not known."""
+    known = [line for line in _told(lines) if line["at"] == at]
+    return f", this run {known[0]['run.cpu']:.2g} of {known[0]['machine.cores']:g}" if known else ""
+
+
+def _crowded(lines: Sequence[Line]) -> str:
+    """That others used the machine's cores up, with how many of them the run used; "" = they did not."""
+    busy = [line for line in _told(lines) if line["machine.cpu"] >= BUSY * line["machine.cores"]]
+    if len(busy) < LASTING:
+        return ""
+    used, own, cores = (mean(line[name] for line in busy) for name in ("machine.cpu", "run.cpu", "machine.cores"))
+    if own >= OWN * used:
+        return ""
+    return (
+        f"The machine was busy with other work: in {len(busy):,} s its cores were {share(used / cores)} in use, of "
+        f"which this run had {own:.2g} of {cores:g}."
+    )
 
 
 def _since(known: Sequence[tuple[float, float]]) -> float | None:
@@ -147,16 +186,15 @@ def _since(known: Sequence[tuple[float, float]]) -> float | None:
     return None
 
 
-def _sentence(peaks: list[dict[str, Any]], full: list[tuple[float, Resource, float]], began: int, n: int) -> str:
+def _sentence(peaks: list[dict[str, Any]], full: Sequence[Full], began: int, n: int) -> str:
     if not peaks:
         return "There was no monitor, so nothing is known of what ran out."
     if full:
-        since, resource, highest = min(full, key=lambda each: each[0])
-        others = [other.name for at, other, _ in sorted(full, key=lambda each: each[0])][1:]
-        then = f"; then {', '.join(others)}" if others else ""
+        first, *later = full
+        then = f"; then {', '.join(other.name for other in later)}" if later else ""
         return (
-            f"First {resource.name} ran out, {duration(max(since - began, 0) / 1e9)} after the beginning: "
-            f"{share(highest)} {resource.said} at most, over {share(BUSY)} for {LASTING} s and more{then}."
+            f"First {first.name} ran out, {duration(max(first.since - began, 0) / 1e9)} after the beginning: "
+            f"{share(first.highest)} {first.of} at most, over {share(BUSY)} for {LASTING} s and more{then}."
         )
     most = max(peaks, key=lambda each: each["share"])
     return (

@@ -20,7 +20,16 @@ def checks(findings: tuple[Finding, ...], run: str, traced: bool) -> list[dict[s
 def _traces(one: Finding, run: str) -> list[str]:
     key = re.compile(f"{re.escape(run)}-({ids.PLAIN_SUFFIX})")
     ops = [int(found, 16) for text in _texts([one.first, one.worst, one.detail]) for found in key.findall(text)]
+    ops += [op for witness in (one.first, one.worst) for op in _attempts(witness)]
     return [trace_of(run, op) for op in dict.fromkeys(ops)][:MOST]
+
+
+def _attempts(witness: dict[str, Any]) -> Iterator[int]:
+    """The numbers of the operations that a witness shows."""
+    attempts = witness.get("attempts")
+    for attempt in attempts if isinstance(attempts, list) else ():
+        if isinstance(attempt, dict) and type(attempt.get("operation")) is int:
+            yield attempt["operation"]
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -74,6 +74,8 @@ def _quiet(evidence: Evidence) -> ValidityResult:
         if len(waited):
             how += f", {share(float(waited.mean()))} for processes that are not of this run"
         said.append((bool(len(waited)) and float(waited.mean()) > WAITED, how))
+    if who := _who(evidence, lines):
+        said.append((False, who))
     noisy = any(one for one, _ in said)
     # What is not met comes first.
     said.sort(key=lambda one: not one[0])
@@ -84,9 +86,19 @@ def _quiet(evidence: Evidence) -> ValidityResult:
         "; ".join(how for _, how in said) or "the monitor has nothing of the machine",
         f"{CANARY:g} times, {IDLE:g} times, {share(STEAL)} stolen, {share(OTHERS)} used by others, "
         f"{share(WAITED)} waited for them, {share(THROTTLED)} stopped",
-        "Something else ran on the machine, or the quota is too small: end it, or run where nothing does.",
+        "Other work, or a quota that is too small, makes a machine slower: run again when nothing else runs, or on "
+        "a machine of its own.",
         doubts=tuple(_slower(evidence, lines, began)) if noisy else (),
     )
+
+
+def _who(evidence: Evidence, lines: list[Line]) -> str:
+    """How busy the cores were, and how much of that was this run; "": that is not known."""
+    known = _told_apart(evidence, lines, "machine.cores")
+    if not known:
+        return ""
+    busy, own, cores = (float(_values(known, name).mean()) for name in (*_USED, "machine.cores"))
+    return f"the cores were {share(busy / cores)} busy, of which this run had {own:.2g} of {cores:g} cores"
 
 
 def _values(lines: list[Line], name: str) -> npt.NDArray[np.float64]:

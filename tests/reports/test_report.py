@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -211,7 +212,9 @@ def test_the_verdict_holds_what_it_rests_on(tmp_path: Path) -> None:
         "later",
         "all",
     ]
-    assert verdict["operations"][-1]["response"] == {"p50": 0.02, "p95": 0.02, "p99": 0.02, "max": 0.02}
+    every = dict.fromkeys(("min", "mean", "p50", "p90", "p95", "p99", "max"), pytest.approx(0.02))
+    assert verdict["operations"][-1]["response"] == verdict["operations"][-1]["service"] == every
+    assert set(verdict["operations"][-1]["late"].values()) == {0.0}
     assert [(p["phase"], p["offered"], p["begun"], p["ok"]) for p in verdict["phases"]] == [("steady", 180, 180, 180)]
     assert verdict["failures"] == []
     assert verdict["run"]["seed"] == 1
@@ -284,6 +287,47 @@ def test_the_page_is_one_file_that_asks_for_nothing(tmp_path: Path, profile: str
     assert len(html.encode()) <= 400_000
 
 
+def test_every_cell_of_a_table_has_its_columns_name_for_where_a_row_is_a_card(tmp_path: Path) -> None:
+    run = synthetic_run(tmp_path, findings=[*HOLDING, VIOLATED], answer=taking(0.6))
+    report(run.folder)
+    tables = re.findall(r'<table class="stacked.*?</table>', (run.folder / "report.html").read_text(), re.DOTALL)
+
+    assert len(tables) > 6
+    for table in tables:
+        names = re.findall(r"<th(?: [^>]*)?>([^<]*)</th>", table.split("</thead>")[0])
+        for row in re.findall(r"<tr.*?</tr>", table.split("</thead>")[1], re.DOTALL):
+            told = [name.lower() for name in re.findall(r' data-name="([^"]*)"', row)]
+            assert row.count("<td") + row.count("<th") == len(names)
+            # Of rules the first column is a state, and the bars have no name.
+            assert told == [name.lower() for name in names[-len(told) :]] or "rules" in table
+
+
+def test_a_page_on_which_all_is_well_is_short_of_what_is_not(tmp_path: Path) -> None:
+    run = synthetic_run(tmp_path)
+    report(run.folder)
+    text = (run.folder / "report.html").read_text()
+
+    assert "2 of 2 hold, 171 effects compared with" in text
+    assert re.search(r"all \d+ conditions hold: the figures count; \d+ had nothing to judge", text)
+    for absent in ('id="wrong"', 'id="failures"', 'id="incidents"', 'id="try"', "What to do:", "No operation failed"):
+        assert absent not in text
+    assert [name for name in ("memory_bytes", "server_version", "True<", "None<", "{'") if name in text] == []
+
+
+def test_a_page_on_which_the_data_is_wrong_says_it_first_and_once(tmp_path: Path) -> None:
+    finding = replace(VIOLATED, said="Key k-1 is in two rows.", first={"key": "k-1", "rows": [{"id": 1}, {"id": 2}]})
+    run = synthetic_run(tmp_path, findings=[*HOLDING, finding, replace(finding, id="MP1")])
+    report(run.folder)
+    text = (run.folder / "report.html").read_text()
+
+    assert text.index('id="wrong"') < text.index('id="timeline"') < text.index('id="rules"') < text.index('id="checks"')
+    assert text.count("Key k-1 is in two rows.") == 1
+    assert "Its first witness is that of X2." in text
+    assert text.count(html.escape(json.loads((run.folder / "verdict.json").read_text())["reason"])) == 1
+    assert "1 more of the data: MP1." not in text  # a single one is told whole
+    assert not re.search(r"<pre>\s*[{\[]", text)
+
+
 HOSTILE = [
     "</script><script>alert(1)</script>",
     "<img src=x onerror=alert(1)>",
@@ -354,7 +398,7 @@ def test_hostile_names_do_not_become_markdown(hostile: tuple[Run, dict[str, Any]
     assert not re.search(r"[<>\[\]]", bare.replace("\\<", ""))
     assert "@everyone" not in without_code
     tables = [line for line in summary.splitlines() if line.startswith("|")]
-    assert {len(re.findall(r"(?<!\\)\|", line)) for line in tables} == {8, 5}
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in tables} == {8, 5, 14}
     assert [line for line in summary.splitlines() if line.startswith("#")] == [summary.splitlines()[0]]
 
 
@@ -451,6 +495,19 @@ def old_integrity(run: Run) -> None:
     binding.seal(run)
 
 
+def test_findings_of_an_earlier_version_are_read(tmp_path: Path) -> None:
+    run = synthetic_run(tmp_path)
+    integrity = run.read("integrity.json")
+    plain = [{name: one[name] for name in one if name not in ("group", "said")} for one in integrity["checks"]]
+    run.write("integrity.json", {**integrity, "schema": 1, "checks": plain})
+    binding.seal(run)
+
+    verdict = report(run.folder)
+
+    assert verdict["verdict"] == "GO"
+    assert {(one["group"], one["said"]) for one in verdict["checks"]} == {("further promises", "")}
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -458,7 +515,7 @@ def old_integrity(run: Run) -> None:
         (cut_header, "no journal in it can be read: the journal of load process 0 was cut"),
         (old_journal, "it is not a journal of this version"),
         (no_run, "expected a run folder"),
-        (old_integrity, "schema 0, expected 1: it is of another version; verify the run again"),
+        (old_integrity, "schema 0, expected 2: it is of another version; verify the run again"),
     ],
 )
 def test_what_is_no_run_is_refused(tmp_path: Path, damage: Callable[[Run], None], message: str) -> None:

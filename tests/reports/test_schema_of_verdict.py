@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
+from harness.check import Group
 from harness.outcomes import Failure, Outcome
 from harness.plan.rules import SEVERITIES
 from harness.settings import ROOT
@@ -46,6 +47,7 @@ def test_its_words_are_those_of_the_code() -> None:
     assert set(defs["rule"]["properties"]["state"]["enum"]) == set(RuleState)
     assert set(defs["rule"]["properties"]["severity"]["enum"]) == set(SEVERITIES)
     assert set(defs["check"]["properties"]["state"]["enum"]) == set(CheckState)
+    assert defs["check"]["properties"]["group"]["enum"] == list(Group)
     assert set(defs["condition"]["properties"]["state"]["enum"]) == set(ValidityState)
     assert defs["class"]["properties"]["class"]["enum"] == list(CLASSES)
     assert defs["outcome"]["enum"] == [outcome.name for outcome in Outcome]

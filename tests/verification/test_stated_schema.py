@@ -146,8 +146,9 @@ def test_in_our_database_it_is_a_finding_and_in_somebodys_a_weakness(ours: bool,
     seen = SimpleNamespace(
         **{**around(0, ours), "schema": Schema(lines, lines, ("Table things is weak.",))}, disturbance=""
     )
-    case = cast(Any, SimpleNamespace(seen=seen, ledger=SimpleNamespace(lost=())))
+    case = cast(Any, SimpleNamespace(seen=seen, ledger=SimpleNamespace(lost=()), sentence=lambda *_: ""))
     finding = _judge(surroundings.SCHEMA, case)
 
     assert finding.state is state
+    assert finding.said == ("Not as stated: Table things is weak." if ours else "")
     assert surroundings.weakened(cast(Observation, seen)) == ([] if ours else ["Table things is weak."])

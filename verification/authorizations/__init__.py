@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
-from harness.check import Finding
+from harness.check import Finding, Group
 from harness.database import quoted
 from harness.plan.scenario import Scenario
 from harness.run import Run
@@ -97,7 +97,7 @@ def _since(others: pd.DataFrame, began: Before | None, now: int) -> pd.DataFrame
 
 def case(ledger: Ledger, seen: Authorizations) -> Units:
     """The requested moves beside the stored ones."""
-    return Units(ledger, seen, content)
+    return Units(ledger, seen, content, thing="move")
 
 
 def judge(case: Units) -> list[Finding]:
@@ -127,6 +127,7 @@ OVERBOOKED = (
         "No authorization has more units used and scheduled than it has, in the database and in the answers.",
         "authorizations and answers",
         overbooking.counted,
+        group=Group.LIMITS,
     ),
     Check(
         "A1M",
@@ -134,37 +135,47 @@ OVERBOOKED = (
         "movements, by authorization",
         overbooking.moved,
         needs_all=True,
+        group=Group.LIMITS,
     ),
     Check(
         "DOC",
         "The document's query for overbooked authorizations returns 0 rows.",
         "authorizations",
         overbooking.queried,
+        group=Group.LIMITS,
     ),
     Check(
         "A2",
         "The counters of every authorization are what was seeded and moved since.",
         "authorizations against movements",
         intervals.equal,
+        group=Group.COUNTED,
     ),
 )
 """The most severe findings: named first, whatever else is wrong."""
 
 CHECKS = (
     Check(
-        "X6", "A move is whole: its counters, its version and its movement.", "authorizations moved", intervals.whole
+        "X6",
+        "A move is whole: its counters, its version and its movement.",
+        "authorizations moved",
+        intervals.whole,
+        group=Group.WHOLE,
     ),
     Check(
         "X7",
         "No user moved or saw another organization's units.",
         "operations of strangers, answers and movements",
         tenants.kept_apart,
+        group=Group.ISOLATION,
+        said="though it was about another organization’s units",
     ),
     Check(
         "A3",
         "Available, scheduled and used units are the seeded total together.",
         "answers and authorizations",
         answers.balanced,
+        group=Group.COUNTED,
     ),
     Check(
         "A4",
@@ -172,12 +183,15 @@ CHECKS = (
         "releases and consumes",
         intervals.once,
         needs_all=True,
+        group=Group.TWICE,
     ),
     Check(
         "A5",
         "A key is one move, even if it is sent again for another.",
         "keys of movements, and keys sent again for another move",
         answers.used_once,
+        group=Group.TWICE,
+        said="under a key that was another move’s",
     ),
     Check(
         "A6",
@@ -185,6 +199,7 @@ CHECKS = (
         "authorizations against answers",
         intervals.within,
         needs_all=True,
+        group=Group.COUNTED,
     ),
     Check(
         "A7",
@@ -192,6 +207,8 @@ CHECKS = (
         "moves that were answered",
         overbooking.refused,
         needs_all=True,
+        group=Group.ANSWERS,
+        said="for want of units, and there were enough all the while",
     ),
     Check(
         "A8",
@@ -199,13 +216,24 @@ CHECKS = (
         "answers",
         replay.ordered,
         needs_all=True,
+        group=Group.ANSWERS,
+        said="with a state that the moves before it don’t make",
     ),
-    Check("A10", "No movement was changed after it was written.", "movements", rewritten.unchanged),
+    Check(
+        "A10",
+        "No movement was changed after it was written.",
+        "movements",
+        rewritten.unchanged,
+        group=Group.CONTENT,
+        said="and its movement was written again afterwards",
+    ),
     Check(
         "A11",
         "Contention never surfaced as an error of the server.",
         "operations that were answered",
         answers.no_errors,
+        group=Group.ANSWERS,
+        said="with an error of the server",
     ),
     Check(
         "A12",
@@ -213,20 +241,31 @@ CHECKS = (
         "as such, and a new move for want of units only.",
         "definite answers",
         answers.told_right,
+        group=Group.ANSWERS,
+        said="which is not what the contract has for it",
     ),
-    Check("TOKEN", "Nothing was moved with a bad token.", "operations with a bad token", tenants.forged),
+    Check(
+        "TOKEN",
+        "Nothing was moved with a bad token.",
+        "operations with a bad token",
+        tenants.forged,
+        group=Group.ISOLATION,
+        said="though its token must not be believed",
+    ),
     Check(
         "ROUND",
         "In every round exactly as many were served as there was room for.",
         "rounds",
         round_limits.served,
         needs_all=True,
+        group=Group.LIMITS,
     ),
     Check(
         "POOL",
         "The pool is as it was seeded, but for what was moved.",
         "authorizations, organizations, practitioners and patients",
         tenants.kept,
+        group=Group.POOL,
     ),
 )
 

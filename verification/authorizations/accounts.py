@@ -14,7 +14,7 @@ from systems import authorizations_contract, ids
 from systems.authorizations import MOVES, Pool, pool_of
 from systems.authorizations_given import Given
 from verification.arrays import Array, Mask
-from verification.authorizations import movements
+from verification.authorizations import contested, movements
 from verification.authorizations.moments import NEVER, Moments
 from verification.authorizations.movements import Early
 from verification.authorizations.moves import NOWHERE, Moves, Said, Seeded, about, said, seeded
@@ -266,6 +266,19 @@ class Units(Case):
             f"WHERE a.{names['authorization_id']} = '{uuid}' GROUP BY a.{names['authorization_id']}, {kind};"
         )
 
+    def thing_of(self) -> Array:
+        """The authorization."""
+        return self.sent.place
+
+    def asks(self, lines: Array) -> list[str]:
+        """Move and units."""
+        pairs = zip(self.sent.move[lines].tolist(), self.sent.units[lines].tolist(), strict=True)
+        return [f"{MOVES[move]} {units:,}" for move, units in pairs]
+
+    def sentence(self, witness: Mapping[str, Any], wrong: str) -> str:
+        """Of an authorization: by how much its counters are off."""
+        return contested.sentence(witness) if "stands" in witness else super().sentence(witness, wrong)
+
     def broken_at(self, compared: int, places: Array, detail: str, off: Array | None = None) -> Found:
         """What is found if the authorizations at `places` break the invariant: the first, and the one most `off`."""
         if not len(places):
@@ -288,4 +301,5 @@ class Units(Case):
             mine = self.moved.place == place
             moved = self.moved.sums(len(self.pool.number), mine)[place]
             account |= {"movements": int(mine.sum()), "moved": dict(zip(MOVES, moved.tolist(), strict=True))}
-        return account
+        lines = contested.lines(self.ledger, self.sent.place == place, self.answers)
+        return account | {"attempts": self.attempts(np.union1d(lines, self.beside(lines)))}

@@ -36,6 +36,8 @@ def served(case: Units) -> Found:
             "expected": int(expected[which]),
             "stored": int(stored[which]),
             "acknowledged": int(acked[which].sum()),
+            # Those that were served first: they tell who should not have been.
+            "attempts": case.attempts(members[which][np.argsort(~acked[which], kind="stable")]),
         }
 
     first = account(int(wrong[0]))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.check import Finding
+from harness.check import Finding, Group
 from harness.plan.scenario import Scenario
 from systems import coupons
 from systems.coupons import ORDERS, READS, VALIDATIONS
@@ -30,7 +30,7 @@ def case(ledger: Ledger, seen: Coupons) -> Validations:
     def content(run: str, items: pd.DataFrame) -> pd.DataFrame:
         return _content(found[0], run, items)
 
-    found.append(Validations(ledger, seen, content))
+    found.append(Validations(ledger, seen, content, thing="validation"))
     return found[0]
 
 
@@ -93,7 +93,13 @@ def weakened(case: Validations) -> list[str]:
 
 
 def _of_orders(check: Callable[[Case], Found]) -> Callable[[Any], Found]:
-    return lambda case: check(case.orders)
+    """What a check finds of the orders, told as such."""
+
+    def found(case: Any) -> Found:
+        of_orders = check(case.orders)
+        return replace(of_orders, said=of_orders.said or case.orders.sentence(of_orders.first, ""))
+
+    return found
 
 
 APPLIED = ("redeem", "contend")
@@ -105,6 +111,8 @@ CHECKS = (
         answers.right,
         needs_all=True,
         fed_by=VALIDATIONS,
+        group=Group.ANSWERS,
+        said="otherwise than the coupon, its uses at that time and the order say",
     ),
     Check(
         "LOG",
@@ -112,6 +120,8 @@ CHECKS = (
         "answers against the log",
         answers.logged,
         fed_by=VALIDATIONS,
+        group=Group.CONTENT,
+        said="and is logged as another answer",
     ),
     Check(
         "QUEUE",
@@ -119,10 +129,23 @@ CHECKS = (
         "the queue of the target",
         lambda case: log_queue.empty(case.seen.queue),
         unfed="health does not tell it",
+        group=Group.DONE,
     ),
-    Check("U1", "Every applied order is recorded.", "applied orders against usages", _of_orders(lost), fed_by=APPLIED),
     Check(
-        "U2", "Every recorded order was sent.", "usages against the orders sent", _of_orders(phantom), fed_by=APPLIED
+        "U1",
+        "Every applied order is recorded.",
+        "applied orders against usages",
+        _of_orders(lost),
+        fed_by=APPLIED,
+        group=Group.LOST,
+    ),
+    Check(
+        "U2",
+        "Every recorded order was sent.",
+        "usages against the orders sent",
+        _of_orders(phantom),
+        fed_by=APPLIED,
+        group=Group.INVENTED,
     ),
     Check(
         "U3",
@@ -130,14 +153,23 @@ CHECKS = (
         "refused orders against usages",
         _of_orders(rejected),
         unfed="no order was refused",
+        group=Group.INVENTED,
     ),
-    Check("U4", "No order is recorded twice.", "orders that are recorded", _of_orders(repeated), fed_by=APPLIED),
+    Check(
+        "U4",
+        "No order is recorded twice.",
+        "orders that are recorded",
+        _of_orders(repeated),
+        fed_by=APPLIED,
+        group=Group.TWICE,
+    ),
     Check(
         "U5",
         "Every order is recorded for its coupon and user, with the amount that was answered.",
         "usages against orders",
         _of_orders(altered),
         fed_by=APPLIED,
+        group=Group.CONTENT,
     ),
     Check(
         "RATE",
@@ -146,13 +178,15 @@ CHECKS = (
         rate.limited,
         needs_all=True,
         unfed="users are not limited",
+        group=Group.LIMITS,
     ),
-    Check("USES", "Every coupon counts as many uses as are recorded.", "coupons", limits.counted),
+    Check("USES", "Every coupon counts as many uses as are recorded.", "coupons", limits.counted, group=Group.COUNTED),
     Check(
         "LIMITS",
         "No coupon was used more often than it may be, by all or by one user.",
         "coupons, and users of coupons",
         limits.within,
+        group=Group.LIMITS,
     ),
     Check(
         "SERVED",
@@ -161,6 +195,7 @@ CHECKS = (
         limits.served,
         needs_all=True,
         fed_by=("contend",),
+        group=Group.LIMITS,
     ),
     Check(
         "READ",
@@ -169,6 +204,8 @@ CHECKS = (
         answers.read,
         needs_all=True,
         fed_by=READS,
+        group=Group.ANSWERS,
+        said="with what the database can’t have held at that time",
     ),
     Check(
         "PLAN",
@@ -176,6 +213,13 @@ CHECKS = (
         "statements of the target",
         lambda case: plans.by_index(case.seen.plans),
         unfed=plans.UNKNOWN,
+        group=Group.PROTECTED,
     ),
-    Check("POOL", "Users, coupons and earlier usages are as they were seeded.", "rows of the pool", limits.pool),
+    Check(
+        "POOL",
+        "Users, coupons and earlier usages are as they were seeded.",
+        "rows of the pool",
+        limits.pool,
+        group=Group.POOL,
+    ),
 )

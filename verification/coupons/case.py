@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from harness.outcomes import DONE
-from systems import coupons, ids
+from systems import coupons, coupons_pool, ids
 from systems.coupons import ORDERS, VALIDATIONS
 from systems.effect import Effect
 from verification.arrays import Array, Mask
@@ -47,6 +47,16 @@ class Validations(Case):
         """For each operation, the number of the user."""
         return self._about[1]
 
+    def thing_of(self) -> Array:
+        """The coupon: one that is validated, read or switched."""
+        return self.coupon
+
+    def asks(self, lines: Array) -> list[str]:
+        """Coupon and user of a validation of a coupon that there is."""
+        known = self.validation & ~self.ledger.kind("unknown")
+        each = zip(known[lines].tolist(), self.coupon[lines].tolist(), self.user[lines].tolist(), strict=True)
+        return [f"{coupons_pool.code(coupon)}, user {user:,}" if there else "" for there, coupon, user in each]
+
     @cached_property
     def first(self) -> Array:
         """For each operation, the one that sent its order first."""
@@ -75,7 +85,7 @@ class Validations(Case):
         seen = replace(
             self.seen, source=self.seen.usage_source, rows=self.seen.usages, foreign=self.seen.foreign_usages
         )
-        return Orders(own, seen, lambda run, items: self._usage(items))
+        return Orders(own, seen, lambda run, items: self._usage(items), thing="order")
 
     def _usage(self, items: pd.DataFrame) -> pd.DataFrame:
         """What must be in the usages of these orders."""

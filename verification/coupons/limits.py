@@ -1,6 +1,7 @@
 """Uses are counted as they are recorded, and never more than there may be."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ def counted(case: Validations) -> Found:
         wrong.to_dict("records"),
         "{n:,} coupons have another number of usages than they count; the first is {code}: it counts {counted}, and "
         "has {used}",
+        "Coupon {code} counts {counted} uses, and {used} are recorded.",
     )
 
 
@@ -35,16 +37,18 @@ def within(case: Validations) -> Found:
             compared,
             over.to_dict("records"),
             "{n:,} coupons were used more often than they may be; the first is {code}: {used} times, of {most}",
+            "Coupon {code} was used {used} times, of {most} that it may be.",
         )
     return _found(
         case,
         compared,
         often.to_dict("records"),
         "{n:,} times a user has used a coupon more often than one may; first {user_id} {code}: {used} times, of {most}",
+        "User {user_id} has used coupon {code} {used} times, of {most} that one may.",
     )
 
 
-def _found(case: Validations, compared: int, wrong: Sequence[Mapping[Any, Any]], told: str) -> Found:
+def _found(case: Validations, compared: int, wrong: Sequence[Mapping[Any, Any]], told: str, said: str) -> Found:
     if not wrong:
         return Found(compared)
     first = {str(name): value for name, value in wrong[0].items()}
@@ -56,6 +60,7 @@ def _found(case: Validations, compared: int, wrong: Sequence[Mapping[Any, Any]],
         told.format(n=len(wrong), code=code, **first),
         {"code": code, **first},
         sql=f"SELECT * FROM {table} u JOIN \"{coupons}\" c ON c.id = u.coupon_id WHERE c.code = '{code}';",
+        said=said.format(code=code, **first),
     )
 
 
@@ -74,14 +79,16 @@ def served(case: Validations) -> Found:
     answered = np.array([int((done & (case.coupon == one)).sum()) for one in coupon.tolist()], np.int64)
     expected = np.minimum(users, coupons_pool.TIGHT_LEFT)
     wrong = np.flatnonzero(answered != expected)
-    return case.broken(
+    told = [
+        f"{coupons_pool.code(int(number))}: {answered[one]} of {users[one]} were served, expected {expected[one]}"
+        for one, number in zip(wrong.tolist(), coupon[wrong].tolist(), strict=True)
+    ]
+    found = case.broken(
         len(coupon),
         np.unique(ledger.key_place[lines[first]][np.isin(case.coupon[lines[first]], coupon[wrong])]),
-        "; ".join(
-            f"{coupons_pool.code(int(number))}: {answered[one]} of {users[one]} were served, expected {expected[one]}"
-            for one, number in zip(wrong[:3].tolist(), coupon[wrong[:3]].tolist(), strict=True)
-        ),
+        "; ".join(told[:3]),
     )
+    return replace(found, said=f"Coupon {told[0]}.") if told else found
 
 
 def pool(case: Validations) -> Found:

@@ -1,6 +1,7 @@
 """One user may make so many validations a second: not more, and none is refused for that before."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -51,7 +52,7 @@ def limited(case: Validations) -> Found:
             if used + int(maybe.sum()) < int(most):
                 wrong.append(line)
                 told = told or f"{coupons_pool.user_id(user)} was refused after {used} in a second"
-    return case.broken(compared, np.unique(ledger.key_place[wrong]), told)
+    return replace(case.broken(compared, np.unique(ledger.key_place[wrong]), told), said=f"{told}.".capitalize())
 
 
 def starts(announced: Sequence[Announced], begun: int, until: Array) -> Array:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from harness.check import Finding
+from harness.check import Finding, Group
 from harness.plan.scenario import Scenario
 from systems.event_store import APPENDS, BATCHES, LOADS, STREAMS, TOKENS
 from verification import checks, surroundings
@@ -32,7 +32,7 @@ def case(ledger: Ledger, seen: EventStore) -> Events:
     def stated(run: str, items: pd.DataFrame) -> pd.DataFrame:
         return content(found[0].pool, run, items)
 
-    found.append(Events(ledger, seen, stated))
+    found.append(Events(ledger, seen, stated, thing="event"))
     return found[0]
 
 
@@ -90,6 +90,7 @@ CHECKS = (
         "Every stream has the places 1 to its number of events, each once.",
         "streams, seeded ones and others",
         streams.gapless,
+        group=Group.ORDER,
     ),
     Check(
         "ATOMIC",
@@ -97,6 +98,8 @@ CHECKS = (
         "appends of several events",
         streams.atomic,
         fed_by=tuple(kind for kind, items in BATCHES.items() if items > 1),
+        group=Group.WHOLE,
+        said="and its events are stored in part, or by several transactions",
     ),
     Check(
         "VERSION",
@@ -104,6 +107,8 @@ CHECKS = (
         "appends, by stream and version",
         streams.versions,
         fed_by=APPENDS,
+        group=Group.ANSWERS,
+        said="at a version of its stream that another had, or was told a wrong one",
     ),
     Check(
         "DELIVERED",
@@ -112,6 +117,7 @@ CHECKS = (
         delivery.skipped,
         needs_all=True,
         fed_by=STREAMS,
+        group=Group.DONE,
     ),
     Check(
         "ONCE",
@@ -119,6 +125,7 @@ CHECKS = (
         "events that processors received",
         delivery.twice,
         fed_by=STREAMS,
+        group=Group.TWICE,
     ),
     Check(
         "ORDER",
@@ -126,6 +133,7 @@ CHECKS = (
         "events that processors received",
         delivery.ordered,
         fed_by=STREAMS,
+        group=Group.ORDER,
     ),
     Check(
         "WHOLE",
@@ -133,6 +141,7 @@ CHECKS = (
         "events that processors received, by checksum",
         delivery.whole,
         fed_by=STREAMS,
+        group=Group.CONTENT,
     ),
     Check(
         "TENANT",
@@ -140,6 +149,7 @@ CHECKS = (
         "events that processors of one tenant received",
         delivery.foreign,
         fed_by=STREAMS,
+        group=Group.ISOLATION,
     ),
     Check(
         "CAUGHT-UP",
@@ -148,6 +158,7 @@ CHECKS = (
         delivery.caught_up,
         needs_all=True,
         fed_by=STREAMS,
+        group=Group.DONE,
     ),
     Check(
         "TOKEN",
@@ -155,6 +166,8 @@ CHECKS = (
         "tokens, and answers to questions for them",
         tokens.judged,
         fed_by=(*STREAMS, *TOKENS),
+        group=Group.ANSWERS,
+        said="with a position that there was not at that time",
     ),
     Check(
         "LOADED",
@@ -162,12 +175,16 @@ CHECKS = (
         "loads, by checksum",
         reads.loaded,
         fed_by=LOADS,
+        group=Group.ANSWERS,
+        said="with a stream as it was not at that time",
     ),
     Check(
         "SNAPSHOT",
         "Every snapshot is what the events up to it add up to, and is read as it was stored.",
         "snapshots, stored and read",
         snapshots.judged,
+        group=Group.CONTENT,
+        said="and the snapshot is not there, or was read otherwise than stored",
     ),
     Check(
         "PLAN",
@@ -175,7 +192,8 @@ CHECKS = (
         "plans of the statements that were sent, during the load and after it",
         lambda case: plans.judged(case.seen.plans),
         fed_by=(*LOADS, *STREAMS, *TOKENS, "read_snapshot", "contend", "stale", "reuse"),
+        group=Group.PROTECTED,
     ),
-    Check("SEEDED", "The pool is as it was asked for.", "figures of the pool", seeded),
-    Check("POOL", "The seeded events are as they were seeded.", "events of the pool", pool),
+    Check("SEEDED", "The pool is as it was asked for.", "figures of the pool", seeded, group=Group.POOL),
+    Check("POOL", "The seeded events are as they were seeded.", "events of the pool", pool, group=Group.POOL),
 )

@@ -55,6 +55,16 @@ class Events(Case):
         stream, version = event_store.about(self.ledger.ops["subject"].to_numpy())
         return stream, version
 
+    def thing_of(self) -> Array:
+        """The stream."""
+        return self.about[0]
+
+    def asks(self, lines: Array) -> list[str]:
+        """Stream and version of an append."""
+        appends = self.ledger.ops["kind"].isin(event_store.APPENDS).to_numpy()[lines].tolist()
+        each = zip(appends, *(part[lines].tolist() for part in self.about), strict=True)
+        return [f"stream {stream:,} at version {version:,}" if append else "" for append, stream, version in each]
+
     @cached_property
     def row_op(self) -> Array:
         """For each row of the run, the line of its operation; -1 if there is none."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from harness.check import Finding
+from harness.check import Finding, Group
 from harness.plan.scenario import Scenario
 from systems import messages
 from verification import checks, constraints, surroundings
@@ -26,7 +26,7 @@ def case(ledger: Ledger, seen: Messages) -> Case:
     said = messages.words(ledger.scenario.contract)
     there = [column for column, word in EXPECTED.items() if column in seen.rows and word in said]
     template = messages.text_of(ledger.scenario.contract)
-    return Case(ledger, seen, lambda run, keys: expected(run, keys, special(ledger), template)[there])
+    return Case(ledger, seen, lambda run, keys: expected(run, keys, special(ledger), template)[there], thing="message")
 
 
 def judge(case: Case) -> list[Finding]:
@@ -56,7 +56,12 @@ def weakened(case: Case) -> list[str]:
 
 
 WHOLE = Check(
-    "X6", "Every delivery is whole: SENT with the time it was sent, after it was stored.", "stored messages", whole
+    "X6",
+    "Every delivery is whole: SENT with the time it was sent, after it was stored.",
+    "stored messages",
+    whole,
+    group=Group.WHOLE,
+    said="and is stored with status {status}, sent at {sent_at}, created at {created_at}",
 )
 CHECKS = (
     Check(
@@ -64,43 +69,60 @@ CHECKS = (
         "Every key is in one row only.",
         "rows of all runs",
         lambda case: constraints.stored_once(case.seen.keys),
+        group=Group.TWICE,
     ),
     Check(
         "MP1I",
         "A valid unique index covers the keys.",
         "unique index",
         lambda case: constraints.index_stands(case.seen.keys),
+        group=Group.PROTECTED,
     ),
     Check(
         "MP2",
         "Every message belongs to a user.",
         "rows of all runs against users",
         lambda case: constraints.leads_somewhere(case.seen.users),
+        group=Group.CONTENT,
     ),
     Check(
         "MP2F",
         "A validated foreign key covers the users.",
         "foreign key",
         lambda case: constraints.foreign_key_stands(case.seen.users),
+        group=Group.PROTECTED,
     ),
-    Check("MP3", "Every message that is due was sent, none failed, and none went back.", "due messages", delivered),
+    Check(
+        "MP3",
+        "Every message that is due was sent, none failed, and none went back.",
+        "due messages",
+        delivered,
+        group=Group.DONE,
+        said="and is {status}, sent at {sent_at}: it must be SENT once, and stay so",
+    ),
     Check(
         "MP4",
         "Every replay was answered with the id of the stored message.",
         "replays against stored messages",
         replayed,
+        group=Group.ANSWERS,
+        said="with an id that is not that of the stored message",
     ),
     Check(
         "MP5",
         "Another body under a used key was rejected, and the first one kept.",
         "messages with another body under a used key",
         conflicting,
+        group=Group.ANSWERS,
+        said="though another body was sent under that key before",
     ),
     Check(
         "MP6",
         "Of two equal messages at one instant, one was stored and the other answered as its replay.",
         "races",
         raced,
+        group=Group.TWICE,
+        said="at one instant with its twin, and not one of them was stored and the other a replay",
     ),
     Check(
         "MP7",
@@ -108,7 +130,16 @@ CHECKS = (
         "refused as such.",
         "definite answers",
         answered,
+        group=Group.ANSWERS,
+        said="which is not what the contract has for it",
     ),
-    Check("MP8", "No message was sent before it was due.", "messages that are due after the run", not_yet),
-    Check("POOL", "The pool is as it was seeded.", "users", pool),
+    Check(
+        "MP8",
+        "No message was sent before it was due.",
+        "messages that are due after the run",
+        not_yet,
+        group=Group.ORDER,
+        said="and is due after the run only, but is {status}, sent at {sent_at}",
+    ),
+    Check("POOL", "The pool is as it was seeded.", "users", pool, group=Group.POOL),
 )

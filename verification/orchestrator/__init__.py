@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from harness.check import Group
 from harness.monitor.prometheus import Prometheus
 from harness.run import Run
 from systems.orchestrator import DEAD_LETTERS, STEPS
@@ -53,7 +54,7 @@ class Orchestrator(Stored):
         def expected(_run: str, items: pd.DataFrame) -> pd.DataFrame:
             return content(orders, items)
 
-        return Events(ledger, seen, expected, orders)
+        return Events(ledger, seen, expected, orders, thing="event")
 
     def weakened(self, case: Any) -> list[str]:
         """What makes the checks say less than they could."""
@@ -87,6 +88,7 @@ def _counted(run: Run) -> tuple[Mapping[str, float], str]:
 
 
 _own = partial(Check, fed_by=SENT)
+HOW_OFTEN = f"and was {', '.join(f'{step} {{{step}}} times' for step in STEPS)}"
 
 STORED = Orchestrator(
     thing="event",
@@ -125,7 +127,14 @@ STORED = Orchestrator(
         ),
     },
     checks=(
-        _own("ROUTED", "Every event was routed to the queue that the rules say.", "accepted events", routing.routed),
+        _own(
+            "ROUTED",
+            "Every event was routed to the queue that the rules say.",
+            "accepted events",
+            routing.routed,
+            group=Group.DONE,
+            said="and is recorded for {queue} and taken from {taken_from}: not both are the queue of the rules",
+        ),
         _own(
             "MESSAGES",
             "Every queue got one message for each event that belongs there, and no other.",
@@ -133,6 +142,7 @@ STORED = Orchestrator(
             queues.sent,
             needs_all=True,
             unfed=queues.ELSEWHERE,
+            group=Group.COUNTED,
         ),
         _own(
             "ENQUEUED",
@@ -140,12 +150,16 @@ STORED = Orchestrator(
             "events that came to a service",
             queues.in_time,
             unfed=queues.ELSEWHERE,
+            group=Group.ORDER,
+            said="and was not in its queue by then",
         ),
         _own(
             "PAYLOAD",
             "Every event came to the first service and to the last one as it was sent.",
             "events that came",
             routing.unaltered,
+            group=Group.CONTENT,
+            said="and came to a service otherwise than it was sent",
         ),
         Check(
             "REFUSED",
@@ -153,6 +167,8 @@ STORED = Orchestrator(
             "events of accepted requests",
             routing.refused,
             fed_by=SENT,
+            group=Group.ANSWERS,
+            said="with other events refused than the rules have no place for",
         ),
         Check(
             "DRYRUN",
@@ -160,6 +176,8 @@ STORED = Orchestrator(
             "answers",
             routing.asked,
             fed_by=("dry_run", "orchestrations"),
+            group=Group.ANSWERS,
+            said="otherwise than the rules say",
         ),
         Check(
             "CONFIG",
@@ -167,16 +185,41 @@ STORED = Orchestrator(
             "answers",
             routing.configured,
             fed_by=("config",),
+            group=Group.ANSWERS,
+            said="with other routes than events are routed by",
         ),
-        _own("DONE", "Every order went through all services, as far as it can.", "accepted events", work.done),
-        _own("ONCE", "No service did its work twice for an event.", "accepted events", work.once),
-        _own("ORDER", "Every service did its work after the one before it.", "events that came", work.in_order),
+        _own(
+            "DONE",
+            "Every order went through all services, as far as it can.",
+            "accepted events",
+            work.done,
+            group=Group.DONE,
+            said=HOW_OFTEN,
+        ),
+        _own(
+            "ONCE",
+            "No service did its work twice for an event.",
+            "accepted events",
+            work.once,
+            group=Group.TWICE,
+            said=HOW_OFTEN,
+        ),
+        _own(
+            "ORDER",
+            "Every service did its work after the one before it.",
+            "events that came",
+            work.in_order,
+            group=Group.ORDER,
+            said="and a service did its work before the one before it",
+        ),
         Check(
             "DEAD",
             "What a service can't do its work for is a dead letter, once and with its reason; nothing else is.",
             "dead letters, and what must be one",
             work.dead,
             fed_by=("poison",),
+            group=Group.DONE,
+            said="and is no dead letter where it must be one, or is one where it must not",
         ),
         _own(
             "DEPTH",
@@ -184,6 +227,7 @@ STORED = Orchestrator(
             "messages, by counts and one by one",
             queues.balanced,
             unfed=queues.ELSEWHERE,
+            group=Group.COUNTED,
         ),
         _own(
             "DRAINED",
@@ -191,6 +235,7 @@ STORED = Orchestrator(
             "messages",
             queues.drained,
             unfed=queues.ELSEWHERE,
+            group=Group.DONE,
         ),
         _own(
             "METRICS",
@@ -198,6 +243,7 @@ STORED = Orchestrator(
             "events, by /metrics",
             counters.counted,
             unfed="the target is not started by the run, or its API was started again",
+            group=Group.COUNTED,
         ),
     ),
 )

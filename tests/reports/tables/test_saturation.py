@@ -127,3 +127,32 @@ def test_a_file_that_was_cut_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
     assert lines(tmp_path) == []
     (tmp_path / "monitor.jsonl").write_text('{"at":1,"target.cpu":0.5}\n{"at":2,"x":"y"}\n[1]\n{"at":3,"targ')
     assert lines(tmp_path) == [{"at": 1, "target.cpu": 0.5}, {"at": 2}]
+
+
+OTHERS = names(machine__cpu=1.96, machine__cores=2, run__cpu=0.3, postgres__cpu=0.2)
+
+
+def test_what_others_used_up_did_not_run_out_by_this_run() -> None:
+    found = saturation(course(**OTHERS), BEGAN, 10, cores=2)
+
+    assert found["ran_out"] == []
+    assert found["sentence"] == (
+        "The machine was busy with other work: in 10 s its cores were 98 % in use, of which this run had 0.3 of 2. "
+        "Nothing ran out: of all that was watched over 10 s, PostgreSQL's cores came closest, with 10 % of all cores."
+    )
+    [machine, _] = found["peaks"]
+    assert (machine["share"], machine["of"]) == (0.98, "of all cores, this run 0.3 of 2")
+
+
+@pytest.mark.parametrize(("own", "blamed"), [(0.97, False), (0.98, True), (1.9, True)])
+def test_the_machine_ran_out_by_a_run_that_used_half_of_it(own: float, blamed: bool) -> None:
+    found = saturation(course(**{**OTHERS, "run.cpu": own}), BEGAN, 10, cores=2)
+
+    assert bool(found["ran_out"]) is blamed
+    assert found["sentence"].startswith("First the machine's cores ran out") is blamed
+
+
+def test_two_seconds_of_others_are_no_other_work() -> None:
+    values = {**OTHERS, "machine.cpu": lambda at: 1.96 if at < LASTING - 1 else 0.5}
+
+    assert saturation(course(**values), BEGAN, 10, cores=2)["sentence"].startswith("Nothing ran out")

@@ -36,6 +36,7 @@ WAITING: dict[str, Any] = {
             "ok",
             "processes that are not of this run used 9.5 % of the cores",
         ),
+        (CROWDED, "warning", "the cores were 100 % busy, of which this run had 0.3 of 2 cores"),
         # A burst of a second is a tenth of five.
         ({**CROWDED, "machine__busy": lambda s: 1.0 if s == 5 else 0.3}, "ok", "used 7 % of the cores"),
         ({**CROWDED, "run__cpu": lambda s: 2.0}, "ok", "processes that are not of this run used 0 % of the cores"),

@@ -453,7 +453,7 @@ def test_the_account_of_an_authorization_shows_what_was_seeded_asked_moved_and_s
     stands(history, UNTOUCHED, scheduled=3)
     finding = history.judge()["A2"]
 
-    assert finding.first == {
+    assert {name: value for name, value in finding.first.items() if name != "attempts"} == {
         "authorization": ids.uuid_of(HOT),
         "seeded": {"total": 50, "used": 10, "scheduled": 20},
         "stands": {"total": 50, "used": 13, "scheduled": 36, "version": 7},
