@@ -76,11 +76,8 @@ class Schedule:
     def change(self, times: Sequence[int], kinds: Sequence[int]) -> None:
         """Other arrivals than before, of which those that were due are the same."""
         self.times, self.kinds = list(times), list(kinds)
-        if self._armed:
-            self._timer.stop()
-            self._armed = False
         if self._free:
-            self._arm()
+            self._arm()  # in the place of the moment that it was armed for
 
     def drop(self, count: int) -> None:
         """Begin none of the first `count` arrivals any more."""

@@ -7,7 +7,7 @@ import pytest
 
 from harness.verdict import ValidityState
 from reports.__main__ import report
-from reports.render.terminal import block
+from reports.render.terminal import Room, block
 from tests.reports.test_schema_of_verdict import VALIDATOR
 from tests.support.synthetic_run import synthetic_run
 from tests.support.validity_runs import conditions, monitored
@@ -94,7 +94,7 @@ def test_what_was_disturbed_is_named_wherever_a_run_is_reported(tmp_path: Path) 
     assert page.count('class="disturbed"') >= 2
     assert "3 processes killed and started again" in page
     assert "- Disturbed: kill target at 5.3 s" in summary
-    shown = "\n".join(line.plain for line in block(verdict, "somewhere"))
+    shown = "\n".join(line.plain for line in block(verdict, "somewhere", Room()))
     assert "disturbed: kill target at 5.3 s (killed); delay 20ms at 10.2 s (late)" in shown
 
 
