@@ -12,7 +12,7 @@ from markupsafe import Markup
 from harness import tracing
 from reports import figures
 from reports.render import svg
-from reports.render.page import page, text
+from reports.render.page import page, style, text
 from reports.render.recommendations import recommendations
 from reports.samples.series import Series
 
@@ -39,7 +39,7 @@ def render(verdict: dict[str, Any], series: Series, pictures: dict[str, Any]) ->
         FILTERS,
         script=Markup(script),
         # The page may use this style sheet and this script and nothing else: no font, no address.
-        style_hash=_hash(text("report.css")),
+        style_hash=_hash(style()),
         script_hash=_hash(script),
         verdict=verdict,
         traced=lambda trace: tracing.page(run["trace"], trace),
