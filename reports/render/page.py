@@ -32,8 +32,8 @@ def _environment(filters: tuple[tuple[str, Callable[..., Any]], ...]) -> Environ
 
 
 def style() -> str:
-    """The style sheet of every page: what stands on it, and its charts."""
-    return text("report.css") + text("charts.css")
+    """The style sheet of every page: what stands on it, its tables on a phone, and its charts."""
+    return "".join(map(text, ("report.css", "tables.css", "charts.css")))
 
 
 def text(name: str) -> str:
