@@ -24,7 +24,28 @@ SYSTEMS := $(subst _,-,$(basename $(notdir $(wildcard systems/*.toml))))
 	$(SCENARIOS:%=perf-%) $(SCENARIOS:%=perf-%-master) $(SCENARIOS:%=ui-%) $(SCENARIOS:%=plan-%) $(SCENARIOS:%=compose-%) \
 	$(SYSTEMS:%=perf-%) $(SYSTEMS:%=migrate-%) $(SYSTEMS:%=seed-%) $(SYSTEMS:%=target-%) $(SYSTEMS:%=clean-%) $(SYSTEMS:%=verify-%)
 
-help:  ## print this
+help:  ## print the targets that are needed first
+	@echo 'make TARGET [PROFILE=smoke|ci|full] [SET="KEY=VALUE …"] [FAULT=name]'
+	@echo '            [PROCESSES=n] [TARGET_URL=…] [DATABASE_URL=…]'
+	@echo 'To begin with: make perf-peak PROFILE=smoke'
+	@echo
+	@echo '  perf-SCENARIO       from an empty machine to a verdict; SCENARIO is one of'
+	@awk 'FNR == 1 {if (line) print line; name = FILENAME; sub(/.*\//, "", name); sub(/\.toml$$/, "", name); \
+			line = sprintf("    %-15s", name)} \
+		/^\[scenario\./ {word = substr($$0, 11, length($$0) - 11); \
+			if (length(line word) > 78) {print line; line = sprintf("    %-15s", "")} line = line " " word} \
+		END {print line}' systems/*.toml
+	@echo '  ui-SCENARIO         the same with a web UI, until Ctrl-C'
+	@echo '  plan-SCENARIO       what it would send; nothing is started'
+	@echo '  perf-SYSTEM         all scenarios of a system, e.g. perf-messages: one page'
+	@echo '  perf-file           a locustfile of yours: FILE=theirs.py TARGET_URL=…'
+	@echo '  report, analyze     again, or as text, of RUN=reports/runs/peak/latest'
+	@echo '  compare, perf-ab    two runs, which proves nothing; pairs of runs, which can'
+	@echo '  doctor              what is missing on this machine'
+	@echo '  test, lint          what CI runs'
+	@echo '  help-all            every target, and what each is for'
+
+help-all:  ## print every target
 	@echo "make TARGET [PROFILE=smoke|ci|full] [SET="KEY=VALUE …"] [FAULT=name] [STRATEGY=name] [PROCESSES=n] [TARGET_URL=…] [DATABASE_URL=…]"
 	@echo
 	@awk '/^\[scenario\./ {name = substr($$0, 11, length($$0) - 11)} \

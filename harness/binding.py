@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness import check, effects, own_metrics, search, settled
+from harness import check, effects, own_metrics, search, settled, steered
 from harness.check import Finding
 from harness.machines import clocks
 from harness.monitor import LOOKS
@@ -31,6 +31,7 @@ EVIDENCE = (
     "load.json",
     "abort.json",
     search.FILE,
+    steered.FILE,
     "monitor.jsonl",
     LOOKS,
     settled.FILE,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg2
 
-from harness import before, journaled, own_checks, search, settled
+from harness import before, journaled, own_checks, search, settled, steered
 from harness.disturber import Disturber, acts
 from harness.errors import CommandError, DatabaseError, JournalError, RunError, StackError
 from harness.plan.rules import ABORT
@@ -111,6 +111,8 @@ def put_load(
         target={**run.facts["target"], "died": stack.died()},
         after=_after(stack.database_url),
     )
+    if changes := steered.read(run.folder):
+        run.record(steered=changes)
     if kept and not _finished(run):
         run.record(interrupted="Stop in the web UI during the load")
     if why and not _finished(run):
@@ -225,7 +227,7 @@ def _watch(
         while child.poll() is None:
             began = began or _began(run)
             lines = machine_lines(run.folder, machines)
-            progress.now("\n    ".join([load_line(run.folder, scenario, began), *lines]))
+            progress.now("\n    ".join([load_line(run.folder, scenario, began, why is not None), *lines]))
             known, why = why, why or signalled() or (_dead(stack.died()))
             if why is None and any(each.poll() is not None for each in others) and not _finished(run):
                 why = LOST_PROCESS

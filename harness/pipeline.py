@@ -50,6 +50,8 @@ class _Interrupt:
     def __init__(self) -> None:
         self.signal: str | None = None
         self.patient = False
+        self.folder: Path | None = None
+        """That of the run, once there is one."""
         self.over = False
         """The run is reported: a signal, however often it comes, only closes what still shows it."""
 
@@ -89,7 +91,19 @@ def run_scenario(
     _require(scenario, settings)
     # Tokens are good for this stack only, unless another system signs or checks them.
     os.environ.setdefault(KEY, secrets.token_hex(32))
-    interrupt, window = _Interrupt(), Window(settings.ui_port) if ui else None
+    while True:
+        window = Window(settings.ui_port) if ui else None
+        folder, code = _to_a_verdict(scenario, settings, variant, window, command)
+        if window is None or not window.again:
+            return folder, code
+        print("START in the web UI: a new run begins", flush=True)
+
+
+def _to_a_verdict(
+    scenario: Scenario, settings: Settings, variant: Variant, window: Window | None, command: list[str]
+) -> tuple[Path | None, int]:
+    """One run, and as long as `window` is looked at then."""
+    interrupt = _Interrupt()
     with _handling(interrupt), closing(window) if window else nullcontext():
         try:
             with Progress() as progress:
@@ -98,14 +112,16 @@ def run_scenario(
             code = _report(measured, interrupt)
             interrupt.over = True
             if window and window.open and not interrupt.signal:
-                print(f"the web UI stays, with the report at {window.url}/proofload, until Ctrl-C", flush=True)
+                print(f"START in the web UI begins a new run; the report is at {window.url}/proofload, until Ctrl-C")
+                sys.stdout.flush()
                 window.stay(lambda: interrupt.signal)
             return measured.folder, code
         except Interrupted:
             if not interrupt.patient:
                 print(f"{interrupt.signal} before anything was sent: there is no verdict", file=sys.stderr)
                 return None, EXIT_TERMINATED if interrupt.signal == "SIGTERM" else EXIT_INTERRUPTED
-            print(f"{Verdict.INVALID}: {interrupt.signal} before anything could be proved", file=sys.stderr)
+            proved = f"{Verdict.INVALID}: {interrupt.signal} before anything could be proved"
+            print(f"{proved}; what was recorded until then is in {interrupt.folder}", file=sys.stderr)
             return None, EXIT_CODES[Verdict.INVALID]
 
 
@@ -124,6 +140,7 @@ def _measure(
     """
     trace = tracing.of(scenario, settings)
     run = Run.create(settings.runs, scenario, seed=settings.seed, command=command, interrupted=None, trace=trace)
+    interrupt.folder = run.folder
     # The loop before anything of the run is there, which makes it slower itself.
     run.record(
         host=fingerprint.host(), versions=fingerprint.versions(), git=fingerprint.git(), idle_canary=machine.idle()

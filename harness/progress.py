@@ -57,14 +57,18 @@ class Progress:
             self.say(f"  {text}")
 
 
-def load_line(folder: Path, scenario: Scenario, began: int | None) -> str:
-    """How the load is doing, from the last line of its health: rate, errors, time left."""
+def load_line(folder: Path, scenario: Scenario, began: int | None, ending: bool = False) -> str:
+    """How the load is doing, from the last line of its health: rate, errors, time left.
+
+    It is `ending` if it was told to, before its time.
+    """
     if began is None:
         return "users are starting"
     elapsed = (time.monotonic_ns() - began) / 1e9
     left = f"{quantities.duration(max(round(scenario.seconds - elapsed), 0))} left"
-    if elapsed >= scenario.seconds:
-        left = "waiting for the last answers"
+    if ending or elapsed >= scenario.seconds:
+        waiting = _flying(folder.glob("health-*.jsonl"))
+        left = f"waiting for the last {waiting:,} answers" if waiting else "the last answers are there"
     elif scenario.search and (record := search.read(folder)) and record.steps:
         unit = " users" if scenario.search.by_users else "/s"
         left = f"step {len(record.steps)}, {record.steps[-1].load:,g}{unit} · {left} at most"
@@ -96,6 +100,11 @@ def _doing(health: Iterable[Path]) -> str:
             in_flight += last["in_flight"]
             rate += (last["ended"] - before["ended"]) / ((last["at"] - before["at"]) / 1e9)
     return f"{ended:,} operations · {quantities.rate(rate)} · {errors:,} errors · {in_flight} in flight"
+
+
+def _flying(health: Iterable[Path]) -> int:
+    """How many operations are not answered, by the last line of each process; the last of all says when it ended."""
+    return sum(line["in_flight"] for path in health for line in last_lines(path)[-1:])
 
 
 def _queues(folder: Path, scenario: Scenario) -> str:

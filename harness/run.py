@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from harness import reported, search
+from harness import reported, search, steered
 from harness.errors import RunError
 from harness.plan.scenario import Scenario, resolved
 from harness.project import hint
@@ -138,13 +138,15 @@ class Run:
 
     @cached_property
     def scenario(self) -> Scenario:
-        """The plan that it followed, as it was resolved then; of a search with the stages that it has made so far.
+        """The plan that it followed, as it was resolved then; of a search with the stages that it has made so far, and
+        with the arrivals that a person has changed.
 
         RunError if run.json holds none.
         """
         try:
-            return search.followed(resolved(self.facts["plan"]), search.read(self.folder))
-        except (KeyError, ValueError) as error:
+            planned = search.followed(resolved(self.facts["plan"]), search.read(self.folder))
+            return steered.followed(planned, steered.read(self.folder))
+        except (KeyError, TypeError, ValueError) as error:
             raise RunError(f"{self.folder / 'run.json'}: no plan of this version: {error}; run again") from None
 
     @property

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from harness.stack import process
 
 POLL_S = 0.1
+AGAIN = 75
+"""The exit code by which it asks for a new run: START was pressed."""
 
 
 class Window:
@@ -16,6 +18,8 @@ class Window:
     def __init__(self, port: int) -> None:
         """It listens on this machine at `port`."""
         self.port, self.url = port, f"http://127.0.0.1:{port}"
+        self.again = False
+        """Once it is closed: whether it ended by itself, for a new run."""
         self._process: subprocess.Popen[bytes] | None = None
 
     def keep(self, shows: subprocess.Popen[bytes]) -> None:
@@ -35,5 +39,5 @@ class Window:
     def close(self) -> None:
         """End it, if it is there."""
         if self._process is not None:
-            process.stop(self._process, signal.SIGINT)
+            self.again = process.stop(self._process, signal.SIGINT) == AGAIN
             self._process = None

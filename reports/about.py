@@ -16,6 +16,7 @@ FACTS = (
     "seed",
     "interrupted",
     "aborted",
+    "steered",
     "target",
     "database",
     "versions",

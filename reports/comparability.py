@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from harness import steered
+
 NAMES = {
     "host.cpu": "processor",
     "host.cores": "cores",
@@ -21,6 +23,8 @@ NAMES = {
 """What must be equal, by its place in verdict.json's `run`, and what it is called: before the names of its entries,
 if it has some."""
 SAME = tuple(NAMES)
+BY_HAND = "changed by hand"
+"""What a person did to the load in the web UI: a run that has it is like none, not even one that has the same."""
 
 
 class Fact(NamedTuple):
@@ -63,7 +67,14 @@ def unlike(one: Mapping[str, Any], other: Mapping[str, Any], but: Sequence[str] 
 def reasons(one: Mapping[str, Any], other: Mapping[str, Any], but: Sequence[str] = ()) -> list[str]:
     """Why the runs of two verdict.json may not be compared, a sentence each; they may differ in `but`."""
     found = unlike(fingerprint(one), fingerprint(other), but)
-    return [f"{fact.name} differs: {fact.one} and {fact.other}" for fact in found]
+    by_hand = [by_person(each) or "nothing" for each in (one, other)]
+    said = [f"{BY_HAND}: {by_hand[0]} and {by_hand[1]}"] if by_person(one) or by_person(other) else []
+    return said + [f"{fact.name} differs: {fact.one} and {fact.other}" for fact in found]
+
+
+def by_person(verdict: Mapping[str, Any]) -> str:
+    """What a person changed in the run of `verdict` as it went on; "" if nothing was."""
+    return steered.said(verdict["run"].get("steered") or ())
 
 
 def _spelled(place: str, one: Any, other: Any) -> Iterator[Fact]:

@@ -4,6 +4,7 @@ import dataclasses
 import math
 from typing import Any
 
+from harness import steered
 from harness.plan.provable import SMOKE
 from harness.reported import FILES
 from harness.verdict import EXIT_CODES
@@ -52,6 +53,8 @@ def record(evidence: Evidence) -> dict[str, Any]:
         notes.append("SMOKE: not a release verdict")
     if target.get("fault"):
         notes.append(f"the target ran with the fault {target['fault']} on purpose")
+    if changes := run.facts.get("steered"):
+        notes.append(f"changed by hand: {steered.said(changes)}; not comparable with other runs")
     if graphs := (run.facts.get("profiler") or {}).get("graphs"):
         notes.append(f"the target was profiled meanwhile, which slows it: {', '.join(sorted(graphs.values()))}")
     errors = (run.facts.get("postgres") or {}).get("errors") or {}

@@ -23,7 +23,7 @@ from locust.rpc import Message
 from locust.runners import MasterRunner, WorkerRunner
 
 from harness.errors import PoolError, ProofloadError
-from harness.load import foreign, health, leases, shown, steering, workers
+from harness.load import foreign, health, leases, shown, steering, table, workers
 from harness.load.crowd import Crowd
 from harness.load.feed import Feeds, draw_from
 from harness.load.following import LOOK_S
@@ -41,6 +41,17 @@ log = logging.getLogger(__name__)
 def load_of(environment: Environment) -> Session | Coordinator | None:
     """The load that is going on: a process's own, or as a master the one of all; None before the first."""
     return getattr(environment, "proofload", None)
+
+
+BARE = f"Counted from the journal. Nothing is verified or reported: {hint('ui-SCENARIO', 'run SCENARIO --ui')} does it."
+
+
+def _rows(environment: Environment) -> list[dict[str, Any]]:
+    """What is shown of a load without a run."""
+    load = load_of(environment)
+    if not isinstance(load, Session):
+        return []
+    return load.rows if load.closed else table.rows(load)
 
 
 def session_of(environment: Environment) -> Session:
@@ -75,7 +86,14 @@ def _init(environment: Environment, **_: Any) -> None:
     if environment.web_ui is not None:
         steering.fence(environment, environment.web_ui)
         if folder := workers.folder_of(environment):
-            shown.show(environment.web_ui, Path(folder))
+            shown.show(environment, environment.web_ui, Path(folder))
+        else:
+            shown.show_table(environment, environment.web_ui, lambda: _rows(environment), BARE)
+
+    def reset(**_: Any) -> None:
+        workers.keep_counts(environment)
+
+    environment.events.reset_stats.add_listener(reset)
 
     def begin(environment: Environment, msg: Message) -> None:
         load = load_of(environment)
@@ -84,6 +102,9 @@ def _init(environment: Environment, **_: Any) -> None:
             load.begin(said["began"], said["shift"], said["doubt"])
         else:
             BEGIN.update(said)
+
+    def changed(environment: Environment, msg: Message) -> None:
+        session_of(environment).change(msg.data)
 
     def ended(environment: Environment, msg: Message) -> None:
         load = load_of(environment)
@@ -127,6 +148,7 @@ def _init(environment: Environment, **_: Any) -> None:
     if isinstance(runner, WorkerRunner):
         runner.register_message(workers.BEGIN, begin)
         runner.register_message(leases.GIVEN, leased)
+        runner.register_message(workers.CHANGED, changed)
     elif isinstance(runner, MasterRunner):
         runner.register_message(workers.DONE, done)
         runner.register_message(workers.ENDED, ended)

@@ -63,6 +63,15 @@ class Schedule:
         if self._free and not self._armed:
             self._arm()
 
+    def change(self, times: Sequence[int], kinds: Sequence[int]) -> None:
+        """Other arrivals than before, of which those that were due are the same."""
+        self.times, self.kinds = list(times), list(kinds)
+        if self._armed:
+            self._timer.stop()
+            self._armed = False
+        if self._free:
+            self._arm()
+
     def drop(self, count: int) -> None:
         """Begin none of the first `count` arrivals any more."""
         self.taken = max(self.taken, count)

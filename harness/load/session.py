@@ -18,7 +18,9 @@ import numpy.typing as npt
 from gevent.event import Event
 from locust.env import Environment
 
+from harness import steered
 from harness.journal import PARTNER, Journal
+from harness.load import table
 from harness.load.following import Following
 from harness.load.in_step import InStep
 from harness.load.meeting import Rounds
@@ -55,6 +57,11 @@ class Session:
     journal is a temporary file that is never verified.
     """
 
+    alone = True
+    """Whether its end is that of the load; of several processes the master ends all of them."""
+    lead = 0.5
+    """How many seconds ahead a change is for: what is due until then is as it was planned."""
+
     def __init__(
         self,
         environment: Environment,
@@ -88,9 +95,13 @@ class Session:
         self.flying = 0
         """Operations that are begun and have not ended, at this moment."""
         self.closed = False
+        self.rows: list[dict[str, Any]] = []
+        """Without a run, once it is closed: what there is to show of it."""
         self.watchers: list[Any] = []
         """Greenlets that watch the load while it lasts."""
         self.ended_by = "plan"
+        self.by_hand: tuple[int, float] | None = None
+        """Users and spawn rate, once a person has changed them: they take the place of the plan's."""
         self.acknowledged: deque[tuple[int, int]] = deque(maxlen=1000)
         """The latest acknowledged operations that can be sent again: (number, subject)."""
         self.owed: deque[str] = deque()
@@ -211,6 +222,21 @@ class Session:
             with suppress(OSError):
                 (self.run.folder / UNREAD.format(self.worker)).write_text(text, encoding="utf-8")
 
+    def change(self, change: steered.Change) -> None:
+        """Take over what a person changed: arrivals from a second of the plan on that is not over, or users."""
+        if "users" in change:
+            self.by_hand = change["users"], change["spawn"]
+            return
+        assert self.scenario is not None
+        assert self.schedule is not None
+        if time.monotonic_ns() > (self.began or 0) + change["second"] * 1e9:
+            self.end("a change by hand was heard of too late")
+            return
+        # Of the same seed and the same stages there are the same arrivals, until they differ.
+        self.scenario = steered.followed(self.scenario, [change])
+        self.schedule.change(*self._own(*arrivals.planned(self.scenario, self.seed)))
+        self.journal.amend(arrivals=self.planned)
+
     def _schedule(self) -> Schedule | None:
         """The arrivals of an open load that are of this process; of a search those that are known by now."""
         scenario = self.scenario
@@ -249,6 +275,7 @@ class Session:
         partners = int((self.journal.records(0)["flags"] & PARTNER > 0).sum())
         planned = self.planned
         arrived = self.quota.taken if self.quota.size else self.journal.count - partners
+        self.rows = [] if self.run else table.rows(self)
         self.journal.close()
         self.metrics.close()
         self.closed = True

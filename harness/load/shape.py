@@ -34,7 +34,7 @@ class PlanShape(LoadTestShape):
             return self._first(scenario)
         load.follow()
         at = (time.monotonic_ns() - load.began) / 1e9 if load.began else 0.0
-        users = self._theirs(load, at) if load.scenario.shaped else _users(load.scenario, at)
+        users = self._theirs(load, at) if load.scenario.shaped else load.by_hand or _users(load.scenario, at)
         if not load.over():
             return users
         if isinstance(load, Coordinator):

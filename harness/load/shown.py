@@ -1,38 +1,110 @@
-"""What Locust's web UI shows of a run: the page about the load as it goes on, and the report when there is one."""
+"""What Locust's web UI shows of a run: a tab on its page, which is opened first, and the page that is in there.
 
+A tab of Locust's has a table and nothing else, which it asks for while users run; so that of a run has the page of the
+run in it, which has charts and goes on after the load: it becomes the report. Without a run the tab has a table.
+"""
+
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flask import Response, send_file
+from flask import Response, redirect, request
+from markupsafe import Markup, escape
+
+from harness.load import starting
+from harness.reported import REPORT
+from harness.run import Run
 
 if TYPE_CHECKING:
+    from locust.env import Environment
     from locust.web import WebUI
 
-PAGE, NOW, REPORT = "live.html", "now.html", "report.html"
+PAGE, NOW = "live.html", "now.html"
+RUN, STATE = "Proofload-Run", "Proofload-State"
+"""The headers that say which run it is, for START makes it another, and what Locust's state is: its own page does not
+ask whether a load that it waits for has begun by itself.
+"""
 NOT_YET = "<p>The load is being prepared.</p>"
-LINK = (
-    b'<a href="proofload" style="position:fixed;right:1rem;bottom:1rem;z-index:9;padding:.5rem 1rem;'
-    b'background:#0957ae;color:#fff;font:600 15px system-ui,sans-serif;border-radius:4px">Proofload: this run</a>'
-)
+TAB = "proofload"
+STATS = "/stats/requests"
+"""What Locust's page asks for while users run."""
+COLUMNS = {
+    "name": "Operation",
+    "outcome": "Outcome",
+    "expected": "Expected",
+    "count": "Count",
+    "p50": "p50 (ms)",
+    "p95": "p95 (ms)",
+    "p99": "p99 (ms)",
+    "longest": "Longest (ms)",
+}
+"""Of the table without a run: what its rows have, and what that is called. Locust sorts rows by their name."""
+
+Rows = list[dict[str, Any]]
+
+_STYLE = Markup("""<style>
+form ~ a[href*="aka.ms/loadtesting"] { display: none !important; }
+body:has(#proofload:not([hidden])) #root div:has(> main) { min-height: 0 !important; }
+#proofload { max-width: 1536px; margin: 0 auto; padding: 0 1.5rem 1.5rem; font: 15px/1.5 system-ui, sans-serif; }
+#proofload a, #proofload p { color: inherit; }
+#proofload:has(iframe) p { margin: -2rem 0 .5rem; width: max-content; position: relative; }
+#proofload[data-dark] { color: #fff; }
+#proofload iframe { display: block; width: 100%; min-height: 75vh; border: 0; }
+</style>
+""")
+_SCRIPT = Markup("""<script>
+(function () {
+  var place = document.getElementById("proofload"), frame = place.querySelector("iframe"), run = null;
+  function show() {
+    var tab = new URLSearchParams(location.search).get("tab");
+    place.hidden = tab !== "proofload" || !document.querySelector("[role=tablist]");
+    place.toggleAttribute("data-dark", localStorage.theme === "dark");
+    var shown = frame && !place.hidden && frame.contentDocument && frame.contentDocument.body;
+    if (shown) { frame.style.height = shown.scrollHeight + 40 + "px"; }
+  }
+  function look() {
+    fetch("proofload/now", { method: "HEAD", cache: "no-store" }).then(function (answer) {
+      var found = answer.headers.get("Proofload-Run"), waits = document.querySelector("#root form");
+      var begun = answer.headers.get("Proofload-State") !== "ready" && !document.querySelector("[role=tablist]");
+      if (run && found && found !== run || begun && waits) { location.reload(); }
+      run = found || run;
+    }).catch(function () {});
+  }
+  setInterval(show, 200);
+  if (frame) { setInterval(look, 1000); }
+}());
+</script>
+""")
+_FRAME = Markup("""<section id="proofload" aria-label="Proofload" hidden>
+<p><a href="proofload" target="_blank">This run, on a page of its own</a></p>
+<iframe src="proofload" title="This run" loading="lazy"></iframe>
+</section>
+""")
+_NOTE = Markup("""<section id="proofload" aria-label="Proofload" hidden><p>{}</p></section>
+""")
 
 
-def show(web_ui: "WebUI", folder: Path) -> None:
-    """Serve the pages of the run in `folder` below /proofload, and lead to them from Locust's own."""
+def show(environment: "Environment", web_ui: "WebUI", folder: Path) -> None:
+    """Serve the pages of the run in `folder` below /proofload, and have them in a tab of Locust's page."""
     app: Any = web_ui.app
+    run = Run.open(folder).id
 
     def sent(name: str) -> Any:
         path = folder / name
-        return send_file(path.resolve(), max_age=0) if path.exists() else Response(NOT_YET, 404)
+        headers = {"Cache-Control": "no-store"}
+        return Response(path.read_bytes(), headers=headers) if path.exists() else Response(NOT_YET, 404)
 
     def page() -> Any:
         return sent(PAGE)
 
     def now() -> Any:
         """205: the run is reported, and the report takes the place of this page."""
+        state = environment.runner.state if environment.runner else ""
+        headers = {"Cache-Control": "no-store", RUN: run, STATE: state}
         if (folder / REPORT).exists():
-            return Response(status=205)
+            return Response(status=205, headers=headers)
         path = folder / NOW
-        return Response(path.read_text() if path.exists() else NOT_YET, headers={"Cache-Control": "no-store"})
+        return Response(path.read_text() if path.exists() else NOT_YET, headers=headers)
 
     def report() -> Any:
         return sent(REPORT)
@@ -41,8 +113,61 @@ def show(web_ui: "WebUI", folder: Path) -> None:
         shown = web_ui.auth_required_if_enabled(view)
         app.add_url_rule(f"/proofload{path}", f"proofload{path.replace('/', '_')}", shown)
 
+    def startable(told: dict[str, Any]) -> dict[str, Any]:
+        # Locust's page lets nobody START without workers, which are gone then: another run begins its own.
+        load = getattr(environment, "proofload", None)
+        over = load is not None and load.closed and "worker_count" in told
+        return {**told, "worker_count": load.count} if load is not None and over else told
+
+    _answered(app, f"{_options(environment).web_base_path}{STATS}", startable)
+
+    def opened() -> None:
+        # Locust offers its EDIT where a shape says so.
+        shape: Any = environment.shape_class
+        if shape is not None:
+            shape.use_common_options = starting.editable(getattr(environment, "proofload", None))
+
+    _tab(web_ui, _options(environment).web_base_path, _FRAME, opened)
+
+
+def show_table(environment: "Environment", web_ui: "WebUI", rows: Callable[[], Rows], note: str) -> None:
+    """Have `rows` in a tab of Locust's page, and below them a `note`: all that is known without a run."""
+    base = _options(environment).web_base_path
+    _tab(web_ui, base, _NOTE.format(escape(note)))
+    structure = [{"key": key, "title": title} for key, title in COLUMNS.items()]
+    web_ui.template_args["extended_tables"] = [{"key": TAB, "structure": structure}]
+    _answered(web_ui.app, f"{base}{STATS}", lambda told: {**told, "extended_stats": [{"key": TAB, "data": rows()}]})
+
+
+def _answered(app: Any, path: str, changed: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Have what is asked for at `path` changed before it is sent."""
+
     @app.after_request
-    def _linked(response: Response) -> Response:
-        if response.mimetype == "text/html" and not response.direct_passthrough:
-            response.data = response.data.replace(b"</body>", LINK + b"</body>")
+    def _changed(response: Response) -> Response:
+        if request.path == path and response.is_json:
+            response.set_data(app.json.dumps(changed(response.get_json())))
+        return response
+
+
+def _options(environment: "Environment") -> Any:
+    return environment.parsed_options
+
+
+def _tab(web_ui: "WebUI", base: str, inside: Markup, opened: Callable[[], None] = lambda: None) -> None:
+    """Add our tab to Locust's page, with `inside` below it, and open it first; `opened` is told of that."""
+    web_ui.template_args["extended_tabs"] = [{"title": "Proofload", "key": TAB}]
+    app: Any = web_ui.app
+
+    @app.before_request
+    def _first() -> Any:
+        if request.method != "GET" or request.path != f"{base}/":
+            return None
+        opened()
+        return None if "tab" in request.args else redirect(f"{base}/?tab={TAB}")
+
+    @app.after_request
+    def _with_tab(response: Response) -> Response:
+        if request.path == f"{base}/" and response.status_code == 200:
+            whole = response.get_data(as_text=True)
+            response.set_data(whole.replace("</body>", f"{_STYLE}{inside}{_SCRIPT}</body>"))
         return response

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import gevent
-from flask import Response, redirect, request, session
+from flask import Response, jsonify, redirect, request, session
 from flask_login import UserMixin, login_user
 
 from harness import guard
+from harness.load import starting
 
 if TYPE_CHECKING:
     from locust.env import Environment
@@ -53,11 +54,25 @@ def fence(environment: "Environment", web_ui: "WebUI") -> None:
 
     @app.before_request
     def _refuse() -> Response | None:
-        asked = request.form if request.method == "POST" else {}
         why = refused(request.method, request.path, request.host, request.scheme, dict(request.headers), web_ui.host)
-        if options.run_folder and not why:
-            why = elsewhere(asked, environment.host) or again(request.path, getattr(environment, "proofload", None))
         return Response(f"{why}\n", 403, mimetype="text/plain") if why else None
+
+    @web_ui.auth_required_if_enabled
+    def _steer() -> Response | None:
+        load, path = getattr(environment, "proofload", None), request.path.removeprefix(options.web_base_path)
+        done, message = False, ""
+        if path == "/swarm" and options.run_folder:
+            done, message = starting.start(environment, load, request.form)
+        elif path == "/swarm":
+            message = starting.barred(request.form)
+        elif path == "/stop" and options.run_folder and starting.stop(load):
+            done, message = True, "the load ends"
+        # Locust's page shows what is said of a refusal only if the status is that of a success.
+        return jsonify(success=done, message=message, host=environment.host) if message else None
+
+    @app.before_request
+    def _ours() -> Any:
+        return _steer() if request.method == "POST" and request.path != LOGIN else None
 
     def _only_own(response: Response) -> Response:
         for name in [name for name, _ in response.headers if name.startswith("Access-Control-")]:
@@ -100,21 +115,6 @@ def refused(method: str, path: str, host: str, scheme: str, headers: Mapping[str
     if site and site not in OWN_SITE:
         return f"asked by a page of another site ({site}): expected one of {scheme}://{host}"
     return ""
-
-
-def elsewhere(asked: Mapping[str, str], host: str | None) -> str:
-    """Why a start is refused that names another target; "" if it does not."""
-    named = asked.get("host")
-    if not named or not host or named == host:
-        return ""
-    return f"the target is {host}, and can't be changed here: what its database holds is compared with its answers"
-
-
-def again(path: str, load: Any) -> str:
-    """Why a second start is refused: a run has one load, of which everything else in its folder is."""
-    if load is None or not load.closed or not path.rstrip("/").endswith("/swarm"):
-        return ""
-    return "the load of this run is over. For another, press Ctrl-C where it was begun, and begin again"
 
 
 def password() -> str:

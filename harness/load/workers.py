@@ -19,6 +19,7 @@ from locust.env import Environment
 from locust.rpc import Message
 from locust.runners import STATE_MISSING, MasterRunner, WorkerRunner
 
+from harness import steered
 from harness.errors import ProofloadError
 from harness.journal import labels
 from harness.load.following import Following
@@ -41,6 +42,7 @@ JOIN_TIMEOUT_S = 30.0
 DONE_TIMEOUT_S = 30.0
 
 BEGIN, ENDED, STOP, DONE = "proofload_begin", "proofload_ended", "proofload_stop", "proofload_done"
+CHANGED = "proofload_changed"
 
 
 def share() -> tuple[int, int]:
@@ -51,6 +53,10 @@ def share() -> tuple[int, int]:
 
 class Coordinator:
     """The master's part in a load: when it began, when it is over, and what its workers say at the end."""
+
+    alone = False
+    lead = 2.0
+    """How many seconds ahead a change is for: all load processes must have heard of it."""
 
     def __init__(
         self,
@@ -69,6 +75,8 @@ class Coordinator:
         self.leases = Counter(run.folder, self.count)
         self.began: int | None = None
         self.ended_by = "plan"
+        self.by_hand: tuple[int, float] | None = None
+        """Users and spawn rate, once a person has changed them: they take the place of the plan's."""
         self.shaped_over = False
         """Whether another's shape has ended the load."""
         self.ended: set[str] = set()
@@ -124,6 +132,14 @@ class Coordinator:
         """In a search, take over what has been decided meanwhile."""
         if self.following is not None and self.following.look():
             self.scenario = self.following.scenario
+
+    def change(self, change: steered.Change) -> None:
+        """Have all do what a person changed: users are started and ended here, arrivals are planned by each of them."""
+        if "users" in change:
+            self.by_hand = change["users"], change["spawn"]
+            return
+        for client in list(self._runner().clients):
+            self._runner().send_message(CHANGED, dict(change), client)
 
     def end(self, why: str) -> None:
         """End the load before its time."""
@@ -188,10 +204,23 @@ class Coordinator:
 
 
 def counted(environment: Environment) -> dict[str, tuple[int, int]]:
-    """Locust's own counts of requests and failures, by what the kinds are called."""
+    """Locust's own counts of requests and failures, by what the kinds are called; also of what RESET took away."""
     entries = list(environment.stats.entries.items())
     called = labels([(method, name) for (name, method), _ in entries])
-    return {name: (one.num_requests, one.num_failures) for name, (_, one) in zip(called, entries, strict=True)}
+    found = {name: (one.num_requests, one.num_failures) for name, (_, one) in zip(called, entries, strict=True)}
+    for name, (requests, failures) in _before_reset(environment).items():
+        since = found.get(name, (0, 0))
+        found[name] = since[0] + requests, since[1] + failures
+    return found
+
+
+def keep_counts(environment: Environment) -> None:
+    """Locust's statistics are about to be reset: what they have counted is not forgotten."""
+    environment.proofload_before_reset = counted(environment)  # type: ignore[attr-defined]
+
+
+def _before_reset(environment: Environment) -> dict[str, tuple[int, int]]:
+    return getattr(environment, "proofload_before_reset", {})
 
 
 def _of_users(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from harness.run import Run
 from harness.settings import baseline_of
 from harness.verdict import Verdict
 from reports.about import about
-from reports.comparability import fingerprint, unlike
+from reports.comparability import by_person, fingerprint, unlike
 from reports.rules.baseline import Baseline
 from systems import PROJECT
 
@@ -39,6 +39,8 @@ def write(record: Mapping[str, Any]) -> Path:
         wrong = f"its plan was overridden ({', '.join(run['overridden'])})"
     elif run["aborted"]:
         wrong = f"a rule ended it: {run['aborted']['rule']}"
+    elif changed := by_person(record):
+        wrong = f"it was changed by hand ({changed})."
     if wrong:
         raise RunError(f"run {run['id']} can't be a baseline: {wrong} Expected a valid run that went as its plan says")
     path = baseline_of(run["scenario"], run["profile"])
@@ -68,6 +70,8 @@ def baseline(run: Run) -> Baseline:
     make = hint(f"baseline RUN={folder}", f"baseline {folder}")
     if run.scenario.overridden:
         return Baseline(why_not=f"this run's plan was overridden ({', '.join(run.scenario.overridden)})")
+    if run.facts.get("steered"):
+        return Baseline(why_not="this run was changed by hand")
     if not path.exists():
         return Baseline(why_not=f"no baseline: {make} makes this run one ({path}, to be committed)")
     try:

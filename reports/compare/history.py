@@ -14,7 +14,7 @@ from harness.quantities import duration, rate
 from harness.reported import REPORT, VERDICT, store
 from harness.verdict import Verdict
 from reports import figures, verdict_file
-from reports.comparability import fingerprint, unlike
+from reports.comparability import BY_HAND, by_person, fingerprint, unlike
 from reports.render import axes, svg
 from reports.render.page import page
 from reports.statistics.change_points import FEWEST, change_points
@@ -54,7 +54,8 @@ def history(found: list[Record]) -> dict[str, Any]:
     latest = found[-1]
     runs: list[dict[str, Any]] = []
     for record in found:
-        differs = [fact.name for fact in unlike(fingerprint(latest), fingerprint(record))]
+        differs = [BY_HAND] * any(map(by_person, (latest, record)))
+        differs += [fact.name for fact in unlike(fingerprint(latest), fingerprint(record))]
         why = f"ran on something else ({', '.join(differs)})" if differs else ""
         if record["verdict"] == Verdict.INVALID:
             why = "INVALID"

@@ -90,6 +90,7 @@ def main() -> int:
         threading.Thread(target=listening.serve_forever, daemon=True).start()
     while True:
         last = stopped.is_set() or os.getppid() != parent
+        live = Live(Run.open(options.run)) if live.outdated else live
         live.look(time.monotonic_ns())
         told = families(live)
         board.text = exposition(told, live.counted.ends)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness import monitor
+from harness import monitor, steered
 from harness.errors import JournalError
 from harness.progress import last_lines
 from harness.run import Run
@@ -25,6 +25,7 @@ class Live:
 
     def __init__(self, run: Run) -> None:
         self.run, self.scenario = run, run.scenario
+        self._steered = len(steered.read(run.folder))
         self.began: int | None = None
         """Second 0 of the plan: ns on the master's clock; None: the load has not begun."""
         self.second = 0.0
@@ -40,6 +41,11 @@ class Live:
         self._tails: dict[Path, Tail] = {}
         self._plan: Samples | None = None
         self._seen = 0
+
+    @property
+    def outdated(self) -> bool:
+        """Whether a person has changed the plan since: what was counted by its stages has to be counted anew."""
+        return len(steered.read(self.run.folder)) != self._steered
 
     def look(self, now: int) -> None:
         """Take what there is by `now` (ns of CLOCK_MONOTONIC)."""
@@ -110,10 +116,12 @@ class Live:
 
     @property
     def offered(self) -> int | None:
-        """How many arrivals the plan has offered so far; None in a closed load."""
+        """How many arrivals the plan has offered so far; None in a closed load. What was begun since the look began was
+        offered, too.
+        """
         if self._plan is None or not self.scenario.open:
             return None
-        return math.floor(arrivals_until(self._plan.stretches, self.second) + 1e-6)
+        return max(math.floor(arrivals_until(self._plan.stretches, self.second) + 1e-6), self.arrived)
 
     @property
     def arrived(self) -> int:
@@ -125,7 +133,7 @@ class Live:
         """How many arrivals were offered and are not begun: late as long as the load goes on, and dropped if not begun
         by its end.
         """
-        return None if self.offered is None else max(self.offered - self.arrived, 0)
+        return None if self.offered is None else self.offered - self.arrived
 
     @property
     def flying(self) -> int:

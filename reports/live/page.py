@@ -7,9 +7,11 @@ the report.
 from collections import Counter
 from typing import Any
 
-from harness import quantities
+from harness import quantities, steered
+from harness.plan.rules import OP
 from harness.verdict import RuleState
 from reports import figures
+from reports.live.course import LATELY_S
 from reports.live.live import Live
 from reports.render import svg
 from reports.render.page import page
@@ -23,7 +25,8 @@ SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 def shell(live: Live) -> str:
     """The page, which asks for what it shows each second."""
-    return page("live.html.j2", scenario=live.scenario)
+    scenario = live.scenario
+    return page("live.html.j2", scenario=scenario, fixed=steered.fixed(scenario), most=steered.most(scenario))
 
 
 def now(live: Live) -> str:
@@ -34,6 +37,7 @@ def now(live: Live) -> str:
         scenario=live.scenario,
         about=_about(live),
         over=live.over,
+        changed=steered.said(steered.read(live.run.folder)),
         tiles=_tiles(live) if begun else [],
         rules=_rules(live),
         pending=[rule.text for rule in live.scenario.rules if rule.text not in _judged(live)],
@@ -49,21 +53,20 @@ def now(live: Live) -> str:
 
 
 def _about(live: Live) -> str:
-    """Where the load is."""
+    """Where the load is, and what becomes of it."""
     if live.over:
-        return "the load is over: the journals are compared with the database, and this page becomes the report"
+        return "verifying: the load is over, and its journals are compared with the database; then the report is here"
     if live.began is None or live.plan is None:
         return "users are starting"
-    phase = next((one.phase for one in live.plan.stretches if one.begin <= live.second < one.end), "last answers")
+    phase = next((one.phase for one in live.plan.stretches if one.begin <= live.second < one.end), None)
     left = max(live.scenario.seconds - live.second, 0.0)
-    return (
-        f"{phase}: second {live.second:,.0f} of {live.scenario.seconds:,.0f}, {quantities.duration(round(left))} left"
-    )
+    where = f"{phase}: " if phase else f"waiting for the last {live.flying:,} answers: " if live.flying else ""
+    return f"{where}second {live.second:,.0f} of {live.scenario.seconds:,.0f}, {quantities.duration(round(left))} left"
 
 
 def _tiles(live: Live) -> list[tuple[str, str, str]]:
     """Name, figure, and what it is beside."""
-    ended, wrong = sum(live.counted.operations.values()), 0
+    ended = sum(live.counted.operations.values())
     wrong = sum(count for (_, _, _, ok), count in live.counted.operations.items() if not ok)
     offered = f"of {live.offered:,.0f} offered" if live.offered is not None else "at their own pace"
     tiles = [
@@ -74,9 +77,19 @@ def _tiles(live: Live) -> list[tuple[str, str, str]]:
     for name, share in SHARES.items():
         lately, whole = live.course.lately(live.second, share), live.course.whole(share)
         if whole is not None:
-            beside = "lately" if lately is None else f"{quantities.duration(lately)} in the last 10 s"
-            tiles.append((name, quantities.duration(whole), beside))
+            beside = [] if lately is None else [f"{quantities.duration(lately)} in the last {LATELY_S:g} s"]
+            tiles.append((name, quantities.duration(whole), "; ".join([*_limits(live, share), *beside]) or "so far"))
     return tiles
+
+
+def _limits(live: Live, share: float) -> list[str]:
+    """What the plan has as a limit of this percentile of all operations."""
+    return [
+        f"limit {quantities.duration(rule.limit)}"
+        for rule in live.scenario.rules
+        if rule.metric == "response_time" and rule.quantile == share and rule.of is None
+        if rule.window is None and all(one.key != OP and one.comparison == "!=" for one in rule.selectors)
+    ][:1]
 
 
 def _judged(live: Live) -> dict[str, Any]:

@@ -28,6 +28,7 @@ def render(verdict: dict[str, Any]) -> str:
         _disturbances(verdict["run"]["disturbances"] or []),
         table(["rule", "state", "measured", "95 % interval", "limit", "margin", "n"], map(_rule, verdict["rules"])),
         table(["check", "state", "witnesses", "compared"], map(_check, verdict["checks"])),
+        *_queries(verdict["checks"]),
         figures.overlap(verdict["totals"]),
         table(["validity", "state", "found", "needed"], map(_condition, verdict["validity"])),
         table(["operation", "count", "errors", "p50", "p95", "p99", "max"], map(_operation, verdict["operations"])),
@@ -46,6 +47,14 @@ def _rule(rule: dict[str, Any]) -> list[str]:
 def _check(check: dict[str, Any]) -> list[str]:
     title = f"{text(check['id'])}: {text(check['title'])}"
     return [title, state(check), f"{check['witnesses']:,}", f"{check['compared']:,} {text(check['what'])}"]
+
+
+def _queries(checks: list[dict[str, Any]]) -> list[str]:
+    """The SQL that shows the first witness of each check that is violated, whole."""
+    found = [check for check in checks if check["state"] == "VIOLATED" and check["sql"]]
+    return [
+        f"{text(check['id'])} can be looked at in the database of the run:\n\n{fenced(check['sql'])}" for check in found
+    ]
 
 
 def _condition(one: dict[str, Any]) -> list[str]:
@@ -107,6 +116,12 @@ def text(words: str) -> str:
     """`words` on one line: no markup, no HTML, no link, no mention."""
     escaped = re.sub(r"([\\`*_{}\[\]()<>#|~!$&:])", r"\\\1", " ".join(words.split()))
     return escaped.replace("@", "@\u200b").replace("www.", "www\u200b.")
+
+
+def fenced(sql: str) -> str:
+    """`sql` as a block of code, in a fence longer than any in it."""
+    fence = "`" * max(max((len(run) for run in re.findall("`+", sql)), default=0) + 1, 3)
+    return f"{fence}sql\n{sql.strip()}\n{fence}"
 
 
 def code(words: str) -> str:

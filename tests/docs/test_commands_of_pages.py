@@ -13,6 +13,7 @@ DOCS = ROOT / "docs"
 PAGES = (
     ROOT / "README.md",
     DOCS / "troubleshooting.md",
+    DOCS / "README.md",
     *sorted((DOCS / "systems").glob("*.md")),
 )
 MAKE = re.compile(r"(?:^|`)(?:[A-Z_]+=\S+ )*make ([a-z][a-z-]*[a-z])(?![a-z<*-])", re.MULTILINE)

@@ -28,6 +28,23 @@ def test_of_what_was_accepted_the_share_that_was_routed_is_said_where_the_target
     assert load_line(tmp_path, varied("orchestrator-load"), time.monotonic_ns()).endswith("0 queued · 99.5 % routed")
 
 
+def test_after_its_time_the_answers_that_are_waited_for_are_counted(tmp_path: Path) -> None:
+    scenario = varied("sustained")
+    over = time.monotonic_ns() - int(scenario.seconds * 1e9) - 10**9
+    for share, flying in ((0, [9, 1200]), (1, [5, 3])):
+        lines = [{"at": (n + 1) * 10**9, "ended": n, "errors": 0, "in_flight": f} for n, f in enumerate(flying)]
+        (tmp_path / f"health-{share}.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+
+    assert load_line(tmp_path, scenario, over).startswith("waiting for the last 1,203 answers · ")
+    assert load_line(tmp_path, scenario, time.monotonic_ns(), ending=True).startswith("waiting for the last 1,203 ")
+    assert " left · " in load_line(tmp_path, scenario, time.monotonic_ns())
+
+    for share in (0, 1):
+        with (tmp_path / f"health-{share}.jsonl").open("a") as file:
+            file.write('{"at": 9000000000, "ended": 9, "errors": 0, "in_flight": 0}\n')
+    assert load_line(tmp_path, scenario, over).startswith("the last answers are there · ")
+
+
 def test_each_machine_has_a_line_of_its_own(tmp_path: Path) -> None:
     for share, ended in enumerate((40, 20, 7)):
         lines = [{"at": second * 10**9, "ended": second * ended, "errors": second, "in_flight": 2} for second in (1, 2)]

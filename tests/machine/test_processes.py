@@ -8,7 +8,9 @@ import pytest
 from harness import journal, journaled
 from harness.journaled import Journaled
 from harness.plan import arrivals, reading
+from harness.run import Run
 from tests.support.pipeline_process import Pipeline, all_gone, descendants
+from tests.support.target_process import free_port
 
 pytestmark = pytest.mark.machine
 
@@ -51,9 +53,10 @@ def test_two_processes_share_the_arrivals_exactly_and_are_go_and_the_web_ui_show
     assert shown["report"] == (result.folder / "report.html").read_text()
 
 
-def test_a_signal_loses_no_operation_of_any_process(pipeline: Pipeline) -> None:
-    running = pipeline.start("short", "--profile", "full", PERF_PROCESSES="2")
-    pipeline.journal(running, 50)
+def test_a_signal_loses_no_operation_of_any_process_also_after_a_person_changed_the_rate(pipeline: Pipeline) -> None:
+    port = free_port()
+    running = pipeline.start("short", "--profile", "full", "--ui", PERF_PROCESSES="2", PERF_UI_PORT=str(port))
+    pipeline.change(running, port, pipeline.journal(running, 50), 120)
     below = descendants(running)
     running.send_signal(signal.SIGTERM)
     result = pipeline.finish(running)
@@ -66,3 +69,9 @@ def test_a_signal_loses_no_operation_of_any_process(pipeline: Pipeline) -> None:
     assert sum(len(each.records) for each in journals) == result.json("load.json")["requests"]
     assert result.checks("VIOLATED") == set()
     assert all_gone(below)
+    # All processes plan the same load anew, at the same moment, and share it out as before.
+    run, found = Run.open(result.folder), due(journals)
+    anew = (arrivals.planned(run.scenario, run.facts["seed"])[0] * 1e9).astype(int).tolist()
+    assert sum(each.header["arrivals"] for each in journals) == len(anew)
+    assert all(any(abs(one - at) <= 2 for at in anew[max(n - 99, 0) : n + 99]) for n, one in enumerate(found))
+    assert len({one // 10**6 for one in found}) == len(found)

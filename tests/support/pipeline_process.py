@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,6 +16,7 @@ from typing import Any
 
 import psutil
 
+from harness import steered
 from harness.settings import ROOT
 from tests.support import commands
 from tests.support.target_process import eventually, free_port
@@ -165,15 +167,17 @@ class Pipeline:
         return Result(done.returncode, done.stdout, done.stderr, self.runs)
 
     def run_with_ui(
-        self, scenario: str, *arguments: str, stop_after: int = 0, **environment: str
+        self, scenario: str, *arguments: str, stop_after: int = 0, rate: float = 0, **environment: str
     ) -> tuple[Result, dict[str, Any]]:
         """A run whose web UI is closed by Ctrl-C once it is reported; and what the UI showed of the requests, with
         `refused`: the status that a page of another site got, `report`: the page that the run's became, and where Stop
-        was pressed, after so many operations, `page`: what it was before.
+        was pressed, after so many operations, `page`: what it was before. `rate`: by then it was changed to that.
         """
         port = free_port()
         running = self.start(scenario, "--ui", *arguments, PERF_UI_PORT=str(port), **environment)
         before = ""
+        if rate:
+            self.change(running, port, self.journal(running, stop_after), rate)
         if stop_after:
             self.journal(running, stop_after)
             before = eventually(lambda: _read(f"http://127.0.0.1:{port}/proofload/now", "ended"), running)
@@ -181,6 +185,14 @@ class Pipeline:
             urllib.request.urlopen(stop, timeout=30).close()
         result, shown = self.close_ui(running, port)
         return result, {**shown, "page": before}
+
+    def change(self, running: subprocess.Popen[str], port: int, journal: Path, rate: float) -> None:
+        """Change the rate of a load whose web UI is at `port`; done when a later arrival is in its `journal`."""
+        form = urllib.parse.urlencode({"rate": rate}).encode()
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/swarm", form, timeout=30) as answer:
+            assert json.load(answer)["success"]
+        (change,) = steered.read(journal.parent)
+        eventually(lambda: _seconds(journal) > change["second"], running)  # type: ignore[arg-type]
 
     def close_ui(self, running: subprocess.Popen[str], port: int) -> tuple[Result, dict[str, Any]]:
         """Close the web UI of a run by Ctrl-C once it is reported; the run, and what the UI showed of the requests."""
@@ -219,6 +231,14 @@ class Pipeline:
 
         path: Path = eventually(begun, running)  # type: ignore[arg-type]
         return path
+
+
+def _seconds(path: Path) -> float:
+    """When the last arrival of a journal that grows was due, in seconds of the plan."""
+    from harness.journaled import read
+
+    found = read(path)
+    return float(found.records["sched"].max() - found.header["began"]) / 1e9
 
 
 def _read(url: str, word: str) -> str:

@@ -55,34 +55,6 @@ def test_a_name_is_not_judged_where_the_ui_is_bound_beyond_this_machine() -> Non
 
 
 @pytest.mark.parametrize(
-    ("asked", "target", "refused"),
-    [
-        ({}, OWN, False),
-        ({"host": OWN}, OWN, False),
-        ({"host": ""}, OWN, False),
-        ({"host": "http://other.example"}, OWN, True),
-        ({"host": "http://localhost:1"}, None, False),  # without a plan it is the UI that names the target; see guard
-    ],
-)
-def test_the_target_can_not_be_changed(asked: dict[str, str], target: str | None, refused: bool) -> None:
-    assert bool(steering.elsewhere(asked, target)) is refused
-
-
-@pytest.mark.parametrize(
-    ("path", "load", "refused"),
-    [
-        ("/swarm", None, False),
-        ("/swarm", SimpleNamespace(closed=False), False),
-        ("/swarm", SimpleNamespace(closed=True), True),
-        ("/base/swarm", SimpleNamespace(closed=True), True),
-        ("/stats/reset", SimpleNamespace(closed=True), False),
-    ],
-)
-def test_a_run_has_one_load(path: str, load: Any, refused: bool) -> None:
-    assert bool(steering.again(path, load)) is refused
-
-
-@pytest.mark.parametrize(
     ("host", "login", "tls", "secret", "why"),
     [
         ("127.0.0.1", False, False, "", ""),
@@ -107,14 +79,15 @@ def ui(host: str = "", **more: Any) -> Any:
     """What a web UI of Locust's is to us: here the application has two paths. Locust can't be imported by a test."""
     app = Flask(__name__)
     made = SimpleNamespace(app=app, host=host, web_login=False, tls_cert="", tls_key="", auth_args={}, **more)
+    made.auth_required_if_enabled = lambda view: login_required(view) if made.web_login else view
     app.add_url_rule("/stats/requests", "stats", lambda: {"state": "running"})
     app.add_url_rule("/swarm", "swarm", lambda: "begun", methods=["POST"])
     return made
 
 
-def fenced(web_ui: Any) -> Any:
+def fenced(web_ui: Any, run_folder: str = "here") -> Any:
     """A client of it, once it is fenced."""
-    options = Namespace(web_host=web_ui.host, web_base_path="", run_folder="here")
+    options = Namespace(web_host=web_ui.host, web_base_path="", run_folder=run_folder)
     steering.fence(SimpleNamespace(parsed_options=options, host=OWN), web_ui)  # type: ignore[arg-type]
     web_ui.app.testing = True
     return web_ui.app.test_client()
@@ -127,8 +100,19 @@ def test_what_is_refused_is_refused_by_the_application() -> None:
     assert web_ui.host == "127.0.0.1"
     assert asked.post("/swarm", base_url=OWN, headers={"Origin": "http://evil.example"}).status_code == 403
     assert asked.get("/stats/requests", base_url="http://evil.example:8089").status_code == 403
-    assert asked.post("/swarm", base_url=OWN, data={"host": "http://other.example"}).status_code == 403
-    assert asked.post("/swarm", base_url=OWN, data={"host": OWN}, headers={"Origin": OWN}).text == "begun"
+    refused = asked.post("/swarm", base_url=OWN, data={"host": "http://other.example"}).json
+    assert (refused["success"], refused["message"][:14]) == (False, "the target is ")
+    begun = asked.post("/swarm", base_url=OWN, data={"host": OWN}, headers={"Origin": OWN}).json
+    assert (begun["success"], begun["host"]) == (True, OWN)
+
+
+def test_in_a_run_nothing_of_a_form_reaches_locust_and_without_one_all_of_it_does() -> None:
+    asked = fenced(ui())
+    assert "begins by itself" in asked.post("/swarm", base_url=OWN, data={"run_folder": "another"}).json["message"]
+    asked = fenced(ui(), run_folder="")
+    assert asked.post("/swarm", base_url=OWN, data={"host": "http://localhost:1"}).text == "begun"
+    refused = asked.post("/swarm", base_url=OWN, data={"host": "http://other.example"}).json
+    assert (refused["success"], "PERF_ALLOW_HOSTS=other.example" in refused["message"]) == (False, True)
 
 
 def test_others_are_not_told_that_they_may_read() -> None:
@@ -151,6 +135,7 @@ def test_a_login_lets_in_who_knows_the_password(monkeypatch: pytest.MonkeyPatch,
     asked = fenced(web_ui)
 
     assert asked.get("/report", base_url=OWN).status_code == 401
+    assert asked.post("/swarm", base_url=OWN).status_code == 401
     wrong = asked.post(steering.LOGIN, base_url=OWN, data={"password": "another"})
     assert (wrong.status_code, wrong.location) == (302, "/login")
     assert asked.get("/report", base_url=OWN).status_code == 401

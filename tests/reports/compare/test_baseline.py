@@ -213,11 +213,16 @@ def test_the_plan_says_how_to_make_one_that_is_not_there(tmp_path: Path, baselin
     assert "no baseline" not in describe(scenario, Settings())
 
 
+STEERED = [{"second": 3.0, "users": 9, "spawn": 1.0}]
 UNFIT: dict[str, tuple[dict[str, Any], str]] = {
     "INVALID": ({"dropped": 100}, "can't be a baseline: it is INVALID: "),
     "ended by a rule": (
         {"facts": {"aborted": {"rule": "ratio(errors) < 1% else abort", "at": 9.0, "said": "too many"}}},
         "can't be a baseline: a rule ended it: ratio",
+    ),
+    "changed by hand": (
+        {"facts": {"steered": STEERED}},
+        "can't be a baseline: it was changed by hand (9 users from 3.0 s on). ",
     ),
 }
 
@@ -231,6 +236,16 @@ def test_what_can_not_be_a_baseline_is_refused(tmp_path: Path, baselines: Path, 
     with pytest.raises(RunError, match=re.escape(said)):
         name(bad.folder)
     assert not baselines.exists()
+
+
+def test_what_a_person_changed_is_said_and_not_compared_with_the_baseline(tmp_path: Path) -> None:
+    named(tmp_path)
+
+    verdict = report(run(tmp_path, facts={"steered": STEERED}).folder)
+
+    assert verdict["rules"][2]["state"] == "NOT COMPARED"
+    assert verdict["rules"][2]["detail"] == "this run was changed by hand"
+    assert "changed by hand: 9 users from 3.0 s on; not comparable with other runs" in verdict["notes"]
 
 
 def test_a_run_of_an_overridden_plan_can_not_be_one(tmp_path: Path) -> None:

@@ -119,6 +119,16 @@ def test_a_run_whose_figures_mean_nothing_is_not_compared(record: dict[str, Any]
     assert comparison([record], [bad], dict(ABOUT))["change"] == NOT_COMPARABLE
 
 
+def test_a_run_that_a_person_changed_is_compared_with_none_not_even_with_one_like_it(record: dict[str, Any]) -> None:
+    changed = {**record, "run": {**record["run"], "steered": [{"second": 3.25, "users": 9, "spawn": 1.0}]}}
+
+    for base, head in ((record, changed), (changed, record), (changed, changed)):
+        found = comparison([base], [head], dict(ABOUT))
+        assert (found["change"], found["metrics"]) == (NOT_COMPARABLE, [])
+        assert "changed by hand: " in found["reasons"][0]
+        assert "9 users from 3.2 s on" in found["reasons"][0]
+
+
 def test_a_run_that_misses_a_rule_is_compared(record: dict[str, Any]) -> None:
     slow = {**scaled(record, 2.0), "verdict": "NO-GO"}
     slow["causes"] = [{"verdict": "NO-GO", "about": "rule", "sentence": "slow"}]

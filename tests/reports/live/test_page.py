@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from harness import steered
 from harness.outcomes import Outcome
 from harness.run import Run
 from reports.live.course import Course
@@ -55,10 +56,42 @@ def test_an_outcome_that_its_kind_may_not_have_is_marked(tmp_path: Path) -> None
 
 def test_before_the_first_operation_and_after_the_last_it_says_so(tmp_path: Path) -> None:
     run = synthetic_run(tmp_path)
-    assert "becomes the report" in now(live_of(run.folder, 5, over=True))
+    assert "verifying: the load is over" in now(live_of(run.folder, 5, over=True))
     (run.folder / "journal-0.bin").unlink()
     assert "users are starting" in now(live_of(run.folder, 5))
     assert "Nothing here is a verdict" in shell(Live(run))
+
+
+def test_a_percentile_has_the_limit_of_the_plan_beside_it(tmp_path: Path) -> None:
+    rules = [
+        "p95(response_time{op=process}) < 20ms",
+        "p95(response_time{phase=steady}) < 30ms",
+        "p95(response_time{phase!=burst}) < 250ms",
+        "p99(service_time) < 90ms",
+    ]
+
+    page = now(live_of(synthetic_run(tmp_path, table={"rules": rules}).folder, 5))
+
+    assert page.count("<span>limit 250 ms; 20 ms in the last 10 s</span>") == 1
+    assert page.count("<span>limit ") == 1
+
+
+def test_after_its_time_it_says_how_many_answers_are_waited_for(tmp_path: Path) -> None:
+    run = synthetic_run(
+        tmp_path, answer=lambda place, kind, s: Answer(Outcome.OPEN, 0, None) if place < 3 else EXPECTED[kind]
+    )
+    live = live_of(run.folder, run.scenario.seconds + 1)
+
+    assert live.flying >= 3
+    assert f"waiting for the last {live.flying} answers: " in now(live)
+
+
+def test_what_a_person_changed_stands_there(tmp_path: Path) -> None:
+    run = synthetic_run(tmp_path)
+    assert "Changed by hand" not in now(live_of(run.folder, 5))
+    steered.add(run.folder, {"second": 3.25, "users": 9, "spawn": 1.0})
+
+    assert "9 users from 3.2 s on. This run is not comparable with others" in now(Live(Run.open(run.folder)))
 
 
 def test_percentiles_are_exact_of_each_step_and_of_the_whole(tmp_path: Path) -> None:

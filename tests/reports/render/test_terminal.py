@@ -1,17 +1,19 @@
 """The end block fits one screen, and leaves out no rule and nothing that fails."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from harness.check import Finding
 from harness.verdict import CheckState
 from reports.__main__ import report
 from reports.render import terminal
-from reports.render.terminal import COLUMNS, LINES
+from reports.render.terminal import COLUMNS, LINES, Room
 from tests.support.synthetic_run import synthetic_run, taking
 
 SCALING = [
@@ -30,8 +32,11 @@ def checks(held: int, violated: int = 0) -> list[Finding]:
     return [*good, *bad]
 
 
-def block(verdict: dict[str, Any]) -> list[str]:
-    return [line.plain for line in terminal.block(verdict, "runs/latest")]
+SCREEN = Room(COLUMNS, False)
+
+
+def block(verdict: dict[str, Any], room: Room = SCREEN) -> list[str]:
+    return [line.plain for line in terminal.block(verdict, "runs/latest", room)]
 
 
 RUNS: dict[str, dict[str, Any]] = {
@@ -67,14 +72,15 @@ RUNS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_the_block_fits_and_states_every_rule_and_check(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("columns", [80, COLUMNS])
+def test_the_block_fits_and_states_every_rule_and_check(tmp_path: Path, name: str, columns: int) -> None:
     verdict = report(synthetic_run(tmp_path, **RUNS[name]).folder)
 
-    lines = block(verdict)
+    lines = block(verdict, Room(columns, False))
 
     text = "\n".join(lines)
     assert len(lines) <= LINES
-    assert max(len(line) for line in lines) <= COLUMNS
+    assert max(len(line) for line in lines) <= columns
     assert lines[0].startswith(f"{'✓' if verdict['verdict'] == 'GO' else '✗'} {verdict['verdict']}  ")
     assert [rule["text"] for rule in verdict["rules"] if rule["text"] not in text] == []
     assert [check["id"] for check in verdict["checks"] if f" {check['id']} " not in text] == []
@@ -136,5 +142,70 @@ def test_a_pipe_gets_no_escapes(tmp_path: Path, capsys: pytest.CaptureFixture[st
     terminal.show(verdict, "runs/latest")
 
     printed = capsys.readouterr().out
-    assert printed.splitlines() == block(verdict)
+    assert printed.splitlines() == block(verdict, Room())
     assert "\x1b" not in printed
+
+
+def test_a_terminal_is_used_as_far_as_it_is_wide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    verdict = report(synthetic_run(tmp_path, **RUNS["some fail"]).folder)
+    shown = {}
+    for width in (80, 120):
+        file = io.StringIO()
+        monkeypatch.setattr(
+            terminal, "Screen", lambda file=file, width=width, **_: Console(file=file, force_terminal=True, width=width)
+        )
+        terminal.show(verdict, "runs/latest")
+        shown[width] = [len(Text.from_ansi(line).plain) for line in file.getvalue().splitlines()]
+
+    assert 60 < max(shown[80]) <= 80
+    assert 80 < max(shown[120]) <= 120
+
+
+def test_a_log_has_all_of_it(tmp_path: Path) -> None:
+    verdict = report(synthetic_run(tmp_path, **RUNS["all that can fail"]).folder)
+
+    text = "\n".join(block(verdict, Room()))
+
+    assert "…" not in text
+    assert " ".join(text.split()).count(" ".join(verdict["reason"].split())) == 1
+    assert [one["title"] for one in verdict["checks"] if one["title"].rstrip(".") not in text] == []
+    assert [one["value"] for one in verdict["validity"] if one["state"] == "broken" and one["value"] not in text] == []
+    assert [one["detail"] for one in verdict["checks"] if one["detail"] not in text] == []
+
+
+def test_the_figures_that_are_asked_for_first_come_first(tmp_path: Path) -> None:
+    lines = block(report(synthetic_run(tmp_path).folder))
+
+    at = next(place for place, line in enumerate(lines) if line.startswith("    p95 20 ms · p99 20 ms · no errors · "))
+    assert at < next(place for place, line in enumerate(lines) if line.startswith("rules"))
+    assert " · 180 of 180 offered · " in lines[at]
+    assert lines[at].endswith(" effects stored")
+
+
+SQL = "SELECT *\nFROM message_logs\nWHERE content = '`" + "x" * 200 + "'"
+
+
+@pytest.mark.parametrize("room", [Room(), Room(80, False)])
+def test_the_query_of_a_finding_is_whole(tmp_path: Path, room: Room) -> None:
+    (one,) = checks(0, 1)
+    run = synthetic_run(tmp_path, findings=[replace(one, sql=SQL), *checks(1)])
+
+    lines = block(report(run.folder), room)
+
+    assert "make psql RUN=runs/latest" in lines[-6]
+    assert lines[-5:-1] == ["-- X0", *f"{SQL};".splitlines()]
+    assert f"```sql\n{SQL}\n```" in (run.folder / "summary.md").read_text()
+
+
+def test_what_warnings_could_change_is_one_line(tmp_path: Path) -> None:
+    verdict = report(synthetic_run(tmp_path, profile="ci", cpu=0.75).folder)
+    warned = [
+        {**one, "state": "warning", "consequence": said}
+        for one, said in zip(verdict["validity"], ("harmless: a", "harmless: b", "harmless: a"), strict=False)
+    ]
+
+    lines = block({**verdict, "validity": warned})
+
+    at = next(place for place, line in enumerate(lines) if line.startswith("! warning"))
+    assert [line.startswith("! warning") for line in lines[at : at + 3]] == [True] * 3
+    assert lines[at + 3] == "    harmless: a; harmless: b"

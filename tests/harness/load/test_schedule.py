@@ -1,0 +1,42 @@
+"""Arrivals that are changed while users wait for them are handed out when they are due, and not before."""
+
+import time
+
+import gevent
+import pytest
+
+from harness.load.schedule import Schedule
+
+FAR, WHOLE = 10**12, 2e12
+
+
+@pytest.mark.parametrize("before", [[], [FAR]])
+@pytest.mark.parametrize("due", [2_000_000, 60_000_000])
+def test_a_user_that_waits_gets_the_arrival_that_took_the_others_place(before: list[int], due: int) -> None:
+    schedule = Schedule(before, [0] * len(before), WHOLE)
+    schedule.began = time.monotonic_ns()
+    given = []
+    user = gevent.spawn(lambda: given.append(schedule.arrival()))
+    gevent.idle()
+
+    schedule.change([due, FAR], [3, 0])
+    user.join(timeout=30)
+
+    (arrival,) = given
+    assert (arrival[0], arrival[1]) == (schedule.began + due, 3)
+    assert time.monotonic_ns() >= schedule.began + due
+    assert (schedule.taken, schedule.over()) == (1, False)
+
+
+def test_an_arrival_that_was_put_off_is_not_handed_out_when_it_would_have_been_due() -> None:
+    schedule = Schedule([50_000_000], [0], WHOLE)
+    schedule.began = time.monotonic_ns()
+    given = []
+    user = gevent.spawn(lambda: given.append(schedule.arrival()))
+    gevent.idle()
+
+    schedule.change([FAR], [0])
+    gevent.sleep(0.1)
+
+    assert (given, schedule.taken) == ([], 0)
+    user.kill()

@@ -1,0 +1,38 @@
+"""`make` alone fits a small terminal and names every scenario; `make help-all` says what each target is for."""
+
+import re
+import subprocess
+
+import pytest
+
+from harness.plan import reading
+from harness.settings import ROOT
+
+LINES, COLUMNS = 24, 80
+SCENARIOS = [name for path in reading.files() for name in reading.read(path)[0]["scenario"]]
+
+
+def printed(*words: str) -> str:
+    return subprocess.run(["make", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("words", [(), ("help-all",)])
+def test_every_scenario_is_named(words: tuple[str, ...]) -> None:
+    said = re.split(r"[\s:]+", printed(*words))
+
+    assert [name for name in SCENARIOS if name not in said and f"perf-{name}" not in said] == []
+
+
+def test_make_alone_fits_a_small_terminal_and_says_where_the_rest_is() -> None:
+    lines = printed().splitlines()
+
+    assert len(lines) < LINES
+    assert max(len(line) for line in lines) < COLUMNS
+    assert lines[-1].split()[0] == "help-all"
+
+
+def test_what_it_names_are_targets() -> None:
+    known = {line.split()[0] for line in printed("help-all").splitlines()[2:]}
+    named = re.findall(r"^  ([a-z-]+(?:, [a-z-]+)*)  ", printed(), re.MULTILINE)
+
+    assert {word for words in named for word in words.split(", ")} <= known
