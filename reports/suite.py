@@ -3,15 +3,18 @@
 import argparse
 import json
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Any
+
+from markupsafe import Markup
 
 from harness.errors import RunError, command
 from harness.reported import REPORT, VERDICT, store
 from harness.run import SUITE, SUITE_SCHEMA
-from harness.verdict import EXIT_CODES, Verdict
+from harness.verdict import EXIT_CODES, CheckState, RuleState, Verdict
 from reports import figures, verdict_file
-from reports.render import suite_markdown
+from reports.render import suite_markdown, svg
 from reports.render.page import page as filled
 from reports.render.recommendations import recommendations
 
@@ -83,7 +86,28 @@ def _scenario(folder: Path, run: dict[str, Any]) -> dict[str, Any]:
 
 def page(suite: dict[str, Any]) -> str:
     """results.html."""
-    return filled("suite.html.j2", suite=suite, figures=figures)
+    verdicts = Counter(each["verdict"] for each in suite["scenarios"])
+    return filled(
+        "suite.html.j2",
+        suite=suite,
+        figures=figures,
+        counts=[(str(word), verdicts[word]) for word in WORST_FIRST if verdicts[word]],
+        passed=lambda record: sum(rule["state"] == RuleState.PASS for rule in record["rules"]),
+        held=lambda record: sum(check["state"] == CheckState.HOLDS for check in record["checks"]),
+        nearest=_nearest,
+        bullet=_bullet,
+    )
+
+
+def _bullet(rule: dict[str, Any]) -> Markup:
+    label = f"{figures.measured(rule)}, {figures.limit(rule)}"
+    return svg.bullet(rule["value"], rule["limit"], rule["state"], label, rule["interval"])
+
+
+def _nearest(record: dict[str, Any]) -> dict[str, Any] | None:
+    """The rule that has the least of its limit left; None if no rule has a limit that something can be left of."""
+    rules = [rule for rule in record["rules"] if rule["margin"] is not None]
+    return min(rules, key=lambda rule: float(rule["margin"]), default=None)
 
 
 def main() -> int:

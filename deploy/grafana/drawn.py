@@ -20,7 +20,7 @@ from deploy.grafana.panels import OVER, SCENARIO
 from harness.errors import command
 from harness.quantities import duration, seconds, share
 from reports.render import svg
-from reports.render.page import text
+from reports.render.page import style
 
 STEPS = 120
 """So many points a line has at most."""
@@ -63,7 +63,7 @@ def page(dashboard: dict[str, Any], prometheus: str, start: float, end: float, o
     title = escape(dashboard["title"])
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f"<style>{text('report.css')}</style></head><body><main><h1>{title}</h1>{Markup('').join(parts)}</main></body>"
+        f"<style>{style()}</style></head><body><main><h1>{title}</h1>{Markup('').join(parts)}</main></body>"
         "</html>\n"
     )
 

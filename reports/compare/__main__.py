@@ -1,4 +1,7 @@
-"""`python -m reports.compare BASE HEAD` compares two runs, which proves nothing; `… PAIRS_FOLDER` pairs, which can."""
+"""`python -m reports.compare BASE HEAD` compares two runs, which proves nothing; `… PAIRS_FOLDER` pairs, which can.
+
+Two runs that are not comparable leave no page in the folder of either.
+"""
 
 import argparse
 import json
@@ -44,7 +47,7 @@ def comparison(base: list[Record], head: list[Record], about: dict[str, Any]) ->
     """
     reasons = [_why_not(b, h, pair) for pair, (b, h) in enumerate(zip(base, head, strict=True), 1)]
     # Each pair has a seed of its own, so that one draw of users and pool decides nothing.
-    reasons += [[r for r in _why_not(base[0], other, 1) if not r.startswith(SEEDED)] for other in base[1:]]
+    reasons += [_why_not(base[0], other, 1, but=(SEEDED,)) for other in base[1:]]
     found = {
         **about,
         "pairs": len(base),
@@ -88,9 +91,9 @@ def verdict(found: dict[str, Any]) -> Verdict:
     return Verdict.CONDITIONAL if found["change"] == Change.INCONCLUSIVE else Verdict.GO
 
 
-def _why_not(one: Record, other: Record, pair: int) -> list[str]:
-    """Why two runs can't be compared."""
-    reasons = [f"{name} differs: {a!r} and {b!r}" for name, (a, b) in comparability.differences(one, other).items()]
+def _why_not(one: Record, other: Record, pair: int, but: tuple[str, ...] = ()) -> list[str]:
+    """Why two runs can't be compared; they may differ in `but`."""
+    reasons = comparability.reasons(one, other, but)
     for record in (one, other):
         # Of a NO-GO what is said of its validity is a warning: figures that miss a rule are figures all the same.
         means_nothing = {"check", "target"} & {cause["about"] for cause in record["causes"]}
@@ -143,7 +146,7 @@ def pairs_of(folder: Path) -> tuple[list[Record], list[Record], dict[str, Any]]:
 
 
 def main() -> int:
-    """Compare what the command line names; the exit code: of two runs 0, for they prove nothing."""
+    """Compare what the command line names; the exit code. Of two runs that can be compared 0: they prove nothing."""
     parser = argparse.ArgumentParser(prog="python -m reports.compare", description=__doc__)
     parser.add_argument("folders", type=Path, nargs="+", help="two run folders, or one of pairs (`make perf-ab`)")
     folders = parser.parse_args().folders
@@ -158,6 +161,9 @@ def main() -> int:
         about = {"scenario": run["scenario"], "profile": run["profile"], **sides, "advisory": True}
     found = comparison(base, head, about)
     into = folders[-1]
+    if about["advisory"] and found["change"] == NOT_COMPARABLE:
+        print(compare_page.text(found))
+        return EXIT_CODES[verdict(found)]
     store(into / COMPARISON, json.dumps(found, indent=2, allow_nan=False) + "\n")
     store(into / PAGE, compare_page.render(found))
     print(compare_page.text(found))

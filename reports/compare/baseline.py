@@ -17,7 +17,7 @@ from harness.run import Run
 from harness.settings import baseline_of
 from harness.verdict import Verdict
 from reports.about import about
-from reports.comparability import SAME, by_person, fingerprint
+from reports.comparability import by_person, fingerprint, unlike
 from reports.rules.baseline import Baseline
 from systems import PROJECT
 
@@ -79,8 +79,7 @@ def baseline(run: Run) -> Baseline:
     except ValueError as error:
         return Baseline(why_not=f"{path}: {error}: {make} makes this run the baseline")
     named, mine = str(record["run"]), fingerprint({"run": about(run)})
-    differs = [name for name in SAME if mine[name] != record["fingerprint"].get(name)]
-    if differs:
+    if differs := [fact.name for fact in unlike(mine, record["fingerprint"])]:
         return Baseline(named, why_not=f"the baseline, run {named}, differs in {', '.join(differs)}")
     return Baseline(named, record["figures"])
 

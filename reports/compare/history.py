@@ -14,13 +14,18 @@ from harness.quantities import duration, rate
 from harness.reported import REPORT, VERDICT, store
 from harness.verdict import Verdict
 from reports import figures, verdict_file
-from reports.comparability import differences
+from reports.comparability import BY_HAND, by_person, fingerprint, unlike
+from reports.render import axes, svg
 from reports.render.page import page
 from reports.statistics.change_points import FEWEST, change_points
+from systems import ids
 
 PAGE = "history.html"
-METRICS = (("p50", "response time p50", duration), ("p95", "response time p95", duration), ("rate", "operations", rate))
-WIDTH, HEIGHT, LEFT = 960, 150, 70
+METRICS = (
+    ("p50", "Response time, p50", duration),
+    ("p95", "Response time, p95", duration),
+    ("rate", "Operations a second", rate),
+)
 
 Record = dict[str, Any]
 
@@ -49,7 +54,8 @@ def history(found: list[Record]) -> dict[str, Any]:
     latest = found[-1]
     runs: list[dict[str, Any]] = []
     for record in found:
-        differs = list(differences(latest, record))
+        differs = [BY_HAND] * any(map(by_person, (latest, record)))
+        differs += [fact.name for fact in unlike(fingerprint(latest), fingerprint(record))]
         why = f"ran on something else ({', '.join(differs)})" if differs else ""
         if record["verdict"] == Verdict.INVALID:
             why = "INVALID"
@@ -89,30 +95,34 @@ def _chart(found: dict[str, Any], name: str, title: str, unit: Any) -> Markup:
     """A dot a run, in their order; hollow if it doesn't count; a line where the level changed."""
     runs = found["runs"]
     values = [run["values"][name] for run in runs]
-    top = max([value for value in values if value] or [1.0]) * 1.15
-
-    def x(place: int) -> float:
-        return round(LEFT + (WIDTH - LEFT - 20) * (place + 0.5) / len(runs), 1)
-
-    def y(value: float) -> float:
-        return float(round(HEIGHT - 10 - (HEIGHT - 20) * value / top, 1))
-
-    parts = [f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)} of every run">']
-    for mark in (0.0, top / 2, top):
-        parts.append(f'<path class="grid" d="M{LEFT} {y(mark)}H{WIDTH - 10}"/>')
-        label = escape(unit(float(f"{mark:.3g}")))
-        parts.append(f'<text class="axis" text-anchor="end" x="{LEFT - 6}" y="{y(mark) + 4:.1f}">{label}</text>')
+    scale = axes.even(max(value or 0.0 for value in values))
+    places = [(place + 0.5) / len(runs) for place in range(len(runs))]
     changed = {change["run"] for change in found["changes"][name]}
-    for place, (run, value) in enumerate(zip(runs, values, strict=True)):
+    inside = []
+    for at, run, value in zip(places, runs, values, strict=True):
         if run["record"]["run"]["id"] in changed:
-            parts.append(f'<path class="change" d="M{x(place) - 4} 6V{HEIGHT - 10}"/>')
+            x = svg.percent(at - 0.5 / len(runs))
+            inside.append(f'<line class="change" x1="{x}" x2="{x}" y2="{svg.LOW}"/>')
         if value:
             style = "pair" if run["why"] else "estimate"
             said = escape(f"{run['record']['folder']}: {unit(value)}")
-            parts.append(
-                f'<circle class="{style}" cx="{x(place)}" cy="{y(value)}" r="3.5"><title>{said}</title></circle>'
-            )
-    return Markup("".join([*parts, "</svg>"]))
+            y = round(svg.LOW * (1 - scale.place_of(value)), 1)
+            dot = f'<circle class="{style}" cx="{svg.percent(at)}" cy="{y}" r="3.5"><title>{said}</title></circle>'
+            inside.append(dot)
+    marks = [(at, _day(run["record"])) for at, run in zip(places, runs, strict=True)]
+    return svg.frame(
+        f"{title} of every run",
+        svg.LOW,
+        [(svg.LOW * (1 - scale.place_of(mark)), unit(mark) if mark else "0") for mark in scale.marks],
+        lambda width: svg.Below(axes.clear(marks, width)),
+        "runs, the oldest first, by month-day and time (UTC)",
+        "".join(inside),
+    )
+
+
+def _day(record: Record) -> str:
+    """When a run was made, as it stands under its dot."""
+    return f"{ids.born(record['run']['id']):%m-%d %H:%M}"
 
 
 def main() -> int:
@@ -132,6 +142,8 @@ def main() -> int:
     told = history(found)
     store(arguments.folder / PAGE, render(told))
     print(f"{len(found)} runs, {told['counted']} of them on the same machine, versions and settings, and valid")
+    if told["counted"] < FEWEST:
+        print(f"  nothing is said of them: {FEWEST} such runs are needed")
     for name, changes in told["changes"].items():
         for change in changes:
             print(f"  {name}: {(change['ratio'] - 1) * 100:+.1f} % from run {change['run']} on (p {change['p']:.4f})")

@@ -96,8 +96,7 @@ def _reasons(runs: list[dict[str, Any]], of: str) -> list[str]:
         said.append(f"{len(runs)} runs of one volume: expected two volumes or more")
     for run in runs:
         record, name = run["record"], f"{run['volume']:,} {of}"
-        differ = comparability.differences(runs[0]["record"], record)
-        said += [f"{name}: {key} differs: {a!r} and {b!r}" for key, (a, b) in differ.items() if key not in MAY_DIFFER]
+        said += [f"{name}: {why}" for why in comparability.reasons(runs[0]["record"], record, MAY_DIFFER)]
         own, first = (_changed(one["record"], of) for one in (run, runs[0]))
         if own != first:
             said.append(f"{name}: its plan was changed otherwise: {own} and {first}")

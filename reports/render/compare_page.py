@@ -1,13 +1,16 @@
 """A comparison as a page and as text: the change of each metric with its interval, and both tails over each other."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from markupsafe import Markup, escape
 
 from harness.quantities import duration, rate
+from reports import comparability
+from reports.render import axes, svg
 from reports.render.page import page
-from reports.render.svg import Tail, draw
+from reports.render.tails import Tail, draw
 
 SYMBOLS = {"REGRESSED": "✗", "IMPROVED": "✓", "NO CHANGE": "✓", "INCONCLUSIVE": "?", "NOT COMPARABLE": "?"}
 STYLES = {
@@ -17,8 +20,17 @@ STYLES = {
     "INCONCLUSIVE": "invalid",
     "NOT COMPARABLE": "invalid",
 }
-WIDTH, LEFT, RIGHT = 960, 150, 20
-ROW, AXIS = 44, 34
+ROW = 54
+"""How high the row of a metric is (px)."""
+MARKS = (0.1, 0.25, 0.5, 0.67, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 4.0, 10.0)
+"""Ratios that an axis of changes may have marks at."""
+COUNTS = 0.05
+"""A change that is smaller counts for nothing."""
+NAMES = {
+    "p50": "response time p50",
+    "p95": "response time p95",
+    "goodput": "ended as expected, a second",
+}
 
 
 def render(found: dict[str, Any]) -> str:
@@ -30,7 +42,10 @@ def render(found: dict[str, Any]) -> str:
         symbols=SYMBOLS,
         styles=STYLES,
         forest=forest(found["metrics"]) if found["metrics"] else "",
-        spectra=spectra(found["spectra"]),
+        spectra=spectra(found["spectra"]) if found["metrics"] else "",
+        side_keys=[(svg.key(f"side-{side}"), found[side]["ref"]) for side in ("base", "head")],
+        facts=comparability.facts(found["base_fingerprint"], found["head_fingerprint"]),
+        names=NAMES,
         percent=percent,
         value=value,
         median=lambda values: sorted(values)[len(values) // 2],
@@ -76,32 +91,43 @@ def forest(metrics: list[dict[str, Any]]) -> Markup:
     """Each metric's change with its interval on one axis of ratios; the shade is what counts as no change."""
     known = [abs(math.log(one[name])) for one in metrics for name in ("ratio", "low", "high") if one[name]]
     reach = max([*known, math.log(1.2)]) * 1.1
-    height = ROW * len(metrics) + AXIS
 
     def x(ratio: float) -> float:
-        return round(LEFT + (WIDTH - LEFT - RIGHT) * (0.5 + math.log(ratio) / reach / 2), 1)
+        return min(max(0.5 + math.log(ratio) / reach / 2, 0.0), 1.0)
 
-    marks = [m for m in (0.25, 0.5, 0.67, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 4.0) if abs(math.log(m)) <= reach]
-    floor = ROW * len(metrics)
-    label = "Change of each metric with its 95 % interval"
-    parts = [
-        f'<svg class="chart" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{label}">',
-        f'<rect class="band0" x="{x(0.95)}" y="0" width="{x(1.05) - x(0.95):.1f}" height="{floor}"/>',
-    ]
-    for mark in marks:
-        parts.append(f'<path class="grid" d="M{x(mark)} 0V{floor}"/>')
-        parts.append(f'<text class="axis" text-anchor="middle" x="{x(mark)}" y="{floor + 18}">{percent(mark)}</text>')
+    height = ROW * len(metrics)
+    marks = [(x(mark), percent(mark)) for mark in MARKS if abs(math.log(mark)) <= reach]
+    low, high = x(1 - COUNTS), x(1 + COUNTS)
+    inside = [f'<rect class="band" x="{svg.percent(low)}" width="{svg.percent(high - low)}" height="{height}"/>']
+    inside += [f'<line class="grid" x1="{svg.percent(at)}" x2="{svg.percent(at)}" y2="{height}"/>' for at, _ in marks]
     for place, one in enumerate(metrics):
-        y = ROW * place + ROW // 2
-        low, high = x(one["low"]) if one["low"] else LEFT, x(one["high"]) if one["high"] else WIDTH - RIGHT
-        style = "dashed" if not one["low"] or not one["high"] else ""
-        parts.append(f'<text x="0" y="{y - 2}">{escape(one["metric"]["name"])}</text>')
-        parts.append(f'<text class="axis" x="0" y="{y + 14}">{SYMBOLS[one["change"]]} {escape(one["change"])}</text>')
-        parts.append(f'<path class="whisker {style}" d="M{low} {y}H{high}M{low} {y - 6}v12M{high} {y - 6}v12"/>')
-        for base, head in zip(one["base"], one["head"], strict=True):
-            parts.append(f'<circle class="pair" cx="{x(head / base)}" cy="{y + 12}" r="2.5"/>')
-        parts.append(f'<rect class="estimate" x="{x(one["ratio"]) - 5}" y="{y - 5}" width="10" height="10"/>')
-    return Markup("".join([*parts, "</svg>"]))
+        inside.append(_row(one, ROW * place, x))
+    return svg.frame(
+        "Change of each metric with its 95 % interval",
+        height,
+        [],
+        lambda width: svg.Below(axes.clear(marks, width)),
+        "head against base",
+        "".join(inside),
+    )
+
+
+def _row(one: dict[str, Any], top: int, x: Callable[[float], float]) -> str:
+    """A metric: its name above, then its interval with the estimate, and the pairs below."""
+    low, high = x(one["low"]) if one["low"] else 0.0, x(one["high"]) if one["high"] else 1.0
+    style = "whisker" if one["low"] and one["high"] else "whisker dashed"
+    middle, name = top + 30, f"{one['metric']['name']}: {SYMBOLS[one['change']]} {one['change']}"
+    parts = [
+        f'<text x="0" y="{top + 15}">{escape(name)}</text>',
+        f'<line class="{style}" x1="{svg.percent(low)}" x2="{svg.percent(high)}" y1="{middle}" y2="{middle}"/>',
+    ]
+    for end in (low, high):
+        parts.append(f'<svg x="{svg.percent(end)}" y="{middle}"><path class="whisker" d="M0 -6V6"/></svg>')
+    for base, head in zip(one["base"], one["head"], strict=True):
+        parts.append(f'<circle class="pair" cx="{svg.percent(x(head / base))}" cy="{middle + 13}" r="2.5"/>')
+    square = '<rect class="estimate" x="-5" y="-5" width="10" height="10"/>'
+    parts.append(f'<svg x="{svg.percent(x(one["ratio"]))}" y="{middle}">{square}</svg>')
+    return "".join(parts)
 
 
 def spectra(found: list[dict[str, Any]]) -> Markup:

@@ -1,39 +1,39 @@
-"""What flows through a target with queues: its effects at each of their points, and how full each queue is."""
+"""What flows through a target: its effects at each of their points, what waits to be completed, how full queues are."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from reports.render.svg import Line
+from reports.render.svg import STYLES, Chart, Line
 from reports.samples.evidence import Evidence
 from reports.samples.series import Series, Values, means
 
-STYLES = tuple(f"of{place}" for place in range(7))
-"""So many lines a chart has: more could not be told apart."""
 FEW = 2
-"""Of so few points the table of phases says enough."""
+"""Of so few points the rates are nearly the same line: what waits between them says more."""
 PREFIX, DEPTH, OLDEST = "queue.", ".depth", "queue.oldest"
-
-Chart = tuple[str, list[Line], str]
-"""Title, lines, and what stands behind its numbers."""
 
 
 def charts(evidence: Evidence, course: Series) -> list[Chart]:
-    """The charts of a run; none if its effects have few points, or the target tells of no queues."""
+    """The charts of a run; none if its effects have one point only, and the target tells of no queues."""
     scenario, found = evidence.samples.scenario, list[Chart]()
-    points = scenario.points
-    if evidence.samples.effects is not None and len(points) > FEW:
-        effects = evidence.samples.effects
+    points, effects = scenario.points, evidence.samples.effects
+    if effects is not None and len(points) >= FEW:
+        passing = effects[~effects["stays"].to_numpy()]
+        first, last = (passing[point].to_numpy() for point in (points[0], points[-1]))
+        title = f"{scenario.items.capitalize()} {points[0]} and not yet {points[-1]}"
+        if len(passing):
+            found.append(Chart(title, [Line("waiting", STYLES[0], _between(first, last, course))]))
+    if effects is not None and len(points) > FEW:
         rates = [(point, _rate(effects[point].to_numpy(), course)) for point in points]
-        found.append((f"{scenario.items.capitalize()} a second, at each point", _lines(rates), "/s"))
+        found.append(Chart(f"{scenario.items.capitalize()} a second, at each point", _lines(rates), "/s"))
     began = evidence.began or 0
     named = {name for line in evidence.monitor for name in line if name.startswith(PREFIX) and name.endswith(DEPTH)}
     keys = {name[len(PREFIX) : -len(DEPTH)]: name for name in sorted(named) if name.count(".") > 1}
     if depths := means(evidence.monitor, began, course, keys):
-        found.append(("What waits in each queue", _lines(list(depths.items())), ""))
+        found.append(Chart("What waits in each queue", _lines(list(depths.items()))))
     if oldest := means(evidence.monitor, began, course, {"the oldest of all": OLDEST}):
-        found.append(("For how long the oldest message has been waiting", _lines(list(oldest.items())), " s"))
+        found.append(Chart("For how long the oldest message has been waiting", _lines(list(oldest.items())), " s"))
     return found
 
 
@@ -41,9 +41,20 @@ def _lines(values: Sequence[tuple[str, Values]]) -> list[Line]:
     return [Line(name, style, line) for (name, line), style in zip(values, STYLES, strict=False)]
 
 
-def _rate(moments: npt.NDArray[np.float64], course: Series) -> Values:
-    """How many came there in each step, a second; what never came there is in none."""
+def _steps(moments: npt.NDArray[np.float64], course: Series) -> npt.NDArray[np.int64]:
+    """How many of `moments` are in each step; what is none, or in no step, is in none."""
     steps = (moments[~np.isnan(moments)] // course.width).astype(np.int64)
     inside = steps[(steps >= 0) & (steps < len(course.begin))]
-    rates: Values = (np.bincount(inside, minlength=len(course.begin)) / course.width).tolist()
+    return np.bincount(inside, minlength=len(course.begin))
+
+
+def _rate(moments: npt.NDArray[np.float64], course: Series) -> Values:
+    """How many came there in each step, a second; what never came there is in none."""
+    rates: Values = (_steps(moments, course) / course.width).tolist()
     return rates
+
+
+def _between(first: npt.NDArray[np.float64], last: npt.NDArray[np.float64], course: Series) -> Values:
+    """How many had passed the first point and not the last one, at the end of each step."""
+    waiting: Values = np.cumsum(_steps(first, course) - _steps(last, course)).astype(float).tolist()
+    return waiting

@@ -3,8 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from reports.render.flow_charts import STYLES, Chart
-from reports.render.svg import Line
+from reports.render.svg import STYLES, Chart, Line
 from reports.samples.evidence import Evidence
 from reports.samples.monitor_lines import Line as Sampled
 from reports.samples.series import Series, Values, means
@@ -38,9 +37,9 @@ def charts(evidence: Evidence, course: Series) -> list[Chart]:
         lines: list[Sampled] = sampled(evidence, number)
         used = means(lines, evidence.began or 0, course, {name: CPU})
         cores += [Line(name, style, values) for values in used.values()]
-    found: list[Chart] = [("Operations begun a second, by machine", begun, "/s")]
-    found.append(("How late each machine was itself (p99)", late, " ms"))
-    return [*found, ("Cores in use on each machine", cores, "")] if cores else found
+    found = [Chart("Operations begun a second, by machine", begun, "/s")]
+    found.append(Chart("How late each machine was itself (p99)", late, " ms"))
+    return [*found, Chart("Cores in use on each machine", cores)] if cores else found
 
 
 def _late(lag: npt.NDArray[np.float64], steps: npt.NDArray[np.int64], count: int) -> Values:

@@ -14,7 +14,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 def page(template: str, filters: dict[str, Callable[..., Any]] | None = None, **context: Any) -> str:
     """The page that `template` makes of `context`, and `style`; an undefined name is an error."""
     environment = _environment(tuple((filters or {}).items()))
-    return environment.get_template(template).render(style=Markup(text("report.css")), **context) + "\n"
+    return environment.get_template(template).render(style=Markup(style()), **context) + "\n"
 
 
 @cache
@@ -29,6 +29,11 @@ def _environment(filters: tuple[tuple[str, Callable[..., Any]], ...]) -> Environ
     )
     environment.filters.update(filters)
     return environment
+
+
+def style() -> str:
+    """The style sheet of every page: what stands on it, and its charts."""
+    return "".join(map(text, ("report.css", "charts.css")))
 
 
 def text(name: str) -> str:

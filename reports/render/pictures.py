@@ -5,59 +5,166 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from harness import quantities
-from reports.render import flow_charts, machine_charts, points, svg
+from reports.render import axes, distribution, flow_charts, machine_charts, points, resource_charts, svg
+from reports.render.axes import Band
+from reports.render.limits import of_response_time
+from reports.render.outcome_chart import outcomes
 from reports.render.points import Point
-from reports.render.svg import Tail, draw
+from reports.render.svg import DURATION, Chart, Line
+from reports.render.tails import Tail, draw
 from reports.samples.evidence import Evidence
-from reports.samples.series import Series, cores, in_flight, means
+from reports.samples.series import Series, in_flight, means
 from reports.tables.heatmap import heatmap
 
 Drawing = dict[str, Any]
-Unit = Callable[[float], str]
-
-STYLES = {"target": "p50", "PostgreSQL": "p95", "generator": "p99"}
-"""The lines of cores in use, drawn like those of percentiles: solid, dashed, dotted."""
 
 
-def pictures(evidence: Evidence, course: Series, verdict: Mapping[str, Any], bands: list[svg.Band]) -> Drawing:
-    """The timeline's charts with their legends, the tails, the heatmap, and what hovering shows (JSON); the steps of a
-    search and the numbers of a scaling, if verdict.json has some.
+def pictures(evidence: Evidence, course: Series, verdict: Mapping[str, Any], bands: list[Band]) -> Drawing:
+    """The charts with their legends: of response times and rates, of what else the course of the load shows, of
+    resources; the heatmap, the histogram and the tails; the steps of a search and the numbers of a scaling, if
+    verdict.json has some. And what hovering shows (JSON), by the numbers of the charts.
     """
-    spectrum: Sequence[Sequence[float]] = verdict["spectrum"]
+    groups = {
+        "charts": _main(evidence, course, verdict),
+        "course": _course(evidence, course),
+        "resources": [*resource_charts.charts(evidence, course), *machine_charts.charts(evidence, course)],
+    }
+    over = max([course.begin[-1] + course.width, *(end for _, _, end in bands)])
+    drawn: Drawing = {}
+    shown: list[Chart] = []
+    for name, charts in groups.items():
+        drawn[name] = [
+            {"number": len(shown) + place, **_drawn(chart, course, bands, _disturbed(evidence))}
+            for place, chart in enumerate(charts)
+        ]
+        shown += charts
+    found = heatmap(evidence.samples)
     search = verdict["search"]
-    charts, shown = [], []
-    for title, drawn, unit, logarithmic in _timeline(evidence, course):
-        drawing = svg.chart(title, unit, course.width, course.begin, drawn, bands, logarithmic, _disturbed(evidence))
-        keys = [(svg.key(line.style), line.name) for line in drawn]
-        charts.append({"title": title, "keys": keys, "drawing": drawing})
-        shown += [(line, unit) for line in drawn]
     return {
-        "charts": charts,
-        "hover": _hover(course, shown, bands),
-        "tails": draw(
-            "Response and service time by percentile",
-            [
-                Tail("p95", [(point[0], point[2]) for point in spectrum]),
-                Tail("p50", [(point[0], point[1]) for point in spectrum]),
-            ],
-        ),
-        "tail_keys": [(svg.key("p50"), "response time"), (svg.key("p95"), "service time")],
-        "heatmap": _heatmap(evidence, bands),
+        **drawn,
+        "hover": _hover(course, shown, bands, over),
+        "heatmap": found and distribution.heatmap(found, bands, over),
+        "histogram": found and distribution.histogram(found, verdict["operations"][-1]["response"]),
+        **_tails(verdict["spectrum"]),
         "search": _search(search) if search and search["steps"] else None,
         "scaling": _scaling(verdict["scaling"]) if verdict["scaling"] else None,
     }
 
 
-def _disturbed(evidence: Evidence) -> list[svg.Band]:
+def _main(evidence: Evidence, course: Series, verdict: Mapping[str, Any]) -> list[Chart]:
+    """What a load is judged by first: how long it took, and whether what was offered was done."""
+    times = [
+        Line("p50", "p50", course.p50),
+        Line("p90", "p90", course.p90),
+        Line("p95", "p95", course.p95),
+        Line("p99", "p99", course.p99),
+        Line("longest", "longest", course.longest),
+    ]
+    offered = [Line("offered by the plan", "offered", course.offered)] if evidence.samples.scenario.open else []
+    rates = [
+        *offered,
+        Line("begun", "begun", course.begun),
+        Line("ended as expected", "good", course.ok),
+        Line("errors", "errors", course.errors),
+    ]
+    limits = of_response_time(evidence.samples, verdict["rules"])
+    return [
+        Chart("Response time of the operations planned in each step", times, DURATION, limits, svg.HEIGHT, True),
+        Chart("Operations a second", rates, "/s", height=svg.HEIGHT),
+    ]
+
+
+def _course(evidence: Evidence, course: Series) -> list[Chart]:
+    """What came of the operations, what was under way, and what waited."""
+    found = []
+    if ended := outcomes(evidence.samples, course):
+        found.append(Chart("What ended, by outcome and status", ended, "/s", spread=True))
+    found.append(Chart("Operations in flight", [Line("in flight", svg.STYLES[0], in_flight(evidence.samples, course))]))
+    found += flow_charts.charts(evidence, course)
+    gauges = {name.replace("_", " "): f"target.{name}" for name in evidence.samples.scenario.gauges}
+    for name, values in means(evidence.monitor, evidence.began or 0, course, gauges).items():
+        found.append(Chart(f"What the target told: {name}", [Line(name, svg.STYLES[0], values)]))
+    return found
+
+
+def _disturbed(evidence: Evidence) -> list[Band]:
     """What the plan disturbed, from when to when: until it was done, or taken back."""
     lines = evidence.run.facts.get("disturbances") or []
     ends = ("ended", "done", "began")
     return [
         (line["disturb"], line["began"], next(line[end] for end in ends if line[end] is not None)) for line in lines
     ]
+
+
+def _drawn(chart: Chart, course: Series, bands: Sequence[Band], disturbed: Sequence[Band]) -> Drawing:
+    """A chart with its legend, and which limits are beyond it."""
+    values = [value for line in chart.lines for value in line.values if value is not None]
+    logarithmic = chart.spread and svg.steep([*values, *(limit.value for limit in chart.limits)])
+    title = f"{chart.title} (logarithmic axis)" if logarithmic else chart.title
+    beyond = svg.beyond(values, chart.limits, logarithmic, chart.height)
+    return {
+        "title": title,
+        "keys": [(svg.key(line.style), line.name) for line in chart.lines],
+        "beyond": ", ".join(limit.name for limit in beyond),
+        "drawing": svg.chart(
+            title,
+            _unit(chart.unit),
+            course.width,
+            course.begin,
+            chart.lines,
+            bands,
+            logarithmic,
+            disturbed,
+            chart.limits,
+            chart.height,
+        ),
+    }
+
+
+def _unit(unit: str) -> Callable[[float], str]:
+    """What the marks of an axis say."""
+    if unit == DURATION:
+        return lambda value: quantities.duration(value) if value else "0"
+    return lambda value: f"{axes.number(value)}{unit}"
+
+
+def _hover(course: Series, shown: Sequence[Chart], bands: Sequence[Band], over: float) -> Markup:
+    """The figures of all charts as the script reads them; nothing in it can end its element."""
+    data = {
+        "width": course.width,
+        "over": over,
+        "phases": bands,
+        "charts": [
+            {
+                "unit": chart.unit,
+                "lines": [[_short(value, chart.unit) for value in line.values] for line in chart.lines],
+            }
+            for chart in shown
+        ],
+    }
+    return Markup(json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"))
+
+
+def _short(value: float | None, unit: str) -> float | None:
+    """As many digits as are shown, in few characters; durations in µs."""
+    if value is None or not math.isfinite(value):
+        return None
+    if unit == DURATION:
+        return round(value) * 1_000_000 if value >= 60 else round(float(f"{value:.3g}") * 1e6)
+    short = float(f"{value:.3g}") if abs(value) < 1000 else round(value)
+    return int(short) if float(short).is_integer() else short
+
+
+def _tails(spectrum: Sequence[Sequence[float]]) -> Drawing:
+    lines = [
+        Tail("p95", [(point[0], point[2]) for point in spectrum]),
+        Tail("p50", [(point[0], point[1]) for point in spectrum]),
+    ]
+    keys = [(svg.key("p50"), "response time"), (svg.key("p95"), "service time")]
+    return {"tails": draw("Response and service time by percentile", lines), "tail_keys": keys}
 
 
 def _scaling(lines: Sequence[Mapping[str, Any]]) -> Markup:
@@ -91,93 +198,3 @@ def _search(search: Mapping[str, Any]) -> Markup:
     title = "The load of each step of the search, and whether it held"
     axis = "the steps in turn, by what was offered" if search["unit"] == "/s" else "the steps in turn, by users"
     return points.draw(title, axis, unit, steps, search["held"], interval)
-
-
-def _timeline(evidence: Evidence, course: Series) -> list[tuple[str, list[svg.Line], Unit, bool]]:
-    """Title, lines, unit and whether the axis is logarithmic, of each chart."""
-    times = [
-        svg.Line("p50", "p50", course.p50),
-        svg.Line("p95", "p95", course.p95),
-        svg.Line("p99", "p99", course.p99),
-    ]
-    offered = [svg.Line("offered by the plan", "offered", course.offered)] if evidence.samples.scenario.open else []
-    rates = [
-        *offered,
-        svg.Line("begun", "begun", course.begun),
-        svg.Line("ended as expected", "good", course.ok),
-        svg.Line("errors", "errors", course.errors),
-    ]
-    steep = svg.spread(times)
-    title = "Response time of the operations planned in each step"
-    found: list[tuple[str, list[svg.Line], Unit, bool]] = [
-        (f"{title} (logarithmic axis)" if steep else title, times, quantities.duration, steep),
-        ("Operations a second", rates, "{:,g}/s".format, False),
-        (
-            "Operations in flight",
-            [svg.Line("in flight", "begun", in_flight(evidence.samples, course))],
-            "{:,g}".format,
-            False,
-        ),
-    ]
-    began = evidence.began or 0
-    used = cores(evidence.monitor, began, course)
-    if used:
-        drawn = [svg.Line(name, STYLES[name], values) for name, values in used.items()]
-        found.append(("Cores in use", drawn, "{:,g}".format, False))
-    gauges = {name.replace("_", " "): f"target.{name}" for name in evidence.samples.scenario.gauges}
-    for name, values in means(evidence.monitor, began, course, gauges).items():
-        found.append((f"What the target told: {name}", [svg.Line(name, "begun", values)], "{:,g}".format, False))
-    for title, lines, unit in [*machine_charts.charts(evidence, course), *flow_charts.charts(evidence, course)]:
-        found.append((title, lines, f"{{:,g}}{unit}".format, False))
-    return found
-
-
-def _hover(course: Series, shown: list[tuple[svg.Line, Unit]], bands: list[svg.Band]) -> Markup:
-    """The figures of all charts as the script reads them; nothing in it can end its element."""
-    over = max([course.begin[-1] + course.width, *(end for _, _, end in bands)])
-    data = {
-        "begin": course.begin,
-        "width": course.width,
-        "over": over,
-        "left": svg.LEFT,
-        "right": svg.WIDTH - svg.RIGHT,
-        "total": svg.WIDTH,
-        "lines": [
-            {"name": line.name, "values": [None if value is None else unit(_short(value)) for value in line.values]}
-            for line, unit in shown
-        ],
-    }
-    return Markup(json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"))
-
-
-def _short(value: float) -> float:
-    return float(f"{value:.4g}")
-
-
-def _heatmap(evidence: Evidence, bands: list[svg.Band]) -> Markup | None:
-    """The heatmap with its axes; None if nothing ended."""
-    found = heatmap(evidence.samples)
-    if found is None:
-        return None
-    width, height, top = svg.WIDTH - svg.LEFT - svg.RIGHT, 240, 8
-    floor = top + height
-    label = f"Response times over the load, from {quantities.duration(found.low)} to {quantities.duration(found.high)}"
-    parts = [
-        f'<svg class="chart heat" viewBox="0 0 {svg.WIDTH} {floor + 40}" role="img" aria-label="{escape(label)}">',
-        f'<rect class="ground" x="{svg.LEFT}" y="{top}" width="{width}" height="{height}"/>',
-        f'<image x="{svg.LEFT}" y="{top}" width="{width}" height="{height}" preserveAspectRatio="none" '
-        f'href="{found.picture}"/>',
-    ]
-    for mark in found.marks:
-        y = floor - height * math.log(mark / found.low) / math.log(found.high / found.low)
-        name = escape(quantities.duration(mark))
-        parts.append(f'<text class="axis" text-anchor="end" x="{svg.LEFT - 6}" y="{y + 4:.1f}">{name}</text>')
-    for _, start, _ in bands:
-        x = svg.LEFT + width * start / found.seconds
-        parts.append(f'<path class="edge" d="M{x:.1f} {top}V{floor}"/>')
-    for second in range(0, int(found.seconds) + 1, next(s for s in svg.SECONDS if found.seconds / s <= 10)):
-        x = svg.LEFT + width * second / found.seconds
-        parts.append(f'<text class="axis" text-anchor="middle" x="{x:.1f}" y="{floor + 17}">{second}</text>')
-    said = f"seconds since the load began; the darkest cell holds {found.most:,} operations"
-    parts.append(f'<text class="axis" text-anchor="end" x="{svg.WIDTH - svg.RIGHT}" y="{floor + 34}">{said}</text>')
-    return Markup("".join([*parts, "</svg>"]))

@@ -5,10 +5,12 @@ from typing import NamedTuple
 
 from markupsafe import Markup, escape
 
-from reports.render.svg import LEFT, RIGHT, WIDTH, round_numbers
+from reports.render import axes
+from reports.render.svg import HEIGHT, Below, frame, percent
 
-HEIGHT, TOP, BOTTOM, SIZE = 300, 22, 40, 5
-BELOW = 1e-9
+SIZE = 5
+TOP = 1.1
+"""Of the height: what stands above the highest point has room."""
 
 
 class Point(NamedTuple):
@@ -29,42 +31,46 @@ def draw(
     band: tuple[float, float] | None = None,
 ) -> Markup:
     """The drawing: a circle holds, a cross does not, a diamond is not judged. `level` is a line across it, `band` what
-    is shaded.
+    is shaded. Names and notes that would overlap are left out; the table beside it has them.
     """
-    marks = round_numbers(max([*(point.value for point in points), level or 0.0, band[1] if band else 0.0]))
-    floor, width = HEIGHT - BOTTOM, WIDTH - LEFT - RIGHT
-
-    def x(place: int) -> float:
-        return round(LEFT + width * (place + 0.5) / len(points), 1)
+    highest = max([*(point.value for point in points), level or 0.0, band[1] if band else 0.0])
+    scale = axes.even(highest * TOP)
+    places = [(place + 0.5) / len(points) for place in range(len(points))]
 
     def y(value: float) -> float:
-        return round(floor - (floor - TOP) * value / max(marks[-1], BELOW), 1)
+        return round(HEIGHT * (1 - scale.place_of(value)), 1)
 
-    parts = [f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">']
+    inside = []
     if band:
-        size = f'width="{width}" height="{max(y(band[0]) - y(band[1]), 1):.1f}"'
-        parts.append(f'<rect class="band0" x="{LEFT}" y="{y(band[1])}" {size}/>')
-    for mark in marks:
-        parts.append(f'<path class="grid" d="M{LEFT} {y(mark)}H{WIDTH - RIGHT}"/>')
-        parts.append(
-            f'<text class="axis" text-anchor="end" x="{LEFT - 6}" y="{y(mark) + 4:.1f}">{escape(unit(mark))}</text>'
-        )
+        high, low = y(band[1]), y(band[0])
+        inside.append(f'<rect class="band" y="{high}" width="100%" height="{max(low - high, 1):.1f}"/>')
     if level is not None:
-        parts.append(f'<path class="line p50" d="M{LEFT} {y(level)}H{WIDTH - RIGHT}"/>')
-    for place, point in enumerate(points):
-        at, high = x(place), y(point.value)
-        parts.append(_mark(at, high, point.held))
-        parts.append(f'<text text-anchor="middle" x="{at}" y="{high - 10:.1f}">{escape(point.note)}</text>')
-        parts.append(f'<text class="axis" text-anchor="middle" x="{at}" y="{floor + 17}">{escape(point.name)}</text>')
-    parts.append(f'<text class="axis" text-anchor="end" x="{WIDTH - RIGHT}" y="{HEIGHT - 6}">{escape(axis)}</text>')
-    return Markup("".join([*parts, "</svg>"]))
+        inside.append(f'<line class="line p50" x2="100%" y1="{y(level)}" y2="{y(level)}"/>')
+    for place, point in zip(places, points, strict=True):
+        inside.append(f'<svg x="{percent(place)}" y="{y(point.value)}">{_mark(point.held)}</svg>')
+    for style, width in (("wide", axes.WIDE), ("narrow", axes.NARROW)):
+        noted = [(place, point.note) for place, point in zip(places, points, strict=True)]
+        kept = {at for at, _ in axes.clear(noted, width)}
+        for place, point in zip(places, points, strict=True):
+            if point.note and place in kept:
+                at = f'x="{percent(place)}" y="{y(point.value) - 10:.1f}"'
+                inside.append(f'<text class="{style}" text-anchor="middle" {at}>{escape(point.note)}</text>')
+    named = [(place, point.name) for place, point in zip(places, points, strict=True)]
+    return frame(
+        title,
+        HEIGHT,
+        [(y(mark), unit(mark)) for mark in scale.marks],
+        lambda width: Below(axes.clear(named, width)),
+        axis,
+        "".join(inside),
+    )
 
 
-def _mark(x: float, y: float, held: bool | None) -> str:
+def _mark(held: bool | None) -> str:
     if held is None:
-        shape = f"M{x} {y - SIZE}l{SIZE} {SIZE}l-{SIZE} {SIZE}l-{SIZE} -{SIZE}z"
-        return f'<path class="line begun" d="{shape}"/>'
+        return f'<path class="line begun" d="M0 -{SIZE}l{SIZE} {SIZE}l-{SIZE} {SIZE}l-{SIZE} -{SIZE}z"/>'
     if held:
-        return f'<circle class="line good" cx="{x}" cy="{y}" r="{SIZE}"/>'
-    cross = f"M{x - SIZE} {y - SIZE}l{2 * SIZE} {2 * SIZE}M{x - SIZE} {y + SIZE}l{2 * SIZE} -{2 * SIZE}"
-    return f'<path class="line broke" d="{cross}"/>'
+        return f'<circle class="line good" r="{SIZE}"/>'
+    return (
+        f'<path class="line broke" d="M-{SIZE} -{SIZE}l{2 * SIZE} {2 * SIZE}M-{SIZE} {SIZE}l{2 * SIZE} -{2 * SIZE}"/>'
+    )

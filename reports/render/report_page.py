@@ -15,7 +15,7 @@ from reports.render import findings, operation_tables, svg
 from reports.render.environment import environment
 from reports.render.facts import facts
 from reports.render.grid import NOTHING, code
-from reports.render.page import page, text
+from reports.render.page import page, style, text
 from reports.render.recommendations import recommendations
 from reports.render.tiles import tiles
 from reports.samples.series import Series
@@ -44,7 +44,7 @@ def render(verdict: dict[str, Any], series: Series, pictures: dict[str, Any]) ->
         FILTERS,
         script=Markup(script),
         # The page may use this style sheet and this script and nothing else: no font, no address.
-        style_hash=_hash(text("report.css")),
+        style_hash=_hash(style()),
         script_hash=_hash(script),
         verdict=verdict,
         trace=trace,

@@ -1,21 +1,30 @@
-"""A chart is read without colour, script or network: axes with units, dashes beside colours, phases named."""
+"""A chart is read without colour, script or network: axes with units, dashes beside colours, phases named.
 
+It is as wide as its page, and its words are not scaled with it: what is drawn has no size of its own, and words stand
+at shares of the width (axes.py).
+"""
+
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from markupsafe import Markup, escape
 
-from harness.quantities import duration
+from reports.render import axes
+from reports.render.axes import Band, Mark, Name, Scale
 from reports.samples.series import Values
 
-WIDTH, HEIGHT, LEFT, RIGHT, BOTTOM = 960, 300, 64, 12, 40
-LABEL_HEIGHT, LABEL_WIDTH = 15, 6.6
-"""Height of a row of phase names, and how wide a character is at most, in the units of the drawing."""
-SECONDS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600, 14_400, 86_400)
-"""What may lie between two marks of the time axis."""
+HEIGHT, LOW = 220, 150
+"""How high a plot is (px): one that is looked at for itself, and one beside others."""
+TALL = 500
+"""The height of a plot in the units of what is drawn in it: two for a px, and few digits."""
+STYLES = tuple(f"of{place}" for place in range(9))
+"""The styles of lines that mean nothing by themselves; of more no two could be told apart."""
 
-Band = tuple[str, float, float]
+
+DURATION = "duration"
+"""The unit of a chart of durations."""
 
 
 class Line(NamedTuple):
@@ -24,6 +33,235 @@ class Line(NamedTuple):
     name: str
     style: str
     values: Values
+
+
+class Limit(NamedTuple):
+    """A value that is not to be passed, and from when to when that is asked."""
+
+    name: str
+    value: float
+    spans: Sequence[tuple[float, float]]
+
+
+class Chart(NamedTuple):
+    """Lines over the course of a load; behind its numbers stands `unit`, or they are of DURATION (s)."""
+
+    title: str
+    lines: Sequence[Line]
+    unit: str = ""
+    limits: Sequence[Limit] = ()
+    height: int = LOW
+    spread: bool = False
+    """Whether its axis is logarithmic where its values lie far apart: what is rare, or slow, is to be seen too."""
+
+
+class Below(NamedTuple):
+    """What stands around a plot of one width: marks under it, names above it."""
+
+    marks: Sequence[Mark]
+    names: Sequence[Name] = ()
+
+
+def frame(
+    title: str,
+    height: int,
+    scale: Sequence[tuple[float, str]],
+    below: Callable[[int], Below],
+    axis: str,
+    inside: str,
+) -> Markup:
+    """A plot with its axes. `scale` is px from the top and a label each; `below` what stands around a plot of so many
+    px; `axis` says what is under it; `inside` is drawn in px from the top and shares of the width.
+    """
+    widths = (("wide", below(axes.WIDE)), ("narrow", below(axes.NARROW)))
+    kind = "chart" if scale else "chart bare"
+    parts = [f'<div class="{kind}" role="img" aria-label="{escape(title)}">']
+    parts += [_names(style, words.names) for style, words in widths if words.names]
+    if scale:
+        labels = "".join(f'<text x="100%" dx="-6" y="{y + 4:g}">{escape(label)}</text>' for y, label in scale)
+        parts.append(f'<svg class="scale" height="{height}">{labels}</svg>')
+    grid = "".join(f'<line class="grid" x2="100%" y1="{y:g}" y2="{y:g}"/>' for y, _ in scale)
+    parts.append(f'<svg class="plot" height="{height}">{grid}{inside}</svg>')
+    parts += [_marks(style, words.marks) for style, words in widths if words.marks]
+    return Markup("".join([*parts, f'<div class="axis">{escape(axis)}</div></div>']))
+
+
+def _names(style: str, names: Sequence[Name]) -> str:
+    height = axes.ROW * (1 + max(name.row for name in names))
+    parts = [f'<svg class="names {style}" height="{height}">']
+    for at, row, ends, text in names:
+        place = percent(at)
+        anchor = 'text-anchor="end"' if ends else 'dx="3"'
+        if not ends:
+            parts.append(f'<line class="edge" x1="{place}" x2="{place}" y1="{row * axes.ROW + 3}" y2="100%"/>')
+        parts.append(f'<text x="{place}" {anchor} y="{(row + 1) * axes.ROW - 4}">{escape(text)}</text>')
+    return "".join([*parts, "</svg>"])
+
+
+def _marks(style: str, marks: Sequence[Mark]) -> str:
+    ticks = (
+        f'<line class="tick" x1="{percent(at)}" x2="{percent(at)}" y2="4"/>'
+        f'<text x="{percent(at)}" y="16">{escape(label)}</text>'
+        for at, label in marks
+    )
+    return f'<svg class="marks {style}" height="20">{"".join(ticks)}</svg>'
+
+
+def percent(share: float) -> str:
+    """A share of the width, as an attribute."""
+    return f"{100 * share:.2f}".rstrip("0").rstrip(".") + "%"
+
+
+def within(across: float, height: int, drawn: str) -> str:
+    """What is `drawn` in a plot, `across` units wide and TALL high, whatever its size; strokes keep theirs."""
+    box = f'viewBox="0 0 {across:g} {TALL}" preserveAspectRatio="none"'
+    return f'<svg class="within" {box} width="100%" height="{height}">{drawn}</svg>'
+
+
+def chart(
+    title: str,
+    unit: Callable[[float], str],
+    width_s: int,
+    begin: Sequence[int],
+    lines: Sequence[Line],
+    bands: Sequence[Band],
+    logarithmic: bool,
+    disturbed: Sequence[Band] = (),
+    limits: Sequence[Limit] = (),
+    height: int = HEIGHT,
+) -> Markup:
+    """Lines over the seconds since the plan began, with the phases of the plan behind them, what it disturbed, and
+    limits: those that are on the scale.
+    """
+    over = max([begin[-1] + width_s, *(end for _, _, end in bands)])
+    values = [value for line in lines for value in line.values if value is not None]
+    scale = scale_of(values, [limit.value for limit in limits], logarithmic, height)
+    shown = [limit for limit in limits if limit.value <= scale.high]
+    drawn = [shades(bands, width_s), _disturbances(disturbed, width_s, over / 400)]
+    for limit in shown:
+        y = _y(limit.value, scale)
+        spans = "".join(f"M{start / width_s:.5g} {y}H{end / width_s:.5g}" for start, end in limit.spans)
+        drawn.append(f'<path class="limit" d="{spans}"/>')
+    for line in lines:
+        drawn.append(f'<path class="line {line.style}" d="{path(line.values, begin, width_s, scale)}"/>')
+    return frame(
+        title,
+        height,
+        [(_px(mark, scale, height), unit(mark)) for mark in scale.marks],
+        lambda width: timed(over, width, bands),
+        f"time since the load began, {axes.time_unit(over)}",
+        within(over / width_s, height, "".join(drawn)) + _limit_names(shown, scale, height, over),
+    )
+
+
+def timed(over: float, width: int, bands: Sequence[Band] = ()) -> Below:
+    """The marks of a load of `over` seconds, and the names of its phases, for a plot of `width` px."""
+    return Below(axes.time_marks(over, width), axes.names(bands, over, width))
+
+
+def shades(bands: Sequence[Band], width_s: float) -> str:
+    """Every other phase as a shade."""
+    return "".join(
+        f'<rect class="band" x="{start / width_s:.5g}" width="{(end - start) / width_s:.5g}" height="{TALL}"/>'
+        for _, start, end in bands[::2]
+    )
+
+
+def _disturbances(bands: Sequence[Band], width_s: float, least: float) -> str:
+    """As wide as a line at least: a reset takes no time."""
+    return "".join(
+        f'<rect class="disturbed" x="{start / width_s:.5g}" width="{max(end - start, least) / width_s:.5g}" '
+        f'height="{TALL}"><title>{escape(name)}</title></rect>'
+        for name, start, end in bands
+    )
+
+
+def scale_of(values: Sequence[float], limits: Sequence[float], logarithmic: bool, height: int) -> Scale:
+    """The axis of `values`. Limits are on it if that leaves the values room, which on a logarithmic one it does."""
+    above = [value for value in values if 0 < value < math.inf]
+    highest = max(above, default=0.0)
+    if logarithmic and above:
+        return axes.logarithmic(min([*above, *limits]), max([highest, *limits]), height)
+    return axes.even(max([highest, *(limit for limit in limits if limit <= ROOM * highest)]))
+
+
+ROOM = 4
+"""A limit that is so many times the highest value is beyond an even axis: it would make a flat line of all values."""
+
+
+def beyond(values: Sequence[float], limits: Sequence[Limit], logarithmic: bool, height: int) -> list[Limit]:
+    """The limits that are not on the scale of `values`."""
+    scale = scale_of(values, [limit.value for limit in limits], logarithmic, height)
+    return [limit for limit in limits if limit.value > scale.high]
+
+
+def steep(values: Sequence[float]) -> bool:
+    """Whether `values` lie so far apart that on an even axis the common ones would be a flat line."""
+    above = sorted(value for value in values if value > 0)
+    return bool(above) and above[-1] > 20 * above[len(above) // 2]
+
+
+def key(style: str) -> Markup:
+    """The sample of a line, for the legend."""
+    return Markup(
+        f'<svg class="key" viewBox="0 0 36 10" aria-hidden="true"><path class="line {style}" d="M1 5H35"/></svg>'
+    )
+
+
+def path(values: Values, begin: Sequence[int], width_s: float, scale: Scale) -> str:
+    """A line through the middles of the steps; it has a gap where there is no value, and a lone value is a dot.
+
+    Each step is told from the one before it, and a straight stretch once: that is a third of the characters.
+    """
+    runs: list[list[tuple[float, int]]] = [[]]
+    for at, value in zip(begin, values, strict=True):
+        if value is None:
+            runs.append([])
+        else:
+            runs[-1].append((at / width_s + 0.5, _y(value, scale)))
+    return "".join(_run(points) for points in runs if points)
+
+
+def _run(points: Sequence[tuple[float, int]]) -> str:
+    moves: list[tuple[float, int]] = []
+    last: tuple[float, int] | None = None
+    for (x, y), (next_x, next_y) in itertools.pairwise(points):
+        step = (next_x - x, next_y - y)
+        if step == last:
+            moves[-1] = (moves[-1][0] + step[0], moves[-1][1] + step[1])
+        else:
+            moves.append(step)
+        last = step
+    told = " ".join(f"{x:g}{y}" if y < 0 else f"{x:g} {y}" for x, y in moves)
+    return f"M{points[0][0]:g} {points[0][1]}{'l' + told if told else 'h0'}"
+
+
+def _y(value: float, scale: Scale) -> int:
+    return round(TALL * (1 - scale.place_of(value)))
+
+
+def _px(value: float, scale: Scale, height: int) -> float:
+    return round(height * (1 - scale.place_of(value)), 1)
+
+
+def _limit_names(limits: Sequence[Limit], scale: Scale, height: int, over: float) -> str:
+    """The names of limits, each above its line and at the end of it, clear of each other."""
+    places = axes.apart([_px(limit.value, scale, height) - 4 for limit in limits], axes.ROW - 2, 10, height - 4)
+    words = []
+    for limit, y in zip(limits, places, strict=True):
+        end = limit.spans[-1][1] / over
+        room = end * axes.NARROW >= len(limit.name) * axes.CHARACTER
+        at, anchor = (end, "end") if room else (limit.spans[0][0] / over, "start")
+        words.append(
+            f'<text class="limit-name" text-anchor="{anchor}" x="{percent(at)}" y="{y:.1f}">{escape(limit.name)}</text>'
+        )
+    return "".join(words)
+
+
+def whisker(x: str, low: float, high: float) -> str:
+    """An interval of values, as px from the top, at a share of the width."""
+    caps = "".join(f'<svg x="{x}" y="{y:.1f}"><path class="whisker" d="M-4 0H4"/></svg>' for y in (low, high))
+    return f'<line class="whisker" x1="{x}" x2="{x}" y1="{low:.1f}" y2="{high:.1f}"/>{caps}'
 
 
 def bullet(
@@ -56,185 +294,5 @@ def bullet(
     )
 
 
-def chart(
-    title: str,
-    unit: Callable[[float], str],
-    width_s: int,
-    begin: Sequence[int],
-    lines: Sequence[Line],
-    bands: Sequence[Band],
-    logarithmic: bool,
-    disturbed: Sequence[Band] = (),
-) -> Markup:
-    """Lines over the seconds since the plan began, with the phases of the plan behind them, and what it disturbed."""
-    over = max([begin[-1] + width_s, *(end for _, _, end in bands)])
-    labels = _labels(bands, over)
-    top = LABEL_HEIGHT * (1 + max(row for _, row in labels)) + 6
-    height, floor = HEIGHT + top, HEIGHT + top - BOTTOM
-    ticks, place_of = _scale(lines, logarithmic)
-
-    def x(second: float) -> float:
-        return round(LEFT + (WIDTH - LEFT - RIGHT) * second / over, 1)
-
-    def y(value: float) -> float:
-        return round(floor - (floor - top) * min(max(place_of(value), 0.0), 1.0), 1)
-
-    parts = [f'<svg class="chart" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(title)}">']
-    for place, ((name, start, end), (at, row)) in enumerate(zip(bands, labels, strict=True)):
-        size = f'width="{x(end) - x(start):.1f}" height="{floor - top}"'
-        parts.append(
-            f'<rect class="band{place % 2}" x="{x(start)}" y="{top}" {size}/>'
-            f'<path class="edge" d="M{x(start)} {row * LABEL_HEIGHT + 4}V{floor}"/>'
-            f'<text class="phase" x="{at:.1f}" y="{(row + 1) * LABEL_HEIGHT}">{escape(name)}</text>'
-        )
-    for name, start, end in disturbed:
-        # As wide as a line at least: a reset takes no time.
-        size = f'width="{max(x(end) - x(start), 2):.1f}" height="{floor - top}"'
-        parts.append(f'<rect class="disturbed" x="{x(start)}" y="{top}" {size}><title>{escape(name)}</title></rect>')
-    for tick in ticks:
-        parts.append(f'<path class="grid" d="M{LEFT} {y(tick)}H{WIDTH - RIGHT}"/>')
-        parts.append(
-            f'<text class="axis" text-anchor="end" x="{LEFT - 6}" y="{y(tick) + 4:.1f}">{escape(unit(tick))}</text>'
-        )
-    step = next((step for step in SECONDS if over / step <= 10), SECONDS[-1])
-    for second in range(0, int(over) + 1, step):
-        parts.append(f'<path class="grid" d="M{x(second)} {floor}v4"/>')
-        anchor = "end" if x(second) > WIDTH - 20 else "middle"
-        label = _clock(second, over)
-        parts.append(f'<text class="axis" text-anchor="{anchor}" x="{x(second)}" y="{floor + 17}">{label}</text>')
-    parts.append(
-        f'<text class="axis" text-anchor="end" x="{WIDTH - RIGHT}" y="{height - 6}">time since the load began, '
-        f"{'minutes:seconds' if over >= 120 else 'seconds'}</text>"
-    )
-    parts += [f'<path class="line {line.style}" d="{_path(line.values, begin, width_s, x, y)}"/>' for line in lines]
-    return Markup("".join([*parts, "</svg>"]))
-
-
-def key(style: str) -> Markup:
-    """The sample of a line, for the legend."""
-    return Markup(
-        f'<svg class="key" viewBox="0 0 36 10" aria-hidden="true"><path class="line {style}" d="M1 5H35"/></svg>'
-    )
-
-
 def _class(state: str) -> str:
     return f"is-{state.lower().replace(' ', '-')}"
-
-
-def _labels(bands: Sequence[Band], over: float) -> list[tuple[float, int]]:
-    """Where the name of each band begins, and the row in which it is clear of the names before it."""
-    scale = (WIDTH - LEFT - RIGHT) / over
-    free: list[float] = []
-    labels = []
-    for name, begin, _ in bands:
-        size = (len(name) + 1) * LABEL_WIDTH
-        at = min(LEFT + begin * scale + 3, WIDTH - size)
-        row = next((row for row, until in enumerate(free) if until <= at), len(free))
-        free[row : row + 1] = [at + size]
-        labels.append((at, row))
-    return labels
-
-
-def spread(lines: Sequence[Line]) -> bool:
-    """Whether the values of `lines` lie so far apart that on an even axis the common ones would be a flat line."""
-    values = sorted(value for line in lines for value in line.values if value)
-    return bool(values) and values[-1] > 20 * values[len(values) // 2]
-
-
-def _scale(lines: Sequence[Line], logarithmic: bool) -> tuple[list[float], Callable[[float], float]]:
-    """The marks of the value axis, and where between its ends, 0 and 1, a value is."""
-    values = [value for line in lines for value in line.values if value is not None]
-    if not logarithmic:
-        ticks = round_numbers(max(values, default=0.0))
-        return ticks, lambda value: value / ticks[-1]
-    low, high = (math.log10(end) for end in (min(value for value in values if value > 0), max(values)))
-    low, high = math.floor(low), math.ceil(high)
-    ticks = [10.0**power for power in range(low, high + 1)]
-    return ticks, lambda value: (math.log10(value) - low) / (high - low) if value > 0 else 0.0
-
-
-def round_numbers(highest: float) -> list[float]:
-    """About five round numbers from 0 to `highest` or a little above it."""
-    rough = max(highest, 1e-9) / 5
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * (1 - 1e-9))
-    steps = max(math.ceil(highest / step - 1e-9), 1)
-    return [round(step * place, 12) for place in range(steps + 1)]
-
-
-def _clock(second: int, over: float) -> str:
-    if over < 120:
-        return str(second)
-    minutes, rest = divmod(second, 60)
-    return f"{minutes}:{rest:02d}"
-
-
-def _path(
-    values: Values,
-    begin: Sequence[int],
-    width_s: int,
-    x: Callable[[float], float],
-    y: Callable[[float], float],
-) -> str:
-    """A line through the middles of the steps; it has a gap where there is no value, and a lone value is a dot."""
-    parts, drawn = [], False
-    for place, value in enumerate(values):
-        if value is None:
-            drawn = False
-            continue
-        alone = not drawn and (place + 1 == len(values) or values[place + 1] is None)
-        parts.append(f"{'L' if drawn else 'M'}{x(begin[place] + width_s / 2):g} {y(value):g}{'h0' if alone else ''}")
-        drawn = True
-    return "".join(parts)
-
-
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 960, 340, 70, 20, 10, 40
-QUANTILES = (0.0, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999, 0.999999)
-
-
-class Tail(NamedTuple):
-    """A line: `style` is the class that gives it colour and dashes; its points are (quantile, seconds)."""
-
-    style: str
-    points: Sequence[tuple[float, float]]
-
-
-def draw(title: str, tails: Sequence[Tail]) -> Markup:
-    """The drawing; nothing if no line has a point."""
-    points = [point for tail in tails for point in tail.points]
-    if not points:
-        return Markup("")
-    nines = max(max(_nines(quantile) for quantile, _ in points), 1.0)
-    times = [time for _, time in points if time > 0] or [1.0]
-    low, high = math.log10(min(times)), math.log10(max(times))
-    high = max(high, low + 0.1)
-    floor = HEIGHT - BOTTOM
-
-    def x(quantile: float) -> float:
-        return round(LEFT + (WIDTH - LEFT - RIGHT) * _nines(quantile) / nines, 1)
-
-    def y(time: float) -> float:
-        return round(floor - (floor - TOP) * (math.log10(max(time, 10**low)) - low) / (high - low), 1)
-
-    parts = [f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">']
-    for quantile in (quantile for quantile in QUANTILES if _nines(quantile) <= nines):
-        at = x(quantile)
-        parts.append(f'<path class="grid" d="M{at} {TOP}V{floor}"/>')
-        parts.append(f'<text class="axis" text-anchor="middle" x="{at}" y="{floor + 17}">{quantile * 100:.6g} %</text>')
-    parts.append(
-        f'<text class="axis" text-anchor="end" x="{WIDTH - RIGHT}" y="{HEIGHT - 6}">share of the operations that were '
-        "as fast</text>"
-    )
-    for time in (step * 10.0**power for power in range(math.floor(low), math.ceil(high) + 1) for step in (1, 2, 5)):
-        if low <= math.log10(time) <= high:
-            parts.append(f'<path class="grid" d="M{LEFT} {y(time)}H{WIDTH - RIGHT}"/>')
-            label = escape(duration(time))
-            parts.append(f'<text class="axis" text-anchor="end" x="{LEFT - 6}" y="{y(time) + 4:.1f}">{label}</text>')
-    for tail in tails:
-        path = " ".join(f"{x(quantile)},{y(time)}" for quantile, time in tail.points)
-        parts.append(f'<polyline class="line {tail.style}" points="{path}"/>')
-    return Markup("".join([*parts, "</svg>"]))
-
-
-def _nines(quantile: float) -> float:
-    return -math.log10(1 - quantile)

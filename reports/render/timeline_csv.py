@@ -8,13 +8,20 @@ from reports.samples.series import Series
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """A cell that begins with one of these is a formula to a spreadsheet, whatever the name of the phase."""
 
+COLUMNS = {
+    **{f"{name}_s": name for name in ("p50", "p90", "p95", "p99")},
+    "max_s": "longest",
+    **{name: name for name in ("offered", "begun", "ok", "errors")},
+}
+"""Its columns, and what of the series they are."""
+
 
 def render(series: Series, phases: list[tuple[str, float, float]]) -> str:
     """The timeline: times in s, rates a second; empty where there was nothing. `phases`: name, begin, end."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(("from_s", "phase", "p50_s", "p95_s", "p99_s", "offered", "begun", "ok", "errors"))
-    columns = (series.p50, series.p95, series.p99, series.offered, series.begun, series.ok, series.errors)
+    writer.writerow(("from_s", "phase", *COLUMNS))
+    columns = [getattr(series, name) for name in COLUMNS.values()]
     for place, begin in enumerate(series.begin):
         phase = next((name for name, start, end in phases if start <= begin < end), "")
         values = (column[place] for column in columns)

@@ -11,9 +11,12 @@ from markupsafe import Markup, escape
 from harness.quantities import duration
 from harness.reported import REPORT
 from reports import figures
+from reports.render import axes
 from reports.render.page import page
+from reports.render.svg import LOW, Below, frame, percent, whisker
 
-WIDTH, HEIGHT, LEFT, RIGHT, BOTTOM = 960, 150, 70, 20, 26
+SIDE = 0.04
+"""The share of the width that is left free on either side of the volumes."""
 SYMBOLS = {"within": "✓", "not proven": "!", "beyond": "✗"}
 STYLES = {"within": "go", "not proven": "conditional", "beyond": "no-go"}
 SAID = {
@@ -111,37 +114,36 @@ def chart(one: dict[str, Any], told: dict[str, Any]) -> Markup:
     volumes = [*told["volumes"], *([told["larger"]] if told["larger"] else [])]
     least, most = math.log10(volumes[0]), math.log10(volumes[-1])
     drawn = [*one["points"], *([one["larger"]] if one["larger"] else [])]
-    top = max([end for point in drawn for end in (point["value"], point["high"]) if end] + [one["limit"] or 0.0]) * 1.08
+    limit = one["limit"] or 0.0
+    scale = axes.even(max([end for point in drawn for end in (point["value"], point["high"]) if end] + [limit]))
 
     def x(volume: float) -> float:
-        return round(LEFT + 16 + (WIDTH - LEFT - RIGHT - 32) * (math.log10(volume) - least) / (most - least), 1)
+        return SIDE + (1 - 2 * SIDE) * (math.log10(volume) - least) / (most - least)
 
     def y(value: float) -> float:
-        return float(round(HEIGHT - BOTTOM - (HEIGHT - BOTTOM - 8) * min(value / top, 1.0), 1))
+        return round(LOW * (1 - scale.place_of(value)), 1)
 
-    label = escape(f"{name(one['measures'])}: p95 by volume")
-    parts = [f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">']
-    for mark in (0.0, top / 2, top):
-        parts.append(f'<path class="grid" d="M{LEFT} {y(mark)}H{WIDTH - RIGHT}"/>')
-        said = escape(duration(float(f"{mark:.2g}")) if mark else "0")
-        parts.append(f'<text class="axis" text-anchor="end" x="{LEFT - 6}" y="{y(mark) + 4:.1f}">{said}</text>')
-    if one["limit"]:
-        parts.append(f'<path class="change" d="M{LEFT} {y(one["limit"])}H{WIDTH - RIGHT}"/>')
-    for volume in volumes:
-        parts.append(
-            f'<text class="axis" text-anchor="middle" x="{x(volume)}" y="{HEIGHT - 8}">{escape(short(volume))}</text>'
-        )
-    for point in one["points"]:
-        parts.append(_point(x(point["volume"]), y, point, "estimate"))
+    inside = []
+    if limit:
+        inside.append(f'<line class="limit" x2="100%" y1="{y(limit)}" y2="{y(limit)}"/>')
+        said = f"its rule: {duration(limit)}"
+        inside.append(f'<text class="limit-name" x="0" dx="6" y="{y(limit) - 4:.1f}">{escape(said)}</text>')
+    inside += [_point(percent(x(point["volume"])), y, point, "estimate") for point in one["points"]]
     if one["larger"]:
-        parts.append(_point(x(told["larger"]), y, one["larger"], "pair"))
-    return Markup("".join([*parts, "</svg>"]))
+        inside.append(_point(percent(x(told["larger"])), y, one["larger"], "pair"))
+    marks = [(x(volume), short(volume)) for volume in volumes]
+    return frame(
+        f"{name(one['measures'])}: p95 by volume",
+        LOW,
+        [(y(mark), duration(mark) if mark else "0") for mark in scale.marks],
+        lambda width: Below(axes.clear(marks, width)),
+        f"{told['of']}; the axis is logarithmic{', the hollow one is extrapolated' if one['larger'] else ''}",
+        "".join(inside),
+    )
 
 
-def _point(x: float, y: Any, point: dict[str, Any], style: str) -> str:
+def _point(x: str, y: Any, point: dict[str, Any], style: str) -> str:
     low, high = (point["value"] if end is None else end for end in (point["low"], point["high"]))
     said = escape(f"{duration(point['value'])} ({duration(low)} to {duration(high)})")
-    return (
-        f'<path class="whisker" d="M{x} {y(low)}V{y(high)}M{x - 4} {y(low)}h8M{x - 4} {y(high)}h8"/>'
-        f'<circle class="{style}" cx="{x}" cy="{y(point["value"])}" r="4"><title>{said}</title></circle>'
-    )
+    dot = f'<circle class="{style}" cx="{x}" cy="{y(point["value"])}" r="4"><title>{said}</title></circle>'
+    return whisker(x, y(low), y(high)) + dot

@@ -12,9 +12,10 @@ from reports.samples.phases import arrivals_until
 from reports.samples.samples import Samples
 from reports.statistics.percentiles import binned
 
-MOST_STEPS = 600
+MOST_STEPS = 400
+"""With the most lines that a report can have, so many of each leave it below 400 kB."""
 WIDTHS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600, 14_400, 86_400)
-QUANTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
+QUANTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99, "max": 1.0}
 
 Values = list[float | None]
 
@@ -33,8 +34,10 @@ class Series(NamedTuple):
     ok: Values
     errors: Values
     p50: Values
+    p90: Values
     p95: Values
     p99: Values
+    longest: Values
 
 
 def series(samples: Samples) -> Series:
@@ -127,21 +130,12 @@ def _passed(moments: Array, marks: Array) -> Array:
     return passed
 
 
-CPU = {"target": "target.cpu", "PostgreSQL": "postgres.cpu", "generator": "generator.cpu"}
-"""What is drawn of the monitor's samples, each in cores."""
-
-
 def in_flight(samples: Samples, course: Series) -> Values:
     """The operations in flight in each step of `course`, on average; what never ended is in flight to the end."""
     start, end = samples.frame["start"].to_numpy(), samples.frame["end"].to_numpy()
     marks = np.array([*course.begin, course.begin[-1] + course.width], float)
     values: Values = (flying(start, end, marks) / course.width).tolist()
     return values
-
-
-def cores(lines: Sequence[Line], began: int, course: Series) -> Mapping[str, Values]:
-    """The mean cores in use in each step, by what used them; None without a sample. Empty without a monitor."""
-    return means(lines, began, course, CPU)
 
 
 def means(lines: Sequence[Line], began: int, course: Series, keys: Mapping[str, str]) -> Mapping[str, Values]:

@@ -16,22 +16,27 @@ from reports.samples.samples import Samples
 
 COLUMNS, ROWS = 240, 60
 SHADES = 32
-"""Of one hue, from nearly clear to dark: a scale of lightness, so that it is read without colour too."""
+"""Of one hue: a scale of lightness, so that it is read without colour too."""
 MARKS = tuple(float(f"{step}e{power}") for power in range(-7, 6) for step in (1, 2, 5))
 """Round numbers of seconds."""
-LIGHT, DARK = (222, 235, 247), (8, 48, 107)
+PALE, DEEP, BRIGHT = (222, 235, 247), (8, 48, 107), (190, 226, 255)
+ON_WHITE, ON_BLACK = (PALE, DEEP), ((24, 46, 78), BRIGHT)
+"""From few to many, on either ground: what there is more of stands out more from it."""
 
 
 class Heatmap(NamedTuple):
-    """The picture (a data URI, lowest time at the bottom), what its edges are, and how many the darkest cell holds."""
+    """The picture (data URIs, lowest time at the bottom), what its edges are, and how many the fullest cell holds."""
 
-    picture: str
+    on_white: str
+    on_black: str
     seconds: float
     low: float
     high: float
     marks: tuple[float, ...]
     """Round numbers (s) from `low` to `high`."""
     most: int
+    counts: list[int]
+    """How many operations took as long as each row stands for, from the lowest one up."""
 
 
 def heatmap(samples: Samples) -> Heatmap | None:
@@ -50,9 +55,10 @@ def heatmap(samples: Samples) -> Heatmap | None:
     most = int(cells.max())
     # Logarithmic too: one slow operation among thousands of quick ones must be seen.
     shade = np.where(cells > 0, 1 + np.log(np.maximum(cells, 1)) / max(math.log(most), 1e-9) * (SHADES - 1), 0)
-    png = _png(np.clip(shade, 0, SHADES).astype(np.uint8))
+    pixels = np.clip(shade, 0, SHADES).astype(np.uint8)
     marks = tuple(mark for mark in MARKS if low <= mark <= high)
-    return Heatmap(f"data:image/png;base64,{base64.b64encode(png).decode()}", seconds, low, high, marks, most)
+    counts = cells.sum(axis=1)[::-1].tolist()
+    return Heatmap(_png(pixels, *ON_WHITE), _png(pixels, *ON_BLACK), seconds, low, high, marks, most, counts)
 
 
 def _edges(least: float, most: float) -> tuple[float, float]:
@@ -61,15 +67,18 @@ def _edges(least: float, most: float) -> tuple[float, float]:
     return low, min((mark for mark in MARKS if mark > most), default=MARKS[-1])
 
 
-def _png(pixels: npt.NDArray[np.uint8]) -> bytes:
-    """An indexed picture: 0 is clear, 1 … SHADES from light to dark."""
+Colour = tuple[int, int, int]
+
+
+def _png(pixels: npt.NDArray[np.uint8], few: Colour, many: Colour) -> str:
+    """The URI of an indexed picture: 0 is clear, 1 … SHADES from `few` to `many`."""
     height, width = pixels.shape
     steps = np.linspace(0, 1, SHADES)[:, None]
-    shades = np.rint(np.array(LIGHT) * (1 - steps) + np.array(DARK) * steps).astype(np.uint8)
+    shades = np.rint(np.array(few) * (1 - steps) + np.array(many) * steps).astype(np.uint8)
     palette = bytes(3) + shades.tobytes()
     # Each line begins with its filter: none.
     lines = np.concatenate([np.zeros((height, 1), np.uint8), pixels], axis=1).tobytes()
-    return b"".join(
+    png = b"".join(
         [
             b"\x89PNG\r\n\x1a\n",
             _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)),
@@ -79,6 +88,7 @@ def _png(pixels: npt.NDArray[np.uint8]) -> bytes:
             _chunk(b"IEND", b""),
         ]
     )
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

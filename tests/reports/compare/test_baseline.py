@@ -96,16 +96,16 @@ def changed(place: str, value: Any) -> Callable[[dict[str, Any]], None]:
 
 
 REASONS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
-    "another processor": (changed("host.cpu", "Other CPU"), "differs in host.cpu"),
-    "fewer cores": (changed("host.cores", 2), "differs in host.cores"),
-    "another kernel": (changed("host.kernel", "6.2"), "differs in host.kernel"),
-    "another Python": (changed("host.python", "3.12.0"), "differs in host.python"),
-    "another version": (changed("versions", {"locust": "2.46.0"}), "differs in versions"),
-    "another database": (changed("database.server_version", "17.0"), "differs in database.server_version"),
-    "other settings": (changed("database.settings", {"fsync": "off"}), "differs in database.settings"),
-    "another pool": (changed("seeding.digest", "other"), "differs in seeding.digest"),
-    "another plan": (changed("plan", "other"), "differs in plan"),
-    "not known on what": (lambda base: base["fingerprint"].pop("host.cpu"), "differs in host.cpu"),
+    "another processor": (changed("host.cpu", "Other CPU"), "differs in processor"),
+    "fewer cores": (changed("host.cores", 2), "differs in cores"),
+    "another kernel": (changed("host.kernel", "6.2"), "differs in kernel"),
+    "another Python": (changed("host.python", "3.12.0"), "differs in Python"),
+    "another version": (changed("versions", {"locust": "2.46.0"}), "differs in version of locust"),
+    "another database": (changed("database.server_version", "17.0"), "differs in version of PostgreSQL"),
+    "other settings": (changed("database.settings", {"fsync": "off"}), "differs in PostgreSQL's fsync"),
+    "another pool": (changed("seeding.digest", "other"), "differs in seeded data"),
+    "another plan": (changed("plan", "other"), "differs in plan of the load"),
+    "not known on what": (lambda base: base["fingerprint"].pop("host.cpu"), "differs in processor"),
     "another schema": (lambda base: base.update(schema=0), "schema 0, expected 1: it is of another version"),
     "without such a rule": (lambda base: base["figures"].pop("p95(response_time)"), "measured p95(response_time)"),
 }

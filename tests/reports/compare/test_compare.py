@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from harness.verdict import Verdict
+from reports import comparability
 from reports.__main__ import report
 from reports.compare.__main__ import NOT_COMPARABLE, comparison, verdict
 from reports.render import compare_page
@@ -58,16 +59,19 @@ def test_what_pairs_say(record: dict[str, Any], times: list[float], change: Chan
 
 
 @pytest.mark.parametrize(
-    ("path", "value"),
+    ("path", "value", "said"),
     [
-        (("host", "cpu"), "another"),
-        (("host", "cores"), 3),
-        (("database", "settings"), {"fsync": "off"}),
-        (("versions",), {"locust": "1"}),
-        (("profile",), "full"),
+        (("host", "cpu"), "another", "processor differs: Example CPU and another"),
+        (("host", "cores"), 3, "cores differs: 8 and 3"),
+        (("database", "settings"), {"fsync": "off"}, "PostgreSQL's fsync differs: on and off"),
+        (("versions",), {"locust": "1"}, "version of locust differs: 2.47.0 and 1"),
+        (("versions",), None, "version of proofload differs: 0.1.0 and not known"),
+        (("profile",), "full", "profile differs: smoke and full"),
     ],
 )
-def test_runs_on_something_else_are_not_comparable(record: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+def test_runs_on_something_else_are_not_comparable_and_it_is_said_in_words(
+    record: dict[str, Any], path: tuple[str, ...], value: Any, said: str
+) -> None:
     other = copy.deepcopy(record)
     place = other["run"]
     for name in path[:-1]:
@@ -77,9 +81,22 @@ def test_runs_on_something_else_are_not_comparable(record: dict[str, Any], path:
 
     assert found["change"] == NOT_COMPARABLE
     assert found["metrics"] == []
-    assert ".".join(path) in found["reasons"][0]
+    assert said in found["reasons"]
     assert verdict(found) is Verdict.INVALID
-    assert "differs" in compare_page.render(found)
+    page = compare_page.render(found)
+    assert "✗ differs" in page
+    assert "{&#39;" not in page
+    assert "Response times" not in page
+
+
+def test_what_reads_the_same_and_is_not_differs_all_the_same(record: dict[str, Any]) -> None:
+    """An empty table and none; a number in a digit that is not written."""
+    other = copy.deepcopy(record)
+    other["run"]["seconds"] += 1e-9
+    assert comparability.reasons(record, record) == []
+    assert len(comparability.reasons(record, other)) == 1
+    one, two = ({**record, "run": {**record["run"], "versions": value}} for value in ({}, None))
+    assert comparability.reasons(one, two) == ["version of differs: {} and None"]
 
 
 def test_pairs_may_be_seeded_differently_and_the_runs_of_one_may_not(record: dict[str, Any]) -> None:
@@ -108,7 +125,7 @@ def test_a_run_that_a_person_changed_is_compared_with_none_not_even_with_one_lik
     for base, head in ((record, changed), (changed, record), (changed, changed)):
         found = comparison([base], [head], dict(ABOUT))
         assert (found["change"], found["metrics"]) == (NOT_COMPARABLE, [])
-        assert "changed by hand differs: " in found["reasons"][0]
+        assert "changed by hand: " in found["reasons"][0]
         assert "9 users from 3.2 s on" in found["reasons"][0]
 
 
@@ -124,7 +141,7 @@ def test_the_page_has_every_metric_both_tails_and_nothing_from_elsewhere(record:
     page = compare_page.render(found)
 
     assert "<script" not in page
-    assert page.count('class="line side-') == 12
+    assert page.count('class="line side-') == 12 + 2  # and in the legend
     assert all(name in page for name in ("p50", "p95", "goodput", "+20.0 %"))
     assert "http" not in page
     assert page == compare_page.render(found)
@@ -144,6 +161,19 @@ def test_two_runs_are_compared_and_called_no_proof(tmp_path: Path) -> None:
     assert "two runs only" in done.stdout
     assert "+50.0 %" in done.stdout
     assert (other.folder / "comparison.html").exists()
+
+
+def test_two_runs_that_are_not_comparable_are_no_success_and_leave_nothing(tmp_path: Path) -> None:
+    runs = [synthetic_run(tmp_path), synthetic_run(tmp_path, profile="ci")]
+    for run in runs:
+        report(run.folder)
+    before = [sorted(run.folder.iterdir()) for run in runs]
+    done = command(*(str(run.folder) for run in runs))
+
+    assert done.returncode == 3, done.stderr
+    assert "? NOT COMPARABLE" in done.stdout
+    assert "profile differs: smoke and ci" in done.stdout
+    assert [sorted(run.folder.iterdir()) for run in runs] == before
 
 
 def test_bad_input_is_a_sentence(tmp_path: Path) -> None:

@@ -66,7 +66,9 @@ def test_the_page_names_the_run_from_which_on_it_changed(tmp_path: Path, record:
     assert [change["run"] for change in found["changes"]["p95"]] == ["20261101T000010abcdef"]
     assert found["changes"]["rate"] == []
     page = render(found)
-    assert "20261101T000010abcdef" in page
+    assert 'from run <span class="mono">20261101T000010abcdef</span> on' in page
+    assert page.count("No change of level was found.") == 1
+    assert "11-01 00:00" in page
     assert page.count("<circle") == 60
     assert "http" not in page
 
@@ -86,7 +88,11 @@ def test_runs_on_something_else_and_invalid_ones_are_shown_and_do_not_count(
 
     assert [bool(run["why"]) for run in found["runs"]].count(True) == 2
     assert found["counted"] == 3
-    assert "8 are needed" in render(found)
+    page = render(found)
+    assert "Nothing is said of these runs: 3 of them are valid and ran on what the latest ran on" in page
+    assert "8 are needed" in page
+    assert "change of level" not in page
+    assert "ran on something else (processor" in page
 
 
 def test_the_command_writes_the_page_or_says_what_is_missing(tmp_path: Path, record: dict[str, Any]) -> None:

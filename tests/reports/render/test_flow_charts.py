@@ -1,4 +1,4 @@
-"""What flows through queues is drawn: effects by point, and each queue; of a target without queues nothing."""
+"""What flows through queues is drawn: effects by point, what waits between them, and each queue that a target tells."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +14,10 @@ from tests.support.synthetic_run import BEGAN, synthetic_run
 def test_queues_and_points_have_lines_of_their_own(tmp_path: Path) -> None:
     evidence = gather(synthetic_run(tmp_path).folder)
     course, samples = series(evidence.samples), evidence.samples
-    assert charts(evidence, course) == []
+    (waiting,) = charts(evidence, course)
+    # 9 a second are stored, each of which is completed 100 ms later.
+    assert waiting.title == "Messages stored and not yet sent"
+    assert max(value or 0 for value in waiting.lines[0].values) <= 2
 
     assert samples.effects is not None
     first = samples.scenario.points[0]
@@ -25,12 +28,13 @@ def test_queues_and_points_have_lines_of_their_own(tmp_path: Path) -> None:
         for second in range(5)
     ]
     telling = replace(evidence, monitor=lines, samples=replace(samples, scenario=scenario, effects=effects))
-    by_point, by_queue, oldest = charts(telling, course)
+    never_done, by_point, by_queue, oldest = charts(telling, course)
 
-    assert by_point[0] == "Events a second, at each point"
-    drawn = {line.name: line.values for line in by_point[1]}
+    assert never_done.lines[0].values[-1] == (~effects["stays"]).sum()
+    assert by_point.title == "Events a second, at each point"
+    drawn = {line.name: line.values for line in by_point.lines}
     assert sum(value or 0 for value in drawn["routed"]) * course.width == len(effects[first].dropna())
     assert sum(value or 0 for value in drawn["done"]) == 0
-    assert [(line.name, line.values[:3]) for line in by_queue[1]] == [("a", [0.0, 2.0, 4.0])]
-    assert oldest[1][0].values[2] == 0.5
-    assert len({line.style for line in by_point[1]}) == len(by_point[1])
+    assert [(line.name, line.values[:3]) for line in by_queue.lines] == [("a", [0.0, 2.0, 4.0])]
+    assert oldest.lines[0].values[2] == 0.5
+    assert len({line.style for line in by_point.lines}) == len(by_point.lines)

@@ -22,7 +22,7 @@ def test_arrivals_lateness_and_cores_have_a_line_for_each_machine(tmp_path: Path
     course = series(evidence.samples)
     begun, late, cores = charts(evidence, course)
 
-    assert [title for title, _, _ in (begun, late, cores)] == [
+    assert [chart.title for chart in (begun, late, cores)] == [
         "Operations begun a second, by machine",
         "How late each machine was itself (p99)",
         "Cores in use on each machine",

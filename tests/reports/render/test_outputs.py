@@ -106,11 +106,11 @@ def test_hostile_names_stay_labels(record: dict[str, Any]) -> None:
 @pytest.mark.parametrize("phase", ["=HYPERLINK(1)", "+1", "-1", "@SUM(1)", 'a,"b"\nc'])
 def test_no_phase_is_a_formula_in_a_spreadsheet(phase: str) -> None:
     one: list[float | None] = [0.1]
-    course = Series(1, [0], one, one, one, one, one, [None], one)
+    course = Series(1, [0], one, one, one, one, one, one, [None], one, one)
     (_, line) = csv.reader(io.StringIO(timeline_csv.render(course, [(phase, 0.0, 1.0)])))
     assert not line[1].startswith(timeline_csv.FORMULA)
     assert phase in line[1]
-    assert line[3] == ""
+    assert line[4] == ""
 
 
 def test_the_timeline_has_a_line_a_step(folder: Path, record: dict[str, Any]) -> None:

@@ -113,7 +113,7 @@ def test_it_is_in_the_verdict_and_drawn(tmp_path: Path) -> None:
     assert [one["efficiency"] for one in lines] == [None, pytest.approx(0.9), pytest.approx(0.6)]
     assert [one["cores"] for one in lines] == [pytest.approx(share) for share in (0.3, 0.5, 0.97)]
     page = (run.folder / "report.html").read_text()
-    drawing = page[page.index('aria-label="What each number does') :].split("</svg>")[0]
+    drawing = page[page.index('aria-label="What each number does') :].split("</figure>")[0]
     assert (drawing.count('class="line good"'), drawing.count('class="line begun"')) == (1, 2)
 
 
