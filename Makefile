@@ -220,6 +220,9 @@ dashboards: $(READY)  ## write deploy/prometheus/alerts and deploy/grafana/dashb
 gallery: $(READY)  ## make an example report for each verdict and type of load: docs/gallery/*.html
 	@$(PY) -m docs.gallery
 
+screenshots: $(READY)  ## make pictures of reports, of the page of a suite and of the web UI, of runs made for them: docs/screenshots/*.webp (some minutes; needs Chromium)
+	@$(PY) -m docs.screenshots
+
 clean:  ## remove the embedded PostgreSQL, all run folders, caches and .venv
 	@if [ -x $(PY) ]; then $(PY) -m harness clean; fi
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

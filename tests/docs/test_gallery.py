@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from docs.gallery.__main__ import FOLDER, GALLERY, HOSTILE, example
+from docs.screenshots.__main__ import FOLDER as SCREENSHOTS
+from docs.screenshots.__main__ import STATES
 from harness.settings import ROOT
 
 Shown = Callable[[str], tuple[Path, dict[str, Any]]]
@@ -17,6 +19,11 @@ ROWS = [line.split("|") for line in (FOLDER / "README.md").read_text().splitline
 def test_the_readme_lists_each_with_its_verdict() -> None:
     assert {row[1].strip(" `"): row[2].strip() for row in ROWS} == {n: entry.verdict for n, entry in GALLERY.items()}
     assert "/docs/gallery/*.html" in (ROOT / ".gitignore").read_text().splitlines()
+
+
+def test_the_readme_of_the_screenshots_lists_each() -> None:
+    rows = [line.split("|") for line in (SCREENSHOTS / "README.md").read_text().splitlines() if line.startswith("| `")]
+    assert {row[1].strip(" `"): row[2].strip() for row in rows} == STATES
 
 
 @pytest.fixture(scope="module")
