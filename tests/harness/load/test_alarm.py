@@ -1,4 +1,4 @@
-"""Moments are kept: never before, once each, and by whoever still waits."""
+"""Moments are kept: never before them, once each, and by those who still wait."""
 
 import time
 from collections.abc import Iterator
