@@ -76,9 +76,7 @@ EVENTS = """
 system = "event_store"
 title = "Events from several machines"
 [pool]
-events = 20_000
-[service.engine]
-slow_ms = 600
+events = 100_000
 [scenario.several]
 purpose = "appends and processors of two machines, in a database that both reach"
 users = { Client = 1 }
