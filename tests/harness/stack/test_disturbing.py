@@ -255,6 +255,8 @@ def test_a_session_of_a_process_is_signalled_whole(tmp_path: Path, stack: Stack)
 def test_what_is_stopped_when_we_are_killed_goes_on_and_ends_all_the_same(tmp_path: Path) -> None:
     one = process.start(["sleep", "600"], tmp_path / "log", os.environ)
     os.killpg(one.pid, signal.SIGSTOP)
+    # Of two signals that wait for a process, the kernel delivers the lower number first: SIGTERM would end it now.
+    eventually(lambda: psutil.Process(one.pid).status() == psutil.STATUS_STOPPED)
     waking = process.woken_in(0.1, [-one.pid])
     one.terminate()  # which it hears of only when it goes on
 
