@@ -63,9 +63,12 @@ ORDER BY tenant_id, global_seq LIMIT %(limit)s
     "gaps": f"""
 SELECT {EVENT} FROM domain_events WHERE global_seq = ANY(%(gaps)s) ORDER BY global_seq
 """,
+    # By number first, which is unique: of a small tenant PostgreSQL would rather read all that it ever stored, too.
     "gaps_tenant": f"""
-SELECT {EVENT} FROM domain_events
-WHERE tenant_id = %(tenant)s AND global_seq = ANY(%(gaps)s) ORDER BY global_seq
+SELECT {EVENT} FROM (
+    SELECT * FROM domain_events WHERE global_seq = ANY(%(gaps)s) ORDER BY global_seq OFFSET 0
+) AS numbered
+WHERE tenant_id = %(tenant)s ORDER BY global_seq
 """,
     "numbers": """
 SELECT global_seq, tenant_id FROM domain_events WHERE global_seq > %(after)s AND global_seq <= %(until)s

@@ -28,6 +28,8 @@ SENT: dict[str, dict[str, Any]] = {
     "stream": {"position": 5_000, "limit": 1_000},
     "stream_tenant": {"tenant": TENANT, "position": 5_000, "limit": 1_000},
     "gaps": {"gaps": [7_000, 7_002, 7_005]},
+    # As many as slow commits leave, of a tenant that has few events.
+    "gaps_tenant": {"tenant": event_store_pool.tenant_id(5), "gaps": list(range(20_100, 20_230))},
     "head": {},
     "head_tenant": {"tenant": TENANT},
     "tail": {},
