@@ -14,10 +14,12 @@ COPY deploy/image/requirements.txt ./
 RUN python -m venv /opt/proofload \
     && /opt/proofload/bin/python -m pip install --no-cache-dir --no-compile --require-hashes --only-binary :all: -r requirements.txt
 COPY . .
-# Compiled here, since its user can't write there; without the tests of others, which are a third of it.
+# Compiled here, since its user can't write there; without the tests of others, which are a third of it, and what only a
+# compiler or a type checker reads.
 RUN /opt/proofload/bin/python -m pip install --no-cache-dir --no-compile --no-index --no-deps --no-build-isolation . \
     && /opt/proofload/bin/python -m pip uninstall --yes --quiet hatchling trove-classifiers pathspec pip \
     && find /opt/proofload/lib -type d -name tests -path '*/site-packages/*' -prune -exec rm -r {} + \
+    && find /opt/proofload/lib -type f -regex '.*\.\(h\|a\|c\|cpp\|pyx\|pxd\|pyi\)' -delete \
     && /opt/proofload/bin/python -m compileall -q -j 0 /opt/proofload/lib
 
 FROM ${BASE}

@@ -178,7 +178,7 @@ lock: $(READY)  ## lock the dependencies of pyproject.toml into requirements.txt
 	$(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --only-binary :all: --no-emit-index-url \
 		--upgrade --quiet --custom-compile-command "make lock" --all-extras pyproject.toml -o requirements.txt
 	echo hatchling | $(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --only-binary :all: --no-emit-index-url \
-		--quiet --custom-compile-command "make lock" --extra reference --constraint requirements.txt pyproject.toml - -o deploy/image/requirements.txt
+		--quiet --custom-compile-command "make lock" --extra reference --extra otel --constraint requirements.txt pyproject.toml - -o deploy/image/requirements.txt
 
 bench-ab: $(READY)  ## see a comparison of pairs find a target that is 10 % slower, and nothing in one that is not (some minutes)
 	@$(PY) -m benchmarks.ab

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from harness.settings import ROOT
+from harness.telling import EXPORTER
 from tests.support import base_image, postgres_image
 from tests.support.compose import megabytes, read
 from tests.support.docker import APART, BUILDING, CantRun, Docker, docker, network, unfit
@@ -99,6 +100,8 @@ def test_our_part_of_the_image_is_small_and_its_user_is_not_root(engine: Docker)
     said = engine("run", "--rm", "--network", "none", "--read-only", "--cap-drop", "ALL", IMAGE, "--version")
     assert said.startswith("proofload ")
     assert engine("inspect", "--format", "{{.Config.User}}", IMAGE).strip() == "1000:1000"
+    # With what PERF_OTLP_URL needs: only a collector is missing.
+    engine("run", "--rm", "--network", "none", "--entrypoint", "python", IMAGE, "-c", f"import {EXPORTER}")
 
 
 def test_two_workers_are_go_and_what_runs_is_as_the_file_says(engine: Docker, clone: Path) -> None:
