@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from systems import ids
@@ -81,31 +82,29 @@ def operations(suffixes: list[str]) -> tuple[Array, Array]:
 
     Of one that names none −1 and 0.
     """
-    digits = ids.OPERATION_DIGITS
     lengths = np.fromiter(map(len, suffixes), np.int64, len(suffixes))
-    item = np.zeros(len(suffixes), np.int64)
-    if (lengths == digits).all():
-        return binary.operations(_words(suffixes)), item
-    op = np.full(len(suffixes), binary.NONE)
-    plain, several = (np.flatnonzero(lengths == length) for length in (digits, _ITEM_LENGTH))
-    op[plain] = binary.operations(_words([suffixes[place] for place in plain.tolist()]))
-    long = [suffixes[place] for place in several.tolist()]
-    op[several] = binary.operations(_words([suffix[:digits] for suffix in long]))
-    # As 16 characters: the mark, zeros, the digits.
-    ends = _words([f"{suffix[digits]:0<{digits - ids.ITEM_DIGITS}}{suffix[-ids.ITEM_DIGITS :]}" for suffix in long])
-    mark = int.from_bytes(f"{ids.ITEM_MARK:0<8}".encode(), "big")
-    number, known = binary.hex_digits(ends[:, 1].astype(np.uint64))
-    known &= (ends[:, 0] == mark) & (op[several] != binary.NONE)
-    op[several[~known]], item[several[known]] = binary.NONE, number[known]
+    op, item = np.full(len(suffixes), binary.NONE), np.zeros(len(suffixes), np.int64)
+    for length in (_DIGITS, _ITEM_LENGTH):
+        places = np.flatnonzero(lengths == length)
+        own = suffixes if len(places) == len(suffixes) else [suffixes[place] for place in places.tolist()]
+        characters = _characters(own, length)
+        op[places] = binary.operations(np.ascontiguousarray(characters[:, :_DIGITS]).view(">u8"))
+        if length == _ITEM_LENGTH:
+            ends = np.full((len(own), 8), ord("0"), np.uint8)
+            ends[:, -ids.ITEM_DIGITS :] = characters[:, -ids.ITEM_DIGITS :]
+            number, known = binary.hex_digits(ends.view(">u8")[:, 0].astype(np.uint64))
+            known &= (characters[:, _DIGITS] == ord(ids.ITEM_MARK)) & (op[places] != binary.NONE)
+            op[places[~known]], item[places[known]] = binary.NONE, number[known]
     return op, item
 
 
-_ITEM_LENGTH = ids.OPERATION_DIGITS + len(ids.ITEM_MARK) + ids.ITEM_DIGITS
+_DIGITS = ids.OPERATION_DIGITS
+_ITEM_LENGTH = _DIGITS + len(ids.ITEM_MARK) + ids.ITEM_DIGITS
 
 
-def _words(texts: list[str]) -> binary.Words:
-    """Texts of 16 characters each, as pairs of words; what is not ASCII becomes something that is no digit."""
-    return np.frombuffer("".join(texts).encode("ascii", "replace"), ">u8").reshape(-1, 2)
+def _characters(texts: list[str], length: int) -> npt.NDArray[np.uint8]:
+    """Texts of so many characters each, one a row; what is not ASCII becomes something that is no digit."""
+    return np.frombuffer("".join(texts).encode("ascii", "replace"), np.uint8).reshape(-1, length)
 
 
 def whole(key: str) -> str:
