@@ -28,7 +28,11 @@ LINE = "concat_ws(E'\\t', event_id, tenant_id, aggregate_type, aggregate_id, seq
 CHECKSUM = f"crc32(convert_to({LINE}, 'UTF8'))"
 ALL = -2
 """Instead of a stream: all of them."""
-TENANT = "CASE WHEN tenant_id ~ '^tenant-[0-9]+$' THEN substr(tenant_id, 8)::bigint ELSE -1 END"
+TENANT = (
+    "CASE WHEN starts_with(tenant_id, 'tenant-') AND tenant_id <> 'tenant-' "
+    "AND translate(substr(tenant_id, 8), '0123456789', '') = '' THEN substr(tenant_id, 8)::bigint ELSE -1 END"
+)
+"""The number of a tenant. A regular expression would say the same in twice as long."""
 STREAM = (
     f"CASE WHEN starts_with(aggregate_id, '{ids.UUID_PREFIX}') AND length(aggregate_id) = {len(ids.UUID_PREFIX) + 12} "
     "AND translate(right(aggregate_id, 12), '0123456789', '') = '' THEN right(aggregate_id, 12)::bigint + "
