@@ -101,11 +101,13 @@ WHERE (tx_id, global_seq) > (%(tx)s::text::xid8, %(position)s)
 AND tx_id < pg_snapshot_xmin(pg_current_snapshot())
 ORDER BY domain_events.tx_id, domain_events.global_seq LIMIT %(limit)s
 """,
+    # By its number, of which only the index of a tenant has the order: of what is newer than its statistics PostgreSQL
+    # expects one event, and would as soon read those of all tenants.
     "stream_xmin_tenant": f"""
 SELECT tx_id::text::bigint, {EVENT} FROM domain_events
-WHERE tenant_id = ANY(ARRAY[%(tenant)s]) AND (tx_id, global_seq) > (%(tx)s::text::xid8, %(position)s)
-AND tx_id < pg_snapshot_xmin(pg_current_snapshot())
-ORDER BY domain_events.tenant_id, domain_events.tx_id, domain_events.global_seq LIMIT %(limit)s
+WHERE tenant_id = ANY(ARRAY[%(tenant)s]) AND (tx_id::text::bigint, global_seq) > (%(tx)s, %(position)s)
+AND tx_id::text::bigint < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+ORDER BY tenant_id, domain_events.tx_id::text::bigint, domain_events.global_seq LIMIT %(limit)s
 """,
     "listen": "LISTEN domain_events",
     "notify": "SELECT pg_notify('domain_events', %(said)s)",

@@ -13,7 +13,8 @@ from target.ready import ready
 DDL = {
     XMIN: (
         "CREATE INDEX IF NOT EXISTS domain_events_tx ON domain_events (tx_id, global_seq)",
-        "CREATE INDEX IF NOT EXISTS domain_events_tenant_tx ON domain_events (tenant_id, tx_id, global_seq)",
+        "CREATE INDEX IF NOT EXISTS domain_events_tenant_tx "
+        "ON domain_events (tenant_id, (tx_id::text::bigint), global_seq)",
     ),
     SOURCE: ("DROP INDEX IF EXISTS domain_events_tenant",),
 }

@@ -24,7 +24,7 @@ TABLES = ("domain_events", "snapshots")
 NODES = ("Index Scan", "Index Only Scan")
 COMPARED = re.compile(r"\b(\w+)\s*(?:=|>=?|<=?)\s*(?:ANY\()?(?:ARRAY\[)?%\(\w+\)s")
 """A column that a statement compares with a parameter; …"""
-TOGETHER = re.compile(r"\((\w+(?:, \w+)+)\)\s*[<>]=?\s*\(%")
+TOGETHER = re.compile(r"\((\w+(?:::\w+)*(?:, \w+(?:::\w+)*)+)\)\s*[<>]=?\s*\(%")
 """… or several of them at once, …"""
 ONE_BY_ONE = re.compile(r"\bglobal_seq = ANY")
 """… or rows one by one, by their unique number: then nothing else need be asked of an index."""
@@ -111,7 +111,8 @@ def wrong(plan: Plan, contract: Mapping[str, Any]) -> Iterator[str]:
     Near the end of a stream another index may be as good, for a large tenant: any will do that leads to little else
     than the answer. But it must begin at the position: what is below is all that was ever stored.
     """
-    wanted = {*COMPARED.findall(plan.sql), *(name for row in TOGETHER.findall(plan.sql) for name in row.split(", "))}
+    rows_of = [row.split(", ") for row in TOGETHER.findall(plan.sql)]
+    wanted = {*COMPARED.findall(plan.sql), *(name.partition("::")[0] for row in rows_of for name in row)}
     values = plan.given.values() if isinstance(plan.given, Mapping) else plan.given
     arrays = sum(len(value) for value in values if isinstance(value, list))
     rows = _rows(plan.plan)

@@ -9,9 +9,11 @@ import pytest
 
 from harness.stack.postgres import Postgres
 from systems import event_store_pool, ids
-from systems.event_store import noon
+from systems.event_store import XMIN, noon
 from systems.event_store_sql import STATEMENTS
+from target.event_store.preparation import DDL
 from tests.support.judged import database_of, scenario_of
+from verification.event_store import VARIANT
 from verification.event_store.plans import UNKNOWN, Plan, wrong
 
 CONTRACT = {"stream_blocks": 8, "depth_blocks": 60}
@@ -36,6 +38,7 @@ SENT: dict[str, dict[str, Any]] = {
     "token_at": {"at": noon(7)},
 }
 """The statements that read, and what they may be sent with."""
+COLUMNS = "tenant_id, aggregate_type, aggregate_id, event_type, payload, metadata, occurred_at"
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +94,35 @@ def test_a_statement_without_its_tenant_searches_the_index_of_every_tenant(conne
         (((plan,),),) = cursor.fetchall()
 
     assert list(wrong(Plan(text, OF_STREAM, "", plan["Plan"]), CONTRACT))
+
+
+def test_what_is_newer_than_all_statistics_is_found_by_tenant_too(connection: Any) -> None:
+    """By transaction, where a processor of a tenant has nothing new for long, while others have."""
+    other = event_store_pool.tenant_id(1)
+    with connection.cursor() as cursor:
+        for statement in DDL[XMIN]:
+            cursor.execute(statement)
+        connection.commit()
+        try:
+            cursor.execute("SELECT pg_current_xact_id()::text::bigint")
+            given = {"tenant": event_store_pool.tenant_id(5), "tx": cursor.fetchone()[0], "position": 0, "limit": 1_000}
+            cursor.execute(
+                f"INSERT INTO domain_events ({COLUMNS}, event_id, seq) SELECT {COLUMNS}, 'new-' || event_id, "
+                "seq + 10000 FROM domain_events WHERE tenant_id = %s LIMIT 3000",
+                (other,),
+            )
+            connection.commit()
+            text = STATEMENTS["stream_xmin_tenant"]
+            cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {text}", given)
+            (((plan,),),) = cursor.fetchall()
+        finally:
+            connection.rollback()
+            cursor.execute("DELETE FROM domain_events WHERE starts_with(event_id, 'new-')")
+            for name in VARIANT:
+                cursor.execute(f"DROP INDEX {name}")
+            connection.commit()
+
+    assert list(wrong(Plan(text, given, "", plan["Plan"]), CONTRACT)) == []
 
 
 @pytest.mark.parametrize("column", ["domain_events.seq", "snapshots.aggregate_id"])
