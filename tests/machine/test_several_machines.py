@@ -4,26 +4,23 @@ Nothing of it may make a VIOLATED that is not true, nothing loads on without sup
 """
 
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import psutil
 import pytest
 
 from harness import journal, journaled, search
-from harness.errors import JournalError
 from harness.journal import HEADER_BYTES, RECORD
 from harness.machines import clocks
 from harness.machines.clocks import Clock
 from harness.plan import arrivals, reading
-from harness.settings import ROOT
-from harness.stack import postgres
-from tests.support.namespaces import Namespaces, namespaces, unfit
-from tests.support.pipeline_process import Pipeline, Result
-from tests.support.several_machines import KEY, Machines, said
+from tests.support.database_for_all import reachable
+from tests.support.namespace_scene import Scene
+from tests.support.namespaces import namespaces, unfit
+from tests.support.pipeline_process import Result
+from tests.support.several_machines import KEY, said
 from tests.support.target_process import eventually
 
 WHY = unfit()
@@ -87,69 +84,10 @@ arrivals.smoke = [{ rate = 60, for = "6s" }]
 validity = { loop_lag = "30s", loop_gap = "1m", min_successes = 50, sent = "50%" }
 rules = ["p95(response_time) < 30s", "ratio(errors) < 50%"]
 """
-FORWARD = """
-import asyncio, sys
-async def pipe(come, go):
-    try:
-        while data := await come.read(65536):
-            go.write(data)
-            await go.drain()
-    finally:
-        go.close()
-async def serve(come, go):
-    there, back = await asyncio.open_unix_connection(sys.argv[1])
-    await asyncio.gather(pipe(come, back), pipe(there, go), return_exceptions=True)
-async def main():
-    async with await asyncio.start_server(serve, sys.argv[2], int(sys.argv[3])) as server:
-        print("ready", flush=True)
-        await server.serve_forever()
-asyncio.run(main())
-"""
-"""Passes what comes to an address on to a socket in the file system, which all namespaces share."""
 APART = (1_000, 300)
 """By how many seconds the clocks of the two workers are ahead."""
-OTHER_CLOCK = ROOT / "tests" / "support" / "other_clock"
 SKEWED, DRIFTING = "2 0", "0 400"
 """The wall clock 2 s ahead; and the other one as fast as one that is being corrected."""
-SHORT = {"PERF_SILENCE": "6s", "PERF_COLLECT": "20s"}
-
-
-class Scene:
-    """A master and two workers, each in a namespace."""
-
-    def __init__(self, network: Namespaces, home: Path, folder: Path, plan: str) -> None:
-        self.network, self.folder = network, folder
-        pipeline = Pipeline(home, folder / "runs", plan)
-        self.machines = Machines(pipeline, folder, network.host, 5557)
-
-    def master(self, workers: int = 2, *arguments: str, inside: tuple[str, ...] = (), **environment: str) -> None:
-        """Start the master; its target is reached by all."""
-        known = {"PERF_BIND": self.network.host, "PERF_TARGET_PORT": "8000", **SHORT, **environment}
-        words = [*self.network.master, *inside]
-        self.running = self.machines.master(workers, *arguments, scenario="several", inside=words, **known)
-
-    def worker(self, number: int, processes: int = 1, clock: str = "", **environment: str) -> subprocess.Popen[str]:
-        """Start worker `number`; its clocks are others still by `clock`, see tests/support/other_clock."""
-        of_clock = {"PYTHONPATH": str(OTHER_CLOCK), "OTHER_CLOCK": clock} if clock else {}
-        known = {"PERF_ALLOW_HOSTS": self.network.host, **SHORT, **of_clock, **environment}
-        return self.machines.worker(f"w{number}", processes, self.network.worker(number), **known)
-
-    def loading(self, operations: int = 40) -> Path:
-        """The run folder, once each of two load processes has begun so many operations."""
-
-        def begun() -> Path | None:
-            found = list(self.machines.pipeline.runs.glob("*/2*/journal-[01].bin"))
-            with suppress(JournalError, OSError):
-                if len(found) == 2 and all(len(journaled.read_records(one)) >= operations for one in found):
-                    return found[0].parent.resolve()
-            return None
-
-        folder: Path = eventually(begun, self.running)  # type: ignore[arg-type]
-        return folder
-
-    def finish(self) -> Result:
-        """The run to its end."""
-        return self.machines.finish(self.running)
 
 
 @pytest.fixture
@@ -283,26 +221,6 @@ def test_a_search_is_followed_by_machines_elsewhere(scene: Scene) -> None:
     assert result.checks("VIOLATED") == set()
     assert ["all of it has arrived" in said(one) for one in workers] == [True, True]
     assert {"machine 1", "machine 2"} <= {line.strip().split(",")[0] for line in result.err.splitlines()}
-
-
-@contextmanager
-def reachable(folder: Path, network: Namespaces) -> Iterator[str]:
-    """The URL of an empty database, as all of them reach it."""
-    home = folder / "server"
-    postgres.folder(home).parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix="pf-") as sockets:
-        Path(sockets).chmod(0o777)
-        server = postgres.start(home, {"unix_socket_directories": sockets})
-        words = [sys.executable, "-c", FORWARD, f"{sockets}/.s.PGSQL.{server.port}", network.host, "6543"]
-        forward = subprocess.Popen([*network.master, *words], stdout=subprocess.PIPE, text=True)
-        try:
-            assert forward.stdout
-            assert forward.stdout.readline() == "ready\n"
-            yield server.create("events").replace(f"127.0.0.1:{server.port}", f"{network.host}:6543")
-        finally:
-            forward.kill()
-            forward.communicate()
-            server.stop()
 
 
 @pytest.mark.parametrize("plan", [EVENTS])
