@@ -9,6 +9,7 @@ import argparse
 import importlib
 import json
 import os
+import resource
 import secrets
 import subprocess
 import sys
@@ -83,21 +84,24 @@ def _execute(url: str, statement: str) -> None:
 
 
 def measured(run: Run, url: str) -> dict[str, float]:
-    """Seconds and the most bytes of its verification."""
-    began, most = time.perf_counter(), 0
+    """Seconds, those of processors, and the most bytes of its verification."""
+    began, most, used = time.perf_counter(), 0, resource.getrusage(resource.RUSAGE_CHILDREN)
     environment = {**os.environ, "DATABASE_URL": url}
     command = [sys.executable, "-m", "verification", str(run.folder)]
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
         while process.poll() is None:
             most = max(most, sum(_own(process.pid)))
             time.sleep(SAMPLE_S)
+    took = time.perf_counter() - began
     if process.returncode:
         raise SystemExit(f"verification ended with {process.returncode}")
     judged = run.read(check.FILE)
     wrong = [one for one in judged["checks"] if one["state"] == CheckState.VIOLATED]
     if wrong:
         raise SystemExit("\n".join(f"{one['id']}: {one['detail']}" for one in wrong))
-    return {"seconds": time.perf_counter() - began, "bytes": float(most)}
+    now = resource.getrusage(resource.RUSAGE_CHILDREN)
+    busy = now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime
+    return {"seconds": took, "cpu": busy, "bytes": float(most)}
 
 
 def _own(pid: int) -> Iterator[int]:
@@ -126,9 +130,11 @@ def main() -> None:
             finally:
                 server.stop()
                 postgres.remove(home)
-        each, least = (found[of]["seconds"] / of * 1e6 for of in (count, min(found)))
-        taken = f"{found[count]['seconds']:10.1f} s{each:8.2f} µs each"
-        print(f"{count:13,}{taken}{each / least:6.2f} ×{found[count]['bytes'] / 1e6:10,.0f} MB", flush=True)
+        told = f"{count:13,}{found[count]['seconds']:10.1f} s"
+        for name, what in (("seconds", "each"), ("cpu", "of processors")):
+            each, least = (found[of][name] / of * 1e6 for of in (count, min(found)))
+            told += f"{each:8.2f} µs {what}, {each / least:.2f} ×"
+        print(f"{told}{found[count]['bytes'] / 1e6:10,.0f} MB", flush=True)
     results = ROOT / "benchmarks" / "results"
     results.mkdir(exist_ok=True)
     (results / "scale.json").write_text(json.dumps(found, indent=1) + "\n")

@@ -1,7 +1,10 @@
 """Has all parts of a run judged: here one after the other, by processes of this machine, or over Dask."""
 
+import ctypes
 import importlib
 import os
+import signal
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -10,6 +13,7 @@ from multiprocessing import get_context
 from harness.errors import PlanError
 from verification.divided.judging import Judged, Task, judged
 
+PR_SET_PDEATHSIG = 1
 TRIES = 5
 """So many workers of Dask may die over a part before it is given up."""
 
@@ -28,7 +32,7 @@ def _here(tasks: Sequence[Task]) -> list[Judged]:
         return [judged(task) for task in tasks]
     found: dict[int, Judged] = {}
     try:
-        with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        with ProcessPoolExecutor(workers, get_context("spawn"), _end_with, (os.getpid(),)) as pool:
             futures = [pool.submit(judged, task) for task in tasks]
             for task, future in zip(tasks, futures, strict=True):
                 found[task.number] = future.result()
@@ -36,6 +40,14 @@ def _here(tasks: Sequence[Task]) -> list[Judged]:
         # Mostly it had too little memory: one at a time needs less.
         pass
     return [found[task.number] if task.number in found else judged(task) for task in tasks]
+
+
+def _end_with(parent: int) -> None:
+    """Have this process killed when its parent ends: it would wait for ever for more to do."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def _over_dask(tasks: Sequence[Task], address: str) -> list[Judged]:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import RunError
+from systems import ids
 from verification.arrays import Array
 
 
@@ -28,8 +29,10 @@ class Store:
 
     def part_of(self, keys: Array) -> Array:
         """The part that each of `keys` (numbers of operations; −1 for one that names none) is in."""
-        # The golden ratio spreads numbers of which one follows the other, and those with a pattern in their low bits.
-        mixed = keys.astype(np.uint64) * np.uint64(0x9E37_79B9_7F4A_7C15)
+        # The golden ratio spreads numbers of which one follows the other, and those with a pattern in their low bits;
+        # above them is the number of the load process.
+        numbers = keys.astype(np.uint64)
+        mixed = (numbers ^ numbers >> np.uint64(ids.COUNT_BITS)) * np.uint64(0x9E37_79B9_7F4A_7C15)
         parts: Array = (mixed >> np.uint64(32)).astype(np.int64) % self.parts
         return parts
 

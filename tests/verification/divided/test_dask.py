@@ -61,13 +61,12 @@ def cluster() -> Iterator[tuple[str, Any, subprocess.Popen[bytes]]]:
         yield address, client, doomed
 
 
-def test_two_workers_find_the_same_and_one_that_dies_changes_nothing(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_workers_find_the_same_and_one_that_dies_changes_nothing(scene: Scene, tmp_path: Path) -> None:
     scene.sql(f"DELETE FROM message_logs WHERE idempotency_key = '{KEY[1]}'")
     verify(scene.run, scene.url)
     whole = written(scene.run)
     asked = {**os.environ, "DATABASE_URL": scene.url, "PERF_PARTITIONS": "7"}
+    asked["PERF_PARTITIONS_FOLDER"] = f"file://{tmp_path}/shared"
     with cluster() as (address, client, doomed), ThreadPoolExecutor(1) as thread:
 
         def verified() -> subprocess.CompletedProcess[str]:

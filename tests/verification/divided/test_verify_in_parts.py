@@ -1,15 +1,22 @@
 """The command of verification, in parts: the same integrity.json and effects.npy, and nothing is left beside them."""
 
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from harness import check, effects
 from harness.errors import PlanError
+from harness.project import environment
 from harness.run import Run
 from harness.settings import Settings
 from tests.support.message_scene import ID, KEY, NO_INDEX, Scene, change, clean_scene, copy_of_1
+from tests.support.target_process import eventually
 from verification.__main__ import verify
 from verification.divided.verifying import FOLDER
 
@@ -70,6 +77,35 @@ def test_parts_are_kept_where_they_are_asked_to_be_meanwhile(
     assert all(finding.crashed for finding in found)
     assert scene.run.read(check.FILE)["outcomes"]["process"] == {"ACK": 2, "UNKNOWN": 2}
     assert list(place.iterdir()) == []
+
+
+@contextmanager
+def judging(scene: Scene) -> Iterator[tuple[subprocess.Popen[bytes], list[psutil.Process]]]:
+    """The command of verification, and its processes, of which one has judged something and waits for more."""
+    asked = environment(DATABASE_URL=scene.url, PERF_PARTITIONS="50")
+    command = [sys.executable, "-m", "verification", str(scene.run.folder)]
+    with subprocess.Popen(command, env=asked, stdout=subprocess.DEVNULL) as process:
+        eventually(lambda: any((scene.run.folder / FOLDER).glob("effects-*")), process)
+        begun = [one for one in psutil.Process(process.pid).children() if "spawn_main" in " ".join(one.cmdline())]
+        assert begun
+        yield process, begun
+
+
+def test_processes_end_with_the_verification_that_is_killed(scene: Scene) -> None:
+    with judging(scene) as (process, begun):
+        process.kill()
+
+    eventually(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in begun))
+
+
+def test_what_a_process_that_died_left_undone_is_done_all_the_same(scene: Scene) -> None:
+    verify(scene.run, scene.url)
+    whole = written(scene.run)
+    with judging(scene) as (process, begun):
+        begun[0].kill()
+        assert process.wait() == 0
+
+    assert written(scene.run) == whole
 
 
 @pytest.mark.parametrize(
