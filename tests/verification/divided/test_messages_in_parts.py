@@ -8,14 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness import effects
 from systems import ids
-from tests.support.divided import in_parts
+from tests.support.divided import found_alike
 from tests.support.message_edits import EDITS, Edit
 from tests.support.message_history import History, clean
 from verification import messages
 from verification.case import Case
-from verification.ledger_checks import new_keys, only_replays
 
 PARTS = (2, 7)
 
@@ -24,16 +22,7 @@ def same(case: Case, folder: Path, counts: Sequence[int]) -> None:
     """Assert that all is found of `case` in parts as in one."""
     # Which keys are in several rows is learnt of the rows.
     whole = replace(case, seen=messages.joined(case.seen, [messages.learnt(case)]))
-    found = [one.as_json() for one in messages.judge(whole)]
-    weakened = [*messages.weakened(case), *only_replays(*new_keys(case))]
-    (folder / "whole").mkdir(exist_ok=True)
-    effects.write(folder / "whole", case.effects())
-    for count in counts:
-        own = in_parts(folder, messages, case, count, ["early"])
-        assert [one.as_json() for one in own.findings] == found, count
-        assert (own.resolved, own.weakened) == (case.resolved(), weakened), count
-        assert own.seen.as_json() == case.seen.as_json(), count
-        assert (folder / effects.FILE).read_bytes() == (folder / "whole" / effects.FILE).read_bytes(), count
+    found_alike(folder, messages, case, messages.judge(whole), counts, ["early"])
 
 
 def test_a_clean_history_is_found_alike_in_all_parts(tmp_path: Path) -> None:
@@ -81,7 +70,7 @@ DAMAGES: dict[str, Edit] = {
 
 
 @given(damages=st.lists(st.sampled_from(sorted(DAMAGES)), max_size=6), count=st.integers(2, 12))
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_several_damages_are_found_alike_in_all_parts(tmp_path: Path, damages: list[str], count: int) -> None:
     history = many()
     for name in damages:
