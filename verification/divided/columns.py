@@ -11,6 +11,8 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 SEPARATOR = "\0"
 """Between texts: PostgreSQL stores none that has it."""
+LOOKED = 64
+"""So many lines tell whether most texts of a column differ."""
 TEXTS, PLACES, VALUES = "texts:", "places:", "values:"
 """Before the name of a column: its different texts, which of them each line has (−1: null), or its values."""
 
@@ -20,13 +22,21 @@ def packed(table: pd.DataFrame) -> Arrays:
     found: Arrays = {}
     for name, column in table.items():
         if column.dtype == "str" or column.dtype == object:
-            places, texts = pd.factorize(column)
-            joined = SEPARATOR.join(texts.tolist()).encode()
-            found[f"{TEXTS}{name}"] = np.frombuffer(joined, np.uint8)
+            places, texts = _different(column)
+            found[f"{TEXTS}{name}"] = np.frombuffer(SEPARATOR.join(texts).encode(), np.uint8)
             found[f"{PLACES}{name}"] = places.astype(np.int32)
         else:
             found[f"{VALUES}{name}"] = column.to_numpy()
     return found
+
+
+def _different(column: pd.Series) -> tuple[npt.NDArray[np.int64], list[str]]:
+    """Which text each line has, and the texts; if most differ, each has one of its own: to compare them costs more."""
+    if len(set(column.iloc[:LOOKED])) > LOOKED // 2:
+        null = column.isna().to_numpy()
+        return np.where(null, -1, np.arange(len(column))), column.fillna("").tolist()
+    places, texts = pd.factorize(column)
+    return places, texts.tolist()
 
 
 def unpacked(pieces: Sequence[Mapping[str, npt.NDArray[Any]]]) -> pd.DataFrame:
