@@ -23,9 +23,18 @@ def fields(points: Iterable[str]) -> np.dtype[np.void]:
 
 def write(folder: Path, effects: npt.NDArray[np.void]) -> None:
     """Store `effects` (with `fields`), one for each item that is there, in the run folder; RunError without room."""
+    write_pieces(folder, effects.dtype, len(effects), [effects])
+
+
+def write_pieces(folder: Path, dtype: np.dtype[np.void], count: int, pieces: Iterable[npt.NDArray[np.void]]) -> None:
+    """The same of `count` effects that come piece by piece, in their order."""
     path = folder / FILE
     try:
-        np.save(path, effects, allow_pickle=False)
+        with path.open("wb") as file:
+            header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (count,)}
+            np.lib.format.write_array_header_1_0(file, header)
+            for piece in pieces:
+                file.write(np.ascontiguousarray(piece, dtype).data)
     except OSError as error:
         path.unlink(missing_ok=True)
         raise RunError(f"{path}: {error.strerror or error}: expected room for it; then verify the run again") from None

@@ -8,7 +8,7 @@ and for all: what it gives is on the master's clock. The doubt is for those who 
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -33,6 +33,9 @@ from harness.machines import clocks
 from harness.machines.clocks import Clock
 from systems import ids
 
+PIECE = 1 << 20
+"""So many operations of a journal are read at a time where it is read in pieces."""
+
 
 @dataclass(frozen=True)
 class Journaled:
@@ -47,6 +50,8 @@ class Journaled:
     slipped: npt.NDArray[np.int64] | None = None
     """By how many ns more than second 0 the times of each operation were shifted, as clocks drift; None: by none. What
     was planned for a second is in that second without it."""
+    first: int = 0
+    """The place of the first of `records` in the journal."""
 
     def ahead(self, at: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """By how many ns the master's clock is ahead of the process's at each time `at` of that."""
@@ -81,7 +86,7 @@ class Journaled:
     @property
     def numbers(self) -> npt.NDArray[np.int64]:
         """The number of each operation."""
-        return ids.operation(self.worker, 0) + np.arange(len(self.records), dtype=np.int64)
+        return ids.operation(self.worker, self.first) + np.arange(len(self.records), dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -160,15 +165,17 @@ def read(path: Path) -> Journaled:
     JournalError if it isn't one of this format; CutError if it was cut.
     """
     journal = Journaled(path, read_header(path), read_records(path))
-    why = _cut(journal)
+    why = _cut(journal, len(journal.records))
     if why:
         raise CutError(f"{path}: it {why}. Run the load again")
     return journal
 
 
-def _cut(journal: Journaled) -> str:
-    """What is missing of a journal, if it was cut; "" = nothing: it was closed, or its process was killed."""
-    header, held = journal.header, len(journal.records)
+def _cut(journal: Journaled, held: int) -> str:
+    """What is missing of a journal that holds so many, if it was cut; "" = nothing: it was closed, or its process was
+    killed.
+    """
+    header = journal.header
     if header.get(ARRIVING):
         return f"did not arrive whole: {held:,} operations of it are here"
     if header["closed"]:
@@ -180,11 +187,13 @@ def _cut(journal: Journaled) -> str:
     return f"was cut: it holds {held:,} operations and ends within a step of {header['grow']:,}"
 
 
-def read_records(path: Path, first: int = 0) -> npt.NDArray[np.void]:
-    """The records of the journal at `path` from place `first` on, as far as they are begun; it may be being written."""
+def read_records(path: Path, first: int = 0, most: int | None = None) -> npt.NDArray[np.void]:
+    """The records of the journal at `path` from place `first` on, `most` at most, as far as they are begun; it may be
+    being written.
+    """
     offset = HEADER_BYTES + first * RECORD.itemsize
-    whole = (path.stat().st_size - offset) // RECORD.itemsize
-    records = np.fromfile(path, RECORD, max(whole, 0), offset=offset)
+    whole = max((path.stat().st_size - offset) // RECORD.itemsize, 0)
+    records = np.fromfile(path, RECORD, whole if most is None else min(whole, most), offset=offset)
     empty = np.flatnonzero(records["start"] == 0)
     return records[: empty[0]] if len(empty) else records
 
@@ -211,8 +220,9 @@ def on_masters_clock(journal: Journaled) -> Journaled:
     return replace(journal, header=header, records=records, slipped=slipped)
 
 
-def read_all(folder: Path, processes: int | None = None) -> Journals:
-    """The journals in the folder of a run with so many load processes (None: not known), on the master's clock.
+def read_all(folder: Path, processes: int | None = None, whole: bool = True) -> Journals:
+    """The journals in the folder of a run with so many load processes (None: not known), on the master's clock; if not
+    `whole`, without their records, which `pieces` gives.
 
     JournalError if none can be read, one is of another format, two are of one worker, or they are of several runs.
     """
@@ -222,15 +232,18 @@ def read_all(folder: Path, processes: int | None = None) -> Journals:
     found, lost, workers = [], [], []
     for path in paths:
         try:
-            journal = Journaled(path, read_header(path), read_records(path))
+            journal = Journaled(path, read_header(path), read_records(path) if whole else np.zeros(0, RECORD))
         except CutError:
             workers.append(_worker(path))
             lost.append(Lost(workers[-1], 0, "was cut: its header can't be read"))
             continue
         workers.append(journal.worker)
         found.append(on_masters_clock(journal))
-        if why := _cut(journal):
-            lost.append(Lost(journal.worker, len(journal.records), why))
+        held = len(journal.records)
+        if not whole:
+            held, found[-1].header["doubt"] = _scanned(journal)
+        if why := _cut(journal, held):
+            lost.append(Lost(journal.worker, held, why))
     runs = {journal.header["run"] for journal in found}
     if len(set(workers)) < len(workers) or len(runs) > 1:
         raise JournalError(
@@ -245,6 +258,26 @@ def read_all(folder: Path, processes: int | None = None) -> Journals:
         tuple(sorted(lost, key=lambda one: one.worker)),
         max(processes or 0, len(workers)),
     )
+
+
+def pieces(journal: Journaled, size: int = PIECE) -> Iterator[Journaled]:
+    """The operations of a journal that was read without them, so many at a time, on the master's clock."""
+    first = 0
+    while True:
+        records = read_records(journal.path, first, size)
+        if len(records):
+            yield on_masters_clock(Journaled(journal.path, read_header(journal.path), records, first=first))
+        first += len(records)
+        if len(records) < size:
+            return
+
+
+def _scanned(journal: Journaled) -> tuple[int, int]:
+    """How many operations a journal holds, and by how many ns the master's time of them may be wrong, either way."""
+    held, doubt = 0, on_masters_clock(journal).doubt
+    for piece in pieces(journal):
+        held, doubt = held + len(piece.records), max(doubt, piece.doubt)
+    return held, doubt
 
 
 def _alike(found: list[Journaled]) -> list[Journaled]:

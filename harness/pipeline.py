@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType, MappingProxyType
 from typing import Any
 
-from harness import binding, check, errors, fingerprint, guard, refusal, telling, tracing
+from harness import binding, check, errors, fingerprint, guard, refusal, scale, telling, tracing
 from harness.check import Finding
 from harness.errors import ProofloadError, RunError
 from harness.load_stage import began_any, put_load
@@ -269,6 +269,7 @@ def _require(scenario: Scenario, settings: Settings) -> None:
     """What a run needs of this machine, and last the database."""
     reference.require(scenario, settings)
     telling.require(settings)
+    scale.require(settings)
     if settings.target_port and not settings.target_url:
         process.require_free(settings.target_port, "PERF_TARGET_PORT")
     if settings.database_url:

@@ -53,6 +53,20 @@ def _workers() -> int:
     return int(text or 0)
 
 
+def _partitions() -> int:
+    text = os.environ.get("PERF_PARTITIONS", "")
+    if text and (not text.isdecimal() or int(text) < 1):
+        raise PlanError(f"PERF_PARTITIONS={text!r}: expected in how many parts a run is verified, 1 or more")
+    return int(text or 0)
+
+
+def _dask() -> str:
+    text = os.environ.get("PERF_DASK", "")
+    if text and not re.fullmatch(r"(tcp|tls|ws|wss)://\S+:\d+", text):
+        raise PlanError(f"PERF_DASK={text!r}: expected the address of a scheduler of Dask: tcp://HOST:8786")
+    return text
+
+
 def _seconds(name: str, default: float) -> float:
     text = os.environ.get(name, "")
     try:
@@ -144,6 +158,12 @@ class Settings:
     seed: int = field(default_factory=_seed)
     home: Path = field(default_factory=_home)
     runs: Path = field(default_factory=lambda: Path(os.environ.get("PERF_RUNS", "") or PROJECT / "reports" / "runs"))
+    partitions: int = field(default_factory=_partitions)
+    """In how many parts a run is verified; 0: by its size."""
+    dask: str = field(default_factory=_dask)
+    """Where Dask's scheduler is, whose workers verify the parts; "": this machine does."""
+    partitions_folder: str = field(default_factory=lambda: os.environ.get("PERF_PARTITIONS_FOLDER", "").rstrip("/"))
+    """Where the parts are meanwhile, a folder or a URL; "": in the run folder."""
     duration: str = field(default_factory=lambda: os.environ.get("PERF_DURATION", ""))
     vus: str = field(default_factory=lambda: os.environ.get("PERF_VUS", ""))
     database_settings: str = field(default_factory=_database_settings)

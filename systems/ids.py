@@ -105,7 +105,12 @@ def digest(said: object) -> int:
     """63 bits that stand for an id or a text in a journal record, which holds only numbers; the same in every process,
     and for every way to write an id. TypeError for what is neither.
     """
-    return int.from_bytes(hashlib.blake2b(canonical(said).encode(), digest_size=8).digest(), "big") >> 1
+    return int.from_bytes(hashed(said), "big") >> 1
+
+
+def hashed(said: object) -> bytes:
+    """The 8 bytes that `digest` makes its number of, big-endian, without the last bit."""
+    return hashlib.blake2b(canonical(said).encode(), digest_size=8).digest()
 
 
 NOTHING = digest("\0nothing is there")

@@ -150,7 +150,7 @@ COMPLETED = "sent"
 
 def message_type(op: int) -> str:
     """The type of the message that operation `op` sends."""
-    return MESSAGE_TYPES[op % 2]
+    return MESSAGE_TYPES[op % len(MESSAGE_TYPES)]
 
 
 PLAIN = "Proofload message {op}: many happy returns of the day."
@@ -225,6 +225,12 @@ def content(op: int, special: Sequence[str] = ALL_TEXTS) -> str:
     turn, rest = divmod(op, OFTEN)
     text = PLAIN if rest or not special else special[turn % len(special)]
     return text.replace("{op}", str(op))
+
+
+def contents(ops: Iterable[int], special: Sequence[str] = ALL_TEXTS) -> list[str]:
+    """`content` of each of these operations, for a million at once."""
+    plain, others = PLAIN.split("{op}"), [text.split("{op}") for text in special]
+    return [str(op).join(plain if op % OFTEN or not others else others[op // OFTEN % len(others)]) for op in ops]
 
 
 def before_birth(op: Any, later: Any = False) -> Any:

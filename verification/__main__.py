@@ -2,21 +2,29 @@
 
 import argparse
 import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psycopg2
 
-from harness import binding, check, database, effects, errors, journaled, reported
+from harness import binding, check, database, effects, errors, journaled, reported, scale
 from harness.check import Finding
 from harness.outcomes import Outcome
-from harness.project import module
 from harness.run import Run
+from harness.settings import Settings
 from harness.verdict import CheckState
-from verification import announced, checks, own_checks, surroundings
-from verification.ledger import Ledger, ledger
-from verification.ledger_checks import only_replays
+from verification import announced, checks, own_checks
+from verification.arrays import Array
+from verification.divided import running
+from verification.divided import verifying as dividing
+from verification.divided.judging import system_of
+from verification.divided.splitting import split
+from verification.divided.verifying import Verified
+from verification.ledger import Ledger, by_outcome, ledger
 from verification.quiescence import still
 from verification.reading import reader
 
@@ -42,42 +50,35 @@ def verify(run: Run, url: str) -> list[Finding]:
     An earlier verdict is void from then on: it does not rest on what is found now.
     """
     began = time.perf_counter()
-    found = module("verification", run.scenario.system) if run.scenario.system else None
-    # It says all by itself, or only what is special about the simple case.
-    system: Any = getattr(found, "STORED", found)
-    journals = journaled.read_all(run.folder, run.processes)
-    sent = ledger(run.id, journals, run.clock, run.scenario, announced.read(run))
-    reported.void(run.folder)
-    (run.folder / effects.FILE).unlink(missing_ok=True)
-    about: dict[str, Any] = {"resolved": None, "observation": None, "weakened": []}
-    own = run.scenario.own_checks
+    system, own = system_of(run.scenario.system), run.scenario.own_checks
     made = system.checks_of(run.scenario) if system else ()
     before = (run.facts.get("before") or {}).get("own") or {}
-    try:
-        if system is None and own:
-            answers, disturbance = _asked(url, run, sent)
-            about["weakened"] = [ONLY_QUERIES.format(len(own))]
-            findings = own_checks.findings(run.scenario, answers, before, disturbance)
-        elif system is None:
-            findings = [_unknown(run.scenario.system)]
-        else:
-            seen = system.observe(url, run, sent)
-            case = system.case(sent, seen)
-            about = {
-                "resolved": case.resolved(),
-                "observation": seen.as_json(),
-                "weakened": [*system.weakened(case), *surroundings.weakened(seen), *only_replays(case)],
-            }
-            effects.write(run.folder, case.effects())
-            findings = system.judge(case)
-            about["weakened"] += checks.left_out(made, findings)
-            findings += own_checks.findings(run.scenario, seen.own, before, seen.disturbance)
-    except errors.ProofloadError:
-        raise
-    except Exception as error:  # the run is over and can't be repeated: what is known of it must not be lost
-        told = _why(error, run)
-        findings = checks.undecided(made, told)
-        findings += own_checks.findings(run.scenario, dict.fromkeys((one.name for one in own), told), before, "")
+    about: dict[str, Any] = {"resolved": None, "observation": None, "weakened": []}
+    with _sent(run, url, system, made) as sent:
+        reported.void(run.folder)
+        (run.folder / effects.FILE).unlink(missing_ok=True)
+        try:
+            if system is None and own:
+                answers, disturbance = _asked(url, run, sent.ledger)
+                about["weakened"] = [ONLY_QUERIES.format(len(own))]
+                findings = own_checks.findings(run.scenario, answers, before, disturbance)
+            elif system is None:
+                findings = [_unknown(run.scenario.system)]
+            else:
+                found = sent.judge()
+                findings, seen = found.findings, found.seen
+                about = {
+                    "resolved": found.resolved,
+                    "observation": seen.as_json(),
+                    "weakened": [*found.weakened, *checks.left_out(made, findings)],
+                }
+                findings += own_checks.findings(run.scenario, seen.own, before, seen.disturbance)
+        except errors.ProofloadError:
+            raise
+        except Exception as error:  # the run is over and can't be repeated: what is known of it must not be lost
+            told = _why(error, run)
+            findings = checks.undecided(made, told)
+            findings += own_checks.findings(run.scenario, dict.fromkeys((one.name for one in own), told), before, "")
     there = {finding.id for finding in findings}
     expected = [one.id for one in made if not one.unfed or one.id in there]
     expected = [*(expected if system else [] if own else [UNKNOWN]), *(one.name for one in own)]
@@ -85,7 +86,7 @@ def verify(run: Run, url: str) -> list[Finding]:
         check.FILE,
         {
             **binding.integrity(run, expected, findings),
-            "outcomes": outcomes(sent),
+            "outcomes": sent.outcomes,
             **about,
             "seconds": round(time.perf_counter() - began, 3),
         },
@@ -94,6 +95,34 @@ def verify(run: Run, url: str) -> list[Finding]:
     for finding in findings:
         print(line(finding))
     return findings
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """What was sent, and how it is judged."""
+
+    ledger: Ledger
+    """All of it, or what a divided run has in its place."""
+    outcomes: dict[str, dict[str, int]]
+    judge: Callable[[], Verified]
+
+
+@contextmanager
+def _sent(run: Run, url: str, system: Any, made: Sequence[checks.Check]) -> Iterator[_Sent]:
+    """What `run` sent, to be judged as a whole or, if it is long, in parts."""
+    settings = Settings()
+    scale.require(settings)
+    count, disturbed = dividing.parts(run, made, system, settings), announced.read(run)
+    if count == 1:
+        sent = ledger(run.id, journaled.read_all(run.folder, run.processes), run.clock, run.scenario, disturbed)
+        yield _Sent(sent, outcomes(sent), lambda: dividing.whole(run, url, system, sent))
+        return
+    journals = journaled.read_all(run.folder, run.processes, whole=False)
+    with dividing.kept(run, count, settings) as store:
+        divided = split(run.id, journals, run.clock, run.scenario, disturbed, store)
+        counts = counted(divided.kinds, divided.outcomes)
+        judge = partial(running.all_of, dask=settings.dask)
+        yield _Sent(divided.last, counts, lambda: dividing.in_parts(run, url, system, divided, store, judge))
 
 
 def _why(error: Exception, run: Run) -> str:
@@ -123,15 +152,16 @@ def _unknown(system: str) -> Finding:
 
 def outcomes(sent: Ledger) -> dict[str, dict[str, int]]:
     """How many operations of each kind had which outcome."""
-    kinds = sent.ops["kind"].cat
-    # Codes are of 8 bits: a dozen and a half kinds times the outcomes are more than these hold.
-    bins = kinds.codes.to_numpy().astype(np.int64) * len(Outcome) + sent.ops["outcome"].to_numpy()
-    counts = np.bincount(bins, minlength=len(kinds.categories) * len(Outcome)).reshape(-1, len(Outcome))
-    counted = {
+    return counted(list(sent.ops["kind"].cat.categories), by_outcome(sent.ops))
+
+
+def counted(kinds: Sequence[str], counts: Array) -> dict[str, dict[str, int]]:
+    """The same, of the numbers for each kind and outcome; those that never were are left out."""
+    named = {
         str(kind): {Outcome(n).name: count for n, count in enumerate(of_kind) if count}
-        for kind, of_kind in zip(kinds.categories, counts.tolist(), strict=True)
+        for kind, of_kind in zip(kinds, counts.tolist(), strict=True)
     }
-    return {kind: outcomes for kind, outcomes in counted.items() if outcomes}
+    return {kind: outcomes for kind, outcomes in named.items() if outcomes}
 
 
 def line(finding: Finding) -> str:

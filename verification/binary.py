@@ -34,7 +34,9 @@ _SELECTED = {
 }
 
 HEADER_BYTES = 19
-TRAILER_BYTES = 2
+TRAILER = b"\xff\xff"
+EMPTY = bytes(HEADER_BYTES) + TRAILER
+"""What has no rows."""
 _EPOCH_US = 946_684_800_000_000
 """2000-01-01, in µs since 1970."""
 _TYPES: Mapping[str, npt.DTypeLike] = {
@@ -53,13 +55,43 @@ def selected(expressions: Mapping[str, str], types: Mapping[str, str]) -> str:
     return ", ".join(_SELECTED[kind].format(column=expressions[name]) for name, kind in types.items())
 
 
-def columns(data: bytes | memoryview, types: Mapping[str, str]) -> dict[str, npt.NDArray[np.generic]]:
-    """The columns of what COPY … (FORMAT binary) sent; ValueError if a field is null or of another width."""
-    row = np.dtype(
+def _row(types: Mapping[str, str]) -> np.dtype[np.void]:
+    """A row as it comes."""
+    return np.dtype(
         [("fields", ">i2")]
         + [part for name, kind in types.items() for part in ((f"{name} bytes", ">i4"), (name, _TYPES[kind]))]
     )
-    count, rest = divmod(len(data) - HEADER_BYTES - TRAILER_BYTES, row.itemsize)
+
+
+class Sent:
+    """A file for COPY that gives what comes to `take`, so many rows at a time."""
+
+    def __init__(self, types: Mapping[str, str], take: Callable[[dict[str, Any]], None], piece: int) -> None:
+        self._types, self._take, self._bytes = types, take, piece * _row(types).itemsize
+        self._pending = bytearray()
+
+    def write(self, data: bytes) -> int:
+        """Some more of it."""
+        self._pending += data
+        if len(self._pending) >= HEADER_BYTES + self._bytes + len(TRAILER):
+            self._give(HEADER_BYTES + self._bytes)
+        return len(data)
+
+    def end(self) -> None:
+        """All has come."""
+        self._give(len(self._pending) - len(TRAILER))
+
+    def _give(self, end: int) -> None:
+        """What came before `end`; what stays begins with the header, as that of a COPY does."""
+        rows = bytes(self._pending[:end]) + TRAILER
+        del self._pending[HEADER_BYTES:end]
+        self._take(columns(rows, self._types))
+
+
+def columns(data: bytes | memoryview, types: Mapping[str, str]) -> dict[str, npt.NDArray[Any]]:
+    """The columns of what COPY … (FORMAT binary) sent; ValueError if a field is null or of another width."""
+    row = _row(types)
+    count, rest = divmod(len(data) - HEADER_BYTES - len(TRAILER), row.itemsize)
     rows = np.frombuffer(data, row, max(count, 0), HEADER_BYTES) if not rest else np.zeros(1, row)
     for name, kind in types.items():
         if (rows[f"{name} bytes"] != np.dtype(_TYPES[kind]).itemsize).any():

@@ -16,6 +16,8 @@ from verification.arrays import Array, Mask
 from verification.before import Before
 from verification.catalogue import Schema
 from verification.durability import Durability
+from verification.found import Found as Found
+from verification.found import Part, Witness
 from verification.ledger import Ledger, find
 from verification.looks import Looks
 from verification.own_checks import Answers
@@ -26,6 +28,17 @@ SHOWN = 10
 BESIDE = 8
 """So many other operations about the same thing are shown at most."""
 NO_ITEMS = np.zeros(0, np.int64)
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What is known of all rows of a run, where a case has those of a part of its keys."""
+
+    rows: int
+    items: bool
+    """Whether any is of an item other than 0."""
+    resolution: int
+    """ns to which the times are given when they were stored (`verification.before.resolution`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +68,10 @@ class Observation:
     """What was looked for during the load."""
     own: Answers = field(default_factory=dict)
     """What the queries of the plan gave."""
+    totals: Totals | None = None
+    """Of all rows of the run, where `rows` are those of a part of its keys; None: they are all."""
+    order: Array | None = None
+    """For each row its place among all of the run; None: as they stand here."""
 
     def as_json(self) -> dict[str, Any]:
         """As integrity.json holds it."""
@@ -65,25 +82,9 @@ class Observation:
             "drained_seconds": self.drained_seconds,
             "quiescent": not self.disturbance,
             "disturbance": self.disturbance,
-            "rows": len(self.rows),
+            "rows": self.totals.rows if self.totals else len(self.rows),
             "foreign_rows": len(self.foreign),
         }
-
-
-@dataclass(frozen=True)
-class Found:
-    """What a check found: a Finding without what is the same each time."""
-
-    compared: int
-    witnesses: int = 0
-    detail: str = ""
-    first: dict[str, Any] = field(default_factory=dict)
-    worst: dict[str, Any] = field(default_factory=dict)
-    sql: str = ""
-    undecided: str = ""
-    """Why it can't be decided, although things were compared."""
-    said: str = ""
-    """The first witness in one sentence, where its detail and what `Case.sentence` makes of it are none."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,12 @@ class Case:
         """The rows of the run."""
         rows: pd.DataFrame = self.seen.rows
         return rows
+
+    @property
+    def row_order(self) -> Array:
+        """For each row, its place among all of the run."""
+        order: Array | None = self.seen.order
+        return np.arange(len(self.rows)) if order is None else order
 
     @cached_property
     def row_key(self) -> Array:
@@ -152,7 +159,8 @@ class Case:
     @cached_property
     def digests(self) -> Array:
         """For each row, the number for its id in a journal."""
-        return np.fromiter(map(ids.digest, self.rows["id"].tolist()), np.int64, len(self.rows))
+        words = np.frombuffer(b"".join(map(ids.hashed, self.rows["id"].tolist())), ">u8")
+        return (words >> np.uint64(1)).astype(np.int64)
 
     def named(self, attempts: Array) -> Mask:
         """For each of `attempts` (lines of ops), whether its answer is the id of a row of its key.
@@ -165,7 +173,8 @@ class Case:
         row = self.key_row[key]
         right = row >= 0
         right[right] = self.digests[row[right]] == answer[right]
-        several = np.flatnonzero((self.row_key >= 0) & (self.copies[self.row_key] > 1))
+        several = np.flatnonzero(self.row_key >= 0)
+        several = several[self.copies[self.row_key[several]] > 1]
         stored = set(zip(self.row_key[several].tolist(), self.digests[several].tolist(), strict=True))
         for n in np.flatnonzero(~right & (self.copies[key] > 1)):
             right[n] = (key[n], answer[n]) in stored
@@ -183,9 +192,7 @@ class Case:
         """What became of the operations whose outcome is not known: their key is there, or it isn't."""
         unknown = self.ledger.unknown
         committed = int(np.count_nonzero(self.copies[self.ledger.key_place[unknown]]))
-        total = int(unknown.sum())
-        share = total / len(unknown) if total else 0.0
-        return {"unknown": total, "committed": committed, "absent": total - committed, "share": share}
+        return resolved(int(unknown.sum()), committed, len(unknown))
 
     def effects(self) -> Any:
         """When each item of a known operation reached each point, on the master's clock (`harness.effects.fields`)."""
@@ -235,6 +242,28 @@ class Case:
             {} if worst is None else self.witness(worst),
             self.sql_of(int(keys[0])),
         )
+
+    def breaking(
+        self, keys: Array, items: Array | None = None, place: int = 0, rank: int | None = None
+    ) -> Witness | None:
+        """The witness at `place` of these keys (and of these items of them), in order; None if there are none.
+
+        `rank`: of witnesses of which one may be worse than another, the lower the worse.
+        """
+        if not len(keys):
+            return None
+        key, several = int(keys[place]), self.has_items
+        number, item = int(self.ledger.keys["key"].iloc[key]), 0 if items is None else int(items[place])
+        return Witness(
+            (number, item) if rank is None else (rank, number, item),
+            self.witness(key) if items is None else self.witness(key, items[keys == key]),
+            self.sql_of(key),
+            f"{f'item {item} of ' * (several and items is not None)}operation {number}",
+        )
+
+    def part(self, tell: Callable[[Part], Found], compared: int, keys: Array) -> Part:
+        """What is found if `keys`, in order, break the invariant."""
+        return Part(tell, compared, len(keys), self.breaking(keys))
 
     def items_of(self, key: Array, item: Array) -> pd.DataFrame:
         """What `content` is told of these items of these keys."""
@@ -313,10 +342,11 @@ class Case:
         """A witness in the words of the domain (`verification.told`); "" if it is none that an operation made."""
         return told.operation(self.thing, witness, wrong) if witness.keys() >= told.NEEDED else ""
 
-    @property
+    @cached_property
     def has_items(self) -> bool:
-        """Whether an operation may have several items."""
-        return bool((self.ledger.possible.upper > 1).any() or self.row_item.any())
+        """Whether an operation may have several items, by what is stated or by what is there."""
+        totals: Totals | None = self.seen.totals
+        return self.ledger.stated.ever > 1 or (totals.items if totals else bool(self.row_item.any()))
 
     def said(self, answer: int) -> Any:
         """An answer in words for people."""
@@ -336,6 +366,12 @@ class Case:
         if key and self.has_items and ids.parse(self.ledger.run, key):
             is_it = f"LIKE '{key}%'"
         return f"SELECT * FROM {self.seen.source.table} WHERE {self.seen.source.key} {is_it};"
+
+
+def resolved(unknown: int, committed: int, operations: int) -> dict[str, Any]:
+    """What integrity.json says of operations whose outcome is not known, of all operations."""
+    share = unknown / operations if unknown else 0.0
+    return {"unknown": unknown, "committed": committed, "absent": unknown - committed, "share": share}
 
 
 def shown(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -1,12 +1,25 @@
 """Each check is judged by itself: one that can't be run, or compared nothing, is UNDECIDED, and never hides another."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Any
 
 from harness.check import Finding, Group
 from harness.verdict import CheckState
-from verification.case import Case, Found
+from verification.case import Case
+from verification.found import Found, Part, added
+
+
+class Over(Enum):
+    """What a check looks at, which says whether a run can be divided for it."""
+
+    KEY = "one key at a time"
+    """What was sent under a key, and its rows: parts of the keys are judged by themselves, and it finds a Part."""
+    DATABASE = "what was read beside the rows of the run"
+    """Of them it knows nothing: it is judged once."""
+    RUN = "all keys together"
+    """A run whose plan has such a check is not divided."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +31,7 @@ class Check:
     """A sentence that is true if it holds."""
     what: str
     """What is compared."""
-    find: Callable[[Any], Found]
+    find: Callable[[Any], Found | Part]
     """Its result for a Case; of a system's own checks, for that system's."""
     needs_all: bool = False
     """Whether it needs every operation of the run: then it can't be decided where some are not on record."""
@@ -31,6 +44,8 @@ class Check:
     said: str = ""
     """What is wrong with an operation that breaks it, behind what was answered to it ("operation 5 was refused …").
     {names} are columns of what is stored of it. "": that it is not there, or otherwise, says it."""
+    over: Over = Over.RUN
+    """What it looks at."""
 
 
 def fed(checks: Iterable[Check], kinds: Collection[str]) -> list[Check]:
@@ -45,8 +60,25 @@ def fed(checks: Iterable[Check], kinds: Collection[str]) -> list[Check]:
 
 def judge(checks: Iterable[Check], case: Case) -> list[Finding]:
     """The findings of `checks` for `case`, without those that compared nothing and can't be fed by the plan's mix."""
-    findings = (_judge(check, case) for check in checks)
-    return [finding for finding in findings if finding]
+    return findings(checks, {}, case)
+
+
+Outcome = Found | Part | str
+"""What a check came to: why it could not be run, if it is a text."""
+
+
+def outcome(check: Check, case: Case) -> Outcome:
+    """What a check finds in a case."""
+    try:
+        return check.find(case)
+    except Exception as error:  # whatever it is: the other checks have their say
+        return f"the check could not be run: {type(error).__name__}: {error}"
+
+
+def findings(checks: Iterable[Check], parts: Mapping[str, Sequence[Outcome]], case: Case) -> list[Finding]:
+    """The findings of `checks`: by id the `parts` of those that were judged part by part; of the others, for `case`."""
+    found = (_finding(check, case, parts.get(check.id)) for check in checks)
+    return [finding for finding in found if finding]
 
 
 def left_out(checks: Iterable[Check], findings: Iterable[Finding]) -> list[str]:
@@ -65,16 +97,17 @@ def undecided(checks: Iterable[Check], reason: str) -> list[Finding]:
     return [Finding(c.id, c.title, state, 0, c.what, detail=reason, crashed=True, group=c.group) for c in checks]
 
 
-def _judge(check: Check, case: Case) -> Finding | None:
+def _finding(check: Check, case: Case, parts: Sequence[Outcome] | None) -> Finding | None:
     """What a check finds; None if it had nothing to compare, for no other reason than the plan's mix."""
     lost = case.ledger.lost
     if check.needs_all and lost:
         detail = f"{'; '.join(map(str, lost))}: it can't be decided without all operations"
         return Finding(check.id, check.title, CheckState.UNDECIDED, 0, check.what, detail=detail, group=check.group)
-    try:
-        found = check.find(case)
-    except Exception as error:  # whatever it is: the other checks have their say
-        return undecided([check], f"the check could not be run: {type(error).__name__}: {error}")[0]
+    found = _sum(parts) if parts else outcome(check, case)
+    if isinstance(found, str):
+        return undecided([check], found)[0]
+    if isinstance(found, Part):
+        found = found.told()
     if check.unfed and not (found.compared or found.witnesses or found.undecided):
         return None
     state, detail = CheckState.UNDECIDED, found.detail
@@ -103,6 +136,12 @@ def _judge(check: Check, case: Case) -> Finding | None:
         group=check.group,
         said=_said(check, case, found) if state is CheckState.VIOLATED else "",
     )
+
+
+def _sum(parts: Sequence[Outcome]) -> Outcome:
+    """What all parts come to: that of one that could not be judged, the run can't be, either."""
+    failed = next((one for one in parts if isinstance(one, str)), None)
+    return failed if failed is not None else added([one for one in parts if isinstance(one, Part)])
 
 
 def _said(check: Check, case: Case, found: Found) -> str:

@@ -1,6 +1,7 @@
 """Keys are unique and references lead somewhere: in the rows themselves, and kept so by constraints in force."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -49,7 +50,6 @@ def unique_key(reader: Reader, table: str, column: str, run: str, own: pd.DataFr
         {"value": "str", "copies": "int64"},
         {"ours": f"{run}-%"},
     )
-    repeated = pd.concat([_repeated(run, own), others]).sort_values(["copies", "value"], ascending=[False, True])
     indexes = reader.rows(
         """
         SELECT pg_get_indexdef(indexrelid), indisvalid AND indisready AND indislive FROM pg_index
@@ -58,10 +58,17 @@ def unique_key(reader: Reader, table: str, column: str, run: str, own: pd.DataFr
         """,
         {"table": quoted(table), "column": column},
     )
-    return UniqueKey(quoted(table), quoted(column), _rows(reader, quoted(table)), repeated, dict(indexes))
+    found = UniqueKey(quoted(table), quoted(column), _rows(reader, quoted(table)), others, dict(indexes))
+    return with_repeated(found, [repeated(run, own)])
 
 
-def _repeated(run: str, own: pd.DataFrame) -> pd.DataFrame:
+def with_repeated(unique: UniqueKey, more: Sequence[pd.DataFrame]) -> UniqueKey:
+    """The same, with `more` values that are in several rows."""
+    repeated = pd.concat([*more, unique.repeated]).sort_values(["copies", "value"], ascending=[False, True])
+    return replace(unique, repeated=repeated)
+
+
+def repeated(run: str, own: pd.DataFrame) -> pd.DataFrame:
     """The keys of `run` that are in several of its rows (`verification.rows.own`)."""
     op, copies = np.unique(own["op"].to_numpy()[own["op"].to_numpy() >= 0], return_counts=True)
     several = pd.DataFrame({"value": [ids.key(run, n) for n in op[copies > 1].tolist()], "copies": copies[copies > 1]})

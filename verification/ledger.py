@@ -19,7 +19,10 @@ from systems import ids
 from verification import bounds
 from verification.announced import Announced, during
 from verification.arrays import Array, Mask
-from verification.bounds import Possible
+from verification.bounds import Possible, Stated
+
+ELSEWHERE = np.dtype([("op", "<i8"), ("kind", "<u2")])
+"""Of an operation, its number and its kind."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,8 @@ class Ledger:
     """… and these items, as far as they are on record."""
     announced: tuple[Announced, ...] = ()
     """What the plan disturbed meanwhile."""
+    elsewhere: npt.NDArray[np.void] = field(default_factory=lambda: np.zeros(0, ELSEWHERE))
+    """Where `ops` are those of a part of the keys: the makers of such keys that sent another's, in order."""
 
     @property
     def ended(self) -> int:
@@ -110,10 +115,12 @@ class Ledger:
         made = np.flatnonzero(op[first] != key)
         other, there = find(op, key[made])
         maker[made[there]] = kind[other[there]]
-        stated = bounds.stated(list(kinds.categories), self.scenario)
-        lower, upper = bounds.bounds(stated, place, maker, kind, outcome)
+        missing = made[~there]
+        elsewhere, there = find(self.elsewhere["op"], key[missing])
+        maker[missing[there]] = self.elsewhere["kind"][elsewhere[there]]
+        lower, upper = bounds.bounds(self.stated, place, maker, kind, outcome)
         # They may have been sent again by operations that are not on record.
-        upper[self.of_lost(key)] = stated.ever
+        upper[self.of_lost(key)] = self.stated.ever
         return pd.DataFrame(
             {
                 "key": key,
@@ -125,6 +132,11 @@ class Ledger:
             },
             copy=False,
         )
+
+    @cached_property
+    def stated(self) -> Stated:
+        """What the facts state of the kinds of operations."""
+        return bounds.stated(list(self.ops["kind"].cat.categories), self.scenario)
 
     def of_lost(self, ops: Array) -> Mask:
         """Which of `ops` (numbers) are of a load process that is not wholly on record."""
@@ -210,19 +222,11 @@ def ledger(
                 f"expected run {run} with {kinds}"
             )
     records = np.concatenate([journal.records for journal in journals])
-    outcome = records["outcome"].astype(np.int64)
-    ops = pd.DataFrame(
-        {
-            "op": np.concatenate([journal.numbers for journal in journals]),
-            "kind": pd.Categorical.from_codes(records["kind"], kinds),
-            "outcome": np.where(outcome == Outcome.OPEN, Outcome.UNKNOWN, outcome),
-            **{
-                name: records[name].astype(np.int64)
-                for name in ("subject", "key_of", "answer", "sched", "start", "end", "status")
-            },
-            "doubt": np.repeat([journal.doubt for journal in journals], [len(journal.records) for journal in journals]),
-            "partner": (records["flags"] & PARTNER).astype(bool),
-        }
+    ops = operations(
+        records,
+        np.concatenate([journal.numbers for journal in journals]),
+        np.repeat([journal.doubt for journal in journals], [len(journal.records) for journal in journals]),
+        kinds,
     )
     partly = ops["op"].to_numpy()[records["flags"] & PARTLY > 0]
     return Ledger(
@@ -236,3 +240,31 @@ def ledger(
         np.concatenate([journal.refused for journal in journals]),
         announced,
     )
+
+
+def operations(records: npt.NDArray[np.void], numbers: Array, doubt: Array, kinds: list[str]) -> pd.DataFrame:
+    """The `ops` of a Ledger: of records of journals, with the number of each, and by how many ns its times are wrong
+    at most.
+    """
+    outcome = records["outcome"].astype(np.int64)
+    return pd.DataFrame(
+        {
+            "op": numbers,
+            "kind": pd.Categorical.from_codes(records["kind"], pd.Index(kinds)),
+            "outcome": np.where(outcome == Outcome.OPEN, Outcome.UNKNOWN, outcome),
+            **{
+                name: records[name].astype(np.int64)
+                for name in ("subject", "key_of", "answer", "sched", "start", "end", "status")
+            },
+            "doubt": doubt,
+            "partner": (records["flags"] & PARTNER).astype(bool),
+        }
+    )
+
+
+def by_outcome(ops: pd.DataFrame) -> Array:
+    """How many operations there are of each kind, a line, and outcome."""
+    kinds = ops["kind"].cat
+    # Codes are of 8 bits: a dozen and a half kinds times the outcomes are more than these hold.
+    bins = kinds.codes.to_numpy().astype(np.int64) * len(Outcome) + ops["outcome"].to_numpy()
+    return np.bincount(bins, minlength=len(kinds.categories) * len(Outcome)).reshape(-1, len(Outcome))

@@ -32,8 +32,8 @@ class Looks:
 class Seen:
     """What looks say of the operations of a run."""
 
-    looks: int
-    """How many queries asked for something that had to be there."""
+    looks: Array
+    """When each query that asked for something that had to be there was sent (ns of the master's clock)."""
     operations: int
     """For how many operations they asked."""
     key: Array
@@ -42,6 +42,8 @@ class Seen:
     """… the item, …"""
     at: Array
     """… when (ns of the master's clock), …"""
+    line: Array
+    """… in which line of the looks, …"""
     late: Array
     """… and how many ns after the answer that said so, or the time that it has."""
 
@@ -86,10 +88,11 @@ def judged(ledger: Ledger, looks: Looks, deadlines: Array) -> Seen:
     due[due] = ledger.possible.must[line[due]]
     missing = np.flatnonzero(due & ~looks.there)
     return Seen(
-        len(np.unique(looks.at[due])),
+        np.unique(looks.at[due]),
         len(np.unique(looks.op[due])),
         key[missing],
         looks.item[missing],
         looks.at[missing],
+        missing,
         looks.at[missing] - deadlines[key[missing]] if len(missing) else np.zeros(0, np.int64),
     )

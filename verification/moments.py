@@ -1,6 +1,8 @@
 """When effects were stored, beside when their operations began and were answered."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,8 +11,9 @@ import pandas as pd
 from harness.outcomes import Outcome
 from harness.quantities import duration
 from verification.arrays import Array
-from verification.before import resolution
-from verification.case import Case, Found
+from verification.before import Before, resolution
+from verification.case import Case, Totals
+from verification.found import Found, Part, Witness
 from verification.looks import Looks, Seen, judged
 
 NEVER = 2**62
@@ -19,43 +22,72 @@ SLACK_NS = 10_000_000
 """Clocks that are being corrected may be so far apart from what two comparisons, before and after the load, say."""
 
 
-def on_time(case: Case) -> Found:
+def on_time(case: Case) -> Part:
     """X9. Nothing was stored before it was sent, or after an answer said that it was stored: for eventual effects,
     after their time. By the database's clock, whose distance to ours is known within bounds; and by looks during the
     load, for which no clock of the target's is needed: a time in a row may be that of the beginning of a transaction.
     """
     stored = case.seen.source.stored
-    found = by_clocks(case, case.rows[stored]) if stored else Found(0, detail="no column tells when a row was stored")
+    clocks = by_clocks(case, case.rows[stored]) if stored else Part(_untold)
     deadlines = _deadlines(case)
     looks: Looks = case.seen.looks
     seen = judged(case.ledger, looks, deadlines)
     keys, first = np.unique(seen.key, return_index=True)
+    part = replace(
+        clocks,
+        tell=partial(_on_time, clocks=clocks.tell, why=looks.why),
+        sums={
+            **clocks.sums,
+            "operations": seen.operations,
+            "missed": len(keys),
+            "never": int((case.copies[keys] == 0).sum()),
+        },
+        most={**clocks.most, "after": int(seen.late.max(initial=0))},
+        sets={"looks": frozenset(seen.looks.tolist())},
+    )
     if not len(keys):
-        rests = _rests_on(seen, looks)
-        return replace(found, detail=f"{found.detail}; {rests}" if found.detail else rests)
-    never = int((case.copies[keys] == 0).sum())
+        return part
     worst = int(seen.late.argmax())
-    late = f"{len(keys):,} of {seen.operations:,} operations that {seen.looks:,} looks asked for were answered and not "
-    late += (
-        f"there yet, up to {duration(float(seen.late[worst]) / 1e9)} after the answer that said so, or the time they "
+    sql = case.sql_of(int(keys[0]))
+    # A look tells more than times do.
+    return replace(
+        part,
+        first=Witness((0, int(case.ledger.keys["key"].iloc[keys[0]])), _missed(case, seen, int(first[0])), sql),
+        worst=Witness((0, -int(seen.late[worst]), int(seen.line[worst])), _missed(case, seen, worst)),
     )
-    late += f"have; {never:,} of them never came"
+
+
+def _untold(_part: Part) -> Found:
+    return Found(0, detail="no column tells when a row was stored")
+
+
+def _on_time(part: Part, clocks: Callable[[Part], Found], why: str) -> Found:
+    found, operations, missed = clocks(part), part.sums["operations"], part.sums["missed"]
+    looks = len(part.sets["looks"])
+    if not missed or part.first is None or part.worst is None:
+        rests = _rests_on(looks, operations, why)
+        return replace(found, detail=f"{found.detail}; {rests}" if found.detail else rests)
+    late = (
+        f"{missed:,} of {operations:,} operations that {looks:,} looks asked for were answered and not there yet, up "
+        f"to {duration(part.most['after'] / 1e9)} after the answer that said so, or the time they have; "
+        f"{part.sums['never']:,} of them never came"
+    )
     return Found(
-        max(found.compared, seen.operations),
-        max(found.witnesses, len(keys)),
+        max(found.compared, operations),
+        max(found.witnesses, missed),
         f"{late}. By their times {found.detail}" if found.witnesses else late,
-        _missed(case, seen, int(first[0])),
-        _missed(case, seen, worst),
-        case.sql_of(int(keys[0])),
+        part.first.shown,
+        part.worst.shown,
+        part.first.sql,
     )
 
 
-def _rests_on(seen: Seen, looks: Looks) -> str:
+def _rests_on(looks: int, operations: int, why: str) -> str:
     """What it rests on that nothing was stored too late."""
-    why = f" ({looks.why})" if looks.why else ""
-    if not seen.looks:
-        return f"by the times in the rows alone: there were no looks during the load{why}"
-    return f"{seen.looks:,} looks during the load found all {seen.operations:,} operations that they asked for{why}"
+    told = f" ({why})" if why else ""
+    if not looks:
+        return f"by the times in the rows alone: there were no looks during the load{told}"
+    return f"{looks:,} looks during the load found all {operations:,} operations that they asked for{told}"
 
 
 def _missed(case: Case, seen: Seen, place: int) -> dict[str, Any]:
@@ -68,32 +100,52 @@ def _missed(case: Case, seen: Seen, place: int) -> dict[str, Any]:
     }
 
 
-def by_clocks(case: Case, stored: pd.Series, done: str = "stored") -> Found:
+def by_clocks(case: Case, stored: pd.Series, done: str = "stored") -> Part:
     """The same by times in the rows alone, null where it is not known when it was `done`."""
-    before = case.seen.before
+    before: Before | None = case.seen.before
     if before is None:
-        return Found(0, detail="run.json does not have the database's clock at the load")
+        return Part(_no_clock)
     known = np.flatnonzero((case.row_effect >= 0) & stored.notna().to_numpy())
-    unit = max(resolution(stored), SLACK_NS)
+    totals: Totals | None = case.seen.totals
+    unit = max(totals.resolution if totals else resolution(stored), SLACK_NS)
     at, key = stored.to_numpy()[known].astype("datetime64[us]").astype(np.int64) * 1000, case.row_key[known]
     after = at - before.ahead[1] - unit - _deadlines(case)[key]
     early = _begun(case)[key] - (at - before.ahead[0] + unit)
     wrong = np.flatnonzero((after > 0) | (early > 0))
-    if not len(wrong):
-        apart = (before.ahead[1] - before.ahead[0]) / 1e9
-        stepped = f"the database's clock was set by {duration(apart)} during the load" if before.stepped else ""
-        return Found(len(known), undecided=stepped)
-    late = int((after > 0).sum())
-    first, worst = wrong[0], wrong[np.maximum(after, early)[wrong].argmax()]
-    by = duration(float(max(after[wrong].max(), early[wrong].max())) / 1e9)
-    return Found(
+    late, by, first, worst = int((after > 0).sum()), 0, None, None
+    if len(wrong):
+        by = int(max(after[wrong].max(), early[wrong].max()))
+        far = wrong[np.maximum(after, early)[wrong].argmax()]
+        first, worst = (_at(case, int(known[place]), rank) for place, rank in ((wrong[0], 0), (far, -by)))
+    return Part(
+        partial(_by_clocks, done=done, before=before),
         len(known),
         len(wrong),
-        f"{late:,} were {done} after the answer that said so, or the time they have, and {len(wrong) - late:,} before "
-        f"they were sent; by up to {by}",
-        case.witness(int(key[first]), case.row_item[known[[first]]]),
-        case.witness(int(key[worst]), case.row_item[known[[worst]]]),
-        case.sql_of(int(key[first])),
+        first,
+        worst,
+        sums={"late": late},
+        most={"by": by},
+    )
+
+
+def _at(case: Case, row: int, rank: int) -> Witness:
+    """The operation of a row; of two, the lower `rank` and then the row that comes before is the one shown."""
+    key = int(case.row_key[row])
+    witness = case.witness(key, case.row_item[[row]])
+    return Witness((1, rank, int(case.row_order[row])), witness, case.sql_of(key))
+
+
+def _no_clock(_part: Part) -> Found:
+    return Found(0, detail="run.json does not have the database's clock at the load")
+
+
+def _by_clocks(part: Part, done: str, before: Before) -> Found:
+    apart = duration((before.ahead[1] - before.ahead[0]) / 1e9)
+    late = part.sums["late"]
+    return part.found(
+        f"{late:,} were {done} after the answer that said so, or the time they have, and {part.witnesses - late:,} "
+        f"before they were sent; by up to {duration(part.most['by'] / 1e9)}",
+        f"the database's clock was set by {apart} during the load" if before.stepped else "",
     )
 
 

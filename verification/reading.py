@@ -1,7 +1,7 @@
 """The database is only read, never written; all that is judged is read in one snapshot."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from io import BytesIO
@@ -20,17 +20,20 @@ MOMENT = "moment"
 """The dtype of a column of `moment()`: read as whole µs, kept as datetime64[us]."""
 NEVER = np.iinfo(np.int64).min
 """What NumPy keeps for "not a time"."""
+PIECE = 1 << 19
+"""So many rows are parsed at a time where they are taken piece by piece."""
 ROUND_TRIPS = 9
 SETTINGS = ("server_version", "default_transaction_isolation", "fsync", "full_page_writes", "synchronous_commit")
 """What is reported of the server beside the checks: durability and isolation are promised under these only."""
 
 # For the transaction only: behind a pooler the session is the service's in the next moment, and must be as it was.
-# Limits on time are meant for the application. Memory for the hash of a million keys. Literals and moments as ours.
+# Limits on time are meant for the application. Memory for the hash of a million keys. Literals and moments as ours. A
+# table is read from its beginning, also while somebody else reads it: its rows come in the same order each time.
 BEGIN = """
 BEGIN READ ONLY ISOLATION LEVEL REPEATABLE READ;
 SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;
 SET LOCAL work_mem = '256MB'; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO';
-SET LOCAL standard_conforming_strings = on;
+SET LOCAL standard_conforming_strings = on; SET LOCAL synchronize_seqscans = off;
 """
 # A broken index must not vouch for itself: the rows themselves are read.
 BY_ROWS = """
@@ -40,6 +43,7 @@ SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off; SET LOCA
 
 # What is computed of a row counts for nothing in the planner's costs, beside what it costs to hand a row over.
 IN_PARALLEL = "SET LOCAL parallel_setup_cost = 0; SET LOCAL parallel_tuple_cost = 0;"
+IN_ORDER, AS_BEFORE = (f"SET LOCAL max_parallel_workers_per_gather = {n};" for n in ("0", "DEFAULT"))
 
 
 class Reader:
@@ -88,22 +92,27 @@ class Reader:
         sql: str,
         dtypes: Mapping[str, str],
         parameters: Mapping[str, Any] | None = None,
-        parallel: bool = False,
+        parallel: bool | None = None,
+        take: Callable[[pd.DataFrame], None] | None = None,
     ) -> pd.DataFrame:
         """What `sql` gives, however many rows; `dtypes` names its columns: int64, str or MOMENT.
 
         `parallel`: where the server computes much of each row, by as many workers as it may have; in chance's order.
+        False: by none, in the order in which they are stored. With `take`, that is given them piece by piece while
+        others come, and what is returned has none.
         """
         query = self.cursor.mogrify(sql, parameters).decode()
         # Rows are parsed while the server makes the next ones, and their text is never there as a whole.
         ours, theirs = os.pipe()
         with ThreadPoolExecutor(1) as thread:
-            parsed = thread.submit(_parsed, ours, dtypes)
+            parsed = thread.submit(_parsed, ours, dtypes, take)
             try:
                 with open(theirs, "wb") as lines, self._transaction():
-                    if parallel:
-                        self.cursor.execute(IN_PARALLEL)
+                    if parallel is not None:
+                        self.cursor.execute(IN_PARALLEL if parallel else IN_ORDER)
                     self.cursor.copy_expert(rf"COPY ({query}) TO STDOUT (FORMAT csv, NULL '\N')", lines)
+                    if parallel is False:
+                        self.cursor.execute(AS_BEFORE)
             except Exception:
                 # If it is the parser that has given up, it says why.
                 if (error := parsed.exception()) is not None and not isinstance(error, pd.errors.EmptyDataError):
@@ -112,13 +121,23 @@ class Reader:
             return parsed.result()
 
     def columns(
-        self, sql: str, types: Mapping[str, str], parameters: Mapping[str, Any] | None = None
+        self,
+        sql: str,
+        types: Mapping[str, str],
+        parameters: Mapping[str, Any] | None = None,
+        take: Callable[[dict[str, npt.NDArray[Any]]], None] | None = None,
     ) -> dict[str, npt.NDArray[Any]]:
-        """What `sql` gives, however many rows: columns of fixed width, of `types` as `verification.binary` has them."""
-        rows = BytesIO()
+        """What `sql` gives, however many rows: columns of fixed width, of `types` as `verification.binary` has them.
+
+        With `take`, that is given them piece by piece, and what is returned has none.
+        """
+        rows = binary.Sent(types, take, PIECE) if take else BytesIO()
         query = self.cursor.mogrify(sql, parameters).decode()
         with self._transaction():
             self.cursor.copy_expert(f"COPY ({query}) TO STDOUT (FORMAT binary)", rows)
+        if isinstance(rows, binary.Sent):
+            rows.end()
+            return binary.columns(binary.EMPTY, types)
         return binary.columns(rows.getbuffer(), types)
 
     def settings(self) -> dict[str, str]:
@@ -168,21 +187,32 @@ class Reader:
             yield
 
 
-def _parsed(pipe: int, dtypes: Mapping[str, str]) -> pd.DataFrame:
-    """The rows that a COPY writes as CSV into a pipe, until its end; the pipe is closed."""
-    moments = [name for name, dtype in dtypes.items() if dtype == MOMENT]
+def _parsed(pipe: int, dtypes: Mapping[str, str], take: Callable[[pd.DataFrame], None] | None) -> pd.DataFrame:
+    """The rows that a COPY writes as CSV into a pipe, until its end; the pipe is closed. With `take`, that is given
+    them, and what is returned has none.
+    """
+    types = {**dtypes, **{name: "int64" for name, dtype in dtypes.items() if dtype == MOMENT}}
+    options: Any = {
+        "header": None,
+        "names": list(dtypes),
+        "dtype": types,
+        "keep_default_na": False,
+        "na_values": [r"\N"],
+        "skip_blank_lines": False,
+    }
     with open(pipe, "rb") as lines:
-        frame = pd.read_csv(
-            lines,
-            header=None,
-            names=list(dtypes),
-            dtype={**dtypes, **dict.fromkeys(moments, "int64")},
-            keep_default_na=False,
-            na_values=[r"\N"],
-            skip_blank_lines=False,
-        )
-    for name in moments:
-        frame[name] = frame[name].to_numpy().view("datetime64[us]")
+        if take is None:
+            return _with_moments(pd.read_csv(lines, **options), dtypes)
+        for piece in pd.read_csv(lines, chunksize=PIECE, **options):
+            take(_with_moments(piece.reset_index(drop=True), dtypes))
+    return _with_moments(pd.DataFrame({name: pd.Series([], dtype=of) for name, of in types.items()}), dtypes)
+
+
+def _with_moments(frame: pd.DataFrame, dtypes: Mapping[str, str]) -> pd.DataFrame:
+    """What was read, with moments in place of the µs that stand for them."""
+    for name, dtype in dtypes.items():
+        if dtype == MOMENT:
+            frame[name] = frame[name].to_numpy().view("datetime64[us]")
     return frame
 
 

@@ -1,6 +1,6 @@
 """A row is of the run, the operation and the item that its key names; a key that names none is kept as it is."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -34,9 +34,22 @@ class Source:
         return next(iter(self.points.values()), "")
 
 
-def own(reader: Reader, run: str, source: Source, columns: Iterable[str], parallel: bool = False) -> pd.DataFrame:
+Take = Callable[[pd.DataFrame, str], None]
+"""What is given rows, piece by piece, and the column that tells when each was stored."""
+
+
+def own(
+    reader: Reader,
+    run: str,
+    source: Source,
+    columns: Iterable[str],
+    parallel: bool = False,
+    take: Take | None = None,
+) -> pd.DataFrame:
     """The rows whose key begins with the id of `run`: op (−1 if its key names none), item (left out if there are none
     but 0), stray (a key that names no operation), `columns`. In chance's order if they are read in `parallel`.
+
+    With `take`, that is given them, and what is returned has none.
     """
     dtypes = {column: source.columns[column] for column in columns}
     rows = reader.frame(
@@ -45,7 +58,13 @@ def own(reader: Reader, run: str, source: Source, columns: Iterable[str], parall
         {"suffix": "str", **dtypes},
         {"ours": f"{run}-%"},
         parallel,
+        (lambda piece: take(_keyed(run, piece), source.stored)) if take else None,
     )
+    return _keyed(run, rows)
+
+
+def _keyed(run: str, rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows that begin with the `suffix` of their key, with what that says instead."""
     suffix = rows.pop("suffix")
     op, item = operations(suffix.tolist())
     rows.insert(0, "op", op)

@@ -16,6 +16,7 @@ from verification import catalogue, checks, durability, looks, own_checks, reads
 from verification.before import before
 from verification.case import Case, Observation
 from verification.checks import Check
+from verification.divided.keeping import Keeping
 from verification.ledger import Ledger
 from verification.ledger_checks import invariants
 from verification.quiescence import require_own_rows, still
@@ -65,8 +66,12 @@ class Stored:
     """What each subject was, and when (`verification.reads.versions`); None if nothing is read, or what it answers is
     not told."""
 
-    def observe(self, url: str, run: Run, ledger: Ledger) -> Rows:
-        """Wait until all is stored and nobody writes, then read the table in one snapshot."""
+    def observe(self, url: str, run: Run, ledger: Ledger, keeping: Keeping | None = None) -> Rows:
+        """Wait until all is stored and nobody writes, then read the table in one snapshot.
+
+        With `keeping`, that keeps its rows, and the ledger need have no more than the operations of which the last ones
+        ended.
+        """
         source = self.source
         pending = self.pending.format(ours=f"LIKE '{ledger.run}-%'")
         began = before(run)
@@ -82,7 +87,9 @@ class Stored:
                     clock_offset=offset,
                     drained_seconds=stillness.drained_seconds,
                     disturbance=stillness.disturbance,
-                    rows=rows.own(session, ledger.run, source, source.columns),
+                    rows=rows.own(
+                        session, ledger.run, source, source.columns, take=keeping.take_rows if keeping else None
+                    ),
                     foreign=rows.foreign(session, ledger.run, source, self.about, began),
                     before=began,
                     durability=kept,
@@ -91,6 +98,17 @@ class Stored:
                     own=own_checks.read(session, run.scenario),
                     also={name: session.frame(query.sql, query.columns) for name, query in self.also.items()},
                 )
+
+    def of_part(self, seen: Rows, _tables: Mapping[str, pd.DataFrame]) -> Rows:
+        """What was read of a part of the keys: its rows, which `seen` has."""
+        return seen
+
+    def learnt(self, _case: Case) -> None:
+        """What is to be known of each part to judge what was read beside its rows: nothing."""
+
+    def joined(self, seen: Rows, _learnt: Sequence[None]) -> Rows:
+        """What was read beside the rows, with what was learnt of all parts."""
+        return seen
 
     def case(self, ledger: Ledger, seen: Any) -> Case:
         """What was sent beside what is there."""

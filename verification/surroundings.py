@@ -6,7 +6,7 @@ from harness.check import Group
 from harness.plan.scenario import Scenario
 from verification.case import Case, Found, Observation
 from verification.catalogue import Schema
-from verification.checks import Check
+from verification.checks import Check, Over
 from verification.durability import Durability
 
 SHOWN = 3
@@ -58,6 +58,7 @@ DURABLE = Check(
     "settings, tables and sessions",
     kept,
     group=Group.PROTECTED,
+    over=Over.DATABASE,
 )
 SCHEMA = Check(
     "SCHEMA",
@@ -65,6 +66,7 @@ SCHEMA = Check(
     "parts of the schema",
     same,
     group=Group.PROTECTED,
+    over=Over.DATABASE,
 )
 
 

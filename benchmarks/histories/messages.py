@@ -10,8 +10,8 @@ from harness.plan.scenario import Scenario
 from systems import ids, messages
 
 
-def sent(scenario: Scenario, count: int, draw: np.random.Generator, every_ns: int = EVERY_NS) -> Made:
-    """Messages, all of them delivered."""
+def sent(scenario: Scenario, count: int, draw: np.random.Generator, every_ns: int = EVERY_NS, first: int = 0) -> Made:
+    """Messages, all of them delivered: `count` of a history, from number `first` on."""
     kinds = list(messages.MIX)
     records = drawn(messages.MIX, ("repeat", "conflict"), count, draw, every_ns)
     kind = records["kind"]
@@ -27,12 +27,14 @@ def sent(scenario: Scenario, count: int, draw: np.random.Generator, every_ns: in
     digest[stored] = [ids.digest(one) for one in made]
     answered = np.isin(records["outcome"], (Outcome.ACK, Outcome.REPLAY))
     records["answer"][answered] = digest[records["key_of"][answered]]
+    for name in ("sched", "start", "end"):
+        records[name] += first * every_ns
     at = moments((records["start"] + TOOK_NS // 2)[stored] // 1000)
     lines = (
         "\t".join(
             (
                 one,
-                *map(escaped, messages.values(ID, op, user, op, later=later)),
+                *map(escaped, messages.values(ID, op + first, user, op + first, later=later)),
                 *((messages.SCHEDULED, moment, r"\N") if later else (messages.SENT, moment, moment)),
             )
         )
@@ -41,6 +43,7 @@ def sent(scenario: Scenario, count: int, draw: np.random.Generator, every_ns: in
             made, stored.tolist(), records["subject"][stored].tolist(), at, is_later[stored].tolist(), strict=True
         )
     )
+    records["key_of"] += first
     columns = (
         "id, user_id, message_type, scheduled_send_time, message_content, idempotency_key, status, created_at, sent_at"
     )

@@ -59,7 +59,8 @@ def drawn(
     kind[: 2 * LATEST] = 0
     kind = np.repeat(kind, 1 + (kind == race))[:count]
     # A race without its second half is none.
-    kind[-1] = 0
+    if (kind == race).sum() % 2:
+        kind[-1] = 0
     records, number = np.zeros(count, RECORD), np.arange(count)
     first, second = np.flatnonzero(kind == race).reshape(-1, 2).T
     records["kind"], records["key_of"] = kind, number

@@ -259,7 +259,7 @@ def test_a_full_disk_while_verifying_names_the_file_and_the_command(
     with pytest.raises(RunError, match=r"integrity.json: No space left .*verify it again: `make verify-messages RUN="):
         verify(run, monkeypatch)
 
-    monkeypatch.setattr(effects.np, "save", raising(NO_SPACE))
+    monkeypatch.setattr(effects.np.lib.format, "write_array_header_1_0", raising(NO_SPACE))
     with pytest.raises(RunError, match=r"effects.npy: No space left on device.*verify the run again"):
         verify(run, monkeypatch)
     assert not (run.folder / "effects.npy").exists()

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from harness import journal, journaled
@@ -190,6 +191,20 @@ def test_times_are_given_on_the_masters_clock(tmp_path: Path, shift: int) -> Non
     assert (there.records[others] == raw.records[others]).all()
 
 
+@pytest.mark.parametrize("size", [1, 2, 5, 6, 100])
+def test_a_journal_is_the_same_read_piece_by_piece(tmp_path: Path, size: int) -> None:
+    with Journal(tmp_path / "journal-3.bin", {**HEADER, "shift": 7, "doubt": 70, "began": 900, "mono_ns": 800}) as book:
+        for count in range(5):
+            book.end(begin(book), Outcome.ACK, 201, Failure.NONE, count, 2_000 + count)
+    ((whole,), (apart,)) = journaled.read_all(tmp_path), journaled.read_all(tmp_path, whole=False)
+    pieces = list(journaled.pieces(apart, size))
+
+    assert apart.header == whole.header
+    assert [len(piece.records) for piece in pieces] == [size] * (5 // size) + [5 % size] * (5 % size > 0)
+    assert np.concatenate([piece.records for piece in pieces]).tolist() == whole.records.tolist()
+    assert np.concatenate([piece.numbers for piece in pieces]).tolist() == whole.numbers.tolist()
+
+
 def put(folder: Path, worker: int, count: int = 6) -> Path:
     """The journal of a load process that was killed after `count` operations, with steps of four."""
     book = Journal(folder / f"journal-{worker}.bin", {**HEADER, "worker": worker}, grow=4)
@@ -248,7 +263,9 @@ def test_a_cut_journal_is_told_from_a_whole_one(
     os.truncate(make(tmp_path, 1), size)
 
     found = journaled.read_all(tmp_path)
+    apart = journaled.read_all(tmp_path, whole=False)
 
+    assert (apart.lost, [len(each.records) for each in apart]) == (found.lost, [0] * len(found))
     assert [(one.worker, one.held) for one in found.lost] == [(1, held)]
     assert str(found.lost[0]).startswith(f"the journal of load process 1 {why}")
     assert sum(len(each.records) for each in found) == 6 + held

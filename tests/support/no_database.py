@@ -22,7 +22,7 @@ def verify(run: Run, monkeypatch: pytest.MonkeyPatch, **about: Any) -> None:
         "judge": lambda _: [],
         **about,
     }
-    monkeypatch.setattr(verification.surroundings, "weakened", lambda _: [])
-    monkeypatch.setattr(verification, "only_replays", lambda _: [])
-    monkeypatch.setattr(verification, "module", lambda *_: SimpleNamespace(**fake))
+    monkeypatch.setattr(verification.dividing.surroundings, "weakened", lambda _: [])
+    monkeypatch.setattr(verification.dividing, "new_keys", lambda _: (0, 0))
+    monkeypatch.setattr(verification, "system_of", lambda _: SimpleNamespace(**fake))
     verification.verify(run, "")

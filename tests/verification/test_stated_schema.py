@@ -20,7 +20,7 @@ from tests.support.target_process import query
 from verification import surroundings
 from verification.case import Observation
 from verification.catalogue import Schema, weak
-from verification.checks import _judge
+from verification.checks import judge
 from verification.stated_schema import weaknesses
 
 OTHERWISE = {"movements": "Moves", "movement_key": "theKey", "movement_units": "key", "used": "user", "version": ""}
@@ -147,7 +147,7 @@ def test_in_our_database_it_is_a_finding_and_in_somebodys_a_weakness(ours: bool,
         **{**around(0, ours), "schema": Schema(lines, lines, ("Table things is weak.",))}, disturbance=""
     )
     case = cast(Any, SimpleNamespace(seen=seen, ledger=SimpleNamespace(lost=()), sentence=lambda *_: ""))
-    finding = _judge(surroundings.SCHEMA, case)
+    (finding,) = judge([surroundings.SCHEMA], case)
 
     assert finding.state is state
     assert finding.said == ("Not as stated: Table things is weak." if ours else "")

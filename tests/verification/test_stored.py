@@ -34,7 +34,7 @@ from tests.support.batches import (
 )
 from verification.checks import Check, left_out
 from verification.ledger import ledger
-from verification.ledger_checks import only_replays, replayed
+from verification.ledger_checks import new_keys, only_replays, replayed
 
 REPEAT, REFUSAL, UNSENT, REFUSED_BATCH, LOOK, LOOK_AT_OTHER, LOOK_AT_NOTHING = range(5, 12)
 
@@ -344,12 +344,12 @@ def test_no_clean_history_violates_anything_and_any_damage_to_it_is_seen(
 
 def test_new_keys_that_were_answered_as_replays_only_are_said() -> None:
     history = clean()
-    assert only_replays(STORED.case(history.ledger(), history.observation())) == []
+    assert only_replays(*new_keys(STORED.case(history.ledger(), history.observation()))) == []
     history.append("REPLAY")
     lost = history.append("UNKNOWN")
     history.send("again", "REPLAY", key_of=lost)
 
-    (said,) = only_replays(STORED.case(history.ledger(), history.observation()))
+    (said,) = only_replays(*new_keys(STORED.case(history.ledger(), history.observation())))
     assert " 1 were answered as replays only" in said
 
 

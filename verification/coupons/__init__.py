@@ -13,12 +13,13 @@ from systems import coupons
 from systems.coupons import ORDERS, READS, VALIDATIONS
 from verification import checks, plans, surroundings
 from verification.case import Case, Found
-from verification.checks import Check
+from verification.checks import Check, Over
 from verification.coupons import answers, limits, loss, rate
 from verification.coupons import queue as log_queue
 from verification.coupons.case import Validations, values
 from verification.coupons.observation import Coupons
 from verification.coupons.observation import observe as observe
+from verification.found import Part
 from verification.ledger import Ledger
 from verification.ledger_checks import altered, invariants, lost, phantom, rejected, repeated
 
@@ -69,7 +70,15 @@ def checks_of(scenario: Scenario) -> Sequence[Check]:
     stated = invariants("validation", scenario.expected, races=False, answered="", effects=scenario.effects)
     finds = {"X1": loss.lost}
     titles = {"X1": "Every answered validation is logged.", "X4": "No validation is logged twice."}
-    general = [replace(one, title=titles.get(one.id, one.title), find=finds.get(one.id, one.find)) for one in stated]
+    general = [
+        replace(
+            one,
+            title=titles.get(one.id, one.title),
+            find=finds.get(one.id, one.find),
+            over=Over.RUN if one.id in finds else one.over,
+        )
+        for one in stated
+    ]
     return (*general, *surroundings.checks(scenario), *checks.fed(CHECKS, scenario.expected))
 
 
@@ -92,11 +101,11 @@ def weakened(case: Validations) -> list[str]:
     return said
 
 
-def _of_orders(check: Callable[[Case], Found]) -> Callable[[Any], Found]:
+def _of_orders(check: Callable[[Case], Part]) -> Callable[[Any], Found]:
     """What a check finds of the orders, told as such."""
 
     def found(case: Any) -> Found:
-        of_orders = check(case.orders)
+        of_orders = check(case.orders).told()
         return replace(of_orders, said=of_orders.said or case.orders.sentence(of_orders.first, ""))
 
     return found

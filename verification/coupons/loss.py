@@ -19,7 +19,7 @@ def lost(case: Validations) -> Found:
     that were answered in the last moments, within the time that the plan gives to logging (`eventual`), and no more
     than its queue holds (`log_bound`).
     """
-    found = lost_in_order(case)
+    found = lost_in_order(case).told()
     ledger, possible = case.ledger, case.ledger.possible
     kills = [one for one in ledger.announced if one.verb == "kill" and one.what != POSTGRES]
     if not found.witnesses or not (case.seen.died or kills):

@@ -8,7 +8,7 @@ from harness.plan.scenario import Scenario
 from systems import messages
 from verification import checks, constraints, surroundings
 from verification.case import Case
-from verification.checks import Check
+from verification.checks import Check, Over
 from verification.ledger import Ledger
 from verification.ledger_checks import invariants, raced, replayed
 from verification.messages import weaker
@@ -16,7 +16,10 @@ from verification.messages.delivery import answered, conflicting, delivered, not
 from verification.messages.sent import EXPECTED, special
 from verification.messages.sent import expected as expected
 from verification.messages.stored import Messages as Messages
+from verification.messages.stored import joined as joined
+from verification.messages.stored import learnt as learnt
 from verification.messages.stored import observe as observe
+from verification.messages.stored import of_part as of_part
 from verification.messages.stored import source as source
 from verification.messages.weaker import lacking, title, unfed
 
@@ -62,6 +65,7 @@ WHOLE = Check(
     whole,
     group=Group.WHOLE,
     said="and is stored with status {status}, sent at {sent_at}, created at {created_at}",
+    over=Over.KEY,
 )
 CHECKS = (
     Check(
@@ -70,6 +74,7 @@ CHECKS = (
         "rows of all runs",
         lambda case: constraints.stored_once(case.seen.keys),
         group=Group.TWICE,
+        over=Over.DATABASE,
     ),
     Check(
         "MP1I",
@@ -77,6 +82,7 @@ CHECKS = (
         "unique index",
         lambda case: constraints.index_stands(case.seen.keys),
         group=Group.PROTECTED,
+        over=Over.DATABASE,
     ),
     Check(
         "MP2",
@@ -84,6 +90,7 @@ CHECKS = (
         "rows of all runs against users",
         lambda case: constraints.leads_somewhere(case.seen.users),
         group=Group.CONTENT,
+        over=Over.DATABASE,
     ),
     Check(
         "MP2F",
@@ -91,6 +98,7 @@ CHECKS = (
         "foreign key",
         lambda case: constraints.foreign_key_stands(case.seen.users),
         group=Group.PROTECTED,
+        over=Over.DATABASE,
     ),
     Check(
         "MP3",
@@ -99,6 +107,7 @@ CHECKS = (
         delivered,
         group=Group.DONE,
         said="and is {status}, sent at {sent_at}: it must be SENT once, and stay so",
+        over=Over.KEY,
     ),
     Check(
         "MP4",
@@ -107,6 +116,7 @@ CHECKS = (
         replayed,
         group=Group.ANSWERS,
         said="with an id that is not that of the stored message",
+        over=Over.KEY,
     ),
     Check(
         "MP5",
@@ -115,6 +125,7 @@ CHECKS = (
         conflicting,
         group=Group.ANSWERS,
         said="though another body was sent under that key before",
+        over=Over.KEY,
     ),
     Check(
         "MP6",
@@ -123,6 +134,7 @@ CHECKS = (
         raced,
         group=Group.TWICE,
         said="at one instant with its twin, and not one of them was stored and the other a replay",
+        over=Over.KEY,
     ),
     Check(
         "MP7",
@@ -132,6 +144,7 @@ CHECKS = (
         answered,
         group=Group.ANSWERS,
         said="which is not what the contract has for it",
+        over=Over.KEY,
     ),
     Check(
         "MP8",
@@ -140,6 +153,7 @@ CHECKS = (
         not_yet,
         group=Group.ORDER,
         said="and is due after the run only, but is {status}, sent at {sent_at}",
+        over=Over.KEY,
     ),
-    Check("POOL", "The pool is as it was seeded.", "users", pool, group=Group.POOL),
+    Check("POOL", "The pool is as it was seeded.", "users", pool, group=Group.POOL, over=Over.DATABASE),
 )

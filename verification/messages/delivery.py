@@ -2,13 +2,15 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from harness.outcomes import Outcome
 from systems import messages
 from verification.arrays import Array, Mask
-from verification.case import Case, Found
+from verification.case import Case
+from verification.found import Found, Part
 from verification.ledger import find
 from verification.ledger_checks import differs
 from verification.messages.sent import special
@@ -26,35 +28,51 @@ ANSWERS: Mapping[str, Mapping[Outcome, str]] = {
 """What an operation of each kind is answered, and the status in the contract for it; "": any."""
 
 
-def whole(case: Case) -> Found:
+def whole(case: Case) -> Part:
     """X6. SENT and sent_at come together, and not before the message was stored."""
     stored = case.rows
     has = stored["sent_at"].notna()
     sent = stored["status"] == messages.SENT
     early = has & ~(stored["sent_at"] >= stored["created_at"]) if "created_at" in stored else has & False
     wrong = np.flatnonzero((sent != has) | early)
-    torn = int((sent != has).sum())
-    return case.broken(
-        len(stored),
-        _keys_of(case, wrong),
+    part = case.part(_whole, len(stored), _keys_of(case, wrong))
+    return replace(part, sums={"torn": int((sent != has).sum()), "wrong": len(wrong)})
+
+
+def _whole(part: Part) -> Found:
+    torn = part.sums["torn"]
+    return part.found(
         f"{torn:,} are {messages.SENT} without sent_at, or have it and are not; "
-        f"{len(wrong) - torn:,} were sent before they were stored",
+        f"{part.sums['wrong'] - torn:,} were sent before they were stored",
     )
 
 
-def delivered(case: Case) -> Found:
+def delivered(case: Case) -> Part:
     """MP3. Whatever was accepted and is due was sent when the time to drain was over, and stayed so."""
     later = _later(case)
     status = case.rows["status"].to_numpy()[~later]
     pending, failed = status == messages.SCHEDULED, status == messages.FAILED
     changed, again = _not_as_before(case), _sent_again(case)
-    return case.broken(
-        len(status),
-        np.unique(np.concatenate([_keys_of(case, np.flatnonzero(~later)[pending | failed]), changed, again])),
-        f"of {len(status):,} that are due, {int((status == messages.SENT).sum()):,} are {messages.SENT}, "
-        f"{int(pending.sum()):,} still {messages.SCHEDULED}, {int(failed.sum()):,} {messages.FAILED}; "
-        f"{len(changed):,} are not as they were before the drain"
-        + (f"; {len(again):,} were sent before a disturbance, and again after it" if len(again) else ""),
+    wrong = _keys_of(case, np.flatnonzero(~later)[pending | failed])
+    part = case.part(_delivered, len(status), np.unique(np.concatenate([wrong, changed, again])))
+    return replace(
+        part,
+        sums={
+            "sent": int((status == messages.SENT).sum()),
+            "pending": int(pending.sum()),
+            "failed": int(failed.sum()),
+            "changed": len(changed),
+            "again": len(again),
+        },
+    )
+
+
+def _delivered(part: Part) -> Found:
+    of = part.sums
+    return part.found(
+        f"of {part.compared:,} that are due, {of['sent']:,} are {messages.SENT}, {of['pending']:,} still "
+        f"{messages.SCHEDULED}, {of['failed']:,} {messages.FAILED}; {of['changed']:,} are not as they were before the "
+        "drain" + (f"; {of['again']:,} were sent before a disturbance, and again after it" if of["again"] else ""),
     )
 
 
@@ -67,17 +85,20 @@ def _later(case: Case) -> Mask:
     return later
 
 
-def not_yet(case: Case) -> Found:
+def not_yet(case: Case) -> Part:
     """MP8. What is due after the run only is still to be sent."""
     later = np.flatnonzero(_later(case))
     rows = case.rows.iloc[later]
     wrong = (rows["status"] != messages.SCHEDULED).to_numpy()
     if "sent_at" in rows:
         wrong = wrong | rows["sent_at"].notna().to_numpy()
-    return case.broken(
-        len(later),
-        _keys_of(case, later[wrong]),
-        f"{int(wrong.sum()):,} messages that are due after the run only are not {messages.SCHEDULED} any more, or sent",
+    return replace(case.part(_not_yet, len(later), _keys_of(case, later[wrong])), sums={"wrong": int(wrong.sum())})
+
+
+def _not_yet(part: Part) -> Found:
+    wrong = part.sums["wrong"]
+    return part.found(
+        f"{wrong:,} messages that are due after the run only are not {messages.SCHEDULED} any more, or sent"
     )
 
 
@@ -108,7 +129,7 @@ def _sent_again(case: Case) -> Array:
     return np.unique(place[known])
 
 
-def conflicting(case: Case) -> Found:
+def conflicting(case: Case) -> Part:
     """MP5. An outcome that is not known is no acceptance; but the stored row decides."""
     ledger = case.ledger
     conflicts = np.flatnonzero(ledger.kind("conflict") & (case.copies[ledger.key_place] > 0))
@@ -127,15 +148,18 @@ def conflicting(case: Case) -> Found:
         for name in ("op", "key_of")
     )
     overwritten = (stored == sent) & (sent != first)
-    return case.broken(
-        int(definite.sum()),
-        np.unique(ledger.key_place[conflicts[accepted | overwritten]]),
-        f"{int(accepted.sum()):,} messages with another body under a used key were accepted, and "
-        f"{int(overwritten.sum()):,} replaced the first body",
+    part = case.part(_conflicting, int(definite.sum()), np.unique(ledger.key_place[conflicts[accepted | overwritten]]))
+    return replace(part, sums={"accepted": int(accepted.sum()), "overwritten": int(overwritten.sum())})
+
+
+def _conflicting(part: Part) -> Found:
+    return part.found(
+        f"{part.sums['accepted']:,} messages with another body under a used key were accepted, and "
+        f"{part.sums['overwritten']:,} replaced the first body",
     )
 
 
-def answered(case: Case) -> Found:
+def answered(case: Case) -> Part:
     """MP7. A definite answer that is not the one for its kind is false, however rare it is: no budget of errors has
     room for it. Another body that was accepted is the matter of MP5, and a race of which one half is stored of MP6.
     """
@@ -151,12 +175,15 @@ def answered(case: Case) -> Found:
     definite = ledger.outcome(Outcome.ACK, Outcome.REPLAY, Outcome.REJECT) & ~accepted
     wrong = np.flatnonzero(definite & ~right)
     lines = ledger.ops.iloc[wrong][["kind", "outcome", "status"]].itertuples(index=False)
-    counts = Counter((str(kind), Outcome(said).name, int(code)) for kind, said, code in lines)
-    told = "; ".join(f"{kind} {said} with {code}: {n:,}" for (kind, said, code), n in counts.most_common())
-    return case.broken(
-        int(definite.sum()),
-        np.unique(ledger.key_place[wrong]),
-        f"{len(wrong):,} definite answers are not what the contract has for them: {told}",
+    counts = Counter(f"{kind} {Outcome(said).name} with {int(code)}" for kind, said, code in lines)
+    return replace(case.part(_answered, int(definite.sum()), np.unique(ledger.key_place[wrong])), sums=dict(counts))
+
+
+def _answered(part: Part) -> Found:
+    most_first = sorted(part.sums.items(), key=lambda one: (-one[1], one[0]))
+    told = "; ".join(f"{answer}: {n:,}" for answer, n in most_first)
+    return part.found(
+        f"{sum(part.sums.values()):,} definite answers are not what the contract has for them: {told}",
     )
 
 

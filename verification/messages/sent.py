@@ -28,14 +28,16 @@ def expected(
     number, which = np.unique(keys["subject"].to_numpy(), return_inverse=True)
     later = (keys["kind"] == "later").to_numpy()
     born = np.datetime64(ids.born(run).replace(tzinfo=None), "us")
-    each = zip(op.tolist(), number[which].tolist(), later.tolist(), strict=True)
+    if template == messages.PLAIN_CONTENT:
+        texts = messages.contents(op.tolist(), special)
+    else:
+        each = zip(op.tolist(), number[which].tolist(), later.tolist(), strict=True)
+        texts = [messages.stored_text(template, run, n, user, n, special, due) for n, user, due in each]
     return pd.DataFrame(
         {
             "user_id": np.array([ids.uuid_of(n) for n in number.tolist()], object)[which],
-            "message_type": [messages.message_type(n) for n in op.tolist()],
-            "message_content": [
-                messages.stored_text(template, run, n, user, n, special, due_later) for n, user, due_later in each
-            ],
+            "message_type": np.array(messages.MESSAGE_TYPES, object)[op % len(messages.MESSAGE_TYPES)],
+            "message_content": texts,
             "scheduled_send_time": born - messages.before_birth(op, later).astype("timedelta64[us]"),
         }
     )

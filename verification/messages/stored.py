@@ -1,7 +1,7 @@
 """Where messages are stored, by the names of a plan, and what is read of them and of their users, in one snapshot."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,8 @@ from harness.run import Run
 from systems import ids, messages
 from verification import binary, catalogue, constraints, durability, looks, own_checks, rows
 from verification.before import before
-from verification.case import Observation
+from verification.case import Case, Observation
+from verification.divided.keeping import Keeping
 from verification.ledger import Ledger
 from verification.quiescence import require_own_rows, still
 from verification.reading import MOMENT, Reader, reader
@@ -32,6 +33,8 @@ COLUMNS = {
 """What is read of a message: what [database] calls it, and as what."""
 
 
+EARLY = "early"
+"""The table of a divided run that has its rows before the drain."""
 TIMES = {"stored": "created_at", "sent": "sent_at"}
 """The points of a message, and the columns that tell when it reached them."""
 
@@ -93,8 +96,12 @@ class Messages(Observation):
     """The digest that seeding recorded; None if there is none."""
 
 
-def observe(url: str, run: Run, ledger: Ledger) -> Messages:
-    """Wait until all is delivered and no client writes, then read all that the checks need, in one snapshot."""
+def observe(url: str, run: Run, ledger: Ledger, keeping: Keeping | None = None) -> Messages:
+    """Wait until all is delivered and no client writes, then read all that the checks need, in one snapshot.
+
+    With `keeping`, that keeps the rows of the run, and the ledger need have no more than the operations of which the
+    last ones ended.
+    """
     plain, place = run.scenario.database, source(run.scenario.database)
     names, table, key = quoted_names(plain), place.table, place.key
     pending = _pending(place, ledger.run, names["scheduled_send_time"])
@@ -103,9 +110,9 @@ def observe(url: str, run: Run, ledger: Ledger) -> Messages:
         require_own_rows(session, ledger, url, table, key)
         offset = session.clock_offset()
         kept = durability.read(session, run, [table])
-        early = _early(session, ledger.run, place)
+        early = _early(session, ledger.run, place, keeping)
         with still(session, ledger, pending, (table, names["users"])) as stillness:
-            own = rows.own(session, ledger.run, place, place.columns)
+            own = rows.own(session, ledger.run, place, place.columns, take=keeping.take_rows if keeping else None)
             seen = Messages(
                 source=place,
                 settings=session.settings(),
@@ -151,18 +158,40 @@ def _pending(place: rows.Source, run: str, due: str) -> str:
     )
 
 
-def _early(session: Reader, run: str, place: rows.Source) -> pd.DataFrame:
+def _early(session: Reader, run: str, place: rows.Source, keeping: Keeping | None) -> pd.DataFrame:
     """op, status (None, if it is no known one) and sent_at of the messages of `run`, but for keys that name no op."""
-    known = (messages.SCHEDULED, messages.SENT, messages.FAILED)
+    known = np.array([messages.SCHEDULED, messages.SENT, messages.FAILED, None], object)
     if "status" not in place.named:
         return pd.DataFrame({"op": [], "status": [], "sent_at": []})
-    status = f"array_position(ARRAY{list(known)}, {place.named['status']}) - 1"
+    status = f"array_position(ARRAY{known[:-1].tolist()}, {place.named['status']}) - 1"
     columns = {"status": status, "sent_at": f"{place.named.get('sent_at', 'NULL')}::timestamptz"}
     types = {"status": binary.WHOLE, "sent_at": binary.MOMENT}
+
+    def named(found: dict[str, npt.NDArray[Any]]) -> pd.DataFrame:
+        return pd.DataFrame({**found, "status": known[found["status"]]})
+
     found = session.columns(
         f"SELECT {rows.digits(place.key)}, {binary.selected(columns, types)} FROM {place.table} "
         f"WHERE {rows.whole(place.key)}",
         {"op": binary.HEX, **types},
         rows.of_run(run),
+        (lambda piece: keeping.take(EARLY, named(piece))) if keeping else None,
     )
-    return pd.DataFrame({**found, "status": np.array([*known, None], object)[found["status"]]})
+    return named(found)
+
+
+def of_part(seen: Messages, tables: Mapping[str, pd.DataFrame]) -> Messages:
+    """What was read of a part of the keys, which `seen` has already, with what else was kept of it in `tables`."""
+    return replace(seen, early=tables.get(EARLY, seen.early))
+
+
+def learnt(case: Case) -> pd.DataFrame:
+    """What is to be known of each part to judge what was read beside its rows: the keys that are in several."""
+    return constraints.repeated(case.ledger.run, case.rows)
+
+
+def joined(seen: Messages, learnt: Sequence[pd.DataFrame]) -> Messages:
+    """What was read beside the rows, with what was learnt of all parts."""
+    if seen.keys is None:
+        return seen
+    return replace(seen, keys=constraints.with_repeated(seen.keys, learnt))

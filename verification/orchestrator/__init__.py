@@ -12,6 +12,7 @@ from harness.monitor.prometheus import Prometheus
 from harness.run import Run
 from systems.orchestrator import DEAD_LETTERS, STEPS
 from verification.checks import Check
+from verification.divided.keeping import Keeping
 from verification.ledger import Ledger
 from verification.orchestrator import case, counters, queues, routing, work
 from verification.orchestrator.case import Events, Seen, content
@@ -40,9 +41,9 @@ SELECT (SELECT count(*) FROM queue_messages JOIN queues ON queues.id = queue WHE
 class Orchestrator(Stored):
     """Events in one table; beside it the queues, and what the target counts."""
 
-    def observe(self, url: str, run: Run, ledger: Ledger) -> Seen:
+    def observe(self, url: str, run: Run, ledger: Ledger, keeping: Keeping | None = None) -> Seen:
         """What every system reads; then, when nothing moves any more, the counters of the target."""
-        rows = super().observe(url, run, ledger)
+        rows = super().observe(url, run, ledger, keeping)
         told, why = _counted(run)
         known = {field.name: getattr(rows, field.name) for field in fields(rows)}
         return Seen(**known, counted=told, uncounted=why)

@@ -6,7 +6,7 @@ import numpy as np
 
 from systems.orchestrator import DEAD_LETTERS, ENTRIES
 from systems.orchestrator_routes import FULFILLMENT, INVENTORY, PAYMENT
-from verification.case import Found
+from verification.found import Found, Part
 from verification.moments import by_clocks
 from verification.orchestrator.case import Events
 
@@ -29,7 +29,7 @@ def sent(case: Events) -> Found:
     return _found(sum(expected.values()), sum(abs(many - events) for many, events in wrong.values()), said, wrong)
 
 
-def in_time(case: Events) -> Found:
+def in_time(case: Events) -> Found | Part:
     """ENQUEUED. By the queue's own clock, as the first service read it of the message; what came to none is not known,
     and the matter of DONE.
     """

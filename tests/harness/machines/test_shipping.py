@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from harness.journal import HEADER_BYTES, RECORD, Journal
-from harness.journaled import read_all
+from harness.journaled import pieces, read_all
 from harness.machines import clocks
 from harness.machines.landing import Landing
 from harness.machines.shipping import Growing, Journalling, inflated, packed, unpacked
@@ -213,7 +213,10 @@ def test_times_of_another_machine_are_moved_by_the_round_trips_beside_its_journa
     (tmp_path / clocks.name(4)).write_text("".join(json.dumps(one) + "\n" for one in trips))
 
     (found,) = read_all(tmp_path)
+    (apart,) = read_all(tmp_path, whole=False)
 
+    assert apart.header == found.header
+    assert np.concatenate([one.records for one in pieces(apart, 1)]).tolist() == found.records.tolist()
     expected = [1_010 * second - 10**6, 1_020 * second - 2 * 10**6]
     assert np.abs(found.records["start"] - expected).max() < 1000
     assert (found.records["end"] - found.records["start"]).tolist() == [5, 5]

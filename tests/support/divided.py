@@ -1,0 +1,80 @@
+"""A case that is judged in parts, in this process."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from harness import effects
+from harness.check import Finding
+from harness.journal import PARTLY, PARTNER, RECORD
+from verification.arrays import Array
+from verification.case import Case
+from verification.divided.judging import Judged, Task, judged
+from verification.divided.keeping import Keeping
+from verification.divided.splitting import Divided, divide
+from verification.divided.store import Store
+from verification.divided.verifying import Verified, judged_apart
+from verification.ledger import by_outcome
+from verification.ledger_checks import new_keys, only_replays
+
+
+def records(ops: pd.DataFrame, partly: Array) -> npt.NDArray[np.void]:
+    """The records of which a ledger made these operations, of which some had items refused, though not all."""
+    made = np.zeros(len(ops), RECORD)
+    for name in ("subject", "key_of", "answer", "sched", "start", "end", "status", "outcome"):
+        made[name] = ops[name].to_numpy()
+    made["kind"] = ops["kind"].cat.codes
+    made["flags"] = np.where(ops["partner"], PARTNER, 0) | np.where(np.isin(ops["op"], partly), PARTLY, 0)
+    return made
+
+
+def here(tasks: Sequence[Task]) -> list[Judged]:
+    """Judge each of them."""
+    return [judged(task) for task in tasks]
+
+
+def in_parts(folder: Path, system: Any, case: Case, count: int, kept: Sequence[str] = ()) -> Verified:
+    """What is found of a case in so many parts, in three pieces; `kept`: what else of the observation has a
+    line a row. The effects are left in `folder`.
+    """
+    store = Store(str(folder / "parts"), count)
+    store.make()
+    ledger, seen = case.ledger, case.seen
+    ops = ledger.ops.sort_values("op").reset_index(drop=True)
+    step = len(ops) // 3 + 1
+    for first in range(0, len(ops), step):
+        some = ops.iloc[first : first + step]
+        divide(store, some, records(some, ledger.partly), some["doubt"].to_numpy())
+    keeping = Keeping(store)
+    for first in range(0, len(seen.rows), step):
+        keeping.take_rows(seen.rows.iloc[first : first + step].reset_index(drop=True), seen.source.stored)
+    changes: dict[str, Any] = {"rows": seen.rows.iloc[:0].drop(columns="item", errors="ignore")}
+    for name in kept:
+        keeping.take(name, getattr(seen, name))
+        changes[name] = getattr(seen, name).iloc[:0]
+    divided = Divided(
+        replace(ledger, ops=ledger.ops.iloc[:0], partly=ledger.partly[:0]),
+        by_outcome(ledger.ops),
+        ops["op"].to_numpy()[::step],
+    )
+    return judged_apart(folder, system, divided, store, replace(seen, totals=keeping.totals, **changes), here)
+
+
+def found_alike(
+    folder: Path, system: Any, case: Case, findings: Sequence[Finding], counts: Sequence[int], kept: Sequence[str] = ()
+) -> None:
+    """Assert that of `case` the same is found, and left, in each of these `counts` of parts as in one."""
+    (folder / "whole").mkdir(exist_ok=True)
+    effects.write(folder / "whole", case.effects())
+    weakened = [*system.weakened(case), *only_replays(*new_keys(case))]
+    for count in counts:
+        found = in_parts(folder, system, case, count, kept)
+        assert [one.as_json() for one in found.findings] == [one.as_json() for one in findings], count
+        assert (found.resolved, found.weakened) == (case.resolved(), weakened), count
+        assert found.seen.as_json() == case.seen.as_json(), count
+        assert (folder / effects.FILE).read_bytes() == (folder / "whole" / effects.FILE).read_bytes(), count

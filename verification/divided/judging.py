@@ -1,0 +1,125 @@
+"""Judges a part of the keys of a run: by the checks that a whole run is judged by, in whichever process or machine."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from harness import VERSION
+from harness.errors import PlanError
+from harness.project import module
+from verification import checks
+from verification.arrays import Array
+from verification.case import Case
+from verification.checks import Check, Over
+from verification.divided.columns import unpacked
+from verification.divided.keeping import ORDER, ROWS
+from verification.divided.splitting import MAKERS, OPERATIONS, part
+from verification.divided.store import Store
+from verification.ledger import Ledger
+from verification.ledger_checks import new_keys
+
+EFFECTS = "effects"
+"""The table of the effects of the run: of each part in pieces, one for each step of the operations."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A part to be judged."""
+
+    number: int
+    store: Store
+    last: Ledger
+    """The ledger of the run, without its operations."""
+    seen: Any
+    """What was read beside the rows of the run, with the `totals` of these."""
+    steps: Array
+    """The first operation of each step in which effects are left."""
+    version: str = VERSION
+    """That of the process that wants it done."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What was found in a part."""
+
+    outcomes: Mapping[str, checks.Outcome]
+    """Of each check that looks at one key at a time, what it came to."""
+    operations: int
+    unknown: int
+    committed: int
+    """As `Case.resolved` has it."""
+    done: int
+    only: int
+    """As `ledger_checks.new_keys` has it."""
+    learnt: Any
+    """What the system learnt of the part, to judge what was read beside the rows."""
+    effects: Mapping[int, int]
+    """How many effects it left of which step."""
+
+
+def system_of(name: str) -> Any:
+    """What a system has for verification."""
+    found = module("verification", name) if name else None
+    # It says all by itself, or only what is special about the simple case.
+    return getattr(found, "STORED", found)
+
+
+def judged(task: Task) -> Judged:
+    """Judge a part; PlanError if this process is of another version than the one that wants it."""
+    if task.version != VERSION:
+        raise PlanError(f"a worker of PERF_DASK has version {VERSION} of Proofload: expected {task.version}")
+    system = system_of(task.last.scenario.system)
+    case = _case(system, task)
+    resolved = case.resolved()
+    done, only = new_keys(case)
+    return Judged(
+        {check.id: checks.outcome(check, case) for check in by_key(system.checks_of(task.last.scenario))},
+        len(case.ledger.ops),
+        resolved["unknown"],
+        resolved["committed"],
+        done,
+        only,
+        system.learnt(case),
+        _left(task, case),
+    )
+
+
+def by_key(made: Sequence[Check]) -> list[Check]:
+    """Those that look at one key at a time."""
+    return [check for check in made if check.over is Over.KEY]
+
+
+def _case(system: Any, task: Task) -> Case:
+    """The operations of the part, beside their rows."""
+    store, seen = task.store, task.seen
+    kept = {table for table, number in store.pieces if number == task.number} - {OPERATIONS, MAKERS}
+    tables = {table: unpacked(store.read(table, task.number)) for table in kept}
+    rows, order = seen.rows, np.zeros(0, np.int64)
+    if ROWS in tables:
+        names = list(seen.rows)
+        names[2:2] = ["item"] * seen.totals.items
+        rows, order = tables[ROWS][names], tables[ROWS][ORDER].to_numpy()
+    # What is under other keys is of no part, and is looked at once.
+    foreign = seen.foreign if task.number == 0 else seen.foreign.iloc[:0]
+    seen = replace(seen, rows=rows, foreign=foreign, order=order)
+    case: Case = system.case(part(task.last, store, task.number), system.of_part(seen, tables))
+    return case
+
+
+def _left(task: Task, case: Case) -> dict[int, int]:
+    """Leave the effects of the part, for those of all parts to be put in order."""
+    effects = case.effects()
+    bounds = np.searchsorted(effects["op"], task.steps[1:]).tolist()
+    left = {}
+    for step, own in enumerate(np.split(effects, bounds)):
+        if len(own):
+            task.store.write(effects_name(task.number, step), {EFFECTS: own})
+            left[step] = len(own)
+    return left
+
+
+def effects_name(number: int, step: int) -> str:
+    """The file with what a part has of the effects of a step."""
+    return f"{EFFECTS}-{number}-{step}.npz"

@@ -1,0 +1,62 @@
+"""Has all parts of a run judged: here one after the other, by processes of this machine, or over Dask."""
+
+import ctypes
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+
+from harness.errors import PlanError
+from verification.divided.judging import Judged, Task, judged
+
+PR_SET_PDEATHSIG = 1
+TRIES = 5
+"""So many workers of Dask may die over a part before it is given up."""
+
+
+def all_of(tasks: Sequence[Task], dask: str) -> list[Judged]:
+    """What was found in each part, in order; `dask`: the address of a scheduler, "" for the processes of this machine.
+
+    A worker that dies leaves nothing behind that counts: its parts are judged again.
+    """
+    return _over_dask(tasks, dask) if dask else _here(tasks)
+
+
+def _here(tasks: Sequence[Task]) -> list[Judged]:
+    workers = min(len(os.sched_getaffinity(0)), len(tasks))
+    if workers == 1:
+        return [judged(task) for task in tasks]
+    found: dict[int, Judged] = {}
+    try:
+        with ProcessPoolExecutor(workers, get_context("spawn"), _end_with, (os.getpid(),)) as pool:
+            futures = [pool.submit(judged, task) for task in tasks]
+            for task, future in zip(tasks, futures, strict=True):
+                found[task.number] = future.result()
+    except BrokenProcessPool:
+        # Mostly it had too little memory: one at a time needs less.
+        pass
+    return [found[task.number] if task.number in found else judged(task) for task in tasks]
+
+
+def _end_with(parent: int) -> None:
+    """Have this process killed when its parent ends: it would wait for ever for more to do."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _over_dask(tasks: Sequence[Task], address: str) -> list[Judged]:
+    distributed = importlib.import_module("distributed")
+    try:
+        client = distributed.Client(address, set_as_default=False)
+    except OSError as error:
+        raise PlanError(f"PERF_DASK={address}: no scheduler of Dask answers there: {error}") from None
+    with client:
+        futures = client.map(judged, tasks, pure=False, retries=TRIES)
+        found: list[Judged] = client.gather(futures)
+    return found

@@ -1,0 +1,95 @@
+"""Divides the operations of a run, piece by piece, into parts by the key that each sent."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from harness.journal import PARTLY
+from harness.journaled import Journals, pieces
+from harness.outcomes import Outcome
+from harness.plan.scenario import Scenario
+from verification.announced import Announced
+from verification.arrays import Array
+from verification.divided.store import Store
+from verification.ledger import ELSEWHERE, Ledger, by_outcome, ledger, operations
+from verification.quiescence import UNANSWERED
+
+OPERATIONS, MAKERS = "operations", "makers"
+"""The tables of the operations, by the key that they sent; and of those that sent another's, by their own."""
+
+
+@dataclass(frozen=True)
+class Divided:
+    """A run whose operations are in parts."""
+
+    last: Ledger
+    """The ledger of the run, with no operations but some that decide how long is to be waited for their effects."""
+    outcomes: Array
+    """How many operations there are of each of `kinds`, a line, and outcome."""
+    steps: Array
+    """The first operation of each piece of the journals, in order."""
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of operations."""
+        return list(self.last.ops["kind"].cat.categories)
+
+
+def split(
+    run: str, journals: Journals, clock: int, scenario: Scenario, announced: tuple[Announced, ...], store: Store
+) -> Divided:
+    """Divide the operations of journals that were read without their records; JournalError as `ledger` says."""
+    empty = ledger(run, journals, clock, scenario, announced)
+    kinds = list(empty.ops["kind"].cat.categories)
+    last, steps, outcomes = [empty.ops], list[int](), by_outcome(empty.ops)
+    for journal in journals:
+        for piece in pieces(journal):
+            # By as much as any of the journal's, as if it had been read as a whole.
+            doubt = np.full(len(piece.records), journal.doubt)
+            ops = operations(piece.records, piece.numbers, doubt, kinds)
+            steps.append(int(piece.numbers[0]))
+            last.append(_last(ops))
+            outcomes += by_outcome(ops)
+            divide(store, ops, piece.records, doubt)
+    ops = pd.concat(last).astype({"kind": empty.ops["kind"].dtype}).drop_duplicates("op").sort_values("op")
+    return Divided(replace(empty, ops=ops.reset_index(drop=True)), outcomes, np.array(steps, np.int64))
+
+
+def divide(store: Store, ops: pd.DataFrame, records: npt.NDArray[np.void], doubt: Array) -> None:
+    """Add operations, with their records and by how much their times may be wrong, to the parts of their keys."""
+    numbers, keys = ops["op"].to_numpy(), ops["key_of"].to_numpy()
+    store.divide(
+        OPERATIONS, keys, lambda lines: {"records": records[lines], "numbers": numbers[lines], "doubt": doubt[lines]}
+    )
+    # What a key's maker was, where that sent another key: then it is with that one.
+    other = np.flatnonzero(store.part_of(numbers) != store.part_of(keys))
+    makers = np.zeros(len(other), ELSEWHERE)
+    makers["op"], makers["kind"] = numbers[other], records["kind"][other]
+    store.divide(MAKERS, makers["op"], lambda lines: {"makers": makers[lines]})
+
+
+def _last(ops: pd.DataFrame) -> pd.DataFrame:
+    """Of some operations those that ended, or began, last; and of those that may still be at work."""
+    began = (ops["start"] + ops["doubt"]).to_numpy()
+    ended = np.where(ops["end"] > 0, ops["end"] + ops["doubt"], 0)
+    waiting = np.flatnonzero((ops["outcome"] == int(Outcome.UNKNOWN)) & ops["status"].isin(UNANSWERED))
+    chosen = {int(began.argmax()), int(ended.argmax())}
+    chosen |= {int(waiting[began[waiting].argmax()])} if len(waiting) else set()
+    return ops.iloc[sorted(chosen)]
+
+
+def part(last: Ledger, store: Store, number: int) -> Ledger:
+    """The ledger of a part of the keys."""
+    found = store.read(OPERATIONS, number)
+    if not found:
+        return replace(last, ops=last.ops.iloc[:0])
+    records, numbers, doubt = (np.concatenate([one[name] for one in found]) for name in ("records", "numbers", "doubt"))
+    makers = [one["makers"] for one in store.read(MAKERS, number)]
+    return replace(
+        last,
+        ops=operations(records, numbers, doubt, list(last.ops["kind"].cat.categories)),
+        partly=numbers[records["flags"] & PARTLY > 0],
+        elsewhere=np.concatenate([np.zeros(0, ELSEWHERE), *makers]),
+    )

@@ -1,0 +1,120 @@
+"""All of a verification in parts: divide, read, judge, and put together."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness import effects
+from harness.check import Finding
+from harness.journal import HEADER_BYTES, RECORD
+from harness.run import Run
+from harness.settings import Settings
+from verification import checks, surroundings
+from verification.case import resolved
+from verification.checks import Check, Over
+from verification.divided.judging import EFFECTS, Judged, Task, by_key, effects_name
+from verification.divided.keeping import Keeping
+from verification.divided.splitting import Divided
+from verification.divided.store import Store
+from verification.ledger import Ledger
+from verification.ledger_checks import new_keys, only_replays
+
+WHOLE = 2_000_000
+"""A run of so many operations at most is not divided, …"""
+PART = 500_000
+"""… a longer one into parts of about so many: some 400 MB of memory for each process."""
+FOLDER = "parts"
+"""In the run folder, while it is verified."""
+
+
+def parts(run: Run, made: Sequence[Check], system: Any, settings: Settings) -> int:
+    """Into how many parts the verification of `run` is divided; 1: not at all."""
+    if not hasattr(system, "of_part") or any(check.over is Over.RUN for check in made):
+        return 1
+    if settings.partitions:
+        return settings.partitions
+    size = sum(path.stat().st_size - HEADER_BYTES for path in run.folder.glob("journal-*.bin"))
+    operations = size // RECORD.itemsize
+    return 1 if operations <= WHOLE else -(-operations // PART)
+
+
+@contextmanager
+def kept(run: Run, count: int, settings: Settings) -> Iterator[Store]:
+    """Where the parts of a run are kept meanwhile; afterwards nothing is there."""
+    folder = settings.partitions_folder
+    place = f"{folder}/{run.id}" if folder else str(run.folder.resolve() / FOLDER)
+    store = Store(place, count)
+    store.make()
+    try:
+        yield store
+    finally:
+        store.remove()
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What was found of a run, whose effects are left in its folder."""
+
+    findings: list[Finding]
+    seen: Any
+    """What was read beside the rows."""
+    resolved: dict[str, Any]
+    """What became of the operations whose outcome is not known."""
+    weakened: list[str]
+    """What makes the checks say less than they could."""
+
+
+def whole(run: Run, url: str, system: Any, sent: Ledger) -> Verified:
+    """Judge a run as a whole."""
+    seen = system.observe(url, run, sent)
+    case = system.case(sent, seen)
+    weakened = [*system.weakened(case), *surroundings.weakened(seen), *only_replays(*new_keys(case))]
+    effects.write(run.folder, case.effects())
+    return Verified(system.judge(case), seen, case.resolved(), weakened)
+
+
+Judge = Callable[[Sequence[Task]], list[Judged]]
+"""Has tasks done, in their order."""
+
+
+def in_parts(run: Run, url: str, system: Any, divided: Divided, store: Store, judge: Judge) -> Verified:
+    """Judge a run whose operations are in parts in `store`."""
+    keeping = Keeping(store)
+    seen = system.observe(url, run, divided.last, keeping)
+    return judged_apart(run.folder, system, divided, store, replace(seen, totals=keeping.totals), judge)
+
+
+def judged_apart(folder: Path, system: Any, divided: Divided, store: Store, seen: Any, judge: Judge) -> Verified:
+    """The same, whose rows are in parts, too: `seen` is what was read beside them. Leaves the effects in `folder`."""
+    last = divided.last
+    judged = judge([Task(number, store, last, seen, divided.steps) for number in range(store.parts)])
+    count = sum(sum(one.effects.values()) for one in judged)
+    in_order = _in_order(store, judged, len(divided.steps))
+    effects.write_pieces(folder, effects.fields(last.scenario.points), count, in_order)
+    seen = system.joined(seen, [one.learnt for one in judged])
+    case, made = system.case(last, seen), system.checks_of(last.scenario)
+    parts = {check.id: [one.outcomes[check.id] for one in judged] for check in by_key(made)}
+    replays = only_replays(sum(one.done for one in judged), sum(one.only for one in judged))
+    unknown, committed, operations = (
+        sum(getattr(one, name) for one in judged) for name in ("unknown", "committed", "operations")
+    )
+    return Verified(
+        checks.findings(made, parts, case),
+        seen,
+        resolved(unknown, committed, operations),
+        [*system.weakened(case), *surroundings.weakened(seen), *replays],
+    )
+
+
+def _in_order(store: Store, judged: Sequence[Judged], steps: int) -> Iterator[npt.NDArray[np.void]]:
+    """The effects of all parts, step by step, in the order of operations and items."""
+    for step in range(steps):
+        files = [effects_name(number, step) for number, one in enumerate(judged) if step in one.effects]
+        if files:
+            found = np.concatenate([store.load(name)[EFFECTS] for name in files])
+            yield found[np.lexsort((found["item"], found["op"]))]
