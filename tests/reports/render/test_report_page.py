@@ -60,6 +60,31 @@ def test_a_page_on_which_all_is_well_is_short_of_what_is_not(tmp_path: Path) -> 
     assert [name for name in ("memory_bytes", "server_version", "True<", "None<", "{'") if name in text] == []
 
 
+SECTION = re.compile(r'<details class="section"( data-wide)?( open)?>\n<summary><h2>(.*?)</h2>', re.DOTALL)
+
+
+def folded(text: str) -> tuple[set[str], set[str]]:
+    """The sections that are folded on a desk, and those that are on a phone."""
+    found = [(wide, opened, name.partition(" <")[0]) for wide, opened, name in SECTION.findall(text)]
+    desk = {name for wide, opened, name in found if not (wide or opened)}
+    return desk, {name for _, opened, name in found if not opened}
+
+
+def test_the_essence_is_open_and_the_rest_is_folded(tmp_path: Path) -> None:
+    good = synthetic_run(tmp_path / "good")
+    bad = synthetic_run(tmp_path / "bad", findings=[*HOLDING, VIOLATED])
+    for run in (good, bad):
+        report(run.folder)
+    on_desk, on_phone = folded((good.folder / "report.html").read_text())
+    all_on_desk, all_on_phone = folded((bad.folder / "report.html").read_text())
+
+    assert on_desk == {"Slowest", "Environment", "Definitions"}
+    assert "Timeline" not in on_phone
+    assert {"Rules", "Operations", "Phases", "Course of the load", "Distribution", "Resources"} <= on_phone
+    assert all_on_phone == {*on_phone, "Timeline"}
+    assert all_on_desk == all_on_phone - {"Timeline", "Rules", "Repeat it"}
+
+
 def test_a_page_on_which_the_data_is_wrong_says_it_first_and_once(tmp_path: Path) -> None:
     finding = replace(VIOLATED, said="Key k-1 is in two rows.", first={"key": "k-1", "rows": [{"id": 1}, {"id": 2}]})
     run = synthetic_run(tmp_path, findings=[*HOLDING, finding, replace(finding, id="MP1")])
