@@ -12,17 +12,18 @@ import pytest
 from flask import Flask
 from werkzeug.serving import make_server
 
+from docs.gallery.__main__ import GALLERY, example
 from docs.screenshots.web_ui import STATES, says
 from harness import steered
 from harness.load import shown
+from harness.reported import REPORT
 from harness.run import Run
 from reports.__main__ import report
 from reports.live import page as live_page
 from reports.live.live import Live
 from tests.support.chromium import Browser
 from tests.support.legible import hard_to_read
-from tests.support.synthetic_run import BEGAN, HOLDING, synthetic_run
-from tests.support.verdicts import VIOLATED
+from tests.support.synthetic_run import BEGAN, synthetic_run
 
 pytestmark = pytest.mark.machine
 
@@ -84,11 +85,17 @@ def changed(folder: Path) -> None:
     loading(folder)
 
 
-def reported(folder: Path, **asked: Any) -> None:
-    """The report of a run for which `asked` is asked is there."""
-    made = synthetic_run(folder.parent / "reported", **asked)
+def stopped(folder: Path) -> None:
+    facts = {"interrupted": "Stop in the web UI during the load"}
+    made = synthetic_run(folder.parent / "reported", facts=facts, load={"ended_by": "Stop in the web UI"})
     report(made.folder)
-    shutil.copy(made.folder / "report.html", folder / "report.html")
+    shutil.copy(made.folder / REPORT, folder / REPORT)
+
+
+def reported(folder: Path, name: str) -> None:
+    """The report of the gallery of that name is there."""
+    made, _ = example(folder.parent / "reported", GALLERY[name])
+    shutil.copy(made / REPORT, folder / REPORT)
 
 
 INTO: dict[str, Callable[[Path], None]] = {
@@ -96,11 +103,9 @@ INTO: dict[str, Callable[[Path], None]] = {
     "loading": loading,
     "changed": changed,
     "verifying": lambda folder: going(folder, 20),
-    "stopped": lambda folder: reported(
-        folder, facts={"interrupted": "Stop in the web UI during the load"}, load={"ended_by": "Stop in the web UI"}
-    ),
-    "go": reported,
-    "no-go": lambda folder: reported(folder, findings=[*HOLDING, VIOLATED]),
+    "stopped": stopped,
+    "go": lambda folder: reported(folder, "verdict-go"),
+    "no-go": lambda folder: reported(folder, "verdict-no-go-by-a-check"),
 }
 
 
