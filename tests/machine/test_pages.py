@@ -85,7 +85,9 @@ def test_every_page_about_runs_fits_and_is_for_everybody(tab: Page, pages: dict[
     assert len(found) == 5
 
 
-BAD = """<!doctype html><body><script>nope()</script><p style="color: #ccc; width: 2000px">pale and wide</p>
+BAD = """<!doctype html><meta name="viewport" content="width=device-width, initial-scale=1">
+<body><script>nope()</script><p style="color: #ccc; width: 2000px">pale and wide</p>
+<div class="scroll" style="overflow-x: auto" aria-label="a table"><p class="stacked" style="width: 900px"></p></div>
 <div class="chart"><svg class="marks"><text y="10">one</text><text x="5" y="10">another</text></svg></div>"""
 
 
@@ -96,6 +98,7 @@ def test_what_is_wrong_with_a_page_is_seen(tab: Page, axe: str, tmp_path: Path) 
     assert ["nope is not defined" in error for error in tab.errors] == [True]
     wide = too_wide(tab, 390)
     assert (wide[0], wide[-1]) == ("at 390: the page scrolls", "at 390: 1 words touch")
+    assert "at 390: cut: a table" in wide
     assert any("pale and wide" in one for one in wide)
     assert any(one.startswith("color-contrast: ") for one in not_for_everybody(tab, axe))
 

@@ -10,12 +10,16 @@ from tests.support.chromium import Page
 WIDTHS = (390, 1280)
 """A phone, and a desk."""
 GRAVE = ("serious", "critical")
+# A table whose rows are cards on a phone has no column beyond them.
 WIDER = """(() => {{
     const scrolls = (one) => one && (/auto|scroll/.test(getComputedStyle(one).overflowX) || scrolls(one.parentElement));
     const beyond = [...document.querySelectorAll("body *")].filter((one) =>
         one.getBoundingClientRect().right > {width} + 1 && !scrolls(one.parentElement));
     const wide = document.documentElement.scrollWidth > {width} ? ["the page scrolls"] : [];
-    return wide.concat(beyond.slice(0, 5).map((one) => one.outerHTML.slice(0, 120)));
+    const cards = {width} > 600 ? [] : [...document.querySelectorAll(".scroll:has(> .stacked)")];
+    const cut = cards.filter((one) => one.scrollWidth > one.clientWidth + 1);
+    const told = cut.map((one) => `cut: ${{one.getAttribute("aria-label")}}`);
+    return wide.concat(told.slice(0, 5), beyond.slice(0, 5).map((one) => one.outerHTML.slice(0, 120)));
 }})()"""
 OVERLAPPING = """[...document.querySelectorAll(".chart .marks, .chart .names")].flatMap((row) => {
     const boxes = [...row.querySelectorAll("text")].map((text) => text.getBoundingClientRect());
