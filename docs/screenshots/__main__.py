@@ -1,24 +1,22 @@
-"""`python -m docs.screenshots`: pictures of the six states that tell most, into docs/screenshots/*.webp.
+"""`python -m docs.screenshots`: pictures of the six states that tell most, into docs/screenshots/*.webp, and of each
+state of the web UI, into docs/screenshots/web-ui/*.webp.
 
 Each is of a run that is made for it here, by the commands that a user would give: every figure in it was measured.
 """
 
 import os
-import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+from docs.screenshots import web_ui
+from docs.screenshots.web_ui import START_S
 from harness import ambient
 from harness.errors import RunError, StackError, command
 from harness.reported import REPORT
 from harness.run import LATEST
 from harness.settings import ROOT
-from harness.stack import process
 from reports.suite import PAGE
 from tests.support import chromium
 from tests.support.chromium import Page
@@ -29,8 +27,6 @@ MOST_BYTES = 150_000
 QUALITY = 85
 FAULT = "ack_before_commit"
 """What makes the NO-GO: a target that acknowledges what it has not stored."""
-START_S = 120.0
-"""How long a run may take until its page is there, and until it is reported when it was ended."""
 UNTIL_S = 9
 """At this second of its load the page of a running load is pictured, and the load then ended: its report is INVALID."""
 
@@ -60,49 +56,18 @@ def main() -> int:
             _picture(page, "disturbed", runs / "peak-disturbed" / LATEST / REPORT, "#timeline")
             _make(runs, "run", "peak", "--fault", FAULT)
             _picture(page, "no-go", runs / "peak" / LATEST / REPORT)
-            port = process.free_port()
-            with _started(runs, port):
-                _open(page, f"http://127.0.0.1:{port}/proofload")
-                page.wait(f"+(/second (\\d+)/.exec(document.body.innerText) || [0, 0])[1] >= {UNTIL_S}", timeout_s=120)
+            with web_ui.shown(page, runs, path="/proofload", height=HEIGHT):
+                page.until(f"+(/second (\\d+)/.exec(document.body.innerText) || [0, 0])[1] >= {UNTIL_S}", START_S)
                 _take(page, "live", 0)
             _picture(page, "invalid", runs / "peak" / LATEST / REPORT)
+            web_ui.pictures(running, runs, FAULT, lambda page, name: _take(page, f"{web_ui.FOLDER}/{name}", 0))
     return 0
-
-
-def _environment(runs: Path, port: int = 0) -> dict[str, str]:
-    return {**ambient.kept(), "PERF_RUNS": str(runs), **({"PERF_UI_PORT": str(port)} if port else {})}
-
-
-def _command(*words: str) -> list[str]:
-    return [sys.executable, "-m", "harness", *words, "--profile", "smoke"]
 
 
 def _make(runs: Path, *words: str) -> None:
     """Make what `words` ask for; whatever the verdict."""
-    subprocess.run(_command(*words), cwd=ROOT, env=_environment(runs), check=False)
-
-
-@contextmanager
-def _started(runs: Path, port: int) -> Iterator[None]:
-    """A run with its web UI, ended by Ctrl-C: its report is there afterwards."""
-    words = _command("run", "peak", "--ui")
-    running = subprocess.Popen(words, cwd=ROOT, env=_environment(runs, port), start_new_session=True)
-    try:
-        yield
-    finally:
-        process.stop(running, signal.SIGINT, grace=START_S)
-
-
-def _open(page: Page, url: str) -> None:
-    """The page at `url`, as soon as there is one."""
-    until = time.monotonic() + START_S
-    while True:
-        try:
-            return page.open(url, WIDTH, HEIGHT)
-        except OSError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.2)
+    command = [sys.executable, "-m", "harness", *words, "--profile", "smoke"]
+    subprocess.run(command, cwd=ROOT, env={**ambient.kept(), "PERF_RUNS": str(runs)}, check=False)
 
 
 def _picture(page: Page, name: str, path: Path, at: str = "") -> None:
@@ -110,17 +75,19 @@ def _picture(page: Page, name: str, path: Path, at: str = "") -> None:
     if not path.exists():
         raise RunError(f"{path}: it is not there: see what the run before said")
     page.open(path.resolve().as_uri(), WIDTH, HEIGHT)
-    _take(page, name, page.ask(f"document.querySelector({at!r}).getBoundingClientRect().top - 12") if at else 0)
+    _take(page, name, page.js(f"document.querySelector({at!r}).getBoundingClientRect().top - 12") if at else 0)
 
 
 def _take(page: Page, name: str, top: float) -> None:
     clip = {"x": 0, "y": max(top, 0), "width": WIDTH, "height": HEIGHT, "scale": 1}
     path = FOLDER / f"{name}.webp"
+    path.parent.mkdir(exist_ok=True)
     page.picture(path, format="webp", quality=QUALITY, clip=clip, captureBeyondViewport=True)
     size = path.stat().st_size
     if size > MOST_BYTES:
         raise RunError(f"{path}: {size:,} bytes, expected {MOST_BYTES:,} at most")
-    print(f"{os.path.relpath(path)}: {STATES[name]}; {size:,} bytes")
+    about = STATES.get(name) or web_ui.STATES[path.stem].about
+    print(f"{os.path.relpath(path)}: {about}; {size:,} bytes")
 
 
 if __name__ == "__main__":

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flask import Response, redirect, request
-from markupsafe import Markup, escape
+from flask import Response, request
+from markupsafe import escape
 
 from harness.load import starting
+from harness.load.tab import FRAME, NOTE, TAB, add
 from harness.reported import REPORT
 from harness.run import Run
 
@@ -25,7 +26,8 @@ RUN, STATE = "Proofload-Run", "Proofload-State"
 ask whether a load that it waits for has begun by itself.
 """
 NOT_YET = "<p>The load is being prepared.</p>"
-TAB = "proofload"
+AGAIN = '<!doctype html><html lang="en"><title>Proofload</title><meta http-equiv="refresh" content="1">'
+"""It is asked for again."""
 STATS = "/stats/requests"
 """What Locust's page asks for while users run."""
 COLUMNS = {
@@ -42,47 +44,6 @@ COLUMNS = {
 
 Rows = list[dict[str, Any]]
 
-_STYLE = Markup("""<style>
-form ~ a[href*="aka.ms/loadtesting"] { display: none !important; }
-body:has(#proofload:not([hidden])) #root div:has(> main) { min-height: 0 !important; }
-#proofload { max-width: 1536px; margin: 0 auto; padding: 0 1.5rem 1.5rem; font: 15px/1.5 system-ui, sans-serif; }
-#proofload a, #proofload p { color: inherit; }
-#proofload:has(iframe) p { margin: -2rem 0 .5rem; width: max-content; position: relative; }
-#proofload[data-dark] { color: #fff; }
-#proofload iframe { display: block; width: 100%; min-height: 75vh; border: 0; }
-</style>
-""")
-_SCRIPT = Markup("""<script>
-(function () {
-  var place = document.getElementById("proofload"), frame = place.querySelector("iframe"), run = null;
-  function show() {
-    var tab = new URLSearchParams(location.search).get("tab");
-    place.hidden = tab !== "proofload" || !document.querySelector("[role=tablist]");
-    place.toggleAttribute("data-dark", localStorage.theme === "dark");
-    var shown = frame && !place.hidden && frame.contentDocument && frame.contentDocument.body;
-    if (shown) { frame.style.height = shown.scrollHeight + 40 + "px"; }
-  }
-  function look() {
-    fetch("proofload/now", { method: "HEAD", cache: "no-store" }).then(function (answer) {
-      var found = answer.headers.get("Proofload-Run"), waits = document.querySelector("#root form");
-      var begun = answer.headers.get("Proofload-State") !== "ready" && !document.querySelector("[role=tablist]");
-      if (run && found && found !== run || begun && waits) { location.reload(); }
-      run = found || run;
-    }).catch(function () {});
-  }
-  setInterval(show, 200);
-  if (frame) { setInterval(look, 1000); }
-}());
-</script>
-""")
-_FRAME = Markup("""<section id="proofload" aria-label="Proofload" hidden>
-<p><a href="proofload" target="_blank">This run, on a page of its own</a></p>
-<iframe src="proofload" title="This run" loading="lazy"></iframe>
-</section>
-""")
-_NOTE = Markup("""<section id="proofload" aria-label="Proofload" hidden><p>{}</p></section>
-""")
-
 
 def show(environment: "Environment", web_ui: "WebUI", folder: Path) -> None:
     """Serve the pages of the run in `folder` below /proofload, and have them in a tab of Locust's page."""
@@ -92,7 +53,7 @@ def show(environment: "Environment", web_ui: "WebUI", folder: Path) -> None:
     def sent(name: str) -> Any:
         path = folder / name
         headers = {"Cache-Control": "no-store"}
-        return Response(path.read_bytes(), headers=headers) if path.exists() else Response(NOT_YET, 404)
+        return Response(path.read_bytes(), headers=headers) if path.exists() else Response(AGAIN + NOT_YET, 404)
 
     def page() -> Any:
         return sent(PAGE)
@@ -127,13 +88,13 @@ def show(environment: "Environment", web_ui: "WebUI", folder: Path) -> None:
         if shape is not None:
             shape.use_common_options = starting.editable(getattr(environment, "proofload", None))
 
-    _tab(web_ui, _options(environment).web_base_path, _FRAME, opened)
+    add(web_ui, _options(environment).web_base_path, FRAME, opened)
 
 
 def show_table(environment: "Environment", web_ui: "WebUI", rows: Callable[[], Rows], note: str) -> None:
     """Have `rows` in a tab of Locust's page, and below them a `note`: all that is known without a run."""
     base = _options(environment).web_base_path
-    _tab(web_ui, base, _NOTE.format(escape(note)))
+    add(web_ui, base, NOTE.format(escape(note)))
     structure = [{"key": key, "title": title} for key, title in COLUMNS.items()]
     web_ui.template_args["extended_tables"] = [{"key": TAB, "structure": structure}]
     _answered(web_ui.app, f"{base}{STATS}", lambda told: {**told, "extended_stats": [{"key": TAB, "data": rows()}]})
@@ -151,23 +112,3 @@ def _answered(app: Any, path: str, changed: Callable[[dict[str, Any]], dict[str,
 
 def _options(environment: "Environment") -> Any:
     return environment.parsed_options
-
-
-def _tab(web_ui: "WebUI", base: str, inside: Markup, opened: Callable[[], None] = lambda: None) -> None:
-    """Add our tab to Locust's page, with `inside` below it, and open it first; `opened` is told of that."""
-    web_ui.template_args["extended_tabs"] = [{"title": "Proofload", "key": TAB}]
-    app: Any = web_ui.app
-
-    @app.before_request
-    def _first() -> Any:
-        if request.method != "GET" or request.path != f"{base}/":
-            return None
-        opened()
-        return None if "tab" in request.args else redirect(f"{base}/?tab={TAB}")
-
-    @app.after_request
-    def _with_tab(response: Response) -> Response:
-        if request.path == f"{base}/" and response.status_code == 200:
-            whole = response.get_data(as_text=True)
-            response.set_data(whole.replace("</body>", f"{_STYLE}{inside}{_SCRIPT}</body>"))
-        return response

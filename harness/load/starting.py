@@ -67,8 +67,8 @@ def barred(form: Mapping[str, str]) -> str:
 
 
 def editable(load: "Session | Coordinator | None") -> bool:
-    """Whether Locust's EDIT, which asks for a number of users, changes anything at this moment."""
-    if load is None or load.scenario is None or load.began is None or load.scenario.open:
+    """Whether EDIT changes anything at this moment: the number of users, or the rate of arrivals."""
+    if load is None or load.scenario is None or load.began is None:
         return False
     return not load.closed and not load.over() and not steered.fixed(load.scenario)
 

@@ -37,6 +37,10 @@ class Course:
             self._good[one] = self._good.get(one, 0) + int(good[own].sum())
             self._bad[one] = self._bad.get(one, 0) + int((~good[own]).sum())
 
+    def until(self, second: float) -> float:
+        """The end of the last step that is whole at `second`: the one that goes on would look as if all had stopped."""
+        return max(second // self.width, 1) * self.width
+
     def begin(self, until: float) -> list[int]:
         """When each step begins that has begun by second `until`."""
         return list(range(0, max(math.ceil(until / self.width), 1) * self.width, self.width))

@@ -49,6 +49,8 @@ class Live:
 
     def look(self, now: int) -> None:
         """Take what there is by `now` (ns of CLOCK_MONOTONIC)."""
+        if "target" not in self.run.facts:
+            self.run = Run.open(self.run.folder)  # it is up by now, or will be
         if self.scenario.search:
             self.scenario = Run.open(self.run.folder).scenario  # with the steps that are decided by now
         for path in self.run.folder.glob("journal-*.bin"):

@@ -1,157 +1,168 @@
 """A load that goes on, as a page: what is offered and ends, what each rule says so far, who keeps up, what waits.
 
-live.html is the page, written once; now.html is what it shows, written anew each second. Both are drawn by what draws
-the report.
+live.html is the page, written once; now.html is what it shows, written anew each second. Both have the look of the
+report, and are drawn by what draws it.
 """
 
 from collections import Counter
 from typing import Any
 
+from markupsafe import Markup
+
 from harness import quantities, steered
-from harness.plan.rules import OP
 from harness.verdict import RuleState
 from reports import figures
-from reports.live.course import LATELY_S
+from reports.about import about
+from reports.live.glance import SHARES, tiles
 from reports.live.live import Live
 from reports.render import svg
+from reports.render.facts import facts
+from reports.render.grid import Grid, Head, figures_of
+from reports.render.limits import of_response_time
 from reports.render.page import page
+from reports.render.pictures import drawn
+from reports.render.svg import Chart, Line
 from reports.samples import phases
 from reports.samples.phases import arrivals_until
 from reports.samples.samples import Samples
 
 FILE, NOW = "live.html", "now.html"
-SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+STATES = {"waiting": "◌", "loading": "▶", "verifying": "…"}
+"""What becomes of a load, each with its symbol. Then it has a verdict, and the report takes the place of the page."""
 
 
 def shell(live: Live) -> str:
     """The page, which asks for what it shows each second."""
     scenario = live.scenario
-    return page("live.html.j2", scenario=scenario, fixed=steered.fixed(scenario), most=steered.most(scenario))
+    return page(
+        "live.html.j2",
+        scenario=scenario,
+        run=live.run.id,
+        waiting=STATES["waiting"],
+        facts=_facts(live),
+        fixed=steered.fixed(scenario),
+        most=steered.most(scenario),
+    )
 
 
 def now(live: Live) -> str:
     """What it shows at the latest look."""
     begun = live.began is not None and live.plan is not None
+    state, said = _state(live)
+    judged = {standing.rule.text for standing, stand in live.stands() if stand is not None}
     return page(
         "now.html.j2",
-        scenario=live.scenario,
-        about=_about(live),
+        facts=_facts(live),
+        state=f"{STATES[state]} {state}",
+        said=said,
         over=live.over,
         changed=steered.said(steered.read(live.run.folder)),
-        tiles=_tiles(live) if begun else [],
-        rules=_rules(live),
-        pending=[rule.text for rule in live.scenario.rules if rule.text not in _judged(live)],
-        operations=_operations(live),
-        processes=[
-            (worker, line["users"], f"{line['cpu']:.2f}", quantities.duration(max(line["lags_us"], default=0) / 1e6))
-            for worker, line in sorted(live.health.items())
-        ],
-        queues=_queues(live),
+        tiles=tiles(live) if begun else [],
         charts=_charts(live, live.plan) if begun and live.plan is not None else [],
-        symbols=figures.SYMBOLS,
+        grids=[grid for grid in (_rules(live), _outcomes(live), _generator(live), _queues(live)) if grid.rows],
+        pending=[rule.text for rule in live.scenario.rules if rule.text not in judged],
+        figures=figures,
     )
 
 
-def _about(live: Live) -> str:
-    """Where the load is, and what becomes of it."""
+def _facts(live: Live) -> list[tuple[str, str]]:
+    """What the run is; its target as soon as that is up."""
+    run = about(live.run)
+    return [(name, value) for name, value in facts({"run": run, "timeline": []}) if run["target"] or name != "target"]
+
+
+def _state(live: Live) -> tuple[str, str]:
+    """Where the load is, in a word, and what becomes of it."""
     if live.over:
-        return "verifying: the load is over, and its journals are compared with the database; then the report is here"
+        return (
+            "verifying",
+            "The load is over: its journals are compared with the database, then the report is here.",
+        )
     if live.began is None or live.plan is None:
-        return "users are starting"
+        return "waiting", "Users are starting."
     phase = next((one.phase for one in live.plan.stretches if one.begin <= live.second < one.end), None)
     left = max(live.scenario.seconds - live.second, 0.0)
     where = f"{phase}: " if phase else f"waiting for the last {live.flying:,} answers: " if live.flying else ""
-    return f"{where}second {live.second:,.0f} of {live.scenario.seconds:,.0f}, {quantities.duration(round(left))} left"
+    at = f"second {live.second:,.0f} of {live.scenario.seconds:,.0f}, {quantities.duration(round(left))} left"
+    return "loading", f"{where}{at}"
 
 
-def _tiles(live: Live) -> list[tuple[str, str, str]]:
-    """Name, figure, and what it is beside."""
-    ended = sum(live.counted.operations.values())
-    wrong = sum(count for (_, _, _, ok), count in live.counted.operations.items() if not ok)
-    offered = f"of {live.offered:,.0f} offered" if live.offered is not None else "at their own pace"
-    tiles = [
-        ("begun", f"{live.arrived:,}", offered),
-        ("ended", f"{ended:,}", f"{live.flying:,} in flight"),
-        ("errors", f"{wrong:,}", quantities.share(wrong / ended) if ended else "–"),
-    ]
-    for name, share in SHARES.items():
-        lately, whole = live.course.lately(live.second, share), live.course.whole(share)
-        if whole is not None:
-            beside = [] if lately is None else [f"{quantities.duration(lately)} in the last {LATELY_S:g} s"]
-            tiles.append((name, quantities.duration(whole), "; ".join([*_limits(live, share), *beside]) or "so far"))
-    return tiles
-
-
-def _limits(live: Live, share: float) -> list[str]:
-    """What the plan has as a limit of this percentile of all operations."""
-    return [
-        f"limit {quantities.duration(rule.limit)}"
-        for rule in live.scenario.rules
-        if rule.metric == "response_time" and rule.quantile == share and rule.of is None
-        if rule.window is None and all(one.key != OP and one.comparison == "!=" for one in rule.selectors)
-    ][:1]
-
-
-def _judged(live: Live) -> dict[str, Any]:
-    return {standing.rule.text: stand for standing, stand in live.stands() if stand is not None}
-
-
-def _rules(live: Live) -> list[dict[str, Any]]:
+def _rules(live: Live) -> Grid:
     """Each rule that something is known of, missed ones first."""
-    found = [
-        {
-            "text": standing.rule.text,
-            "state": str(stand.state),
-            "value": figures.figure(stand.value, standing.rule.kind),
-            "limit": figures.figure(stand.limit, standing.rule.kind),
-        }
-        for standing, stand in live.stands()
-        if stand is not None
+    found = [(standing.rule, stand) for standing, stand in live.stands() if stand is not None]
+    rows = [
+        [
+            Markup("<code>{}</code>").format(rule.text),
+            figures.figure(stand.value, rule.kind),
+            figures.figure(stand.limit, rule.kind),
+            _marked(str(stand.state), f"{figures.SYMBOLS[str(stand.state)]} {stand.state}"),
+        ]
+        for rule, stand in sorted(found, key=lambda pair: pair[1].state == RuleState.PASS)
     ]
-    return sorted(found, key=lambda one: one["state"] == str(RuleState.PASS))
+    return Grid("Rules, so far", [Head("rule"), *figures_of(["so far", "limit"]), Head("state")], rows)
 
 
-def _operations(live: Live) -> list[tuple[str, str, str, bool]]:
-    """Kind, outcome, how many, and whether that kind may end so."""
+def _outcomes(live: Live) -> Grid:
+    """Kind and outcome, how many, and whether that kind may end so."""
     counts: Counter[tuple[str, str, bool]] = Counter()
     for (kind, _, outcome, ok), count in live.counted.operations.items():
         counts[kind, outcome, ok] += count
-    return [(kind, outcome, f"{count:,}", ok) for (kind, outcome, ok), count in sorted(counts.items())]
+    rows = [
+        [kind, outcome, f"{count:,}", _marked("ok" if ok else "broken", "✓ yes" if ok else "✗ no")]
+        for (kind, outcome, ok), count in sorted(counts.items())
+    ]
+    return Grid("Outcomes", [Head("operation"), Head("outcome"), *figures_of(["count"]), Head("expected")], rows)
 
 
-def _queues(live: Live) -> list[tuple[str, str]]:
+def _generator(live: Live) -> Grid:
+    """Whether each load process keeps up."""
+    rows = [
+        [
+            str(worker),
+            f"{line['users']:,}",
+            f"{line['cpu']:.2f}",
+            quantities.duration(max(line["lags_us"], default=0) / 1e6),
+        ]
+        for worker, line in sorted(live.health.items())
+    ]
+    return Grid("Generator", [Head("load process"), *figures_of(["users", "cores", "loop late"])], rows)
+
+
+def _queues(live: Live) -> Grid:
     depths = {name: value for name, value in live.monitored.items() if name.startswith("queue.") and "depth" in name}
-    return [(name.removeprefix("queue."), f"{value:,.0f}") for name, value in sorted(depths.items())]
+    rows = [[name.removeprefix("queue."), f"{value:,.0f}"] for name, value in sorted(depths.items())]
+    return Grid("Queues", [Head("queue"), *figures_of(["waiting"])], rows)
+
+
+def _marked(state: str, words: str) -> Markup:
+    return Markup('<span class="state is-{}">{}</span>').format(state.lower().replace(" ", "-"), words)
 
 
 def _charts(live: Live, plan: Samples) -> list[dict[str, Any]]:
-    """Response time by percentile, and what was offered, ended and failed, so far."""
-    # The step that goes on would look as if everything had stopped.
-    course = live.course
-    until = max(live.second // course.width, 1) * course.width
+    """Response time by percentile with its limits, and what was offered, ended and failed, so far."""
+    course, until = live.course, live.course.until(live.second)
     begin = course.begin(until)
-    times = [svg.Line(name, name, course.percentiles(until, share)) for name, share in SHARES.items()]
+    times = [Line(name, name, course.percentiles(until, share)) for name, share in SHARES.items()]
     rates = [
-        svg.Line("ended as expected", "good", course.rates(until, True)),
-        svg.Line("errors", "errors", course.rates(until, False)),
+        Line("ended as expected", "good", course.rates(until, True)),
+        Line("errors", "errors", course.rates(until, False)),
     ]
     if live.scenario.open:
         offered: list[float | None] = [
             (arrivals_until(plan.stretches, at + course.width) - arrivals_until(plan.stretches, at)) / course.width
             for at in begin
         ]
-        rates.insert(0, svg.Line("offered by the plan", "offered", offered))
-    bands = phases.bands(plan.stretches)
-    drawn: list[tuple[str, list[svg.Line], Any]] = [
-        ("Response time of the operations planned in each step, so far", times, quantities.duration),
-        ("Operations a second, by when they were planned", rates, "{:,g}/s".format),
+        rates.insert(0, Line("offered by the plan", "offered", offered))
+    stated = [{"text": one.text, "kind": one.kind, "limit": one.limit} for one in live.scenario.rules if one.of is None]
+    limits = of_response_time(plan, stated)
+    title = "Response time of the operations planned in each step, so far"
+    charts = [
+        Chart(title, times, svg.DURATION, limits, svg.HEIGHT, True),
+        Chart("Operations a second, by when they were planned", rates, "/s", height=svg.HEIGHT),
     ]
+    bands = phases.bands(plan.stretches)
     return [
-        {
-            "title": title,
-            "keys": [(svg.key(line.style), line.name) for line in lines],
-            "drawing": svg.chart(title, unit, course.width, begin, lines, bands, False),
-        }
-        for title, lines, unit in drawn
-        if any(value is not None for line in lines for value in line.values)
+        {"number": number, **drawn(chart, course.width, begin, bands)}
+        for number, chart in enumerate(charts)
+        if any(value is not None for line in chart.lines for value in line.values)
     ]

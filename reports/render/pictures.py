@@ -17,7 +17,7 @@ from reports.render.svg import DURATION, Chart, Line
 from reports.render.tails import Tail, draw
 from reports.samples.evidence import Evidence
 from reports.samples.series import Series, in_flight, means
-from reports.tables.heatmap import heatmap
+from reports.tables.heatmap import ROWS, Heatmap, heatmap
 
 Drawing = dict[str, Any]
 
@@ -33,19 +33,19 @@ def pictures(evidence: Evidence, course: Series, verdict: Mapping[str, Any], ban
         "resources": [*resource_charts.charts(evidence, course), *machine_charts.charts(evidence, course)],
     }
     over = max([course.begin[-1] + course.width, *(end for _, _, end in bands)])
-    drawn: Drawing = {}
+    made: Drawing = {}
     shown: list[Chart] = []
     for name, charts in groups.items():
-        drawn[name] = [
-            {"number": len(shown) + place, **_drawn(chart, course, bands, _disturbed(evidence))}
+        made[name] = [
+            {"number": len(shown) + place, **drawn(chart, course.width, course.begin, bands, _disturbed(evidence))}
             for place, chart in enumerate(charts)
         ]
         shown += charts
     found = heatmap(evidence.samples)
     search = verdict["search"]
     return {
-        **drawn,
-        "hover": _hover(course, shown, bands, over),
+        **made,
+        "hover": _hover(course, shown, bands, over, found),
         "heatmap": found and distribution.heatmap(found, bands, over),
         "histogram": found and distribution.histogram(found, verdict["operations"][-1]["response"]),
         **_tails(verdict["spectrum"]),
@@ -99,8 +99,10 @@ def _disturbed(evidence: Evidence) -> list[Band]:
     ]
 
 
-def _drawn(chart: Chart, course: Series, bands: Sequence[Band], disturbed: Sequence[Band]) -> Drawing:
-    """A chart with its legend, and which limits are beyond it."""
+def drawn(
+    chart: Chart, width: int, begin: Sequence[int], bands: Sequence[Band], disturbed: Sequence[Band] = ()
+) -> Drawing:
+    """A chart of steps of `width` seconds with its legend, and which limits are beyond it."""
     values = [value for line in chart.lines for value in line.values if value is not None]
     logarithmic = chart.spread and svg.steep([*values, *(limit.value for limit in chart.limits)])
     title = f"{chart.title} (logarithmic axis)" if logarithmic else chart.title
@@ -112,8 +114,8 @@ def _drawn(chart: Chart, course: Series, bands: Sequence[Band], disturbed: Seque
         "drawing": svg.chart(
             title,
             _unit(chart.unit),
-            course.width,
-            course.begin,
+            width,
+            begin,
             chart.lines,
             bands,
             logarithmic,
@@ -131,7 +133,7 @@ def _unit(unit: str) -> Callable[[float], str]:
     return lambda value: f"{axes.number(value)}{unit}"
 
 
-def _hover(course: Series, shown: Sequence[Chart], bands: Sequence[Band], over: float) -> Markup:
+def _hover(course: Series, shown: Sequence[Chart], bands: Sequence[Band], over: float, heat: Heatmap | None) -> Markup:
     """The figures of all charts as the script reads them; nothing in it can end its element."""
     data = {
         "width": course.width,
@@ -141,11 +143,18 @@ def _hover(course: Series, shown: Sequence[Chart], bands: Sequence[Band], over: 
             {
                 "unit": chart.unit,
                 "lines": [[_short(value, chart.unit) for value in line.values] for line in chart.lines],
+                "limits": [(limit.name, limit.spans) for limit in chart.limits],
             }
             for chart in shown
         ],
+        "heat": heat and _heat(heat),
     }
     return Markup(json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"))
+
+
+def _heat(heat: Heatmap) -> Drawing:
+    """What the cells of the heatmap stand for."""
+    return {"seconds": heat.seconds, "low": heat.low, "high": heat.high, "rows": ROWS, "cells": heat.cells}
 
 
 def _short(value: float | None, unit: str) -> float | None:

@@ -35,7 +35,7 @@ _CONDITIONS_FIRST = ("broken", "warning", "ok", "not applicable")
 
 def render(verdict: dict[str, Any], series: Series, pictures: dict[str, Any]) -> str:
     """report.html of `verdict`, the contents of verdict.json, with the course of its load and the `pictures` of it."""
-    script = text("hover.js")
+    script = "".join(map(text, ("fold.js", "hover.js")))
     run = verdict["run"]
     validity = sorted(verdict["validity"], key=lambda one: _CONDITIONS_FIRST.index(one["state"]))
     trace = _trace(run["trace"])

@@ -245,7 +245,9 @@ def _px(value: float, scale: Scale, height: int) -> float:
 
 
 def _limit_names(limits: Sequence[Limit], scale: Scale, height: int, over: float) -> str:
-    """The names of limits, each above its line and at the end of it, clear of each other."""
+    """The names of limits, each above its line and at the end of it, clear of each other; and from where to where, as
+    shares of the load, it is of use.
+    """
     places = axes.apart([_px(limit.value, scale, height) - 4 for limit in limits], axes.ROW - 2, 10, height - 4)
     words = []
     for limit, y in zip(limits, places, strict=True):
@@ -253,7 +255,8 @@ def _limit_names(limits: Sequence[Limit], scale: Scale, height: int, over: float
         room = end * axes.NARROW >= len(limit.name) * axes.CHARACTER
         at, anchor = (end, "end") if room else (limit.spans[0][0] / over, "start")
         words.append(
-            f'<text class="limit-name" text-anchor="{anchor}" x="{percent(at)}" y="{y:.1f}">{escape(limit.name)}</text>'
+            f'<text class="limit-name" text-anchor="{anchor}" x="{percent(at)}" y="{y:.1f}" '
+            f'data-from="{limit.spans[0][0] / over:.4f}" data-until="{end:.4f}">{escape(limit.name)}</text>'
         )
     return "".join(words)
 

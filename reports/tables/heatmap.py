@@ -37,6 +37,8 @@ class Heatmap(NamedTuple):
     most: int
     counts: list[int]
     """How many operations took as long as each row stands for, from the lowest one up."""
+    cells: list[list[int]]
+    """Of each column, from the first on: each row, from the lowest one up, that has operations, and how many."""
 
 
 def heatmap(samples: Samples) -> Heatmap | None:
@@ -58,7 +60,11 @@ def heatmap(samples: Samples) -> Heatmap | None:
     pixels = np.clip(shade, 0, SHADES).astype(np.uint8)
     marks = tuple(mark for mark in MARKS if low <= mark <= high)
     counts = cells.sum(axis=1)[::-1].tolist()
-    return Heatmap(_png(pixels, *ON_WHITE), _png(pixels, *ON_BLACK), seconds, low, high, marks, most, counts)
+    filled = [
+        [told for row in np.flatnonzero(column).tolist() for told in (row, int(column[row]))]
+        for column in cells[::-1].T
+    ]
+    return Heatmap(_png(pixels, *ON_WHITE), _png(pixels, *ON_BLACK), seconds, low, high, marks, most, counts, filled)
 
 
 def _edges(least: float, most: float) -> tuple[float, float]:

@@ -9,7 +9,7 @@ import pytest
 
 from docs.gallery.__main__ import FOLDER, GALLERY, HOSTILE, example
 from docs.screenshots.__main__ import FOLDER as SCREENSHOTS
-from docs.screenshots.__main__ import STATES
+from docs.screenshots.__main__ import STATES, web_ui
 from harness.settings import ROOT
 
 Shown = Callable[[str], tuple[Path, dict[str, Any]]]
@@ -23,7 +23,8 @@ def test_the_readme_lists_each_with_its_verdict() -> None:
 
 def test_the_readme_of_the_screenshots_lists_each() -> None:
     rows = [line.split("|") for line in (SCREENSHOTS / "README.md").read_text().splitlines() if line.startswith("| `")]
-    assert {row[1].strip(" `"): row[2].strip() for row in rows} == STATES
+    of_web_ui = {f"{web_ui.FOLDER}/{name}": state.about for name, state in web_ui.STATES.items()}
+    assert {row[1].strip(" `"): row[2].strip() for row in rows} == STATES | of_web_ui
 
 
 @pytest.fixture(scope="module")

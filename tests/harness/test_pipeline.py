@@ -212,7 +212,7 @@ def test_stop_in_the_web_ui_ends_the_load_and_what_was_done_is_verified_also_at_
     assert "changed by hand: 120.0/s offered from" in result.out
     assert shown["state"] == "stopped"
     assert "p95(response_time" in shown["page"]
-    assert "Load process" in shown["page"]
+    assert "load process" in shown["page"]
 
 
 @pytest.fixture

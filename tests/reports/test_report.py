@@ -1,84 +1,22 @@
-"""From a run folder to its verdict: the same for the same folder, and nothing in a name can become markup."""
+"""From a run folder to its verdict: the same for the same folder, in every file, and refused where there is no run."""
 
 import html
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable
-from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree as xml
 
 import pytest
 
 from harness import binding
-from harness.check import Finding
 from harness.journal import HEADER_BYTES
 from harness.outcomes import Failure, Outcome
 from harness.run import Run
-from harness.settings import ROOT
-from harness.verdict import CheckState
 from reports import figures
 from reports.__main__ import report
 from tests.support.synthetic_run import EXPECTED, HOLDING, TARGET, Answer, bind, synthetic_run, taking
-
-FILES = ("verdict.json", "report.html", "summary.md", "junit.xml")
-
-VIOLATED = Finding(
-    "X2",
-    "No message is stored twice.",
-    CheckState.VIOLATED,
-    171,
-    "keys",
-    witnesses=3,
-    detail="3 keys have two rows",
-    first={"key": "k-1", "rows": 2},
-    worst={"key": "k-9", "rows": 4},
-    sql="SELECT 1",
-)
-UNDECIDED = Finding("X4", "A race is won once.", CheckState.UNDECIDED, 0, "races", detail="there was no race")
-
-MAJOR = {"rule": "p95(response_time) < 500ms", "severity": "major", "id": "p95"}
-INFO = {"rule": "p95(response_time) < 500ms", "severity": "info"}
-ABORTED = {"rule": "ratio(errors) < 1%", "at": 6.7, "said": "30 of 80 are errors"}
-
-VERDICTS: dict[str, tuple[dict[str, Any], str]] = {
-    "go": ({}, "GO"),
-    "conditional": ({"answer": taking(0.6)}, "CONDITIONAL"),
-    "too slow": ({"answer": taking(2.0)}, "NO-GO"),
-    "violated": ({"findings": [*HOLDING, VIOLATED]}, "NO-GO"),
-    "dead target": ({"facts": {"target": {**TARGET, "died": ["api"]}}}, "NO-GO"),
-    "undecided": ({"findings": [*HOLDING, UNDECIDED]}, "INVALID"),
-    "not verified": ({"findings": None, "with_effects": False}, "INVALID"),
-    "interrupted": ({"facts": {"interrupted": "SIGINT during load"}, "load": None}, "INVALID"),
-    "late loop": ({"lags_us": [90_000] * 50}, "INVALID"),
-    "every operation failed": (
-        {"answer": lambda p, k, s: Answer(Outcome.UNKNOWN, 0, 0.001, Failure.CONNECT_REFUSED)},
-        "INVALID",
-    ),
-    "nothing ended": ({"answer": lambda p, k, s: Answer(Outcome.OPEN, 0, None)}, "INVALID"),
-    "no operation": ({"dropped": 180}, "INVALID"),
-    "too short to be sure": (
-        {"profile": "ci", "table": {"rules": ["p99.9(response_time) < 1s", "ratio(errors) < 1%"]}},
-        "CONDITIONAL",
-    ),
-    "to be taken with care": ({"profile": "ci", "cpu": 0.75, "answer": taking(0.2)}, "CONDITIONAL"),
-    "a warning that can change nothing": ({"profile": "ci", "cpu": 0.75}, "GO"),
-    "a smoke run to be taken with care": ({"cpu": 0.75, "answer": taking(0.2)}, "GO"),
-    "a major rule by far": ({"answer": taking(0.76), "table": {"rules": [MAJOR, "ratio(errors) < 1%"]}}, "CONDITIONAL"),
-    "a major rule by farther": ({"answer": taking(1.1), "table": {"rules": [MAJOR, "ratio(errors) < 1%"]}}, "NO-GO"),
-    "a rule for info": ({"answer": taking(9.0), "table": {"rules": [INFO, "ratio(errors) < 1%"]}}, "GO"),
-    "no baseline": ({"table": {"rules": ["p95(lag) <= baseline +1%", "ratio(errors) < 1%"]}}, "GO"),
-    "ended by a rule": (
-        {"dropped": 100, "load": {"finished": False, "ended_by": "SIGINT"}, "facts": {"aborted": ABORTED}},
-        "NO-GO",
-    ),
-    "one operation": ({"dropped": 179}, "INVALID"),
-    "unchecked": ({"unchecked": True, "findings": []}, "UNCHECKED"),
-}
+from tests.support.verdicts import FILES, MAJOR, VERDICTS, VIOLATED, command, texts
 
 
 def test_every_rule_is_on_record_with_how_sure_it_is(tmp_path: Path) -> None:
@@ -139,35 +77,6 @@ def test_an_unchecked_run_has_a_badge_of_its_own_and_fails_no_case(tmp_path: Pat
     assert 'class="verdict is-unchecked"' in files["report.html"]
     assert "## ○ UNCHECKED: sustained" in files["summary.md"]
     assert [(child.tag, (child.text or "")[:9]) for child in case] == [("system-out", "UNCHECKED")]
-
-
-def test_a_rule_that_blocks_nothing_fails_no_case(tmp_path: Path) -> None:
-    rules = ["ratio(errors) < 1%", "p95(lag) <= baseline +1%", MAJOR, {**INFO, "rule": "p50(response_time) < 500ms"}]
-    report(synthetic_run(tmp_path, table={"rules": rules}, answer=taking(0.8)).folder)
-
-    suite = xml.fromstring((next(tmp_path.glob("*/2*")) / "junit.xml").read_text())
-    cases = {case.get("name"): [child.tag for child in case] for case in suite}
-
-    assert cases["p95(response_time) < 500ms"] == ["system-out"]
-    assert cases["p50(response_time) < 500ms"] == ["system-out"]
-    # With four conditions that a smoke run without a monitor has nothing for.
-    assert cases["p95(lag) <= baseline +1%"] == ["skipped"]
-    assert [suite.get(name) for name in ("failures", "errors", "skipped")] == ["0", "0", "5"]
-
-
-def texts(run: Run) -> dict[str, str]:
-    return {name: (run.folder / name).read_text() for name in FILES}
-
-
-def command(folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "reports", str(folder)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 @pytest.mark.parametrize("name", VERDICTS)
@@ -250,167 +159,6 @@ def test_the_same_folder_gives_the_same_bytes(tmp_path: Path) -> None:
     assert texts(run) == first
 
 
-class Page(HTMLParser):
-    """What a browser would see: the elements, their attributes, and the text."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str | None]] = []
-        self.text = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += attrs
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
-@pytest.mark.parametrize("profile", ["smoke", "ci", "full"])
-def test_the_page_is_one_file_that_asks_for_nothing(tmp_path: Path, profile: str) -> None:
-    run = synthetic_run(tmp_path, profile=profile, findings=[*HOLDING, VIOLATED])
-    report(run.folder)
-    html = (run.folder / "report.html").read_text()
-
-    page = Page(html)
-    policy = next(value for name, value in page.attributes if name == "content" and value and "default-src" in value)
-    assert policy.startswith("default-src 'none'; style-src 'sha256-")
-    assert "unsafe" not in policy
-    assert not {"link", "img", "iframe", "object", "form", "base"} & set(page.tags)
-    assert page.tags.count("script") == 2  # the figures of the charts, and what shows them
-    assert not [name for name, _ in page.attributes if name.startswith("on") or name in ("src", "style")]
-    links = {value for name, value in page.attributes if name == "href" and value}
-    assert {link[0] for link in links if not link.startswith("data:image/png;base64,")} == {"#"}
-    assert "url(" not in html
-    assert len(html.encode()) <= 400_000
-
-
-def test_every_cell_of_a_table_has_its_columns_name_for_where_a_row_is_a_card(tmp_path: Path) -> None:
-    run = synthetic_run(tmp_path, findings=[*HOLDING, VIOLATED], answer=taking(0.6))
-    report(run.folder)
-    tables = re.findall(r'<table class="stacked.*?</table>', (run.folder / "report.html").read_text(), re.DOTALL)
-
-    assert len(tables) > 6
-    for table in tables:
-        names = re.findall(r"<th(?: [^>]*)?>([^<]*)</th>", table.split("</thead>")[0])
-        for row in re.findall(r"<tr.*?</tr>", table.split("</thead>")[1], re.DOTALL):
-            told = [name.lower() for name in re.findall(r' data-name="([^"]*)"', row)]
-            assert row.count("<td") + row.count("<th") == len(names)
-            # Of rules the first column is a state, and the bars have no name.
-            assert told == [name.lower() for name in names[-len(told) :]] or "rules" in table
-
-
-def test_a_page_on_which_all_is_well_is_short_of_what_is_not(tmp_path: Path) -> None:
-    run = synthetic_run(tmp_path)
-    report(run.folder)
-    text = (run.folder / "report.html").read_text()
-
-    assert "2 of 2 hold, 171 effects compared with" in text
-    assert re.search(r"all \d+ conditions hold: the figures count; \d+ had nothing to judge", text)
-    for absent in ('id="wrong"', 'id="failures"', 'id="incidents"', 'id="try"', "What to do:", "No operation failed"):
-        assert absent not in text
-    assert [name for name in ("memory_bytes", "server_version", "True<", "None<", "{'") if name in text] == []
-
-
-def test_a_page_on_which_the_data_is_wrong_says_it_first_and_once(tmp_path: Path) -> None:
-    finding = replace(VIOLATED, said="Key k-1 is in two rows.", first={"key": "k-1", "rows": [{"id": 1}, {"id": 2}]})
-    run = synthetic_run(tmp_path, findings=[*HOLDING, finding, replace(finding, id="MP1")])
-    report(run.folder)
-    text = (run.folder / "report.html").read_text()
-
-    assert text.index('id="wrong"') < text.index('id="timeline"') < text.index('id="rules"') < text.index('id="checks"')
-    assert text.count("Key k-1 is in two rows.") == 1
-    assert "Its first witness is that of X2." in text
-    assert text.count(html.escape(json.loads((run.folder / "verdict.json").read_text())["reason"])) == 1
-    assert "1 more of the data: MP1." not in text  # a single one is told whole
-    assert not re.search(r"<pre>\s*[{\[]", text)
-
-
-HOSTILE = [
-    "</script><script>alert(1)</script>",
-    "<img src=x onerror=alert(1)>",
-    "| a | [b](http://evil.example) `c` **d** @everyone",
-    "]]> <!-- & \" '",
-    "\x1b[31mred\x1b]0;title\x07 \x00\x08 \u202e\ud800\ufffe",
-    "new\nline\r\n# head",
-]
-
-
-@pytest.fixture(params=range(len(HOSTILE)))
-def hostile(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Run, dict[str, Any], str]:
-    """A run in which all that is given to us by others is hostile."""
-    text = HOSTILE[request.param]
-    finding = Finding(
-        text, text, CheckState.VIOLATED, 2, text, 1, text, first={text: text}, worst={text: [text]}, sql=text
-    )
-    rule = "count(errors{phase=last}) == 0" if '"' in text else f'count(errors{{phase="{text}"}}) == 0'
-    stages = [{"rate": 12, "for": "14s", "phase": text}, {"rate": 12, "for": "1s", "phase": "last"}]
-    run = synthetic_run(
-        tmp_path,
-        table={"arrivals": {"smoke": stages}, "purpose": text, "rules": ["ratio(errors) < 1%", rule]},
-        kinds=["process", text, "conflict", "stranger", "race", "later"],
-        findings=[*HOLDING, finding],
-        load={"finished": False, "ended_by": text},
-        facts={
-            "command": ["make", text],
-            "interrupted": text,
-            "target": {**TARGET, "url": text, "fault": text},
-            "versions": {text: text},
-            "git": {"commit": text, "dirty": True},
-        },
-    )
-    return run, report(run.folder), text
-
-
-def test_hostile_names_do_not_become_html(hostile: tuple[Run, dict[str, Any], str]) -> None:
-    run, _, text = hostile
-    page = Page((run.folder / "report.html").read_text())
-
-    assert "img" not in page.tags
-    assert page.tags.count("script") == 2
-    assert not [name for name, _ in page.attributes if name.startswith("on")]
-    assert "evil" not in " ".join(value or "" for name, value in page.attributes if name == "href")
-    assert text.split("\n")[0][:8].lstrip("\x1b") in page.text
-
-
-def test_hostile_names_do_not_become_xml(hostile: tuple[Run, dict[str, Any], str]) -> None:
-    run, _, text = hostile
-    suite = xml.fromstring((run.folder / "junit.xml").read_text())
-
-    assert {element.tag for element in suite.iter()} == {"testsuite", "testcase", "failure", "error", "skipped"}
-    assert "testcase" not in text
-
-
-FENCED = re.compile(r"^(`{3,})sql\n.*?^\1$", re.DOTALL | re.MULTILINE)
-"""SQL in summary.md."""
-
-
-def test_hostile_names_do_not_become_markdown(hostile: tuple[Run, dict[str, Any], str]) -> None:
-    run, _, _ = hostile
-    whole = (run.folder / "summary.md").read_text()
-    summary = FENCED.sub("", whole)
-
-    assert len(FENCED.findall(whole)) == whole.count("can be looked at in the database of the run") == 1
-    without_code = re.sub(r"(`+)(?!`).*?(?<!`)\1(?!`)", "", summary)
-    bare = re.sub(r"\\.", "", without_code)
-    assert not re.search(r"[<>\[\]]", bare.replace("\\<", ""))
-    assert "@everyone" not in without_code
-    tables = [line for line in summary.splitlines() if line.startswith("|")]
-    assert {len(re.findall(r"(?<!\\)\|", line)) for line in tables} == {8, 5, 14}
-    assert [line for line in summary.splitlines() if line.startswith("#")] == [summary.splitlines()[0]]
-
-
-def test_hostile_names_do_not_reach_terminal_or_json(hostile: tuple[Run, dict[str, Any], str]) -> None:
-    run, verdict, _ = hostile
-    found = command(run.folder)
-
-    assert found.returncode == 1
-    for text in (found.stdout, json.dumps(verdict, ensure_ascii=False)):
-        assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e\ud800\ufffe]", text)
-
-
 def test_a_password_in_an_address_is_not_passed_on(tmp_path: Path) -> None:
     run = synthetic_run(tmp_path, facts={"target": {**TARGET, "url": "https://user:secret@example.org"}})
 
@@ -427,36 +175,6 @@ def test_a_number_that_json_does_not_have_becomes_null(tmp_path: Path) -> None:
 
     verdict = json.loads((run.folder / "verdict.json").read_text(), parse_constant=pytest.fail)
     assert verdict["run"]["seeding"] == {"seconds": None, "rate": None}
-
-
-def test_the_summary_is_cut_where_it_gets_too_long(tmp_path: Path) -> None:
-    findings = [
-        Finding(f"X{place}", "A sentence that holds. " * 10, CheckState.HOLDS, 1, "things") for place in range(300)
-    ]
-    run = synthetic_run(tmp_path, findings=findings)
-    report(run.folder)
-
-    summary = (run.folder / "summary.md").read_text()
-    assert len(summary.encode()) <= 30_000
-    assert "p95(response_time) < 500ms" in summary
-    assert summary.endswith("More is in `report.html`: this summary was cut to fit.\n")
-
-
-def test_junit_has_a_case_for_every_rule_check_and_condition(tmp_path: Path) -> None:
-    run = synthetic_run(tmp_path, answer=taking(0.6), findings=[*HOLDING, VIOLATED, UNDECIDED], load={"exceptions": 1})
-    verdict = report(run.folder)
-
-    suite = xml.fromstring((run.folder / "junit.xml").read_text())
-    cases = {case.get("name"): [child.tag for child in case] for case in suite}
-    assert suite.get("name") == "sustained"
-    assert len(cases) == len(verdict["rules"]) + len(verdict["checks"]) + len(verdict["validity"]) + 1
-    assert cases["p95(response_time) < 500ms"] == ["system-out"]
-    assert cases["p99(response_time) < 900ms"] == []
-    assert cases["X1: Each acknowledged message is stored."] == []
-    assert cases["X2: No message is stored twice."] == ["failure"]
-    assert cases["X4: A race is won once."] == ["error"]
-    assert cases["EXCEPTIONS: The users' own code raised nothing"] == ["error"]
-    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == (str(len(cases)), "2", "2")
 
 
 @pytest.mark.parametrize(("name", "code"), [("go", 0), ("violated", 1), ("interrupted", 3), ("conditional", 4)])

@@ -17,8 +17,8 @@ from harness.verdict import EXIT_CODES, CheckState, RuleState, ValidityState, Ve
 from reports.__main__ import report
 from reports.about import SCHEMA
 from reports.tables.classes import CLASSES
-from tests.reports.test_report import VERDICTS
 from tests.support.synthetic_run import Answer, bind, synthetic_run
+from tests.support.verdicts import VERDICTS
 
 STATED = json.loads((ROOT / "docs" / "verdict.schema.json").read_text())
 VALIDATOR = Draft202012Validator(STATED)

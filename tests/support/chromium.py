@@ -24,15 +24,22 @@ FLAGS = (
     "--no-sandbox",  # as root there is none; the pages are ours
     "--disable-gpu",
     "--disable-background-networking",
+    "--disable-component-update",
     "--disable-dev-shm-usage",
     "--hide-scrollbars",
     "--no-first-run",
+    "--no-proxy-server",
     "--force-color-profile=srgb",
     "--remote-debugging-pipe",
 )
 TIMEOUT_S = 30.0
+POLL_S = 0.02
 # The browser reads from 3 and writes to 4.
 PIPES = 'exec "$0" "$@" 3<&0 4>&1 0</dev/null 1>&2'
+
+
+class Refused(Exception):
+    """What the browser says that it can't do, or what a script threw; between two pages both are usual."""
 
 
 def program() -> str | None:
@@ -41,7 +48,7 @@ def program() -> str | None:
 
 
 class Page:
-    """A tab."""
+    """A tab, which shares cookies with no other."""
 
     def __init__(self, browser: "Browser", session: str) -> None:
         self._browser, self.session = browser, session
@@ -61,33 +68,63 @@ class Page:
         elif event["method"] == "Log.entryAdded" and told["entry"]["level"] == "error":
             self.errors.append(told["entry"]["text"])
 
-    def open(self, url: str, width: int, height: int = 900, dark: bool = False, scale: float = 1.0) -> None:
-        """Load `url` at that width, in either theme."""
-        size = {"width": width, "height": height, "deviceScaleFactor": scale, "mobile": width < 600}
+    def size(self, width: int, height: int = 900) -> None:
+        """Be so large: a phone, where it is narrow."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
         self.call("Emulation.setDeviceMetricsOverride", **size)
+
+    def theme(self, dark: bool | None) -> None:
+        """Prefer a dark theme, or a light one, whatever a page around it has; None: as a browser does by itself."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.call("Emulation.setEmulatedMedia", features=[scheme])
+        self.call("Emulation.setEmulatedMedia", features=[] if dark is None else [scheme])
+
+    def open(self, url: str, width: int = 1280, height: int = 900, dark: bool | None = None) -> None:
+        """Load `url` at that width, in either theme; OSError if nothing answers there."""
+        self.size(width, height)
+        self.theme(dark)
         self.errors.clear()
         answer = self.call("Page.navigate", url=url)
         if answer.get("errorText"):
             raise OSError(f"{url}: {answer['errorText']}")
-        self.wait("document.readyState === 'complete'")
+        self.until("document.readyState === 'complete'")
 
-    def wait(self, expression: str, timeout_s: float = TIMEOUT_S) -> Any:
-        """What `expression` gives as soon as it is something."""
-        until = time.monotonic() + timeout_s
-        while not (found := self.ask(expression)):
-            if time.monotonic() > until:
-                raise TimeoutError(f"{expression}: not within {timeout_s:g} s")
-            time.sleep(0.02)
-        return found
-
-    def ask(self, expression: str) -> Any:
+    def js(self, expression: str) -> Any:
         """What `expression`, or its promise, gives."""
         done = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         if "exceptionDetails" in done:
-            raise ValueError(done["exceptionDetails"].get("exception", {}).get("description", expression))
+            raise Refused(done["exceptionDetails"].get("exception", {}).get("description", expression))
         return done["result"].get("value")
+
+    def until(self, expression: str, seconds: float = 2 * TIMEOUT_S) -> Any:
+        """What `expression` gives as soon as it is something."""
+        end, why = time.monotonic() + seconds, ""
+        while time.monotonic() < end:
+            try:
+                if found := self.js(expression):
+                    return found
+                why = str(self.js("document.body && document.body.innerText.slice(0, 1000)"))
+            except Refused as refused:
+                why = str(refused)
+            time.sleep(POLL_S)
+        raise TimeoutError(f"not within {seconds:g} s: {expression}\n{why}")
+
+    def click(self, words: str, of: str = "button") -> None:
+        """Click the last of the elements `of` whose text is `words`, as soon as there is one: a dialog's are last."""
+        found = f"[...document.querySelectorAll({of!r})].filter((one) => one.textContent.trim() === {words!r}).at(-1)"
+        self.until(f"(() => {{ const one = {found}; if (one) one.click(); return !!one; }})()")
+
+    def fill(self, name: str, value: str, inside: str = "document") -> None:
+        """Write into the last field of that name, as a person would: what listens hears of it."""
+        self.until(
+            f"""(() => {{
+                const one = [...{inside}.querySelectorAll("[name={name}]")].at(-1);
+                if (!one) return false;
+                const own = Object.getPrototypeOf(one);
+                Object.getOwnPropertyDescriptor(own, "value").set.call(one, {value!r});
+                one.dispatchEvent(new Event("input", {{ bubbles: true }}));
+                return true;
+            }})()"""
+        )
 
     def mouse(self, kind: str, x: float, y: float) -> None:
         """Move, press or release: Moved, Pressed, Released."""
@@ -124,7 +161,8 @@ class Browser:
 
     def page(self) -> Page:
         """A new tab."""
-        target = self.call("Target.createTarget", {"url": "about:blank"})["targetId"]
+        context = self.call("Target.createBrowserContext", {})["browserContextId"]
+        target = self.call("Target.createTarget", {"url": "about:blank", "browserContextId": context})["targetId"]
         session = self.call("Target.attachToTarget", {"targetId": target, "flatten": True})["sessionId"]
         page = self._pages[session] = Page(self, session)
         for domain in ("Page", "Runtime", "Log"):
@@ -132,7 +170,7 @@ class Browser:
         return page
 
     def call(self, method: str, parameters: dict[str, Any], page: Page | None = None) -> dict[str, Any]:
-        """The answer to a call; OSError if the browser refuses it, or is silent."""
+        """The answer to a call; OSError if the browser is gone, or is silent."""
         self._number += 1
         asked = {"id": self._number, "method": method, "params": parameters}
         if page is not None:
@@ -144,7 +182,7 @@ class Browser:
             told = self._next(until)
             if told.get("id") == self._number:
                 if "error" in told:
-                    raise OSError(f"{method}: {told['error']['message']}")
+                    raise Refused(f"{method}: {told['error']['message']}")
                 result: dict[str, Any] = told["result"]
                 return result
             if "method" in told and (of := self._pages.get(told.get("sessionId", ""))):
@@ -183,7 +221,7 @@ def browser(folder: Path) -> Iterator[Browser]:
         try:
             yield talk
         finally:
-            with suppress(OSError):  # it may have died
+            with suppress(OSError, Refused):  # it may have died
                 talk.call("Browser.close", {})
             process.stop(running)
             with suppress(ProcessLookupError):  # what it leaves behind writes to its folder

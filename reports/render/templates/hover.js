@@ -1,5 +1,6 @@
 // Hovering over a chart of the timeline, or an arrow key on it, shows the values of all of them at that moment; what is
-// dragged over, or + and −, zooms them all. Without this script nothing is missing: the figures stand in a table.
+// dragged over, or + and −, zooms them all. Without this script the counts of the heatmap's cells are missing, and nothing
+// else: the figures stand in a table.
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("course").textContent);
@@ -40,12 +41,14 @@
     const chart = figure.querySelector(".chart"), plot = chart.querySelector(".plot"), within = chart.querySelector(".within");
     const words = [...chart.querySelectorAll(".names text, .names line, .plot > text")].map((element) => {
       const keys = ["x", "x1", "x2"].filter((key) => (element.getAttribute(key) || "").endsWith("%"));
-      return { element, keys, share: parseFloat(element.getAttribute(keys[0])) / 100 };
+      const share = parseFloat(element.getAttribute(keys[0])) / 100;
+      // The name of a limit is of use as far as its line goes; all else, where it stands.
+      return { element, keys, share, begin: +(element.dataset.from ?? share), end: +(element.dataset.until ?? share) };
     });
     const figures = [...figure.querySelectorAll(".legend li")].map((item) => item.appendChild(document.createElement("b")));
     return {
       chart, plot, within, words, figures, width: within.viewBox.baseVal.width,
-      height: within.viewBox.baseVal.height, told: data.charts[figure.dataset.chart],
+      height: within.viewBox.baseVal.height, told: data.charts[figure.dataset.chart], heat: "heat" in figure.dataset,
       names: [...figure.querySelectorAll(".legend li")].map((item) => item.textContent),
       marks: [...chart.querySelectorAll(".marks")].map((marks) => ({ marks, original: [...marks.children] })),
       brush: made("rect", plot, { class: "brush", height: "100%", visibility: "hidden" }),
@@ -60,9 +63,10 @@
     until = from + size;
     for (const one of charts) {
       one.within.setAttribute("viewBox", `${from * one.width} 0 ${size * one.width} ${one.height}`);
-      for (const { element, keys, share } of one.words) {
-        for (const key of keys) element.setAttribute(key, place(share));
-        element.setAttribute("visibility", share < from - 1e-6 || share > until + 1e-6 ? "hidden" : "visible");
+      for (const { element, keys, share, begin, end } of one.words) {
+        const at = begin < end ? Math.min(Math.max(share, from), until) : share;
+        for (const key of keys) element.setAttribute(key, place(at));
+        element.setAttribute("visibility", end < from - 1e-6 || begin > until + 1e-6 ? "hidden" : "visible");
       }
       for (const { marks, original } of one.marks) remark(marks, original, one.plot.clientWidth || 400);
     }
@@ -81,7 +85,21 @@
     }
   };
 
-  const show = (step, told) => {
+  // What a place of the heatmap stands for; without a height the fullest cell there.
+  const cell = (share, height) => {
+    const { seconds, low, high, rows, cells } = data.heat, width = seconds / cells.length;
+    const column = Math.floor((share * data.over) / width), counts = new Map(), found = cells[column];
+    if (!found) return "nothing was planned";
+    for (let place = 0; place < found.length; place += 2) counts.set(found[place], found[place + 1]);
+    const fullest = [...counts].reduce((most, one) => (one[1] > most[1] ? one : most), [0, 0])[0];
+    const row = height === undefined ? fullest : Math.min(rows - 1, Math.floor((1 - height) * rows));
+    const edge = (row) => duration(1e6 * low * (high / low) ** (row / rows));
+    const all = [...counts.values()].reduce((a, b) => a + b, 0);
+    const when = `${number(column * width, 2)} s to ${number((column + 1) * width, 2)} s`;
+    return `${number(counts.get(row) || 0, 0)} of ${number(all, 0)} planned from ${when} took ${edge(row)} to ${edge(row + 1)}`;
+  };
+
+  const show = (step, told, share, height) => {
     at = Math.max(0, Math.min(steps - 1, step));
     const second = at * data.width, middle = (second + data.width / 2) / data.over;
     const phase = (data.phases.find(([, begin, end]) => begin <= second && second < end) || [""])[0];
@@ -91,22 +109,26 @@
       if (one.told) one.figures.forEach((figure, line) => { figure.textContent = shown(one.told.lines[line][at], one.told.unit); });
     }
     const own = told && told.told ? told.names.map((name, line) => `${name} ${told.figures[line].textContent}`) : [];
+    for (const [name, spans] of (told && told.told && told.told.limits) || [])
+      if (spans.some(([begin, end]) => begin <= second && second < end)) own.push(`limit ${name}`);
+    if (told && told.heat) own.push(cell(share === undefined ? middle : share, height));
     said.textContent = [`From ${clock(second)}${data.over < 120 ? " s" : ""}${phase && `, ${phase}`}`, ...own].join(" · ");
     readout.hidden = false;
   };
 
   for (const one of charts) {
-    const share = (event) => {
-      const box = one.plot.getBoundingClientRect();
-      return from + Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)) * (until - from);
+    const inside = (share) => Math.min(1, Math.max(0, share));
+    const spot = (event) => {
+      const box = one.plot.getBoundingClientRect(), across = inside((event.clientX - box.left) / box.width);
+      return [from + across * (until - from), inside((event.clientY - box.top) / box.height)];
     };
     const step = (share) => Math.floor((share * data.over) / data.width);
     one.chart.classList.add("live");
     one.chart.tabIndex = 0;
-    one.chart.addEventListener("pointerdown", (event) => { if (event.button === 0) dragged = share(event); });
+    one.chart.addEventListener("pointerdown", (event) => { if (event.button === 0) dragged = spot(event)[0]; });
     one.chart.addEventListener("pointermove", (event) => {
-      const now = share(event);
-      show(step(now), one);
+      const [now, height] = spot(event);
+      show(step(now), one, now, height);
       if (dragged === null) return;
       const [low, high] = [Math.min(dragged, now), Math.max(dragged, now)];
       one.brush.setAttribute("x", place(low));
@@ -116,7 +138,7 @@
     const drop = (event) => {
       one.brush.setAttribute("visibility", "hidden");
       if (dragged === null) return;
-      const [low, high] = [Math.min(dragged, share(event)), Math.max(dragged, share(event))];
+      const now = spot(event)[0], [low, high] = [Math.min(dragged, now), Math.max(dragged, now)];
       dragged = null;
       // A click is no drag.
       if (event.type === "pointerup" && (high - low) / (until - from) > 0.01) zoom(low, high);

@@ -41,7 +41,7 @@ def test_the_tab_of_a_run_is_opened_first_and_has_its_page_in_it(tmp_path: Path)
     assert web_ui.template_args["extended_tabs"] == [{"title": "Proofload", "key": "proofload"}]
     assert asked.get("/").location == "/?tab=proofload"
     page = asked.get("/?tab=proofload").text
-    assert '<iframe src="proofload" title="This run"' in page
+    assert '<iframe src="proofload" title="This run">' in page
     assert page.endswith("</script>\n</body></html>")
     assert "tab" not in asked.get("/?tab=charts").headers
     assert locust.shape_class.use_common_options is False
@@ -55,6 +55,7 @@ def test_the_page_of_a_run_says_which_it_is_and_becomes_the_report(tmp_path: Pat
     asked = web_ui.app.test_client()
 
     assert asked.get("/proofload").status_code == 404
+    assert '<meta http-equiv="refresh" content="1"><p>The load is being prepared' in asked.get("/proofload").text
     assert "being prepared" in asked.get("/proofload/now").text
     run.write_text("live.html", "the page")
     run.write_text("now.html", "the figures")

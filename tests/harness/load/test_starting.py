@@ -76,7 +76,7 @@ def test_the_number_of_users_can_be_changed_while_they_go_at_their_own_pace(tmp_
 def test_the_rate_of_planned_arrivals_can_be_changed(tmp_path: Path) -> None:
     load = load_of(tmp_path, reading.find("peak", "smoke"))
 
-    assert not starting.editable(load), "Locust's page knows of users only"
+    assert starting.editable(load)
     assert starting.start(of(), load, {"rate": "25"})[0] is True
 
     (change,) = steered.read(tmp_path)

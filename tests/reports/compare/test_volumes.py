@@ -14,39 +14,14 @@ from reports.__main__ import report
 from reports.compare.volumes import PAGE, RESULT, found, read
 from reports.render.volumes_page import text
 from reports.verdict_file import bound
+from tests.support.at_volumes import FACTS, run, three
 from tests.support.synthetic_run import synthetic_run
 from tests.support.target_process import ROOT
-
-FACTS = {"schema": 1, "scenario": "scale", "profile": "smoke", "of": "events"}
 
 
 @pytest.fixture(scope="module")
 def record(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return report(synthetic_run(tmp_path_factory.mktemp("runs")).folder)
-
-
-def rule(value: float, wide: float, limit: float, state: str = "PASS") -> dict[str, Any]:
-    return {
-        "measures": "p95(service_time{op=load})",
-        "kind": "duration",
-        "value": value,
-        "interval": [value / wide, value * wide],
-        "limit": limit,
-        "state": state,
-    }
-
-
-def run(record: dict[str, Any], volume: int, value: float, wide: float = 1.02, **more: Any) -> dict[str, Any]:
-    made = copy.deepcopy(record)
-    made["run"] |= {"plan": f"of {volume}", "overridden": {"--set pool.events": f"{volume}"}}
-    made["run"]["seeding"] = {"events": volume, "sizes": {"events": volume * 300, "index": volume * 100}}
-    made["rules"] = [rule(value, wide, 0.02)]
-    return {**made, "folder": "nowhere", "verdict": "GO", "causes": [], **more}
-
-
-def three(record: dict[str, Any], *values: float, wide: float = 1.02) -> dict[str, Any]:
-    volumes = (1_000_000, 3_000_000, 10_000_000)
-    return found(FACTS, [run(record, *pair, wide) for pair in zip(volumes, values, strict=True)])
 
 
 def test_what_stays_as_it_is_is_go(record: dict[str, Any]) -> None:

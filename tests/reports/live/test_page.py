@@ -1,6 +1,7 @@
 """The page of a load that goes on says what its journal, health and monitor have, and no more."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from harness import steered
 from harness.outcomes import Outcome
 from harness.run import Run
+from reports.__main__ import report
 from reports.live.course import Course
 from reports.live.live import Live
 from reports.live.page import now, shell
@@ -34,13 +36,14 @@ def test_it_says_where_the_load_is_what_ended_and_what_each_rule_says(tmp_path: 
     page = now(live_of(run.folder, 5))
 
     assert "second 5 of" in page
-    assert "<b>200 ms</b>" in page
+    assert '<span class="value">200 ms</span>' in page
     assert page.index("&lt; 50ms") < page.index("&lt; 250ms"), "what is missed comes first"
-    assert page.count("✗ NO-GO") == 1
+    assert page.count("✗ NO-GO</span>") == 1
     assert page.count("✓ PASS") == 1
     assert "Judged when the load is over: max(end_to_end) &lt; 5s" in page
-    assert '<td class="figure">0.25</td><td class="figure">3 ms</td>' in page
+    assert 'data-name="cores">0.25</td><td class="figure" data-name="loop late">3 ms</td>' in page
     assert page.count('class="chart"') == 2
+    assert ">p95 &lt; 250 ms</text>" in page, "the limit is drawn"
 
 
 def test_an_outcome_that_its_kind_may_not_have_is_marked(tmp_path: Path) -> None:
@@ -51,15 +54,44 @@ def test_an_outcome_that_its_kind_may_not_have_is_marked(tmp_path: Path) -> None
     page = now(live_of(run.folder, 5))
 
     assert "✗ no" in page
-    assert "<b>3</b>" in page
+    assert '<span class="name">errors</span><b><span class="value">3</span>' in page
 
 
 def test_before_the_first_operation_and_after_the_last_it_says_so(tmp_path: Path) -> None:
     run = synthetic_run(tmp_path)
-    assert "verifying: the load is over" in now(live_of(run.folder, 5, over=True))
+    assert "… verifying</p>" in now(live_of(run.folder, 5, over=True))
     (run.folder / "journal-0.bin").unlink()
-    assert "users are starting" in now(live_of(run.folder, 5))
-    assert "Nothing here is a verdict" in shell(Live(run))
+    before, page = now(live_of(run.folder, 5)), shell(Live(run))
+    assert "◌ waiting</p>" in before
+    assert 'class="glance"' not in before
+    assert "Nothing here is a verdict" in page
+    assert "<dt>target</dt><dd>http://127.0.0.1:8000 (the reference)</dd>" in page
+
+
+def test_its_target_stands_there_as_soon_as_it_is_up(tmp_path: Path) -> None:
+    run = synthetic_run(tmp_path)
+    target = run.facts.pop("target")
+    run.write("run.json", run.facts)
+    live = live_of(run.folder, 1)
+    assert "<dt>target</dt>" not in now(live)
+
+    run.record(target=target)
+    live.look(BEGAN + 2 * 10**9)
+    assert "<dt>target</dt><dd>http://127.0.0.1:8000 (the reference)</dd>" in now(live)
+
+
+def test_it_has_the_look_of_the_report_and_is_drawn_by_the_same_code(tmp_path: Path) -> None:
+    run = synthetic_run(tmp_path)
+    live = live_of(run.folder, 8)
+    pages = [shell(live), now(live)]
+    run.write("load.json", {"finished": True})
+    report(run.folder)
+    told = (run.folder / "report.html").read_text()
+
+    assert re.findall(r"<style>(.*?)#steer", pages[0], re.DOTALL)[0].strip() in told
+    for part in ('class="verdict is-', '<ul class="glance"', '<figure class="timeline"', '<table class="stacked'):
+        assert part in told
+        assert part in "".join(pages)
 
 
 def test_a_percentile_has_the_limit_of_the_plan_beside_it(tmp_path: Path) -> None:
@@ -72,8 +104,17 @@ def test_a_percentile_has_the_limit_of_the_plan_beside_it(tmp_path: Path) -> Non
 
     page = now(live_of(synthetic_run(tmp_path, table={"rules": rules}).folder, 5))
 
-    assert page.count("<span>limit 250 ms; 20 ms in the last 10 s</span>") == 1
-    assert page.count("<span>limit ") == 1
+    assert page.count("<small>limit 250 ms; 20 ms in the last 10 s</small>") == 1
+    assert page.count("<small>limit ") == 1
+    assert 'class="limit" d="M0 ' in page.split("<small>limit")[1].split("</li>")[0], "beside its course"
+
+
+def test_a_figure_that_misses_its_limit_is_marked(tmp_path: Path) -> None:
+    run = synthetic_run(tmp_path, table={"rules": ["p95(response_time) < 50ms"]}, answer=taking(0.2))
+
+    assert '<li class="is-no-go"><span class="name">p95</span><b>✗ <span class="value">200 ms</span>' in now(
+        live_of(run.folder, 5)
+    )
 
 
 def test_after_its_time_it_says_how_many_answers_are_waited_for(tmp_path: Path) -> None:

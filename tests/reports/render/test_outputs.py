@@ -17,6 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
+from harness.check import Finding
+from harness.verdict import CheckState
 from reports.__main__ import report
 from reports.render import github, hlog, openmetrics, timeline_csv
 from reports.samples.series import Series
@@ -153,3 +155,16 @@ def test_the_command_publishes_what_it_found(tmp_path: Path) -> None:
     verdict = json.loads((run.folder / "verdict.json").read_text())
     assert done.stdout.count("::error title=") == min(len(verdict["causes"]), 10)
     assert verdict["verdict"] in step.read_text()
+
+
+def test_the_summary_is_cut_where_it_gets_too_long(tmp_path: Path) -> None:
+    findings = [
+        Finding(f"X{place}", "A sentence that holds. " * 10, CheckState.HOLDS, 1, "things") for place in range(300)
+    ]
+    run = synthetic_run(tmp_path, findings=findings)
+    report(run.folder)
+
+    summary = (run.folder / "summary.md").read_text()
+    assert len(summary.encode()) <= 30_000
+    assert "p95(response_time) < 500ms" in summary
+    assert summary.endswith("More is in `report.html`: this summary was cut to fit.\n")

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from harness.outcomes import Outcome
-from reports.render.pictures import _drawn, _hover, pictures
+from reports.render.pictures import _hover, pictures
+from reports.render.pictures import drawn as charted
 from reports.render.svg import STYLES, Chart, Limit, Line, chart
 from reports.render.tails import Tail, draw
 from reports.samples.evidence import gather
@@ -57,6 +58,11 @@ def test_a_cell_is_where_its_operations_are_and_the_fullest_is_darkest(tmp_path:
     place = (np.log(0.5 / found.low) / np.log(found.high / found.low)) * ROWS
     assert slow == ROWS - 1 - int(place)
     assert (sum(found.counts), found.counts[ROWS - 1 - slow]) == (len(samples.frame), 1)
+    told = np.zeros((ROWS, COLUMNS), int)
+    for column, filled in enumerate(found.cells):
+        told[[ROWS - 1 - row for row in filled[::2]], column] = filled[1::2]
+    assert ((told > 0) == (cells > 0)).all()
+    assert told.sum() == len(samples.frame)
 
 
 def test_nothing_that_ended_has_no_picture(tmp_path: Path) -> None:
@@ -152,6 +158,6 @@ def test_the_most_lines_that_a_report_has_leave_it_room() -> None:
         for _ in range(8)
     ]
 
-    size = sum(len(_drawn(one, course, bands, [])["drawing"]) for one in charts)
+    size = sum(len(charted(one, course.width, course.begin, bands)["drawing"]) for one in charts)
 
-    assert size + len(_hover(course, charts, bands, bands[0][2])) < 300_000
+    assert size + len(_hover(course, charts, bands, bands[0][2], None)) < 300_000

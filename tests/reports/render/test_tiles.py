@@ -13,8 +13,8 @@ from reports.render.spark import HEIGHT, MOST, spark
 from reports.render.tiles import Tile, tiles
 from reports.samples.evidence import gather
 from reports.samples.series import series
-from tests.reports.test_report import UNDECIDED, VIOLATED
 from tests.support.synthetic_run import HOLDING, Answer, synthetic_run, taking
+from tests.support.verdicts import UNDECIDED, VIOLATED
 
 
 def shown(tmp_path: Path, **asked: Any) -> dict[str, Tile]:
