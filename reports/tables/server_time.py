@@ -38,7 +38,7 @@ def server_time(evidence: Evidence) -> list[Row]:
     for kinds, names in shared(sends):
         own = frame["service_s"][frame["kind"].isin(kinds)]
         if len(own) and any(name in spent for name in names):
-            server = sum(spent.get(name, 0.0) for name in names) / len(own)
+            server = sum(spent.get(name, 0.0) for name in sorted(names)) / len(own)
             rows.append({"kinds": kinds, "operations": len(own), "service": float(own.mean()), "server": server})
     return rows
 
