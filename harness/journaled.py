@@ -8,7 +8,7 @@ and for all: what it gives is on the master's clock. The doubt is for those who 
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
+from harness import mapped
 from harness.errors import JournalError
 from harness.journal import (
     ARRIVING,
@@ -189,6 +190,21 @@ def read_records(path: Path, first: int = 0) -> npt.NDArray[np.void]:
     return records[: empty[0]] if len(empty) else records
 
 
+SCANNED = 1 << 18
+"""So many records of a mapping are looked through at a time."""
+
+
+def map_records(path: Path) -> npt.NDArray[np.void]:
+    """The records of the journal at `path`, whose load is over, where they lie; as far as they are begun."""
+    records = mapped.records(path, RECORD, HEADER_BYTES)
+    for at in range(0, len(records), SCANNED):
+        empty = np.flatnonzero(records["start"][at : at + SCANNED] == 0)
+        if len(empty):
+            return records[: at + int(empty[0])]
+        mapped.forget(records)
+    return records
+
+
 def on_masters_clock(journal: Journaled) -> Journaled:
     """A journal as it was written, with the times that the master's clock had. Not to be done twice."""
     machine = journal.header.get("machine")
@@ -211,9 +227,12 @@ def on_masters_clock(journal: Journaled) -> Journaled:
     return replace(journal, header=header, records=records, slipped=slipped)
 
 
-def read_all(folder: Path, processes: int | None = None) -> Journals:
+def read_all(
+    folder: Path, processes: int | None = None, reading: Callable[[Path], npt.NDArray[np.void]] = read_records
+) -> Journals:
     """The journals in the folder of a run with so many load processes (None: not known), on the master's clock.
 
+    `reading` is how their records are read: `map_records` of a load that is over leaves them where they are.
     JournalError if none can be read, one is of another format, two are of one worker, or they are of several runs.
     """
     paths = sorted(folder.glob("journal-*.bin"))
@@ -222,7 +241,7 @@ def read_all(folder: Path, processes: int | None = None) -> Journals:
     found, lost, workers = [], [], []
     for path in paths:
         try:
-            journal = Journaled(path, read_header(path), read_records(path))
+            journal = Journaled(path, read_header(path), reading(path))
         except CutError:
             workers.append(_worker(path))
             lost.append(Lost(workers[-1], 0, "was cut: its header can't be read"))
