@@ -41,14 +41,14 @@ def write_pieces(folder: Path, dtype: np.dtype[np.void], count: int, pieces: Ite
 
 
 def read(folder: Path, points: Iterable[str]) -> npt.NDArray[np.void] | None:
-    """The effects of a run whose plan has these `points`; None if verification did not read them, RunError if the file
-    is damaged or of another version.
+    """The effects of a run whose plan has these `points`, where they lie; None if verification did not read them,
+    RunError if the file is damaged or of another version.
     """
     path = folder / FILE
     if not path.exists():
         return None
     try:
-        effects: npt.NDArray[np.void] = np.load(path, allow_pickle=False)
+        effects: npt.NDArray[np.void] = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
     except (ValueError, EOFError) as error:
         raise RunError(f"{path}: {error}: expected what verification wrote; verify the run again") from None
     expected = fields(points)

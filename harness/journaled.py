@@ -8,7 +8,7 @@ and for all: what it gives is on the master's clock. The doubt is for those who 
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
+from harness import mapped
 from harness.errors import JournalError
 from harness.journal import (
     ARRIVING,
@@ -198,6 +199,21 @@ def read_records(path: Path, first: int = 0, most: int | None = None) -> npt.NDA
     return records[: empty[0]] if len(empty) else records
 
 
+SCANNED = 1 << 18
+"""So many records of a mapping are looked through at a time."""
+
+
+def map_records(path: Path) -> npt.NDArray[np.void]:
+    """The records of the journal at `path`, whose load is over, where they lie; as far as they are begun."""
+    records = mapped.records(path, RECORD, HEADER_BYTES)
+    for at in range(0, len(records), SCANNED):
+        empty = np.flatnonzero(records["start"][at : at + SCANNED] == 0)
+        if len(empty):
+            return records[: at + int(empty[0])]
+        mapped.forget(records)
+    return records
+
+
 def on_masters_clock(journal: Journaled) -> Journaled:
     """A journal as it was written, with the times that the master's clock had. Not to be done twice."""
     machine = journal.header.get("machine")
@@ -220,10 +236,13 @@ def on_masters_clock(journal: Journaled) -> Journaled:
     return replace(journal, header=header, records=records, slipped=slipped)
 
 
-def read_all(folder: Path, processes: int | None = None, whole: bool = True) -> Journals:
-    """The journals in the folder of a run with so many load processes (None: not known), on the master's clock; if not
-    `whole`, without their records, which `pieces` gives.
+def read_all(
+    folder: Path, processes: int | None = None, reading: Callable[[Path], npt.NDArray[np.void]] | None = read_records
+) -> Journals:
+    """The journals in the folder of a run with so many load processes (None: not known), on the master's clock.
 
+    `reading` is how their records are read: `map_records` of a load that is over leaves them where they are. With None
+    they are without, and `pieces` gives them.
     JournalError if none can be read, one is of another format, two are of one worker, or they are of several runs.
     """
     paths = sorted(folder.glob("journal-*.bin"))
@@ -232,7 +251,7 @@ def read_all(folder: Path, processes: int | None = None, whole: bool = True) -> 
     found, lost, workers = [], [], []
     for path in paths:
         try:
-            journal = Journaled(path, read_header(path), read_records(path) if whole else np.zeros(0, RECORD))
+            journal = Journaled(path, read_header(path), reading(path) if reading else np.zeros(0, RECORD))
         except CutError:
             workers.append(_worker(path))
             lost.append(Lost(workers[-1], 0, "was cut: its header can't be read"))
@@ -240,7 +259,7 @@ def read_all(folder: Path, processes: int | None = None, whole: bool = True) -> 
         workers.append(journal.worker)
         found.append(on_masters_clock(journal))
         held = len(journal.records)
-        if not whole:
+        if reading is None:
             held, found[-1].header["doubt"] = _scanned(journal)
         if why := _cut(journal, held):
             lost.append(Lost(journal.worker, held, why))

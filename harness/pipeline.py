@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import FrameType, MappingProxyType
 from typing import Any
@@ -23,6 +23,7 @@ from harness.plan import overrides, reading
 from harness.plan.scenario import Scenario
 from harness.progress import Progress
 from harness.project import environment, environment_of_speaker
+from harness.ready import Ready
 from harness.run import Run
 from harness.settings import Settings
 from harness.stack import process, profiler, reference, stack
@@ -105,11 +106,12 @@ def _to_a_verdict(
     """One run, and as long as `window` is looked at then."""
     interrupt = _Interrupt()
     with _handling(interrupt), closing(window) if window else nullcontext():
+        waiting = _Waiting()
         try:
             with Progress() as progress:
                 progress.say(f"{scenario.name} ({scenario.profile}): {scenario.purpose}")
-                measured = _measure(scenario, settings, variant, window, command, interrupt, progress)
-            code = _report(measured, interrupt)
+                measured = _measure(scenario, settings, variant, window, command, interrupt, progress, waiting)
+            code = _report(measured, interrupt, waiting)
             interrupt.over = True
             if window and window.open and not interrupt.signal:
                 print(f"START in the web UI begins a new run; the report is at {window.url}/proofload, until Ctrl-C")
@@ -123,6 +125,29 @@ def _to_a_verdict(
             proved = f"{Verdict.INVALID}: {interrupt.signal} before anything could be proved"
             print(f"{proved}; what was recorded until then is in {interrupt.folder}", file=sys.stderr)
             return None, EXIT_CODES[Verdict.INVALID]
+        finally:
+            waiting.close()
+
+
+class _Waiting:
+    """The stages after the load: their imports are done before it begins, so that it is not disturbed, nor waited for
+    them.
+    """
+
+    def __init__(self) -> None:
+        self.verification: Ready | None = None
+        self.report: Ready | None = None
+        self._kept = ExitStack()
+
+    def start(self, scenario: Scenario) -> None:
+        """Start them, those that there will be."""
+        if not scenario.foreign or scenario.own_checks:
+            self.verification = self._kept.enter_context(stack.ready("verification", scenario.system))
+        self.report = self._kept.enter_context(Ready("reports", surroundings=environment_of_speaker()))
+
+    def close(self) -> None:
+        """End what was not needed."""
+        self._kept.close()
 
 
 def _measure(
@@ -133,6 +158,7 @@ def _measure(
     command: list[str],
     interrupt: _Interrupt,
     progress: Progress,
+    waiting: _Waiting,
 ) -> Run:
     """Everything up to the verification, in a stack that is gone afterwards.
 
@@ -145,6 +171,7 @@ def _measure(
     run.record(
         host=fingerprint.host(), versions=fingerprint.versions(), git=fingerprint.git(), idle_canary=machine.idle()
     )
+    waiting.start(scenario)
     up = (
         stack.outside(run, scenario, settings)
         if scenario.foreign
@@ -163,10 +190,10 @@ def _measure(
                 interrupt.patient = False
                 raise Interrupted
             progress.now("verifying: journal × database")
-            if scenario.foreign and not scenario.own_checks:
-                _unverified(run)
+            if waiting.verification:
+                stack.begun(waiting.verification, [str(run.folder)], running.database_url)
             else:
-                stack.stage([sys.executable, "-m", "verification", str(run.folder)], running.database_url)
+                _unverified(run)
             run.record(target={**run.facts["target"], "died": running.died()})
             progress.now(ending(not settings.target_url, not (scenario.foreign or settings.database_url)))
     except Interrupted:
@@ -230,7 +257,7 @@ def _unverified(run: Run) -> None:
     run.write(check.FILE, {**binding.integrity(run, [one.id for one in findings], findings), **weakened})
 
 
-def _report(run: Run, interrupt: _Interrupt) -> int:
+def _report(run: Run, interrupt: _Interrupt, waiting: _Waiting) -> int:
     """Seal the run and report it; once more if it was interrupted meanwhile, since that belongs into the report."""
     while True:
         known = interrupt.signal
@@ -243,19 +270,24 @@ def _report(run: Run, interrupt: _Interrupt) -> int:
             with suppress(OSError):
                 (run.folder / binding.FILE).unlink(missing_ok=True)
             print(f"error: {error}. Without a seal the run is INVALID: run it again", file=sys.stderr)
-        code = report(run.folder, always=True)
+        first, waiting.report = waiting.report, None
+        code = report(run.folder, always=True, waiting=first)
         if interrupt.signal == known:
             # Something was sent: that it could not be reported is no matter of usage.
             return EXIT_CRASH if code == EXIT_USAGE else code
 
 
-def report(folder: Path, always: bool = False) -> int:
+def report(folder: Path, always: bool = False, waiting: Ready | None = None) -> int:
     """Report a run folder; its block goes to our standard output. The exit code of its verdict.
 
-    `always`: also if its evidence is damaged; then it is INVALID.
+    `always`: also if its evidence is damaged; then it is INVALID. `waiting`: the stage, if it waits for that.
     """
-    command = [sys.executable, "-m", "reports", str(folder.resolve()), *(["--always"] if always else [])]
-    code = subprocess.run(command, env=environment_of_speaker(), start_new_session=True).returncode
+    words = [str(folder.resolve()), *(["--always"] if always else [])]
+    if waiting:
+        code = waiting.begin(words).wait()
+    else:
+        command = [sys.executable, "-m", "reports", *words]
+        code = subprocess.run(command, env=environment_of_speaker(), start_new_session=True).returncode
     if code in EXIT_CODES.values():
         try:
             Run.open(folder).becomes_latest()

@@ -4,6 +4,8 @@ import dataclasses
 import math
 from typing import Any
 
+import numpy as np
+
 from harness import steered
 from harness.plan.provable import SMOKE
 from harness.reported import FILES
@@ -22,7 +24,7 @@ from reports.tables.failures import failures
 from reports.tables.incidents import incidents
 from reports.tables.machines import machines
 from reports.tables.operations import by_phase, operations, spectrum
-from reports.tables.overlap import in_flight, overlap
+from reports.tables.overlap import overlap, overlaps
 from reports.tables.own_metrics import own_metrics
 from reports.tables.peak_memory import peak_memory
 from reports.tables.rounds import rounds
@@ -65,7 +67,7 @@ def record(evidence: Evidence) -> dict[str, Any]:
         notes.append(f"PostgreSQL logged errors during the run: {told}")
     if scenario.left_out:
         notes.append(f"about no phase of this load, and so not judged: {', '.join(scenario.left_out)}")
-    flying, met = in_flight(samples)
+    met = overlaps(samples)
     # An engine that users call themselves gets no requests.
     traced = run.facts.get("trace") is not None and any(process.http for process in evidence.processes)
     facts: dict[str, Any] = {
@@ -80,10 +82,10 @@ def record(evidence: Evidence) -> dict[str, Any]:
         "totals": {
             "planned": samples.planned,
             "operations": len(samples.frame),
-            "ended": int(samples.frame["end"].notna().sum()),
+            "ended": samples.frame.count(samples.frame.groups.ended),
             "effects": None if samples.effects is None else len(samples.effects),
             "locust": evidence.load["requests"] if evidence.load else None,
-            **overlap(flying, met),
+            **overlap(met, samples.frame, np.ones(len(met.met), bool)),
         },
         "rules": [dataclasses.asdict(rule) for rule in rules],
         "checks": checks(evidence.findings or (), run.id, traced),
@@ -104,7 +106,7 @@ def record(evidence: Evidence) -> dict[str, Any]:
         "waited": waited(evidence),
         "statements": evidence.statements,
         "server_time": server_time(evidence),
-        "phases": by_phase(samples, flying, met),
+        "phases": by_phase(samples, met),
         "timeline": [dict(zip(("phase", "begin", "end"), band, strict=True)) for band in bands(samples.stretches)],
         "failures": failures(samples, run.id, traced),
         "slowest": slowest(samples, run.id, traced, saw(evidence.monitor, evidence.began or 0)),

@@ -5,8 +5,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from harness import binding, errors
 from harness.errors import ProofloadError
 from harness.reported import JUNIT, SUMMARY, VERDICT, void
@@ -17,7 +15,7 @@ from reports.about import SCHEMA, about
 from reports.decide import Cause
 from reports.record import cleaned
 from reports.render import junit, markdown
-from reports.tables.overlap import overlap
+from reports.tables.overlap import NOTHING
 from reports.validity.folder import SHOWN
 from reports.validity.result import ValidityResult, hard
 
@@ -80,7 +78,7 @@ def _verdict(of: dict[str, Any], said: str, broken: list[str]) -> dict[str, Any]
             "ended": 0,
             "effects": None,
             "locust": None,
-            **overlap(np.zeros(0, int), np.zeros(0, int)),
+            **NOTHING,
         },
         "validity": [asdict(condition)],
         "search": None,

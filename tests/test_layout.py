@@ -70,6 +70,13 @@ def test_only_the_tables_import_sqlalchemy() -> None:
             assert "sqlalchemy" not in {name.split(".")[0] for name in imported(path)}, path
 
 
+def test_only_verification_imports_pandas() -> None:
+    """Importing it takes a quarter of a second more."""
+    for package in set(PACKAGES) - {"verification"}:
+        for path in modules(package):
+            assert "pandas" not in {name.split(".")[0] for name in imported(path)}, path
+
+
 def test_systems_use_the_standard_library_only() -> None:
     for path in modules("systems"):
         for name in imported(path):

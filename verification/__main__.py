@@ -117,7 +117,7 @@ def _sent(run: Run, url: str, system: Any, made: Sequence[checks.Check]) -> Iter
         sent = ledger(run.id, journaled.read_all(run.folder, run.processes), run.clock, run.scenario, disturbed)
         yield _Sent(sent, outcomes(sent), lambda: dividing.whole(run, url, system, sent))
         return
-    journals = journaled.read_all(run.folder, run.processes, whole=False)
+    journals = journaled.read_all(run.folder, run.processes, reading=None)
     with dividing.kept(run, count, settings) as store:
         divided = split(run.id, journals, run.clock, run.scenario, disturbed, store)
         counts = counted(divided.kinds, divided.outcomes)

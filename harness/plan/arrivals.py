@@ -3,12 +3,15 @@
 The same plan and seed always give the same schedule.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.plan.scenario import Scenario, Stage
+
+PART = 1 << 18
+"""So many arrivals are counted at a time."""
 
 
 def planned(scenario: Scenario, seed: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint16]]:
@@ -23,9 +26,22 @@ def planned(scenario: Scenario, seed: int) -> tuple[npt.NDArray[np.float64], npt
     return np.concatenate([due for due, _ in parts]), np.concatenate([drawn for _, drawn in parts])
 
 
+def count(scenario: Scenario, seed: int) -> int:
+    """How many arrivals `scenario` has, without a schedule of them."""
+    if scenario.search is None:
+        return _count(scenario.stages, seed if scenario.poisson else None)
+    seeds = [_of_stage(number, seed) if scenario.poisson else None for number in range(len(scenario.stages))]
+    return sum(_count([stage], own) for stage, own in zip(scenario.stages, seeds, strict=True))
+
+
+def _of_stage(number: int, seed: int) -> int:
+    """The seed of a stage of a search."""
+    return seed + (number << 32)
+
+
 def of_stage(scenario: Scenario, number: int, seed: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint16]]:
     """The same of one stage of a search, which depends on no other."""
-    own = seed + (number << 32)
+    own = _of_stage(number, seed)
     due = times([scenario.stages[number]], own if scenario.poisson else None)
     begin = sum(stage.seconds for stage in scenario.stages[:number])
     return begin + due, kinds(scenario.mix, len(due), own)
@@ -39,13 +55,7 @@ def times(stages: Sequence[Stage], poisson_seed: int | None = None) -> npt.NDArr
     that close steadily in a ramp, and as many arrivals as the integral of the plan, rounded. Points with
     exponential gaps of mean 1, drawn from `poisson_seed`, make a Poisson process of the planned rate.
     """
-    total = sum(stage.seconds * (stage.start_rate + stage.end_rate) / 2 for stage in stages)
-    # A little less than a half, so that an integral that ends on k + 1/2 keeps its last arrival.
-    points = np.arange(max(int(np.ceil(total - 0.5 - 1e-9)), 0)) + 0.5
-    if poisson_seed is not None:
-        # Enough to reach beyond the plan, except with a probability of 1e-15.
-        enough = int(total + 8 * total**0.5 + 32)
-        points = np.random.default_rng(poisson_seed).exponential(size=enough).cumsum()
+    points = np.concatenate([np.empty(0), *_points(stages, poisson_seed)])
     parts: list[npt.NDArray[np.float64]] = []
     begin = offered = 0.0
     for stage in stages:
@@ -59,6 +69,35 @@ def times(stages: Sequence[Stage], poisson_seed: int | None = None) -> npt.NDArr
         parts.append(begin + np.clip(local, 0.0, stage.seconds))
         begin, offered = begin + stage.seconds, after
     return np.concatenate(parts) if parts else np.empty(0)
+
+
+def _points(stages: Sequence[Stage], poisson_seed: int | None) -> Iterator[npt.NDArray[np.float64]]:
+    """The points on the axis of the load offered, ascending, a part at a time."""
+    total = sum(stage.seconds * (stage.start_rate + stage.end_rate) / 2 for stage in stages)
+    if poisson_seed is None:
+        # A little less than a half, so that an integral that ends on k + 1/2 keeps its last arrival.
+        number = max(int(np.ceil(total - 0.5 - 1e-9)), 0)
+        for at in range(0, number, PART):
+            yield np.arange(at, min(at + PART, number), dtype=float) + 0.5
+        return
+    # Enough to reach beyond the plan, except with a probability of 1e-15.
+    enough, last = int(total + 8 * total**0.5 + 32), 0.0
+    random = np.random.default_rng(poisson_seed)
+    for at in range(0, enough, PART):
+        gaps = random.exponential(size=min(PART, enough - at))
+        gaps[0] += last
+        yield (points := gaps.cumsum())
+        last = float(points[-1])
+
+
+def _count(stages: Sequence[Stage], poisson_seed: int | None) -> int:
+    """How many arrivals `times` has."""
+    offered = np.cumsum([0.0, *(stage.seconds * (stage.start_rate + stage.end_rate) / 2 for stage in stages)])
+    found = 0
+    for points in _points(stages, poisson_seed):
+        own = np.searchsorted(points, offered[1:] - 1e-9) - np.searchsorted(points, offered[:-1])
+        found += int(np.maximum(own, 0).sum())
+    return found
 
 
 def kinds(mix: Mapping[str, int], count: int, seed: int) -> npt.NDArray[np.uint16]:

@@ -4,9 +4,8 @@ import json
 import shutil
 import signal
 import subprocess
-import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import IO, Any, cast
@@ -19,6 +18,7 @@ from harness.plan.scenario import Scenario
 from harness.plan.services import with_port
 from harness.progress import Progress
 from harness.project import environment, hint
+from harness.ready import Ready
 from harness.run import Run
 from harness.settings import Settings
 from harness.stack import copies, health, postgres, postgres_log, process, user_command
@@ -75,16 +75,17 @@ class Stack:
 @contextmanager
 def up(run: Run, scenario: Scenario, settings: Settings, variant: Variant, progress: Progress) -> Iterator[Stack]:
     """Set up the stack of a run, record it in run.json, and take it down at the end, whatever happens."""
-    with ExitStack() as undo:
+    system = scenario.system
+    with ExitStack() as undo, ready("schema", system) as schema, ready("seeding", system) as seeder:
         progress.now("migrating, seeding" if settings.database_url else "starting PostgreSQL, migrating, seeding")
         server: Postgres | None = None
         if settings.database_url:
             url, name = settings.database_url, database_url.parse(settings.database_url).name
-            seeding = seed(scenario.system, url, progress, run)
+            seeding = _seed(scenario.system, url, progress, run, schema, seeder)
         else:
             server = postgres.start(settings.home, postgres.PRODUCTION if settings.database_settings else None)
             undo.callback(server.stop)
-            seeding = seed(scenario.system, pool(server, scenario.system), progress, run)
+            seeding = _seed(scenario.system, pool(server, scenario.system), progress, run, schema, seeder)
             name = copies.name_of(scenario.system, run.id)
             _prune(server, scenario.system, settings.keep_disk)
             progress.now("copying the seeded database")
@@ -128,11 +129,22 @@ def pool(server: Postgres, system: str) -> str:
     return server.url(system) if system in server.databases() else server.create(system)
 
 
-def seed(system: str, url: str, progress: Progress, run: Run | None = None) -> dict[str, Any]:
-    """Migrate and seed the database at `url`, as `run` needs it; what seeding reports."""
+def ready(stage: str, system: str) -> Ready:
+    """A stage of `system` that waits, and whose output is ours to read."""
+    return Ready(stage, f"{stage}.{system}", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def seed(system: str, url: str, progress: Progress) -> dict[str, Any]:
+    """Migrate and seed the database at `url`; what seeding reports."""
+    with ready("schema", system) as schema, ready("seeding", system) as seeder:
+        return _seed(system, url, progress, None, schema, seeder)
+
+
+def _seed(system: str, url: str, progress: Progress, run: Run | None, schema: Ready, seeder: Ready) -> dict[str, Any]:
+    """The same, as `run` needs it, by stages that wait for that."""
     arguments = [system, "--run-folder", str(run.folder)] if run else [system]
-    said = stage([sys.executable, "-m", "schema", *arguments], url, progress)
-    *lines, facts = stage([sys.executable, "-m", "seeding", *arguments, "--json"], url, progress).splitlines()
+    said = begun(schema, arguments, url, progress)
+    *lines, facts = begun(seeder, [*arguments, "--json"], url, progress).splitlines()
     for line in (*said.splitlines(), *lines):
         progress.say(f"  {line}")
     seeded: dict[str, Any] = json.loads(facts)
@@ -146,7 +158,7 @@ def stage(command: list[str], url: str, progress: Progress | None = None) -> str
     `progress` shows its steps as they come.
     """
     # A session of its own: Ctrl-C is for the pipeline to decide about.
-    with subprocess.Popen(
+    child = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -155,7 +167,18 @@ def stage(command: list[str], url: str, progress: Progress | None = None) -> str
         env=environment(DATABASE_URL=url),
         start_new_session=True,
         preexec_fn=process.die_with_parent(signal.SIGTERM),
-    ) as child:
+    )
+    return _output(child, command[2], progress)
+
+
+def begun(waiting: Ready, words: Sequence[str], url: str, progress: Progress | None = None) -> str:
+    """As `stage`, of one that waits."""
+    return _output(waiting.begin(words, DATABASE_URL=url), waiting.name, progress)
+
+
+def _output(child: subprocess.Popen[str], name: str, progress: Progress | None) -> str:
+    """What a stage printed that has begun, at its end."""
+    with child:
         printed, errors = cast(IO[str], child.stdout), cast(IO[str], child.stderr)
         output: list[str] = []
         # Beside the other pipe: a full one would stop the stage.
@@ -170,7 +193,7 @@ def stage(command: list[str], url: str, progress: Progress | None = None) -> str
             raise
         finally:
             reader.join()
-    message = said.strip().removeprefix("error: ") or f"{command[2]} ended with {code}"
+    message = said.strip().removeprefix("error: ") or f"{name} ended with {code}"
     if code == EXIT_USAGE:
         raise ProofloadError(message)
     if code:

@@ -52,22 +52,15 @@ class Counted:
         """Count operations that have ended; each of them once."""
         frame = fresh.frame
         phases = [stretch.phase for stretch in fresh.stretches]
-        # Each group of kind, stage, outcome and ok has a number, by which all are counted at once.
-        kind, stage = frame["kind"].cat.codes.to_numpy().astype(np.int64), frame["stage"].to_numpy()
-        named = frame["kind"].cat.categories
-        kinds = {code: self._called(str(named[code])) for code in np.unique(kind).tolist()}
-        groups = kind * len(phases) + stage
-        ways = (groups * len(OUTCOMES) + frame["outcome"].cat.codes.to_numpy()) * 2 + frame["ok"].to_numpy()
-        for way, count in zip(*np.unique(ways, return_counts=True), strict=True):
-            rest, ok = divmod(int(way), 2)
-            rest, outcome = divmod(rest, len(OUTCOMES))
-            one, where = divmod(rest, len(phases))
-            self.operations[kinds[one], phases[where], OUTCOMES[outcome], bool(ok)] += int(count)
-        for group in np.unique(groups).tolist():
-            one, where = divmod(group, len(phases))
-            own = groups == group
+        groups = frame.groups
+        kinds = {code: self._called(frame.kinds[code]) for code in np.unique(groups.kind).tolist()}
+        shared = (groups.kind, groups.stage, groups.outcome, groups.ok, frame.counts)
+        for kind, stage, outcome, ok, count in zip(*(values.tolist() for values in shared), strict=True):
+            self.operations[kinds[kind], phases[stage], OUTCOMES[outcome], ok] += count
+        for kind, stage in sorted(set(zip(groups.kind.tolist(), groups.stage.tolist(), strict=True))):
+            own = (groups.kind == kind) & (groups.stage == stage)
             for name, column in TIMES.items():
-                self._put(name, (kinds[one], phases[where]), frame[column].to_numpy()[own])
+                self._put(name, (kinds[kind], phases[stage]), frame.values(column, own & groups.timed))
 
     def _called(self, kind: str) -> str:
         if kind in self._kinds or len(self._kinds) < MOST_KINDS:
@@ -76,7 +69,6 @@ class Counted:
         return OTHER
 
     def _put(self, name: str, where: tuple[str, str], seconds: npt.NDArray[np.float64]) -> None:
-        seconds = seconds[~np.isnan(seconds)]
         found = self.times[name].setdefault(where, Times(np.zeros(len(self.ends) + 1, np.int64)))
         # A time that is the end of a bucket is in it.
         found.counts += np.bincount(np.searchsorted(self.ends, seconds, "left"), minlength=len(self.ends) + 1)

@@ -28,8 +28,8 @@ class Course:
     def add(self, fresh: Samples) -> None:
         """Take operations that have ended; each of them once. A warm-up has its place in it."""
         frame = fresh.frame
-        step = (frame["sched"].to_numpy().clip(0) // self.width).astype(int)
-        times, good = frame["response_s"].to_numpy().astype(np.float32), frame["ok"].to_numpy()
+        step = (frame["sched"].clip(0) // self.width).astype(int)
+        times, good = frame["response_s"].astype(np.float32), frame["ok"]
         for one in np.unique(step).tolist():
             own = step == one
             found = times[own]

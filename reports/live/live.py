@@ -75,7 +75,7 @@ class Live:
 
     def _follow(self, found: Samples) -> None:
         """The plan, as far as it is known; of a search its rules are judged step by step, and not here."""
-        self._plan = replace(found, frame=found.frame[:0])
+        self._plan = replace(found, frame=found.frame.none)
         if self.standing or self.scenario.search:
             return
         for rule in self.scenario.rules:

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, NamedTuple
 
-import pandas as pd
 from markupsafe import Markup
 
 from harness.quantities import duration
@@ -68,7 +68,9 @@ def _is_request(one: Any) -> bool:
 
 
 def _ns(moment: str) -> int:
-    return int(pd.Timestamp(moment).value)
+    """A moment of UTC in ns since 1970."""
+    seconds, _, rest = moment.removesuffix("Z").removesuffix("+00:00").partition(".")
+    return int(datetime.fromisoformat(f"{seconds}+00:00").timestamp()) * 10**9 + int(rest.ljust(9, "0"))
 
 
 def _bar(one: Mapping[str, Any], own: bool, first: int, last: int) -> Bar:

@@ -13,6 +13,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from reports.samples.frame import Frame
 from reports.samples.samples import Samples
 
 DIGITS = 3
@@ -22,12 +23,15 @@ HALF = SUB_BUCKETS // 2
 HIGHEST_NS = 3_600_000_000_000
 """An hour; longer times count as this."""
 INTERVAL_S = 1.0
+MOST = 1 << 20
+"""About so many times are in memory at once."""
 MS = 1e6
 
 _PAYLOAD, _COMPRESSED = 0x1C849313, 0x1C849314
 """The cookies of V2: of the counts, and of the counts deflated."""
 
 Counts = npt.NDArray[np.int64]
+Times = npt.NDArray[np.int64]
 
 
 def render(samples: Samples, created: float) -> str:
@@ -39,21 +43,51 @@ def _lines(samples: Samples, created: float) -> Iterator[str]:
     yield "#[Histogram log format version 1.2]"
     yield f"#[StartTime: {created:.3f} (seconds since epoch)]"
     yield '"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"'
-    frame = samples.frame
-    response, kind = frame["response_s"].to_numpy(), frame["kind"].cat.codes.to_numpy()
-    kinds = [_tag(str(name)) for name in frame["kind"].cat.categories]
-    group = (frame["sched"].to_numpy() // INTERVAL_S).astype(np.int32)
-    group *= len(kinds)
-    group += kind
-    group[np.isnan(response)] = -1
-    order = np.argsort(group, kind="stable")
-    group = group[order]
-    starts = np.flatnonzero(np.diff(group, prepend=-1))
-    for begin, end in pairwise([*starts.tolist(), len(order)]):
-        times = np.clip(response[order[begin:end]] * 1e9, 1, HIGHEST_NS).astype(np.int64)
-        second, tag = divmod(int(group[begin]), len(kinds))
-        at, longest = second * INTERVAL_S, times.max() / MS
-        yield f"Tag={kinds[tag]},{at:.3f},{INTERVAL_S:.3f},{longest:.3f},{encode(counts(times))}"
+    kinds = [_tag(name) for name in samples.frame.kinds]
+    for times, group in _ordered(samples):
+        starts = np.flatnonzero(np.diff(group, prepend=group[:1] - 1)) if len(group) else group
+        for begin, end in pairwise([*starts.tolist(), len(group)]):
+            own = times[begin:end]
+            second, tag = divmod(int(group[begin]), len(kinds))
+            at, longest = second * INTERVAL_S, own.max() / MS
+            yield f"Tag={kinds[tag]},{at:.3f},{INTERVAL_S:.3f},{longest:.3f},{encode(counts(own))}"
+
+
+def _ordered(samples: Samples) -> Iterator[tuple[Times, Times]]:
+    """The times (ns) of all that has one, and a number for the second and kind of each, in the order of these numbers:
+    about MOST of them at once, and all of a second.
+    """
+    frame, timed = samples.frame, samples.frame.groups.timed
+    if not frame.count(timed):
+        return
+    seconds = [(int(own.min()), int(own.max())) for own in map(_second, frame.parts())]
+    first = min(low for low, _ in seconds)
+    counts = np.zeros(max(high for _, high in seconds) - first + 1, np.int64)
+    for part in frame.parts():
+        counts += np.bincount(_second(part)[timed[part.group]] - first, minlength=len(counts))
+    cuts = np.flatnonzero(np.diff(np.cumsum(counts) // MOST, prepend=-1)).tolist()
+    for begin, end in pairwise([*(first + cut for cut in cuts), first + len(counts)]):
+        within = [
+            _within(part, begin, end)
+            for part, (low, high) in zip(frame.parts(), seconds, strict=True)
+            if low < end and high >= begin
+        ]
+        times, group = (np.concatenate(values) for values in zip(*within, strict=True))
+        order = np.argsort(group, kind="stable")
+        yield times[order], group[order]
+
+
+def _second(part: Frame) -> Times:
+    """The second in which each operation was due."""
+    return (part.column("sched") // INTERVAL_S).astype(np.int64)
+
+
+def _within(part: Frame, begin: int, end: int) -> tuple[Times, Times]:
+    """The times of those that were due from second `begin` on and before `end`, and their numbers."""
+    second = _second(part)
+    own = part.groups.timed[part.group] & (second >= begin) & (second < end)
+    times = np.clip(part.column("response_s")[own] * 1e9, 1, HIGHEST_NS).astype(np.int64)
+    return times, second[own] * len(part.kinds) + part.column("kind")[own]
 
 
 def _tag(name: str) -> str:

@@ -22,18 +22,19 @@ def charts(evidence: Evidence, course: Series) -> list[Chart]:
     told = {int(one["number"]): f"{one['number']}: {one['host']}" for one in evidence.run.facts.get("machines") or ()}
     if not told:
         return []
-    frame = evidence.samples.frame
+    frame, groups = evidence.samples.frame, evidence.samples.frame.groups
     machine = {one.worker: one.machine for one in evidence.processes}
-    of = np.array([machine.get(worker) or 0 for worker in frame["worker"].to_numpy()], np.int64)
-    arrival = ~frame["partner"].to_numpy()
-    start, lag = frame["start"].to_numpy(), (frame["lag_s"] - frame["waited_s"]).to_numpy()
+    of = np.array([machine.get(worker) or 0 for worker in groups.worker.tolist()], np.int64)
     begun, late, cores = list[Line](), list[Line](), list[Line]()
     for (number, name), style in zip(sorted(told.items()), STYLES, strict=False):
-        own = (of == number) & arrival & (start >= 0)
-        steps = np.minimum(start[own] // course.width, len(course.begin) - 1).astype(np.int64)
+        own = (of == number) & ~groups.partner
+        start = frame.values("start", own)
+        during = start >= 0
+        steps = np.minimum(start[during] // course.width, len(course.begin) - 1).astype(np.int64)
         counts = np.bincount(steps, minlength=len(course.begin))
         begun.append(Line(name, style, (counts / course.width).tolist()))
-        late.append(Line(name, style, _late(lag[own], steps, len(course.begin))))
+        lag = (frame.values("lag_s", own) - frame.values("waited_s", own))[during]
+        late.append(Line(name, style, _late(lag, steps, len(course.begin))))
         lines: list[Sampled] = sampled(evidence, number)
         used = means(lines, evidence.began or 0, course, {name: CPU})
         cores += [Line(name, style, values) for values in used.values()]

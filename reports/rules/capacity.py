@@ -16,7 +16,7 @@ from reports.samples import phases
 from reports.samples.phases import Stretch
 from reports.samples.samples import Samples
 from reports.samples.scope import Mask, Unmeasurable, covered
-from reports.samples.series import flying
+from reports.samples.series import in_flight_between
 from reports.statistics import stationarity
 
 ACHIEVED = 0.98
@@ -121,15 +121,14 @@ def judged(samples: Samples, step: Mask, judge: Judge) -> Judged:
 def _flying(samples: Samples, stretch: Stretch) -> npt.NDArray[np.float64]:
     """How many operations were in flight in each second of it, or in each tenth of it if that is less."""
     marks = np.linspace(stretch.begin, stretch.end, max(stationarity.PARTS, int(stretch.seconds)) + 1)
-    start, end = (samples.frame[name].to_numpy() for name in ("start", "end"))
-    found: npt.NDArray[np.float64] = flying(start, end, marks) / (marks[1] - marks[0])
+    found: npt.NDArray[np.float64] = in_flight_between(samples.frame, marks) / (marks[1] - marks[0])
     return found
 
 
 def ended(samples: Samples, step: Mask) -> float:
     """How many arrivals ended a second while the step lasted."""
-    frame = samples.frame
-    end = frame["end"].to_numpy()[~frame["partner"].to_numpy()]
-    own = _own(samples, step)
-    during = sum(int(((end >= s.begin) & (end <= s.end)).sum()) for s in own)
+    own, during = _own(samples, step), 0
+    for part in samples.frame.parts():
+        end = part.column("end")[~part.column("partner")]
+        during += sum(int(((end >= s.begin) & (end <= s.end)).sum()) for s in own)
     return during / sum(s.seconds for s in own)

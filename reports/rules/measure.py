@@ -5,15 +5,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from harness.plan.rules import COUNT, DURATION, EFFECTS, POINT, RATE, Rule
 from harness.plan.sample_sizes import BATCHES
+from reports.samples.effects import Effects
+from reports.samples.frame import Frame, joined
 from reports.samples.samples import Samples
 from reports.samples.scope import Mask, Scope, Unmeasurable, dropped, exposed, planned, scope, seconds, within
 from reports.statistics import confidence, kept_by_all
 from reports.statistics.confidence import Interval
 from reports.statistics.percentiles import rank
+from reports.statistics.ranked import Ranked
 
 Values = npt.NDArray[Any]
 
@@ -41,7 +43,7 @@ class Measurements(NamedTuple):
     """What a rule's metric is of each of its operations, in the order of time."""
 
     values: Values
-    """A duration; or 1 for each that is counted, else 0."""
+    """A duration; or whether it is counted."""
     moments: Values
     """When each was planned, or ended, for what counts the ends."""
     detail: str
@@ -75,94 +77,106 @@ def each(rule: Rule, samples: Samples, scope: Scope) -> Measurements:
 
 def _time(rule: Rule, samples: Samples, scope: Scope) -> Measurements:
     """Durations; an operation that never ended has none, and is an error instead."""
-    frame = samples.frame
-    times, moments = frame[COLUMNS[rule.metric]].to_numpy()[scope.counted], frame["sched"].to_numpy()[scope.counted]
-    ended = ~np.isnan(times)
-    never = int(np.isnan(frame["end"].to_numpy()[scope.counted]).sum())
-    return Measurements(
-        times[ended], moments[ended], f"{never:,} that never ended are not in it; they are errors" * (never > 0)
-    )
+    frame, column = samples.frame, COLUMNS[rule.metric]
+    timed = scope.counted if column == "lag_s" else scope.counted & frame.groups.timed
+    never = frame.count(scope.counted & ~frame.groups.ended)
+    detail = f"{never:,} that never ended are not in it; they are errors" * (never > 0)
+    return Measurements(frame.values(column, timed), frame.values("sched", timed), detail)
 
 
 def _end_to_end(rule: Rule, samples: Samples, scope: Scope) -> Measurements:
     effects, (first, *_, last) = to_be_completed(samples), samples.scenario.points
-    stored = scope.among[effects["place"].to_numpy()]
-    times = (effects[last].to_numpy() - effects[first].to_numpy())[stored]
-    # An effect that was never completed is later than any that was; to leave it out would favour the target.
-    times = np.where(np.isnan(times), np.inf, times)
-    never = int(np.isinf(times).sum())
-    planned = samples.frame["sched"].to_numpy()[effects["place"].to_numpy()[stored]]
-    return Measurements(times, planned, f"{never:,} of {len(times):,} were never completed" * (never > 0))
+
+    def times(part: Effects) -> tuple[Values, Values]:
+        own = scope.among[part.group]
+        took = (part.seconds(last) - part.seconds(first))[own]
+        # An effect that was never completed is later than any that was; to leave it out would favour the target.
+        return np.where(np.isnan(took), np.inf, took), samples.frame.due[part.place[own]] / 1e9
+
+    found, planned = joined(map(times, effects.parts()), len(effects))
+    never = int(np.isinf(found).sum())
+    return Measurements(found, planned, f"{never:,} of {len(found):,} were never completed" * (never > 0))
 
 
-def effects_of(samples: Samples) -> pd.DataFrame:
+def effects_of(samples: Samples) -> Effects:
     """The effects of the operations, item by item; Unmeasurable if verification did not read them."""
     if samples.effects is None:
         raise Unmeasurable("the effects in the database were not read (no effects.npy)")
     return samples.effects
 
 
-def to_be_completed(samples: Samples) -> pd.DataFrame:
+def to_be_completed(samples: Samples) -> Effects:
     """Those of them that are to be completed during the run; Unmeasurable if they were not read."""
-    effects = effects_of(samples)
-    return effects[~effects["stays"].to_numpy()] if samples.scenario.staying else effects
+    return effects_of(samples).passing
 
 
 def _counted(samples: Samples, among: Mask, hits: Mask, detail: str = "") -> Measurements:
-    return Measurements(hits[among].astype(float), samples.frame["sched"].to_numpy()[among], detail)
+    return Measurements(samples.frame.where(hits, among), samples.frame.values("sched", among), detail)
 
 
 def _errors(rule: Rule, samples: Samples, scope: Scope) -> Measurements:
-    wrong = ~samples.frame["ok"].to_numpy() & scope.counted
-    never = int((wrong & np.isnan(samples.frame["end"].to_numpy())).sum())
+    wrong = ~samples.frame.groups.ok & scope.counted
+    never = samples.frame.count(wrong & ~samples.frame.groups.ended)
     return _counted(samples, scope.among, wrong, f"{never:,} of them never ended" * (never > 0))
 
 
 def _conflicts(rule: Rule, samples: Samples, scope: Scope) -> Measurements:
-    return _counted(samples, scope.among, samples.frame["status"].isin(samples.scenario.conflicts).to_numpy())
+    return _counted(samples, scope.among, np.isin(samples.frame.groups.status, [*samples.scenario.conflicts]))
 
 
 def _requests(rule: Rule, samples: Samples, scope: Scope) -> Measurements:
-    arrivals = scope.among & ~samples.frame["partner"].to_numpy()
+    arrivals = scope.among & ~samples.frame.groups.partner
     return _counted(samples, arrivals, arrivals)
 
 
 def _goodput(rule: Rule, samples: Samples, scope: Scope) -> Measurements:
-    arrivals = scope.among & ~samples.frame["partner"].to_numpy()
-    return _counted(samples, arrivals, samples.frame["ok"].to_numpy() & scope.answers)
+    arrivals = scope.among & ~samples.frame.groups.partner
+    return _counted(samples, arrivals, samples.frame.groups.ok & scope.answers)
 
 
 def _throughput(rule: Rule, samples: Samples, scope: Scope) -> Measurements:
     """Whatever ended in these stages, and whatever they began and did not end in them."""
-    end = samples.frame["end"].to_numpy()
-    during = scope.of_kind & within(samples, scope.stages, end)
-    among = during | scope.among
-    moments = np.where(np.isnan(end), np.inf, end)[among]
-    return Measurements((during & scope.answers)[among].astype(float), moments, "")
+
+    def ended(part: Frame) -> tuple[Values, Values]:
+        end = part.column("end")
+        during = scope.of_kind[part.group] & within(samples, scope.stages, end)
+        among = during | scope.among[part.group]
+        return (during & scope.answers[part.group])[among], np.where(np.isnan(end), np.inf, end)[among]
+
+    values, moments = joined(map(ended, samples.frame.parts()), len(samples.frame))
+    return Measurements(values, moments, "")
 
 
 def _reached(rule: Rule, samples: Samples, scope: Scope) -> Measurements:
     """Whatever reached the point that the rule selects: of `delivered` the last one, else the first."""
-    points = samples.scenario.points
+    points, effects = samples.scenario.points, effects_of(samples)
     usual = points[-1] if rule.metric == "delivered" else points[0]
     point = next((selector.value for selector in rule.selectors if selector.key == POINT), usual)
-    effects = effects_of(samples)
-    place, moments = effects["place"].to_numpy(), effects[point].to_numpy()
-    if point == points[0] and len(moments) and np.isnan(moments).all():
+    if point == points[0] and len(effects) and all(np.isnan(part.seconds(point)).all() for part in effects.parts()):
         raise Unmeasurable(f"the database does not tell when effects were {point}")
-    during = scope.of_kind[place] & within(samples, scope.stages, moments)
-    among = scope.among[place] | during
-    return Measurements(during[among].astype(float), np.where(np.isnan(moments), np.inf, moments)[among], "")
+
+    def reached(part: Effects) -> tuple[Values, Values]:
+        moments = part.seconds(point)
+        during = scope.of_kind[part.group] & within(samples, scope.stages, moments)
+        among = scope.among[part.group] | during
+        return during[among], np.where(np.isnan(moments), np.inf, moments)[among]
+
+    values, reaching = joined(map(reached, effects.parts()), len(effects))
+    return Measurements(values, reaching, "")
 
 
 def _backlog(rule: Rule, samples: Samples, scope: Scope) -> Measurements:
-    effects, frame = to_be_completed(samples), samples.frame
-    stored = scope.among[effects["place"].to_numpy()]
-    place = effects["place"].to_numpy()[stored]
-    deadlines = np.array([stretch.deadline for stretch in samples.stretches])[frame["stage"].to_numpy()[place]]
-    completed = effects[samples.scenario.points[-1]].to_numpy()[stored]
-    in_time = completed <= deadlines  # not so for NaN: never completed
-    return Measurements((~in_time).astype(float), frame["sched"].to_numpy()[place], "")
+    deadlines = np.array([stretch.deadline for stretch in samples.stretches])[samples.frame.groups.stage]
+    effects = to_be_completed(samples)
+
+    def late(part: Effects) -> tuple[Values, Values]:
+        own = scope.among[part.group]
+        completed = part.seconds(samples.scenario.points[-1])[own]
+        # NaN, never completed, is not in time.
+        return ~(completed <= deadlines[part.group[own]]), samples.frame.due[part.place[own]] / 1e9
+
+    values, planned = joined(map(late, effects.parts()), len(effects))
+    return Measurements(values, planned, "")
 
 
 _EACH: dict[str, Callable[[Rule, Samples, Scope], Measurements]] = {
@@ -192,8 +206,8 @@ def distribution(rule: Rule, found: Measurements, against: bool) -> Measured:
         value = float(getattr(values, rule.aggregate)())
         sampled = rule.aggregate == "mean" and np.isfinite(value)
         return Measured(value, n, found.detail, confidence.mean(values) if sampled else None)
-    ordered = np.sort(values)
-    value = float(ordered[rank(rule.quantile, n)])
+    ordered = Ranked(values)
+    value = ordered.at([rank(rule.quantile, n)])[0]
     # The first and the last of all are what they are.
     if not 0 < rule.quantile < 1:
         return Measured(value, n, found.detail)

@@ -12,7 +12,7 @@ from reports.rules.measure import Measured, each, to_be_completed
 from reports.rules.own_metric import recorded
 from reports.samples.evidence import Evidence
 from reports.samples.scope import Mask, Unmeasurable, scope
-from reports.samples.series import flying
+from reports.samples.series import flying, in_flight_between
 from reports.statistics import stationarity
 from reports.statistics.confidence import Interval
 from reports.statistics.percentiles import binned
@@ -59,21 +59,23 @@ def _typical(rule: Rule, evidence: Evidence, stages: Mask, begin: float, end: fl
 
 
 def _in_flight(rule: Rule, evidence: Evidence, stages: Mask, begin: float, end: float) -> Seen:
-    frame = evidence.samples.frame[scope(rule, evidence.samples, stages).of_kind]
-    return _between(frame["start"].to_numpy(), frame["end"].to_numpy(), begin, end)
+    marks = _marks(begin, end)
+    own = scope(rule, evidence.samples, stages).of_kind
+    return marks[:-1] + 0.5, in_flight_between(evidence.samples.frame, marks, own)
 
 
 def _backlog(rule: Rule, evidence: Evidence, stages: Mask, begin: float, end: float) -> Seen:
     samples = evidence.samples
     effects, points = to_be_completed(samples), samples.scenario.points
-    effects = effects[scope(rule, samples, stages).of_kind[effects["place"].to_numpy()]]
-    return _between(effects[points[0]].to_numpy(), effects[points[-1]].to_numpy(), begin, end)
-
-
-def _between(begun: Values, done: Values, begin: float, end: float) -> Seen:
-    """How many were begun and not done in each second, on average."""
-    marks = begin + np.arange(max(int(end - begin), 1) + 1.0)
+    own, marks = scope(rule, samples, stages).of_kind, _marks(begin, end)
+    begun, done = (effects.values(point, own) for point in (points[0], points[-1]))
     return marks[:-1] + 0.5, flying(begun, done, marks)
+
+
+def _marks(begin: float, end: float) -> Values:
+    """The seconds between which is counted how many were begun and not done."""
+    found: Values = begin + np.arange(max(int(end - begin), 1) + 1.0)
+    return found
 
 
 def _resource(rule: Rule, evidence: Evidence, stages: Mask, begin: float, end: float) -> Seen:

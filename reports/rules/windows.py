@@ -7,11 +7,14 @@ import numpy.typing as npt
 
 from harness.plan.rules import COUNT, OWN, RATE, Rule, Window
 from reports.rules.measure import Measured, Measurements
+from reports.samples.frame import room
 from reports.samples.samples import Samples
 from reports.samples.scope import Mask, Unmeasurable, runs
-from reports.statistics import confidence
+from reports.statistics import confidence, percentiles
 from reports.statistics.confidence import Interval
-from reports.statistics.percentiles import binned, rank
+from reports.statistics.parts import parts
+from reports.statistics.percentiles import rank
+from reports.statistics.ranked import Ranked
 
 Values = npt.NDArray[Any]
 
@@ -31,8 +34,8 @@ def measure(rule: Rule, window: Window, found: Measurements, samples: Samples, s
     if window.share is None:
         value = lasting(worst_last, window.lasting, begin, end)
     else:
-        ordered = np.sort(worst_last)
-        value = float(ordered[rank(window.share, len(ordered))])
+        ordered = Ranked(worst_last)
+        value = ordered.at([rank(window.share, len(worst_last))])[0]
         interval = confidence.quantile(worst_last, ordered, window.share) if window.share < 1 else None
     what = "value" if rule.metric == OWN else "operation"
     detail = f"{empty:,} windows without any {what} count as missed" if empty else found.detail
@@ -75,22 +78,30 @@ def place(moments: Values, begin: Values, end: Values) -> tuple[Values, Mask]:
 
 def _values(rule: Rule, found: Measurements, begin: Values, end: Values) -> tuple[Values, int]:
     """What the rule measures in each window, and in how many there is nothing to measure: these miss any limit."""
-    at, inside = place(found.moments, begin, end)
-    at, values, windows = at[inside], found.values[inside], len(begin)
-    number = np.bincount(at, minlength=windows)
-    sums = np.bincount(at, values, windows)
+    windows = len(begin)
+    number, sums, at_most = np.zeros(windows, np.int64), np.zeros(windows), rule.aggregate == "max"
+    worst = np.full(windows, -np.inf if at_most else np.inf)
+    keys = room(len(found.values) if rule.quantile is not None else 0, np.int64)
+    known = 0
+    for own in parts(len(found.values)):
+        at, inside = place(found.moments[own], begin, end)
+        at, values = at[inside], found.values[own][inside].astype(float)
+        number += np.bincount(at, minlength=windows)
+        if rule.quantile is not None:
+            keys[known : known + len(at)] = percentiles.keys(values, at)
+            known += len(at)
+        elif rule.aggregate in ("max", "min"):
+            (np.maximum if at_most else np.minimum).at(worst, at, values)
+        else:
+            np.add.at(sums, at, values)
     if rule.kind == COUNT:
         return sums, 0
     if rule.kind == RATE:
         return sums / (end - begin), 0
     if rule.quantile is not None:
-        (measured,) = binned(values, at, windows, [rule.quantile])
-    elif rule.aggregate in ("max", "min"):
-        worse = np.maximum if rule.aggregate == "max" else np.minimum
-        measured = np.full(windows, -np.inf if rule.aggregate == "max" else np.inf)
-        worse.at(measured, at, values)
+        (measured,) = percentiles.of_bins(keys[:known], windows, [rule.quantile])
     else:
-        measured = sums / np.maximum(number, 1)
+        measured = worst if rule.aggregate in ("max", "min") else sums / np.maximum(number, 1)
     return np.where(number > 0, measured, np.inf if rule.upper else -np.inf), int((number == 0).sum())
 
 

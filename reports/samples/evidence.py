@@ -148,7 +148,7 @@ def _sampled(
 ) -> tuple[Journals, Samples]:
     """The journals of `run` and their operations; none, if a journal is broken so that it can't be read."""
     try:
-        journals = journaled.read_all(run.folder, run.processes)
+        journals = journaled.read_all(run.folder, run.processes, journaled.map_records)
         if journals[0].header["run"] != run.id:
             found = journals[0].header["run"]
             raise JournalError(f"{journals[0].path}: of run {found}, expected run {run.id} as in run.json")

@@ -1,12 +1,13 @@
 """What a rule is about: stages of the plan, and of their operations those of the kinds that it selects."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.plan.rules import OP, OUTCOME, PHASE, STATUS, WARM_UP, WORKER, Rule
-from reports.samples.samples import Samples
+from reports.samples.samples import OUTCOMES, Samples
 
 Mask = npt.NDArray[np.bool_]
 
@@ -16,7 +17,7 @@ class Unmeasurable(Exception):
 
 
 class Scope(NamedTuple):
-    """What a rule selects. `of_kind` are all operations of its kinds and load processes, in whatever phase."""
+    """What a rule selects: groups of operations. `of_kind` are all of its kinds and load processes, in any phase."""
 
     stages: Mask
     of_kind: Mask
@@ -25,7 +26,7 @@ class Scope(NamedTuple):
     counted: Mask
     """… and of these the ones with the status and outcome that the rule asks for."""
     answers: Mask
-    """All operations with that status and outcome."""
+    """All with that status and outcome."""
 
 
 def covered(rule: Rule, samples: Samples) -> Mask:
@@ -44,22 +45,20 @@ def covered(rule: Rule, samples: Samples) -> Mask:
 
 def scope(rule: Rule, samples: Samples, stages: Mask) -> Scope:
     """What the rule selects in `stages`."""
-    frame = samples.frame
-    kinds = frame["kind"].cat
-    of_kind = _keeping(rule, OP, kinds.categories.to_list())[kinds.codes.to_numpy()]
+    groups = samples.frame.groups
+    of_kind = _keeping(rule, OP, samples.frame.kinds)[groups.kind]
     for selector in rule.selectors:
         if selector.key == WORKER:
-            of_kind = of_kind & ((frame["worker"].to_numpy() == int(selector.value)) == (selector.comparison == "="))
-    among = of_kind & stages[frame["stage"].to_numpy()]
-    outcomes = frame["outcome"].cat
-    answers = _keeping(rule, OUTCOME, outcomes.categories.to_list())[outcomes.codes.to_numpy()]
+            of_kind = of_kind & ((groups.worker == int(selector.value)) == (selector.comparison == "="))
+    among = of_kind & stages[groups.stage]
+    answers = _keeping(rule, OUTCOME, OUTCOMES)[groups.outcome]
     for selector in rule.selectors:
         if selector.key == STATUS:
-            answers = answers & ((frame["status"].to_numpy() == int(selector.value)) == (selector.comparison == "="))
+            answers = answers & ((groups.status == int(selector.value)) == (selector.comparison == "="))
     return Scope(stages, of_kind, among, among & answers, answers)
 
 
-def _keeping(rule: Rule, key: str, names: list[str]) -> Mask:
+def _keeping(rule: Rule, key: str, names: Sequence[str]) -> Mask:
     own = [selector for selector in rule.selectors if selector.key == key]
     return np.array([all(selector.keeps(name) for selector in own) for name in names], bool)
 
@@ -96,8 +95,8 @@ def planned(samples: Samples, stages: Mask) -> float:
 
 def dropped(samples: Samples, stages: Mask) -> int:
     """How many arrivals of these stages were never begun."""
-    arrivals = stages[samples.frame["stage"].to_numpy()] & ~samples.frame["partner"].to_numpy()
-    missing = round(planned(samples, stages)) - int(arrivals.sum())
+    groups = samples.frame.groups
+    missing = round(planned(samples, stages)) - samples.frame.count(stages[groups.stage] & ~groups.partner)
     # An arrival on the edge of two phases may fall to either; a run that dropped none in all has dropped none in any.
     return max(min(missing, samples.planned - samples.arrivals), 0)
 

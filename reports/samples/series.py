@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from reports.samples.frame import Frame, Mask, room
 from reports.samples.monitor_lines import Line
 from reports.samples.phases import arrivals_until
 from reports.samples.samples import Samples
-from reports.statistics.percentiles import binned
+from reports.statistics import percentiles
+from reports.statistics.parts import parts
 
 MOST_STEPS = 400
 """With the most lines that a report can have, so many of each leave it below 400 kB."""
@@ -42,26 +44,34 @@ class Series(NamedTuple):
 
 def series(samples: Samples) -> Series:
     """The series of the load until its last operation ended."""
-    frame = samples.frame
-    sched, start, end = (frame[name].to_numpy() for name in ("sched", "start", "end"))
-    over = max(samples.seconds, np.fmax(start, end).max(initial=0.0))
+    frame, groups = samples.frame, samples.frame.groups
+    over = max(samples.seconds, max(int(ns.max(initial=0)) for ns in (frame.start, frame.end)) / 1e9)
     width = next((width for width in WIDTHS if over / width <= MOST_STEPS), WIDTHS[-1])
     steps = max(int(np.ceil(over / width)), 1)
     edges = [arrivals_until(samples.stretches, step * width) for step in range(steps + 1)]
-    ok, arrival = frame["ok"].to_numpy(), ~frame["partner"].to_numpy()
-
-    def rate(moments: npt.NDArray[np.float64]) -> Values:
-        return [count / width for count in np.bincount(_steps(moments, width, steps), minlength=steps).tolist()]
-
+    begun, good, errors = (np.zeros(steps, np.int64) for _ in range(3))
+    for part in frame.parts():
+        start, end = part.column("start"), part.column("end")
+        arrival, ok = ~part.column("partner"), part.column("ok")
+        begun += _counted(start[arrival], width, steps)
+        good += _counted(end[ok & arrival], width, steps)
+        # What never ended has failed since it was begun.
+        errors += _counted(np.where(np.isnan(end), start, end)[~ok], width, steps)
+    keys, at = room(frame.count(groups.timed), np.int64), 0
+    for part in frame.parts():
+        timed = groups.timed[part.group]
+        step = _steps(part.column("sched")[timed], width, steps)
+        keys[at : at + len(step)] = percentiles.keys(part.column("response_s")[timed], step)
+        at += len(step)
+    found = percentiles.of_bins(keys, steps, list(QUANTILES.values()))
+    times: list[Values] = [[None if np.isnan(value) else value for value in one.tolist()] for one in found]
+    rates: list[Values] = [(counts / width).tolist() for counts in (begun, good, errors)]
     return Series(
         width,
         [step * width for step in range(steps)],
         [(after - before) / width for before, after in pairwise(edges)],
-        rate(start[arrival]),
-        rate(end[ok & arrival]),
-        # What never ended has failed since it was begun.
-        rate(np.where(np.isnan(end), start, end)[~ok]),
-        *_quantiles(sched, frame["response_s"].to_numpy(), width, steps),
+        *rates,
+        *times,
     )
 
 
@@ -69,11 +79,8 @@ def _steps(moments: npt.NDArray[np.float64], width: int, steps: int) -> npt.NDAr
     return np.clip(moments // width, 0, steps - 1).astype(np.int64)
 
 
-def _quantiles(sched: npt.NDArray[Any], response: npt.NDArray[Any], width: int, steps: int) -> list[Values]:
-    ended = ~np.isnan(response)
-    step = _steps(sched[ended], width, steps)
-    found = binned(response[ended], step, steps, list(QUANTILES.values()))
-    return [[None if np.isnan(value) else value for value in values.tolist()] for values in found]
+def _counted(moments: npt.NDArray[np.float64], width: int, steps: int) -> npt.NDArray[np.int64]:
+    return np.bincount(_steps(moments, width, steps), minlength=steps)
 
 
 Array = npt.NDArray[Any]
@@ -95,46 +102,62 @@ class Course(NamedTuple):
 
 def course(samples: Samples) -> Course:
     """The seconds of the plan, of a load that a rule ended those until then; a fraction at the end is left out."""
-    frame = samples.frame
+    frame, groups = samples.frame, samples.frame.groups
     count = int(samples.seconds + 1e-9)
-    sched, start, end, response = (frame[name].to_numpy() for name in ("sched", "start", "end", "response_s"))
-    second = sched.astype(np.int64)
-    # Another's user may report what began before the load.
-    during = (sched >= 0) & (second < count)
-    closed = during & ~np.isnan(response)
-    p50, p95 = binned(response[closed], second[closed], count, [0.50, 0.95])
-    planned = np.bincount(second[during], minlength=count)
-    wrong = np.bincount(second[during & ~frame["ok"].to_numpy()], minlength=count)
+    planned, wrong, done = (np.zeros(count, np.int64) for _ in range(3))
+    keys, at = room(frame.count(groups.timed), np.int64), 0
+    for part in frame.parts():
+        sched, end = part.column("sched"), part.column("end")
+        second = sched.astype(np.int64)
+        # Another's user may report what began before the load.
+        during = (sched >= 0) & (second < count)
+        planned += np.bincount(second[during], minlength=count)
+        wrong += np.bincount(second[during & ~part.column("ok")], minlength=count)
+        done += np.bincount(end[(end >= 0) & (end < count)].astype(np.int64), minlength=count)
+        own = during & groups.timed[part.group]
+        keys[at : at + int(own.sum())] = percentiles.keys(part.column("response_s")[own], second[own])
+        at += int(own.sum())
+    p50, p95 = percentiles.of_bins(keys[:at], count, [0.50, 0.95])
     errors = np.divide(wrong, planned, out=np.full(count, np.nan), where=planned > 0)
-    ended = end[(end >= 0) & (end < count)]
-    return Course(
-        p50,
-        p95,
-        errors,
-        np.bincount(ended.astype(np.int64), minlength=count),
-        flying(start, end, np.arange(count + 1)),
-    )
+    return Course(p50, p95, errors, done, in_flight_between(frame, np.arange(count + 1)))
+
+
+def in_flight_between(frame: Frame, marks: Array, among: Mask | None = None) -> Array:
+    """How many operations, of all or of some groups, were in flight between the marks, on average."""
+    chosen = np.ones(len(frame.groups.ended), bool) if among is None else among
+    begun = _passed(frame.values("start", chosen), marks)
+    return np.diff(begun - _passed(frame.values("end", chosen & frame.groups.ended), marks))
 
 
 def flying(start: Array, end: Array, marks: Array) -> Array:
-    """How many operations were in flight between the marks, on average."""
-    whole = _passed(np.sort(start), marks) - _passed(np.sort(end[~np.isnan(end)]), marks)
-    return np.diff(whole)
+    """How many were between their start and their end between the marks, on average; NaN: that never came."""
+    return np.diff(_passed(start, marks) - _passed(end[~np.isnan(end)], marks))
 
 
 def _passed(moments: Array, marks: Array) -> Array:
-    """At each mark, the sum of the time that has passed since each of the moments (ascending) before it."""
+    """At each mark, the sum of the time that has passed since each of the moments before it; these are sorted where
+    they are.
+    """
+    moments.sort()
     before = np.searchsorted(moments, marks)
-    sums = np.concatenate([[0.0], np.cumsum(moments)])
-    passed: Array = before * marks - sums[before]
+    passed: Array = before * marks - _sums(moments, before)
     return passed
+
+
+def _sums(moments: Array, counts: Array) -> Array:
+    """The sum of so many of the moments, from the first on."""
+    found, last = np.zeros(len(counts)), 0.0
+    for part in parts(len(moments)):
+        sums = np.cumsum(np.concatenate([[last], moments[part]]))
+        own = (counts >= part.start) & (counts <= part.stop)
+        found[own], last = sums[counts[own] - part.start], float(sums[-1])
+    return found
 
 
 def in_flight(samples: Samples, course: Series) -> Values:
     """The operations in flight in each step of `course`, on average; what never ended is in flight to the end."""
-    start, end = samples.frame["start"].to_numpy(), samples.frame["end"].to_numpy()
     marks = np.array([*course.begin, course.begin[-1] + course.width], float)
-    values: Values = (flying(start, end, marks) / course.width).tolist()
+    values: Values = (in_flight_between(samples.frame, marks) / course.width).tolist()
     return values
 
 

@@ -1,16 +1,17 @@
 """In what way an operation did not end as expected, in one word: what a reader looks for first."""
 
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
-
-from harness.outcomes import Failure
+from harness.outcomes import Failure, Outcome
+from reports.samples.frame import Groups
 
 
-def ways(wrong: pd.DataFrame) -> npt.NDArray[np.str_]:
-    """What each of these operations failed by: its failure, its status, or else its outcome."""
-    failure = wrong["failure"].astype(str).to_numpy()
-    status = wrong["status"].to_numpy()
-    named = (failure != Failure.NONE.name) & (failure != "nan")
-    answered = np.where(status > 0, status.astype(str), wrong["outcome"].astype(str).to_numpy())
-    return np.where(named, failure, answered).astype(str)
+def ways(groups: Groups) -> list[str]:
+    """What the operations of each group failed by: their failure, their status, or else their outcome."""
+    found = zip(groups.failure.tolist(), groups.status.tolist(), groups.outcome.tolist(), strict=True)
+    return [_way(failure, status, outcome) for failure, status, outcome in found]
+
+
+def _way(failure: int, status: int, outcome: int) -> str:
+    # A failure that this version does not know has no name.
+    if failure > Failure.NONE:
+        return Failure(failure).name
+    return str(status) if status > 0 else Outcome(outcome).name

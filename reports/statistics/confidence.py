@@ -6,6 +6,7 @@ independent ones. How many independent ones they are worth, `n_eff`, is seen fro
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +14,8 @@ import numpy.typing as npt
 
 from harness.plan.sample_sizes import BATCHES, LEAST, NORMAL, STUDENT
 from reports.statistics.percentiles import rank
+from reports.statistics.ranked import Ranked
+from reports.statistics.sums import variance
 
 Array = npt.NDArray[Any]
 
@@ -36,36 +39,40 @@ def effective(values: Array) -> float | None:
     n = len(values)
     if n < LEAST:
         return None
-    sizes = np.diff(_bounds(n))
-    means = np.add.reduceat(values, _bounds(n)[:-1], dtype=float) / sizes
+    bounds = _bounds(n)
+    if values.dtype == bool:
+        sums = np.array([np.count_nonzero(values[begin:end]) for begin, end in pairwise(bounds)], float)
+    else:
+        sums = np.add.reduceat(values, bounds[:-1], dtype=float)
+    means = sums / np.diff(bounds)
     of_mean = float(means.var(ddof=1)) / BATCHES
     # No more than there are: that batches are more alike than chance would make them is chance itself.
-    return min(float(n), float(values.var()) / of_mean) if of_mean > 0 else float(n)
+    return min(float(n), variance(values) / of_mean) if of_mean > 0 else float(n)
 
 
 def _bounds(n: int) -> npt.NDArray[np.int64]:
     return np.arange(BATCHES + 1) * n // BATCHES
 
 
-def quantile(values: Array, ordered: Array, q: float) -> Interval:
+def quantile(values: Array, ordered: Ranked, q: float) -> Interval:
     """Of the `q` quantile of `values` (in the order of time; `ordered` by size): 0 < q < 1.
 
     The ranks between which the quantile lies, as for independent values (binomial), but of n_eff of
     them; coverage 0.9 to 0.96 where that of all n would be 0.1 to 0.5 (tests/reports/statistics/test_confidence.py).
     """
-    n, found = len(values), float(ordered[rank(q, len(values))])
+    n, found = len(values), ordered.at([rank(q, len(values))])[0]
     n_eff = effective(values <= found)
     spread = STUDENT * STUDENT * q * (1 - q)
 
     def longer(limit: float) -> float:
-        below = np.searchsorted(ordered, limit, "right" if limit > found else "left") / n
+        below = ordered.until(limit, inclusive=limit > found) / n
         return spread / (below - q) ** 2 / (n_eff or n) if below != q else math.inf
 
     if n_eff is None:
         return Interval(-math.inf, math.inf, None, longer)
     reach = math.sqrt(spread / n_eff)
-    low = float(ordered[rank(q - reach, n)]) if q - reach > 0 else -math.inf
-    high = float(ordered[rank(q + reach, n)]) if q + reach < 1 else math.inf
+    low = ordered.at([rank(q - reach, n)])[0] if q - reach > 0 else -math.inf
+    high = ordered.at([rank(q + reach, n)])[0] if q + reach < 1 else math.inf
     return Interval(low, high, n_eff, longer)
 
 
@@ -97,7 +104,7 @@ def mean(values: Array) -> Interval:
     n_eff = effective(values)
     if n_eff is None:
         return Interval(-math.inf, math.inf, None, lambda limit: LEAST / n)
-    reach = STUDENT * math.sqrt(float(values.var()) / n_eff)
+    reach = STUDENT * math.sqrt(variance(values) / n_eff)
     return around(middle, reach, n_eff)
 
 

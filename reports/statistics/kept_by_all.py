@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from harness.plan.sample_sizes import APART_S, BATCHES, kept_by_all
 from reports.statistics.confidence import Interval, effective
+from reports.statistics.parts import parts
 
 Array = npt.NDArray[Any]
 
@@ -54,12 +55,17 @@ def worth(values: Array, moments: Array, limit: float) -> float:
     """
     longest = float(values.max())
     apart = max(APART_S, longest)
-    together = np.searchsorted(moments, moments + (apart - 1e-9)) - np.arange(len(moments))
-    size = int(together.max())
+    size = max(_together(moments, own, apart) for own in parts(len(moments)))
     groups = np.maximum.reduceat(values, np.arange(max(len(values) // size, 1)) * size)
     heights = NEAR if longest * _swing(values) ** SWINGS <= limit else NEAR + FAR
     counts = [effective(groups > limit / height) for height in heights]
     return min(len(groups) if count is None else count for count in counts)
+
+
+def _together(moments: Array, own: slice, apart: float) -> int:
+    """The most that are planned within `apart` from one of a part of them on."""
+    after = np.searchsorted(moments, moments[own] + (apart - 1e-9)) - np.arange(own.start, own.stop)
+    return int(after.max())
 
 
 def _swing(values: Array) -> float:

@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reports.statistics.parts import parts
+from reports.statistics.ranked import Ranked
+
 
 def rank(quantile: float, n: int) -> int:
     """The place, from 0, of the `quantile` among `n` > 0 sorted values (nearest rank, the inverted distribution)."""
@@ -18,9 +21,7 @@ def rank(quantile: float, n: int) -> int:
 
 def percentiles(values: npt.NDArray[Any], quantiles: Sequence[float]) -> list[float]:
     """The `quantiles` of `values`, of which there must be at least one; none of them is interpolated."""
-    places = [rank(quantile, len(values)) for quantile in quantiles]
-    ordered = np.partition(values, sorted(set(places)))
-    return [float(ordered[place]) for place in places]
+    return Ranked(values).at([rank(quantile, len(values)) for quantile in quantiles])
 
 
 def percentile(values: npt.NDArray[Any], quantile: float) -> float:
@@ -30,25 +31,33 @@ def percentile(values: npt.NDArray[Any], quantile: float) -> float:
 
 _BITS = 44
 """Bits that hold nanoseconds up to almost five hours; what takes longer counts as infinitely long."""
+_MOST = 2**_BITS - 1
 
 
 def binned(
     durations: npt.NDArray[np.float64], bins: npt.NDArray[np.int64], count: int, quantiles: Sequence[float]
 ) -> list[npt.NDArray[np.float64]]:
     """For each quantile, that of the `durations` (s, not negative) in each of `count` bins; NaN where there is none."""
-    # One sort of one integer, bin above nanoseconds, orders the durations of every bin at once.
-    most = 2**_BITS - 1
-    ns = durations * 1e9
-    np.rint(ns, out=ns)
-    keys = np.clip(ns, 0, most, out=ns).astype(np.int64)
-    del ns
-    keys |= bins << _BITS
+    found = np.empty(len(durations), np.int64)
+    for own in parts(len(found)):
+        found[own] = keys(durations[own], bins[own])
+    return of_bins(found, count, quantiles)
+
+
+def keys(durations: npt.NDArray[np.float64], bins: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """What sorts durations (s) by their bins, and in these by their length: the bin above nanoseconds."""
+    ns = np.clip(np.rint(durations * 1e9), 0, _MOST).astype(np.int64)
+    return ns | bins << _BITS
+
+
+def of_bins(keys: npt.NDArray[np.int64], count: int, quantiles: Sequence[float]) -> list[npt.NDArray[np.float64]]:
+    """The same as `binned`, of these `keys`, which are sorted where they are."""
     keys.sort()
     bounds = np.searchsorted(keys, np.arange(count + 1) << _BITS).tolist()
     found = []
     for quantile in quantiles:
-        ordered = keys[[a + rank(quantile, b - a) for a, b in pairwise(bounds) if b > a]] & most
+        ordered = keys[[a + rank(quantile, b - a) for a, b in pairwise(bounds) if b > a]] & _MOST
         values = np.full(count, np.nan)
-        values[np.diff(bounds) > 0] = np.where(ordered == most, np.inf, ordered / 1e9)
+        values[np.diff(bounds) > 0] = np.where(ordered == _MOST, np.inf, ordered / 1e9)
         found.append(values)
     return found

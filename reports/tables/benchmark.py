@@ -15,13 +15,13 @@ def benchmark(samples: Samples, findings: Iterable[Finding]) -> dict[str, Any] |
     A success ended as its kind may, and is no witness of the check that the plan names.
     """
     check = samples.scenario.benchmark
-    frame = samples.frame
-    times = frame["response_s"].dropna().to_numpy()
+    frame, groups = samples.frame, samples.frame.groups
+    times = frame.values("response_s", groups.timed)
     if not check or not len(times):
         return None
     wrong = sum(finding.witnesses for finding in findings if finding.id == check)
-    successful = max(int(frame["ok"].sum()) - wrong, 0)
-    took = float(frame["end"].max() - frame["start"].min())
+    successful = max(frame.count(groups.ok) - wrong, 0)
+    took = int(frame.end.max()) / 1e9 - int(frame.start.min()) / 1e9
     p50, p95, p99 = percentiles(times, [0.5, 0.95, 0.99])
     return {
         "requests": len(frame),

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.outcomes import DONE, Outcome
 from reports.samples.samples import Samples
 from reports.statistics.percentiles import percentiles
 from reports.tables.operations import Row
@@ -21,42 +22,39 @@ no answer     none came, or nothing was sent
 
 def classes(samples: Samples) -> list[Row]:
     """A row for each kind and class that occurred; shares are of the kind."""
-    kind = samples.frame["kind"]
-    place = _places(samples)
-    response = samples.frame["response_s"].to_numpy()
+    frame, groups, place = samples.frame, samples.frame.groups, _places(samples)
     rows: list[Row] = []
-    for code, name in enumerate(kind.cat.categories):
-        own = (kind.cat.codes == code).to_numpy()
-        rows += [
-            _row(str(name), label, response[own & (place == at)], int(own.sum()))
-            for at, label in enumerate(CLASSES)
-            if (own & (place == at)).any()
-        ]
+    for code, name in enumerate(frame.kinds):
+        own = groups.kind == code
+        for at, label in enumerate(CLASSES):
+            among = own & (place == at)
+            if among.any():
+                response = frame.values("response_s", among & groups.timed)
+                rows.append(_row(name, label, response, frame.count(among), frame.count(own)))
     return rows
 
 
 def _places(samples: Samples) -> Any:
-    """For each operation, the place of its class in CLASSES."""
-    outcome, status = samples.frame["outcome"], samples.frame["status"].to_numpy()
-    conflict = (outcome == "REJECT").to_numpy() & np.isin(status, [*samples.scenario.conflicts])
+    """For each group of operations, the place of its class in CLASSES."""
+    outcome, status = samples.frame.groups.outcome, samples.frame.groups.status
+    conflict = (outcome == Outcome.REJECT) & np.isin(status, [*samples.scenario.conflicts])
     of = (
-        outcome.isin(("ACK", "REPLAY")).to_numpy(),
+        np.isin(outcome, DONE),
         conflict,
-        (outcome == "REJECT").to_numpy(),
-        (outcome == "SHED").to_numpy(),
+        outcome == Outcome.REJECT,
+        outcome == Outcome.SHED,
         status >= 500,
         status > 0,
     )
     return np.select(of, range(len(of)), len(of))
 
 
-def _row(kind: str, label: str, response: Any, of: int) -> Row:
-    ended = response[~np.isnan(response)]
+def _row(kind: str, label: str, ended: Any, count: int, of: int) -> Row:
     p50, p95, p99, longest = percentiles(ended, [0.5, 0.95, 0.99, 1.0]) if len(ended) else [None] * 4
     return {
         "kind": kind,
         "class": label,
-        "count": len(response),
-        "share": len(response) / of,
+        "count": count,
+        "share": count / of,
         "response": {"p50": p50, "p95": p95, "p99": p99, "max": longest},
     }

@@ -7,6 +7,7 @@ import base64
 import math
 import struct
 import zlib
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -43,17 +44,20 @@ class Heatmap(NamedTuple):
 
 def heatmap(samples: Samples) -> Heatmap | None:
     """The heatmap of all operations that ended; None if none did. Times are on a logarithmic axis."""
-    frame = samples.frame
-    ended = frame["response_s"].notna().to_numpy()
-    times, sched = frame["response_s"].to_numpy()[ended], frame["sched"].to_numpy()[ended]
-    times, sched = times[times > 0], sched[times > 0]
-    if not len(times):
+    least, most_seen, last = math.inf, 0.0, -math.inf
+    for times, sched in _ended(samples):
+        least, most_seen = min(least, float(times.min())), max(most_seen, float(times.max()))
+        last = max(last, float(sched.max()))
+    if not most_seen:
         return None
-    seconds = max(float(sched.max()), samples.seconds)
-    low, high = _edges(float(times.min()), float(times.max()))
-    across = np.clip(sched / seconds * COLUMNS, 0, COLUMNS - 1).astype(np.int64)
-    up = np.clip(np.log(times / low) / math.log(high / low) * ROWS, 0, ROWS - 1).astype(np.int64)
-    cells = np.bincount((ROWS - 1 - up) * COLUMNS + across, minlength=ROWS * COLUMNS).reshape(ROWS, COLUMNS)
+    seconds = max(last, samples.seconds)
+    low, high = _edges(least, most_seen)
+    found = np.zeros(ROWS * COLUMNS, np.int64)
+    for times, sched in _ended(samples):
+        across = np.clip(sched / seconds * COLUMNS, 0, COLUMNS - 1).astype(np.int64)
+        up = np.clip(np.log(times / low) / math.log(high / low) * ROWS, 0, ROWS - 1).astype(np.int64)
+        found += np.bincount((ROWS - 1 - up) * COLUMNS + across, minlength=ROWS * COLUMNS)
+    cells = found.reshape(ROWS, COLUMNS)
     most = int(cells.max())
     # Logarithmic too: one slow operation among thousands of quick ones must be seen.
     shade = np.where(cells > 0, 1 + np.log(np.maximum(cells, 1)) / max(math.log(most), 1e-9) * (SHADES - 1), 0)
@@ -65,6 +69,18 @@ def heatmap(samples: Samples) -> Heatmap | None:
         for column in cells[::-1].T
     ]
     return Heatmap(_png(pixels, *ON_WHITE), _png(pixels, *ON_BLACK), seconds, low, high, marks, most, counts, filled)
+
+
+Times = npt.NDArray[np.float64]
+
+
+def _ended(samples: Samples) -> Iterator[tuple[Times, Times]]:
+    """The times of all operations that took any, and when these were due, a part at a time."""
+    for part in samples.frame.parts():
+        times = part.column("response_s")
+        own = times > 0  # NaN is not
+        if own.any():
+            yield times[own], part.column("sched")[own]
 
 
 def _edges(least: float, most: float) -> tuple[float, float]:

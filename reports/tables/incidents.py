@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from harness.quantities import duration
+from reports.samples.frame import Frame
 from reports.samples.samples import Samples
 from reports.samples.ways import ways
 
@@ -34,16 +34,16 @@ WAYS = 3
 def incidents(samples: Samples) -> list[dict[str, Any]]:
     """The incidents of a run, in the order of time; of more than SHOWN the largest."""
     frame = samples.frame
-    if frame["ok"].all():
+    if frame.groups.ok.all():
         return []
-    order = np.argsort(frame["start"].to_numpy(), kind="stable")
-    failed = np.flatnonzero(~frame["ok"].to_numpy()[order])
+    order, ok = np.argsort(frame.start, kind="stable"), frame.where(frame.groups.ok)
+    failed = np.flatnonzero(~ok[order])
     groups = [group for group in _groups(failed) if len(group) >= _least(len(failed), len(order))]
     largest = sorted(groups, key=len, reverse=True)[:SHOWN]
     found = []
     for group in sorted(largest, key=lambda group: int(group[0])):
         among = int(group[-1] - group[0]) + 1
-        found.append(_incident(samples, frame.iloc[order[group]], among))
+        found.append(_incident(samples, frame.rows(order[group]), among))
     return found
 
 
@@ -60,10 +60,12 @@ def _least(errors: int, operations: int) -> int:
     return max(LEAST, 1 + math.ceil(math.log(CHANCE / max(errors, 1)) / math.log(follows)))
 
 
-def _incident(samples: Samples, wrong: pd.DataFrame, operations: int) -> dict[str, Any]:
-    begin, last = float(wrong["start"].min()), float(np.nanmax(np.fmax(wrong["start"], wrong["end"])))
-    phase = samples.stretches[int(wrong["stage"].iloc[0])].phase
-    counts = Counter(zip(wrong["kind"].astype(str), ways(wrong).tolist(), strict=True))
+def _incident(samples: Samples, wrong: Frame, operations: int) -> dict[str, Any]:
+    begin = float(wrong.column("start").min())
+    last = float(np.nanmax(np.fmax(wrong.column("start"), wrong.column("end"))))
+    phase = samples.stretches[int(wrong.column("stage")[0])].phase
+    words = [(wrong.kinds[kind], way) for kind, way in zip(wrong.groups.kind, ways(wrong.groups), strict=True)]
+    counts = Counter(words[group] for group in wrong.group.tolist())
     each = [{"kind": kind, "what": what, "count": n} for (kind, what), n in counts.most_common(WAYS)]
     named = ", ".join(f"{one['kind']} {one['what']} ({one['count']:,} times)" for one in each)
     more = "" if len(counts) <= WAYS else " and other ways"

@@ -20,8 +20,7 @@ def machines(evidence: Evidence) -> list[dict[str, Any]]:
 def _row(evidence: Evidence, number: int, told: dict[str, Any]) -> dict[str, Any]:
     own = [one for one in evidence.processes if one.machine == number]
     frame = evidence.samples.frame
-    frame = frame[np.isin(frame["worker"].to_numpy(), [one.worker for one in own])]
-    lag = np.sort(frame["lag_s"].to_numpy())
+    lag = frame.values("lag_s", np.isin(frame.groups.worker, [one.worker for one in own]))
     return {
         "number": number,
         "host": told.get("host"),
@@ -31,7 +30,7 @@ def _row(evidence: Evidence, number: int, told: dict[str, Any]) -> dict[str, Any
         "busy": _busy(evidence, number),
         "ahead_seconds": own[0].ahead / 1e9 if own else None,
         "doubt_seconds": max(one.doubt for one in own) / 1e9 if own else None,
-        "operations": len(frame),
+        "operations": len(lag),
         "late_p99": float(percentile(lag, 0.99)) if len(lag) else None,
         "silent_seconds": told.get("silent_seconds"),
         "lacking": None if told.get("whole") else list(told.get("lacking") or ["all that came after it was lost"]),

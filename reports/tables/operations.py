@@ -1,22 +1,20 @@
 """How often each kind of operation was done, what became of it and how long it took, over what the rules cover."""
 
+from itertools import compress
 from typing import Any
 
 import numpy as np
-import pandas as pd
+import numpy.typing as npt
 
 from harness.plan.rules import WARM_UP
 from reports.samples import phases
-from reports.samples.samples import Samples
+from reports.samples.samples import OUTCOMES, Samples
 from reports.samples.scope import Mask, dropped, planned, seconds
 from reports.statistics.percentiles import percentiles
-from reports.tables.overlap import Values, overlap
+from reports.tables.overlap import Overlaps, overlap
 
 Row = dict[str, Any]
 Times = dict[str, float | None]
-
-SHOWN = ["kind", "ok", "outcome", "response_s", "service_s", "lag_s", "sched"]
-"""The columns that a row is made of."""
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 
@@ -24,29 +22,36 @@ QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 def operations(samples: Samples) -> list[Row]:
     """A row for each kind that was done, and one for all of them."""
     stages = np.array([s.loads and s.phase != WARM_UP for s in samples.stretches])
-    frame = samples.frame.loc[stages[samples.frame["stage"].to_numpy()], SHOWN]
-    rows = [_row(str(kind), part, samples, stages) for kind, part in frame.groupby("kind", observed=True)]
-    return [*rows, _row("all", frame, samples, stages)]
+    frame, among = samples.frame, stages[samples.frame.groups.stage]
+    during = np.zeros(len(among), np.int64)
+    for part in frame.parts():
+        during += np.bincount(part.group[samples.during(part.column("sched"))], minlength=len(among))
+    rows = []
+    for code in np.unique(frame.groups.kind[among]).tolist():
+        own = among & (frame.groups.kind == code)
+        rows.append(_row(frame.kinds[code], samples, own, seconds(samples, stages), int(during[own].sum())))
+    whole = _row("all", samples, among, seconds(samples, stages), int(during[among].sum()))
+    return [*rows, whole]
 
 
-def _row(kind: str, frame: pd.DataFrame, samples: Samples, stages: Mask) -> Row:
-    during, inside = seconds(samples, stages), int(samples.during(frame["sched"].to_numpy()).sum())
-    outcomes = frame["outcome"].value_counts()
+def _row(kind: str, samples: Samples, among: Mask, during: float, inside: int) -> Row:
+    """The row of some groups, of whose operations so many lie in the load."""
+    frame, groups = samples.frame, samples.frame.groups
+    outcomes = {name: frame.count(among & (groups.outcome == code)) for code, name in enumerate(OUTCOMES)}
     return {
         "kind": kind,
-        "count": len(frame),
+        "count": frame.count(among),
         "rate": inside / during if during else None,
-        "errors": int((~frame["ok"]).sum()),
-        "outcomes": {str(name): int(count) for name, count in outcomes.items() if count},
-        "response": times(frame["response_s"]),
-        "service": times(frame["service_s"]),
-        "late": times(frame["lag_s"]),
+        "errors": frame.count(among & ~groups.ok),
+        "outcomes": {name: count for name, count in sorted(outcomes.items(), key=lambda one: -one[1]) if count},
+        "response": times(frame.values("response_s", among & groups.timed)),
+        "service": times(frame.values("service_s", among & groups.timed)),
+        "late": times(frame.values("lag_s", among)),
     }
 
 
-def times(values: pd.Series) -> Times:
+def times(known: npt.NDArray[np.float64]) -> Times:
     """Least, mean, percentiles and most of some times (s); None: there is none."""
-    known = values.dropna().to_numpy()
     if not len(known):
         return dict.fromkeys(("min", "mean", *QUANTILES, "max"))
     *found, longest = percentiles(known, [*QUANTILES.values(), 1.0])
@@ -58,42 +63,46 @@ def times(values: pd.Series) -> Times:
     }
 
 
-def by_phase(samples: Samples, flying: Values, met: Values) -> list[Row]:
-    """A row for each phase, warm-up and pauses too; begun and ok count arrivals, not second halves of races.
-
-    `flying` and `met` are as `overlap.in_flight` gives them.
-    """
-    stage = samples.frame["stage"].to_numpy()
-    effects = samples.effects
-    completed = None if effects is None else effects[samples.scenario.points[-1]].to_numpy()
+def by_phase(samples: Samples, met: Overlaps) -> list[Row]:
+    """A row for each phase, warm-up and pauses too; begun and ok count arrivals, not second halves of races."""
+    delivered = _delivered(samples)
     rows = []
     for name in phases.names(samples.stretches):
-        own = np.array([stretch.phase == name for stretch in samples.stretches])[stage]
-        rows.append({**_phase(name, samples, stage, completed), **overlap(flying[own], met[own])})
+        stages = np.array([stretch.phase == name for stretch in samples.stretches])
+        among = stages[samples.frame.groups.stage]
+        rows.append({**_phase(name, samples, stages, delivered), **overlap(met, samples.frame, among)})
     return rows
 
 
-def _phase(name: str, samples: Samples, stage: Any, completed: Any) -> Row:
-    stages: Mask = np.array([stretch.phase == name for stretch in samples.stretches])
+def _delivered(samples: Samples) -> list[int] | None:
+    """How many effects were completed in each stage; None if they were not read."""
+    if samples.effects is None:
+        return None
+    found = [0] * len(samples.stretches)
+    for part in samples.effects.parts():
+        completed = part.seconds(samples.scenario.points[-1])
+        for place, s in enumerate(samples.stretches):
+            found[place] += int(((completed >= s.begin) & (completed <= s.end)).sum())
+    return found
+
+
+def _phase(name: str, samples: Samples, stages: Mask, delivered: list[int] | None) -> Row:
     own = [stretch for stretch in samples.stretches if stretch.phase == name]
-    frame = samples.frame.loc[stages[stage], ["response_s", "partner", "ok"]]
-    response = frame["response_s"].dropna().to_numpy()
-    arrived = frame["ok"][~frame["partner"]]
-    during = None
-    if completed is not None:
-        during = sum(int(((completed >= s.begin) & (completed <= s.end)).sum()) for s in own)
+    frame, groups, among = samples.frame, samples.frame.groups, stages[samples.frame.groups.stage]
+    response = frame.values("response_s", among & groups.timed)
+    arrived = among & ~groups.partner
     return {
         "phase": name,
         "begin": own[0].begin,
         "seconds": seconds(samples, stages),
         "workers": sorted({sum(stretch.processes.values()) for stretch in own if stretch.processes}),
         "offered": round(planned(samples, stages)),
-        "begun": len(arrived),
+        "begun": frame.count(arrived),
         "dropped": dropped(samples, stages),
-        "ok": int(arrived.sum()),
-        "errors": int((~frame["ok"]).sum()),
+        "ok": frame.count(arrived & groups.ok),
+        "errors": frame.count(among & ~groups.ok),
         "p95": percentiles(response, [0.95])[0] if len(response) else None,
-        "delivered": during,
+        "delivered": None if delivered is None else sum(compress(delivered, stages)),
     }
 
 
@@ -105,11 +114,10 @@ FEWEST_BEYOND = 5
 def spectrum(samples: Samples) -> list[list[float]]:
     """Points [quantile, response time, service time] (s) over what the rules cover; none if nothing ended."""
     stages = np.array([stretch.loads and stretch.phase != WARM_UP for stretch in samples.stretches])
-    covered = stages[samples.frame["stage"].to_numpy()]
-    response, service = (samples.frame[name][covered].dropna().to_numpy() for name in ("response_s", "service_s"))
-    if not len(response):
+    frame, covered = samples.frame, stages[samples.frame.groups.stage] & samples.frame.groups.timed
+    if not (count := frame.count(covered)):
         return []
-    nines = np.log10(max(len(response) / FEWEST_BEYOND, 1))
+    nines = np.log10(max(count / FEWEST_BEYOND, 1))
     quantiles = [1 - 10 ** (-step / STEPS_A_NINE) for step in range(int(nines * STEPS_A_NINE) + 1)]
-    times = (percentiles(values, quantiles) for values in (response, service))
+    times = (percentiles(frame.values(name, covered), quantiles) for name in ("response_s", "service_s"))
     return [list(point) for point in zip(quantiles, *times, strict=True)]

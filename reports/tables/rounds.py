@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.outcomes import Outcome
 from reports.samples.samples import Samples
 from reports.statistics.percentiles import percentiles
 
@@ -16,21 +17,24 @@ def rounds(samples: Samples) -> dict[str, Any] | None:
     """
     if not samples.scenario.rounds:
         return None
-    frame = samples.frame[~samples.frame["partner"].to_numpy()]
-    _, place, size = np.unique(frame["sched"].to_numpy(), return_inverse=True, return_counts=True)
-    met = size[place] > 1
-    frame, place = frame[met], place[met]
-    if frame.empty:
+    frame, arrivals = samples.frame, ~samples.frame.groups.partner
+    sched, start = frame.values("sched", arrivals), frame.values("start", arrivals)
+    acknowledged = frame.where(frame.groups.outcome == Outcome.ACK, arrivals)
+    order = np.argsort(sched, kind="stable")
+    first = np.flatnonzero(np.diff(sched[order], prepend=-np.inf))
+    size = np.diff(first, append=len(order))
+    if not (size > 1).any():
         return {"rounds": 0, "users": samples.scenario.max_users, "spread_s": None, "late_s": None, "ended": []}
-    groups = frame.groupby(place)
-    first, last = groups["start"].min(), groups["start"].max()
-    acknowledged = (frame["outcome"] == "ACK").groupby(place).sum()
-    counts, times = np.unique(acknowledged.to_numpy(), return_counts=True)
+    # What is between two rounds of several is alone: it is taken out, so that each round ends where the next begins.
+    met = order[np.repeat(size > 1, size)]
+    begin = np.cumsum(size[size > 1]) - size[size > 1]
+    earliest, latest = np.minimum.reduceat(start[met], begin), np.maximum.reduceat(start[met], begin)
+    counts, times = np.unique(np.add.reduceat(acknowledged[met].astype(np.int64), begin), return_counts=True)
     return {
-        "rounds": len(first),
+        "rounds": len(begin),
         "users": samples.scenario.max_users,
-        "spread_s": _spread((last - first).to_numpy()),
-        "late_s": _spread((last - groups["sched"].first()).to_numpy()),
+        "spread_s": _spread(latest - earliest),
+        "late_s": _spread(latest - sched[met[begin]]),
         "ended": [
             {"acknowledged": int(count), "rounds": int(often)} for count, often in zip(counts, times, strict=True)
         ],

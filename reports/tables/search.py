@@ -39,8 +39,8 @@ def search(found: Searched, evidence: Evidence, conditions: Sequence[ValidityRes
 
 def _step(step: Step, number: int, evidence: Evidence) -> dict[str, Any]:
     frame, samples = evidence.samples.frame, evidence.samples
-    own = frame[step_of(samples, number)[frame["stage"].to_numpy()]]
-    took = own["response_s"].dropna().to_numpy()
+    own = step_of(samples, number)[frame.groups.stage]
+    took, count = frame.values("response_s", own & frame.groups.timed), frame.count(own)
     cores = (evidence.run.facts.get("host") or {}).get("cores") or 1
     began = (evidence.began or 0) + round(step.begin * 1e9)
     used = saturation(evidence.monitor, began, step.end - step.begin, cores)
@@ -55,6 +55,6 @@ def _step(step: Step, number: int, evidence: Evidence) -> dict[str, Any]:
         "unproven": list(step.unproven),
         "ended": step.ended,
         "p95": percentile(took, 0.95) if len(took) else None,
-        "errors": float(1 - own["ok"].mean()) if len(own) else None,
+        "errors": 1 - frame.count(own & frame.groups.ok) / count if count else None,
         "ran_out": [one["name"] for one in used["ran_out"]],
     }

@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from reports.samples.evidence import Evidence
 
 Row = dict[str, Any]
@@ -33,12 +35,13 @@ def server_time(evidence: Evidence) -> list[Row]:
     if not sends or not evidence.statements or len(ran) > 1:
         return []
     spent = _spent(facts.statements(scenario.contract["statements"]), evidence.statements)
-    frame = evidence.samples.frame.loc[evidence.samples.frame["service_s"].notna(), ["kind", "service_s"]]
+    frame, groups = evidence.samples.frame, evidence.samples.frame.groups
     rows = []
     for kinds, names in shared(sends):
-        own = frame["service_s"][frame["kind"].isin(kinds)]
+        codes = [frame.kinds.index(kind) for kind in kinds if kind in frame.kinds]
+        own = frame.values("service_s", groups.timed & np.isin(groups.kind, codes))
         if len(own) and any(name in spent for name in names):
-            server = sum(spent.get(name, 0.0) for name in names) / len(own)
+            server = sum(spent.get(name, 0.0) for name in sorted(names)) / len(own)
             rows.append({"kinds": kinds, "operations": len(own), "service": float(own.mean()), "server": server})
     return rows
 

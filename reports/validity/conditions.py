@@ -1,5 +1,6 @@
 """Figures mean something only if the load was put on as planned, by a generator that kept up, and counted alike."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -74,14 +75,15 @@ def _sent(evidence: Evidence) -> ValidityResult | None:
     samples, least = evidence.samples, evidence.samples.scenario.validity.sent
     begun, planned = samples.arrivals, samples.planned
     if samples.scenario.requests:
-        begun = int(((samples.frame["stage"] == len(samples.stretches) - 1) & ~samples.frame["partner"]).sum())
+        groups = samples.frame.groups
+        begun = samples.frame.count((groups.stage == len(samples.stretches) - 1) & ~groups.partner)
     if _aborted(evidence):
         planned = min(planned, int(phases.arrivals_until(samples.stretches, samples.seconds)))
     value = f"{begun:,} of {planned:,} planned arrivals were begun ({share(begun / planned if planned else 0.0)})"
     state = hard(planned > 0 and begun >= least * planned)
     if planned and state is ValidityState.BROKEN:
-        late = samples.frame[(samples.frame["lag_s"] > LATE_S) & ~samples.frame["partner"]]
-        if len(late) and late["waited_s"].sum() >= HELD_UP * late["lag_s"].sum():
+        lag, waited = _lateness(samples)
+        if lag and waited >= HELD_UP * lag:
             state = ValidityState.OK
             value += "; the target held all users up, which is for the rule on dropped arrivals to judge"
     return ValidityResult(
@@ -94,10 +96,20 @@ def _sent(evidence: Evidence) -> ValidityResult | None:
     )
 
 
+def _lateness(samples: Samples) -> tuple[float, float]:
+    """By how much all late arrivals together were late, and how much of that was spent without a free user."""
+    lag = waited = 0.0
+    for part in samples.frame.parts():
+        late = part.column("lag_s")
+        own = (late > LATE_S) & ~part.column("partner")
+        lag, waited = lag + float(late[own].sum()), waited + float(part.column("waited_s")[own].sum())
+    return lag, waited
+
+
 def _reconciled(evidence: Evidence) -> ValidityResult:
     load, samples = evidence.load or {}, evidence.samples
-    operations, partners = len(samples.frame), int(samples.frame["partner"].sum())
-    ended = operations - int(samples.frame["end"].isna().sum())
+    operations, groups = len(samples.frame), samples.frame.groups
+    partners, ended = samples.frame.count(groups.partner), samples.frame.count(groups.ended)
     planned, dropped, requests = load.get("planned"), load.get("dropped"), load.get("requests")
     same = evidence.load is not None and (
         requests == ended
@@ -119,8 +131,8 @@ def _reconciled(evidence: Evidence) -> ValidityResult:
 
 def _complete(evidence: Evidence, rules: Sequence[RuleResult]) -> ValidityResult:
     samples, load = evidence.samples, evidence.load or {}
-    seen = {samples.stretches[place].phase for place in np.unique(samples.frame["stage"].to_numpy())}
-    kinds = set(samples.frame["kind"].unique())
+    seen = {samples.stretches[place].phase for place in samples.frame.groups.stage}
+    kinds = {samples.frame.kinds[code] for code in samples.frame.groups.kind}
     missing = [f"phase {s!r}" for s in phases.names([s for s in samples.stretches if s.loads]) if s not in seen]
     missing += [f"operation {kind!r}" for kind in samples.scenario.mix if kind not in kinds]
     missing += [f"rule {rule.text}" for rule in rules if _empty(rule)]
@@ -181,8 +193,8 @@ def _open_ended(rule: RuleResult) -> bool:
 
 def _successes(evidence: Evidence) -> ValidityResult:
     samples, least = evidence.samples, evidence.samples.scenario.validity.min_successes
-    counted = np.array([stretch.phase != WARM_UP for stretch in samples.stretches])[samples.frame["stage"].to_numpy()]
-    successes = int((samples.frame["ok"].to_numpy() & counted).sum())
+    counted = np.array([stretch.phase != WARM_UP for stretch in samples.stretches])[samples.frame.groups.stage]
+    successes = samples.frame.count(samples.frame.groups.ok & counted)
     said = f"{successes:,} operations ended as expected, the warm-up not counted"
     nothing = _nothing_done(evidence, counted)
     if nothing:
@@ -208,11 +220,11 @@ def _nothing_done(evidence: Evidence, counted: npt.NDArray[np.bool_]) -> str:
     A run of refusals proves nothing, however well each of them is expected.
     """
     scenario, frame = evidence.samples.scenario, evidence.samples.frame
-    kind, outcome = frame["kind"].to_numpy(), frame["outcome"].to_numpy()
-    ended = counted & frame["end"].notna().to_numpy()
-    done = ended & np.isin(outcome, [one.name for one in DONE])
-    tried = {one: int((ended & (kind == one)).sum()) for one in scenario.leaving}
-    did = {one: int((done & (kind == one)).sum()) for one in tried}
+    kind = np.array(frame.kinds)[frame.groups.kind]
+    ended = counted & frame.groups.ended
+    done = ended & np.isin(frame.groups.outcome, DONE)
+    tried = {one: frame.count(ended & (kind == one)) for one in scenario.leaving}
+    did = {one: frame.count(done & (kind == one)) for one in tried}
     effects = sum(did[one] * items for one, items in scenario.leaving.items())
     if tried and effects < scenario.validity.min_successes:
         left = f" and left {effects:,} {scenario.items}" * (effects != sum(did.values()))
@@ -224,22 +236,23 @@ def _nothing_done(evidence: Evidence, counted: npt.NDArray[np.bool_]) -> str:
 def _not_understood(evidence: Evidence) -> str:
     """How many answers were not understood, with the first one."""
     frame = evidence.samples.frame
-    status = frame["status"].to_numpy()
-    answered = (status > 0) & (status < 500)
-    unread = answered & (frame["outcome"] == Outcome.UNKNOWN.name).to_numpy()
+    answered = (frame.groups.status > 0) & (frame.groups.status < 500)
+    unread = answered & (frame.groups.outcome == Outcome.UNKNOWN)
     if not evidence.unread or not unread.any():
         return ""
-    count = f"{int(unread.sum()):,} of {int(answered.sum()):,}"
+    count = f"{frame.count(unread):,} of {frame.count(answered):,}"
     return f"; {count} answers were not understood, which makes [contract] the suspect; the first: {evidence.unread}"
 
 
 def _most_often(samples: Samples) -> str:
     """The most frequent way in which operations did not end as expected; empty if all did."""
-    wrong = samples.frame[~samples.frame["ok"]]
-    if not len(wrong):
+    frame, found = samples.frame, Counter[str]()
+    for way, count, ok in zip(ways(frame.groups), frame.counts.tolist(), frame.groups.ok, strict=True):
+        found[way] += 0 if ok else count
+    if not found.total():
         return ""
-    names, counts = np.unique(ways(wrong), return_counts=True)
-    return f"most often {names[counts.argmax()]}, {counts.max():,} times"
+    way, count = min(found.items(), key=lambda one: (-one[1], one[0]))
+    return f"most often {way}, {count:,} times"
 
 
 def _statuses(evidence: Evidence) -> ValidityResult:
@@ -249,19 +262,21 @@ def _statuses(evidence: Evidence) -> ValidityResult:
     known += scenario.conflicts
     if scenario.foreign:
         known = list(range(200, 400))  # another's service has no contract of ours
-    status = evidence.samples.frame["status"].to_numpy()
+    frame = evidence.samples.frame
+    status = frame.groups.status
     if scenario.foreign:
         # What their code calls a success is one, whatever its status.
-        status = np.where(evidence.samples.frame["ok"].to_numpy() & (status > 0), 200, status)
-    answers = status[(status > 0) & (status < 500)]
-    statuses, counts = np.unique(answers[~np.isin(answers, known)], return_counts=True)
-    foreign = int(counts.sum()) / max(len(answers), 1)
-    value, state = f"{share(foreign)} of {len(answers):,} answers below 500 have another status", hard(foreign <= limit)
-    if len(counts):
-        value += f", most often {statuses[counts.argmax()]}, {counts.max():,} times{_not_understood(evidence)}"
+        status = np.where(frame.groups.ok & (status > 0), 200, status)
+    answered = (status > 0) & (status < 500)
+    answers, others = frame.count(answered), answered & ~np.isin(status, known)
+    foreign = frame.count(others) / max(answers, 1)
+    value, state = f"{share(foreign)} of {answers:,} answers below 500 have another status", hard(foreign <= limit)
+    if others.any():
+        counts = np.bincount(status[others], frame.counts[others])
+        value += f", most often {counts.argmax()}, {int(counts.max()):,} times{_not_understood(evidence)}"
     if not _has_statuses(evidence):
         value, state = "its answers have no HTTP status", ValidityState.NOT_APPLICABLE
-    elif not len(answers):
+    elif not answers:
         # A load that a rule has ended may have met nothing but server errors: that is the rule's doing.
         value = "; ".join(filter(None, ["no answer below 500 had a status", _most_often(evidence.samples)]))
         state = hard(_aborted(evidence))

@@ -18,6 +18,7 @@ from reports.rules.result import RuleResult
 from reports.samples.evidence import Evidence
 from reports.samples.samples import Samples
 from reports.samples.scope import covered, scope, seconds
+from reports.statistics.parts import parts
 
 DATA = ("conflicts", "deadlocks", "invariant", "routing_success")
 """What the data decides, and not how long things take: the units that are left, the rows that are there and where."""
@@ -170,19 +171,25 @@ def _certain(worst: float) -> Shift:
 
 def _fails(rule: Rule, longer: float, samples: Samples) -> bool:
     """Whether operations could fail that did not: because their answer came too late, or all users waited for one."""
-    frame, scenario = samples.frame, samples.scenario
+    scenario = samples.scenario
     if longer <= 1:
         return False
     if rule.metric == "dropped":
         return _most_in_flight(samples) * longer >= scenario.max_users
-    answered = frame["service_s"].to_numpy()[frame["ok"].to_numpy()]
-    return float(np.nanmax(answered, initial=0.0)) * longer >= scenario.timeout_seconds
+    groups = samples.frame.groups
+    answered = samples.frame.values("service_s", groups.ok & groups.timed)
+    return float(answered.max(initial=0.0)) * longer >= scenario.timeout_seconds
 
 
 def _most_in_flight(samples: Samples) -> int:
-    start, end = (np.sort(samples.frame[name].dropna().to_numpy()) for name in ("start", "end"))
-    flying = np.arange(1, len(start) + 1) - np.searchsorted(end, start)
-    return int(flying.max(initial=0))
+    start, end = samples.frame.values("start"), samples.frame.values("end", samples.frame.groups.ended)
+    start.sort()
+    end.sort()
+    most = 0
+    for own in parts(len(start)):
+        flying = np.arange(own.start + 1, own.stop + 1) - np.searchsorted(end, start[own])
+        most = max(most, int(flying.max()))
+    return most
 
 
 def _late(rule: Rule, samples: Samples, doubt: Doubt) -> float:
@@ -192,14 +199,19 @@ def _late(rule: Rule, samples: Samples, doubt: Doubt) -> float:
     took least, which did not wait, would have taken.
     """
     effects, points = to_be_completed(samples), samples.scenario.points
-    place = effects["place"].to_numpy()
-    stored, completed = effects[points[0]].to_numpy(), effects[points[-1]].to_numpy()
-    own = scope(rule, samples, covered(rule, samples)).among[place]
-    stage = samples.frame["stage"].to_numpy()[place[own]]
-    begin, deadline = (np.array([getattr(s, name) for s in samples.stretches])[stage] for name in ("begin", "deadline"))
-    least = float(np.nanmin((completed - stored)[own], initial=math.inf))
-    later = begin + doubt.slower * (completed[own] - begin) + (doubt.longer - 1) * least
-    return float((~(later <= deadline)).sum())
+    among, stage = scope(rule, samples, covered(rule, samples)).among, samples.frame.groups.stage
+    begins, deadlines = (np.array([getattr(s, name) for s in samples.stretches]) for name in ("begin", "deadline"))
+    least, late = math.inf, 0
+    for part in effects.parts():
+        took = (part.seconds(points[-1]) - part.seconds(points[0]))[among[part.group]]
+        least = min(least, float(np.nanmin(took, initial=math.inf)))
+    for part in effects.parts():
+        own = among[part.group]
+        begin, deadline = begins[stage[part.group[own]]], deadlines[stage[part.group[own]]]
+        completed = part.seconds(points[-1])[own]
+        later = begin + doubt.slower * (completed - begin) + (doubt.longer - 1) * least
+        late += int((~(later <= deadline)).sum())
+    return float(late)
 
 
 def _left(value: float, limit: float, upper: bool) -> float:

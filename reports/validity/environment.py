@@ -220,7 +220,7 @@ def _declared(evidence: Evidence) -> ValidityResult:
         if did != said:
             wrong.append(f"load process {process.worker} put on {' '.join(did)}, not {' '.join(said)}")
     if samples.scenario.open:
-        planned = len(arrivals.planned(samples.scenario, run.facts["seed"])[0])
+        planned = arrivals.count(samples.scenario, run.facts["seed"])
         if samples.planned != planned:
             wrong.append(f"the load processes had {samples.planned:,} arrivals, the plan has {planned:,}")
     git = run.facts.get("git") or {}

@@ -11,10 +11,10 @@ from harness.plan.scenario import Scenario
 from harness.quantities import duration, share
 from harness.verdict import ValidityState
 from reports.samples.evidence import Evidence, HealthLines, Process
+from reports.samples.frame import Frame
 from reports.statistics.percentiles import percentile
 from reports.validity.doubt import Doubt
 from reports.validity.result import ValidityResult, hard, soft
-from systems import ids
 
 SILENCE_S = 3.0
 """How long a load process may leave no health line; it writes one a second."""
@@ -81,15 +81,9 @@ def _kept_up(evidence: Evidence, beyond: Times) -> ValidityResult:
     lag, gap = most_lag(scenario), scenario.validity.loop_gap
     found = [_loop(process, evidence.samples.seconds, beyond) for process in evidence.processes]
     silent = [text for text, _, _ in found if text]
-    frame = evidence.samples.frame
-    # The ticks count from the load's first whole second on; an operation begun late for a free user tells of it all.
-    sched = frame["sched"].to_numpy()
-    decisive = ~frame["partner"].to_numpy()
-    for begin, end in beyond:
-        decisive &= (sched < begin) | (sched >= end)
-    own = (frame["lag_s"] - frame["waited_s"])[decisive]
     p99 = max((p99 for _, p99, _ in found), default=0.0)
-    longest = max([longest for _, _, longest in found] + [float(own.max()) if len(own) else 0.0])
+    # The ticks count from the load's first whole second on; an operation begun late for a free user tells of it all.
+    longest = max([longest for _, _, longest in found] + [_latest(evidence.samples.frame, beyond)])
     kept_up = not silent and p99 <= lag and longest <= gap
     return ValidityResult(
         "V2",
@@ -99,6 +93,18 @@ def _kept_up(evidence: Evidence, beyond: Times) -> ValidityResult:
         f"{duration(lag)} and {duration(gap)}",
         "The generator was busy or starved, so its times are not the target's: give it a free core, or less load.",
     )
+
+
+def _latest(frame: Frame, beyond: Times) -> float:
+    """By how much the latest arrival was later than a user was free for it, not of what was due during `beyond`."""
+    found = []
+    for part in frame.parts():
+        decisive, sched = ~part.column("partner"), part.column("sched")
+        for begin, end in beyond:
+            decisive &= (sched < begin) | (sched >= end)
+        own = (part.column("lag_s") - part.column("waited_s"))[decisive]
+        found += [float(own.max())] if len(own) else []
+    return max(found, default=0.0)
 
 
 def most_lag(scenario: Scenario) -> float:
@@ -185,16 +191,16 @@ def _in_flight(evidence: Evidence, process: Process) -> tuple[int, int, int]:
     """The operations in flight summed over all looks, by the gauge and by the journal; and how many samples."""
     within = _within(process, evidence.samples.seconds)
     began = process.began or 0
-    looks = np.array([at for line in within for at in line["ticks"]], np.int64)
-    frame = evidence.samples.frame
-    own = (frame["op"].to_numpy() >> ids.COUNT_BITS) == process.worker
+    looks = np.sort(np.array([at for line in within for at in line["ticks"]], np.int64)) - began
+    frame, times = evidence.samples.frame, 0
+    own = frame.groups.worker == process.worker
     # As whole ns: the journal's times are whole, and a sample may fall on the instant of one.
-    begun, ended = (
-        np.sort(np.rint(frame[name].to_numpy()[own & frame[name].notna().to_numpy()] * 1e9))
-        for name in ("start", "end")
-    )
-    times = np.searchsorted(begun, looks - began, "right") - np.searchsorted(ended, looks - began, "right")
-    return sum(flying for line in within for flying in line["flying"]), int(times.sum()), len(looks)
+    for part in frame.parts():
+        begun, ended = own[part.group], (own & frame.groups.ended)[part.group]
+        # Each is seen in flight by the looks from its start on, but for those from its end on.
+        times += int((len(looks) - np.searchsorted(looks, part.start[begun])).sum())
+        times -= int((len(looks) - np.searchsorted(looks, part.end[ended])).sum())
+    return sum(flying for line in within for flying in line["flying"]), times, len(looks)
 
 
 def _clock(evidence: Evidence) -> ValidityResult:
@@ -204,7 +210,7 @@ def _clock(evidence: Evidence) -> ValidityResult:
         for before, after in pairwise(process.health)
     ]
     step, frame = max(steps, default=0.0), evidence.samples.frame
-    backwards = int((frame["service_s"] < 0).sum())
+    backwards = sum(int((part.column("service_s") < 0).sum()) for part in frame.parts())
     return ValidityResult(
         "V6",
         "The clocks went evenly",
@@ -216,7 +222,7 @@ def _clock(evidence: Evidence) -> ValidityResult:
 
 
 def _own_errors(evidence: Evidence) -> ValidityResult:
-    errors = int((evidence.samples.frame["failure"] == Failure.LOCAL.name).sum())
+    errors = evidence.samples.frame.count(evidence.samples.frame.groups.failure == Failure.LOCAL)
     return ValidityResult(
         "V8",
         "The generator had all the sockets and names it needed",

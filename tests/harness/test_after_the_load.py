@@ -14,9 +14,11 @@ import pytest
 
 from harness import effects, pipeline
 from harness.errors import Crashed, RunError
-from harness.pipeline import _Interrupt, ending
+from harness.pipeline import _Interrupt, _Waiting, ending
 from harness.plan import reading
+from harness.plan.scenario import Scenario
 from harness.progress import Progress
+from harness.ready import Ready
 from harness.reported import store
 from harness.run import Run
 from harness.settings import Settings
@@ -33,6 +35,13 @@ def nothing(*_: object) -> Iterator[None]:
     yield
 
 
+class Waiting(_Waiting):
+    """Of the stages after the load the verification, which is none."""
+
+    def start(self, scenario: Scenario) -> None:
+        self.verification = Ready.__new__(Ready)
+
+
 def measured(run: Run, monkeypatch: pytest.MonkeyPatch, **fakes: Any) -> Run:
     """`run` after everything up to its report, in a stack that is none: what was put on is there already."""
 
@@ -43,22 +52,22 @@ def measured(run: Run, monkeypatch: pytest.MonkeyPatch, **fakes: Any) -> Run:
 
     monkeypatch.setattr(Run, "create", lambda *_, **__: run)
     monkeypatch.setattr(pipeline.stack, "up", up)
-    monkeypatch.setattr(pipeline.stack, "stage", fakes.get("stage", lambda *_: ""))
+    monkeypatch.setattr(pipeline.stack, "begun", fakes.get("stage", lambda *_: ""))
     monkeypatch.setattr(pipeline, "_watched", nothing)
     monkeypatch.setattr(pipeline, "put_load", lambda *_: True)
     scenario = reading.find("sustained", "smoke")
-    return pipeline._measure(scenario, Settings(), Variant(None, None), False, [], _Interrupt(), Progress())
+    return pipeline._measure(scenario, Settings(), Variant(None, None), None, [], _Interrupt(), Progress(), Waiting())
 
 
 def reported(run: Run, monkeypatch: pytest.MonkeyPatch) -> int:
     """The exit code of a run that is reported in this process."""
 
-    def report(folder: Path, always: bool = False) -> int:
+    def report(folder: Path, always: bool = False, waiting: Ready | None = None) -> int:
         monkeypatch.setattr(sys, "argv", ["reports", str(folder), *(["--always"] if always else [])])
         return report_main()
 
     monkeypatch.setattr(pipeline, "report", report)
-    return pipeline._report(run, _Interrupt())
+    return pipeline._report(run, _Interrupt(), _Waiting())
 
 
 def verdict(run: Run) -> dict[str, Any]:

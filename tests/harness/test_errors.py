@@ -150,7 +150,7 @@ def test_a_python_without_our_packages_is_named(package: str) -> None:
 def test_a_run_that_can_not_be_reported_is_no_matter_of_usage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline, "report", lambda *_, **__: 2)
 
-    assert pipeline._report(synthetic_run(tmp_path), pipeline._Interrupt()) == 70
+    assert pipeline._report(synthetic_run(tmp_path), pipeline._Interrupt(), pipeline._Waiting()) == 70
 
 
 @pytest.mark.parametrize("verb", ["verify", "clean"])

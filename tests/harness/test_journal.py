@@ -196,7 +196,7 @@ def test_a_journal_is_the_same_read_piece_by_piece(tmp_path: Path, size: int) ->
     with Journal(tmp_path / "journal-3.bin", {**HEADER, "shift": 7, "doubt": 70, "began": 900, "mono_ns": 800}) as book:
         for count in range(5):
             book.end(begin(book), Outcome.ACK, 201, Failure.NONE, count, 2_000 + count)
-    ((whole,), (apart,)) = journaled.read_all(tmp_path), journaled.read_all(tmp_path, whole=False)
+    ((whole,), (apart,)) = journaled.read_all(tmp_path), journaled.read_all(tmp_path, reading=None)
     pieces = list(journaled.pieces(apart, size))
 
     assert apart.header == whole.header
@@ -263,7 +263,7 @@ def test_a_cut_journal_is_told_from_a_whole_one(
     os.truncate(make(tmp_path, 1), size)
 
     found = journaled.read_all(tmp_path)
-    apart = journaled.read_all(tmp_path, whole=False)
+    apart = journaled.read_all(tmp_path, reading=None)
 
     assert (apart.lost, [len(each.records) for each in apart]) == (found.lost, [0] * len(found))
     assert [(one.worker, one.held) for one in found.lost] == [(1, held)]

@@ -12,6 +12,7 @@ from harness.verdict import RuleState
 from reports.rules.evaluate import evaluate
 from reports.rules.result import RuleResult
 from reports.samples.evidence import gather
+from tests.support import rows
 from tests.support.synthetic_run import synthetic_run
 
 PASS, UNPROVEN, CONDITIONAL = RuleState.PASS, RuleState.UNPROVEN, RuleState.CONDITIONAL
@@ -40,9 +41,7 @@ POSITIVE = st.floats(1e-6, 1e6)
 
 
 def effects_of(run: Run) -> pd.DataFrame:
-    effects = gather(run.folder).samples.effects
-    assert effects is not None
-    return effects
+    return rows.effects(gather(run.folder).samples)
 
 
 def scaling(rates: tuple[int, int]) -> dict[str, Any]:

@@ -213,7 +213,7 @@ def test_times_of_another_machine_are_moved_by_the_round_trips_beside_its_journa
     (tmp_path / clocks.name(4)).write_text("".join(json.dumps(one) + "\n" for one in trips))
 
     (found,) = read_all(tmp_path)
-    (apart,) = read_all(tmp_path, whole=False)
+    (apart,) = read_all(tmp_path, reading=None)
 
     assert apart.header == found.header
     assert np.concatenate([one.records for one in pieces(apart, 1)]).tolist() == found.records.tolist()

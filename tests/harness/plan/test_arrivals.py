@@ -1,12 +1,18 @@
 """The schedule of arrivals offers what the plan says, the same for the same seed."""
 
+from dataclasses import replace
+from unittest import mock
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.plan import arrivals
 from harness.plan.arrivals import kinds, times
 from harness.plan.scenario import Stage
+from tests.support.plans import varied
+from tests.support.searched import plan
 
 MIX = {"often": 94, "rare": 5, "once": 1}
 
@@ -65,6 +71,27 @@ def test_poisson_arrivals_ascend_inside_the_plan_and_are_those_of_their_seed(sta
     assert (np.diff(due) >= 0).all()
     assert not len(due) or (due[0] >= 0 and due[-1] <= sum(s.seconds for s in stages) + 1e-9)
     assert (times(stages, seed) == due).all()
+
+
+@given(STAGES, st.none() | st.integers(0, 2**32), st.integers(1, 50))
+def test_they_are_counted_as_they_are_planned_and_by_whatever_parts(
+    stages: list[Stage], seed: int | None, part: int
+) -> None:
+    whole = times(stages, seed)
+
+    with mock.patch.object(arrivals, "PART", part):
+        assert arrivals._count(stages, seed) == len(whole)
+        assert times(stages, seed).tolist() == whole.tolist()
+
+
+@pytest.mark.parametrize("poisson", [False, True])
+def test_a_scenario_has_as_many_arrivals_as_are_planned(poisson: bool) -> None:
+    scenario = replace(varied("sustained"), poisson=poisson)
+    steps = (Stage("step-1", 3.0, 7.0, 7.0), Stage("step-2", 3.0, 11.0, 11.0))
+    searching = varied("sustained", table={"arrivals": None, **plan()}).search
+
+    for one in (scenario, replace(scenario, stages=steps, search=searching)):
+        assert arrivals.count(one, 7) == len(arrivals.planned(one, 7)[0])
 
 
 def test_poisson_gaps_are_exponential_with_the_mean_of_the_rate() -> None:

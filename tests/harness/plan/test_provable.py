@@ -13,6 +13,7 @@ from harness.plan.text import describe
 from harness.settings import Settings
 from reports.statistics import confidence
 from reports.statistics.confidence import wilson
+from reports.statistics.ranked import Ranked
 
 PLAN = """\
 system = "messages"
@@ -166,7 +167,7 @@ def test_the_shipped_profiles_are_long_enough(name: str) -> None:
 @pytest.mark.parametrize("q", [0.5, 0.9, 0.95, 0.99, 0.999])
 def test_so_many_give_a_quantile_an_upper_end(q: float) -> None:
     def high(number: int) -> float:
-        return confidence.quantile(np.zeros(number), np.zeros(number), q).high
+        return confidence.quantile(np.zeros(number), Ranked(np.zeros(number)), q).high
 
     least = max(sample_sizes.quantile(q), sample_sizes.LEAST)
     assert (high(least), high(least - 1)) == (0.0, math.inf)

@@ -12,6 +12,7 @@ from harness.verdict import RuleState
 from reports.rules.evaluate import evaluate, judge
 from reports.samples.evidence import gather
 from tests.support.evaluated import CONDITIONAL, NO_GO, PASS, POSITIVE, effects_of, found, scaling, steady
+from tests.support.rows import operations
 from tests.support.synthetic_run import EXPECTED, Answer, Answering, synthetic_run, taking
 
 
@@ -116,7 +117,7 @@ def test_a_time_can_be_that_of_some_operations(tmp_path: Path, selected: str, n:
 
     result = evaluate(parse(text), evidence)
 
-    rows = evidence.samples.frame.query("kind == 'repeat'" if selected == "op=repeat" else "kind != 'process'")
+    rows = operations(evidence.samples).query("kind == 'repeat'" if selected == "op=repeat" else "kind != 'process'")
     rows = rows.query("kind != 'repeat'") if selected.endswith("op!=repeat") else rows
     assert (result.value, result.n) == (rows["response_s"].max(), n)
 

@@ -15,6 +15,7 @@ from reports import figures
 from reports.rules.evaluate import evaluate
 from reports.rules.result import RuleResult
 from reports.samples.evidence import gather
+from tests.support.rows import operations
 from tests.support.synthetic_run import BEGAN, EXPECTED, Answer, Answering, bind, synthetic_run
 
 PASS, UNPROVEN, CONDITIONAL = RuleState.PASS, RuleState.UNPROVEN, RuleState.CONDITIONAL
@@ -128,7 +129,10 @@ def test_a_backlog_grows_by_a_share_of_what_is_offered(
         return 5000 + since / share
 
     result = found(tmp_path, text, completing=completing, answer=growing(0))
-    stored = sum(kind in ("process", "race") for kind in gather(next(tmp_path.glob("*/2*"))).samples.frame["kind"]) / 65
+    stored = (
+        sum(kind in ("process", "race") for kind in operations(gather(next(tmp_path.glob("*/2*"))).samples)["kind"])
+        / 65
+    )
     grown = 60 * 20 * (1 - share) * stored / 20
 
     assert result.value == pytest.approx(grown, rel=0.05)

@@ -1,5 +1,6 @@
 """What is planned for an instant is in its stage, however the clock of its machine is known to stand by then."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ from harness import journaled
 from harness.journal import RECORD
 from harness.journaled import Journaled
 from harness.machines import clocks
-from reports.samples.samples import _planned
+from reports.samples.samples import samples
+from tests.support.plans import varied
 
 SECOND = 1_000_000_000
 
@@ -34,5 +36,8 @@ def test_a_burst_stays_in_its_second(monkeypatch: pytest.MonkeyPatch) -> None:
     read = journaled.on_masters_clock(written)
 
     assert list(read.records["sched"] - read.header["began"]) == [SECOND, 15 * SECOND - 5_000]
-    assert list(_planned([read])) == [SECOND, 15 * SECOND]
+    found = samples(varied("sustained"), [replace(read, header={**read.header, "kinds": ["process"]})], None).frame
+    assert list(found.due) == [SECOND, 15 * SECOND]
+    assert found["response_s"].tolist() == [7.3e-6, 7.3e-6]
+    assert found["lag_s"].tolist() == [3e-7, 3e-7]
     assert list(read.records["end"] - read.records["sched"]) == [7_300, 7_300]

@@ -20,7 +20,8 @@ from reports.record import record
 from reports.samples.evidence import gather
 from reports.samples.samples import Samples
 from reports.tables.operations import Row, by_phase, operations, spectrum
-from reports.tables.overlap import in_flight
+from reports.tables.overlap import overlaps
+from tests.support import rows
 from tests.support.synthetic_run import bind, synthetic_run
 
 SECOND = 10**9
@@ -41,14 +42,14 @@ def put(runs: Path, *clocks: int) -> Run:
 
 
 def phases(of: Samples) -> list[Row]:
-    return by_phase(of, *in_flight(of))
+    return by_phase(of, overlaps(of))
 
 
 @pytest.mark.parametrize("shift", [1_000 * SECOND, -2 * SECOND])
 def test_samples_phases_and_percentiles_are_those_of_one_clock(tmp_path: Path, shift: int) -> None:
     one, other = gather(put(tmp_path / "one", 0, 0).folder), gather(put(tmp_path / "other", 0, shift).folder)
 
-    pd.testing.assert_frame_equal(one.samples.frame, other.samples.frame)
+    pd.testing.assert_frame_equal(rows.operations(one.samples), rows.operations(other.samples))
     assert one.samples.planned == other.samples.planned
     for figures in (operations, phases, spectrum):
         assert figures(one.samples) == figures(other.samples)
@@ -65,8 +66,8 @@ def test_without_the_shift_effects_and_health_would_be_elsewhere(tmp_path: Path)
     path.write_bytes(page.replace(f'"shift": {2 * SECOND}'.encode(), f'"shift": {0:>10}'.encode()))
 
     samples = gather(run.folder).samples
-    assert samples.effects is not None
-    late = samples.effects["stored"].to_numpy() - samples.frame["end"].to_numpy()[samples.effects["place"]]
+    stored = rows.effects(samples)
+    late = stored["stored"].to_numpy() - samples.frame["end"][stored["place"]]
 
     assert late.min() == pytest.approx(2.0)
 

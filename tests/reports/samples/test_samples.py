@@ -19,9 +19,11 @@ from reports.samples.phases import arrivals_until, bands, stretches
 from reports.samples.samples import Samples, samples
 from reports.samples.scope import covered
 from reports.samples.series import course
-from reports.tables.operations import operations
+from reports.tables import operations as table
 from systems import ids
 from tests.support.plans import varied
+from tests.support.rows import effects as effects_of
+from tests.support.rows import operations
 from tests.support.synthetic_run import Answer, synthetic_run, taking
 
 STAGES = [
@@ -62,7 +64,7 @@ def test_what_was_reported_without_a_time_has_none_and_has_ended() -> None:
     measured = measure(rule, found, covered(rule, found))
 
     assert np.isnan(found.frame["response_s"]).tolist() == np.isnan(found.frame["service_s"]).tolist() == [True, False]
-    assert found.frame["end"].notna().all()
+    assert not np.isnan(found.frame["end"]).any()
     assert (measured.n, measured.detail) == (1, "")
 
 
@@ -73,7 +75,7 @@ def test_a_rate_is_of_what_lies_in_the_load() -> None:
 
     # Half a second before it and two after it; it has six and a half seconds, five of which offer load.
     assert measure(rule, found, covered(rule, found)).value == pytest.approx(3 / 5)
-    assert (operations(found)[-1]["count"], operations(found)[-1]["rate"]) == (6, pytest.approx(3 / 5))
+    assert (table.operations(found)[-1]["count"], table.operations(found)[-1]["rate"]) == (6, pytest.approx(3 / 5))
     assert course(found).ended.tolist() == [1, 1, 0, 0, 1, 0]
 
 
@@ -100,13 +102,11 @@ def test_stages_have_their_seconds_their_arrivals_and_their_workers() -> None:
 def test_an_operation_belongs_to_the_stage_that_planned_it(sched: float, phase: str) -> None:
     found = of(journaled([(sched, sched, sched + 0.1, 0, Outcome.ACK)]))
 
-    assert found.stretches[found.frame["stage"].iloc[0]].phase == phase
+    assert found.stretches[found.frame["stage"][0]].phase == phase
 
 
 def test_times_are_those_of_the_journal() -> None:
-    frame = of(journaled([(1.0, 1.25, 1.75, 0, Outcome.ACK)])).frame
-
-    row = frame.iloc[0]
+    row = operations(of(journaled([(1.0, 1.25, 1.75, 0, Outcome.ACK)]))).iloc[0]
     assert (row["response_s"], row["service_s"], row["lag_s"]) == (0.75, 0.5, 0.25)
     assert (row["sched"], row["start"], row["end"]) == (1.0, 1.25, 1.75)
 
@@ -114,7 +114,7 @@ def test_times_are_those_of_the_journal() -> None:
 def test_an_outcome_is_ok_if_its_kind_expects_it() -> None:
     rows = [(1.0, 1.0, 1.1, kind, outcome) for kind in (0, 1) for outcome in Outcome if outcome]
 
-    frame = of(journaled(rows)).frame
+    frame = operations(of(journaled(rows)))
 
     assert [
         (kind, outcome) for kind, outcome, ok in zip(frame["kind"], frame["outcome"], frame["ok"], strict=True) if ok
@@ -122,7 +122,7 @@ def test_an_outcome_is_ok_if_its_kind_expects_it() -> None:
 
 
 def test_what_never_ended_is_open_and_an_error() -> None:
-    row = of(journaled([(1.0, 1.0, 0, 0, Outcome.OPEN)])).frame.iloc[0]
+    row = operations(of(journaled([(1.0, 1.0, 0, 0, Outcome.OPEN)]))).iloc[0]
 
     assert (row["outcome"], bool(row["ok"]), np.isnan(row["response_s"])) == ("OPEN", False, True)
 
@@ -134,7 +134,7 @@ def test_journals_of_several_processes_are_read_by_their_own_clock_and_kinds() -
 
     assert found.frame["op"].tolist() == [ids.operation(0, 0), ids.operation(1, 0)]
     assert found.frame["sched"].tolist() == [1.0, 0.5]
-    assert found.frame["kind"].tolist() == ["process", "repeat"]
+    assert operations(found)["kind"].tolist() == ["process", "repeat"]
     assert found.frame["ok"].all()
     assert found.planned == 2
 
@@ -142,8 +142,8 @@ def test_journals_of_several_processes_are_read_by_their_own_clock_and_kinds() -
 def test_a_kind_that_the_system_does_not_have_expects_nothing() -> None:
     found = of(journaled([(1.0, 1.0, 1.1, 1, Outcome.ACK)], kinds=["process", "</script>"]))
 
-    assert found.frame["kind"].iloc[0] == "</script>"
-    assert not found.frame["ok"].iloc[0]
+    assert operations(found)["kind"].iloc[0] == "</script>"
+    assert not found.frame["ok"][0]
 
 
 def test_a_kind_that_the_journal_does_not_name_is_damage() -> None:
@@ -155,7 +155,7 @@ def test_an_outcome_of_another_version_is_unknown() -> None:
     records = journaled([(1.0, 1.0, 1.1, 0, Outcome.ACK)])
     records.records["outcome"], records.records["failure"] = 99, 999
 
-    row = of(records).frame.iloc[0]
+    row = operations(of(records)).iloc[0]
 
     assert (row["outcome"], bool(row["ok"])) == ("UNKNOWN", False)
 
@@ -168,9 +168,8 @@ def test_each_effect_belongs_to_its_operation_and_those_of_none_are_left_out() -
         effects.fields(("stored", "sent")),
     )
 
-    found = of(journaled(rows), effects=stored).effects
+    found = effects_of(of(journaled(rows), effects=stored))
 
-    assert found is not None
     assert found["place"].tolist() == [1, 0, 0]
     assert found["stored"].tolist() == [1.0, 2.0, 4.0]
     assert found["sent"].fillna(-1).tolist() == [-1, 3.0, -1]
@@ -190,7 +189,7 @@ def test_the_second_half_of_a_race_is_not_an_arrival(tmp_path: Path) -> None:
     found = gather(synthetic_run(tmp_path).folder).samples
 
     assert found.planned == found.arrivals == 180
-    assert len(found.frame) == 180 + int((found.frame["kind"] == "race").sum()) // 2
+    assert len(found.frame) == 180 + int((operations(found)["kind"] == "race").sum()) // 2
 
 
 def test_a_synthetic_run_is_what_was_asked_for(tmp_path: Path) -> None:
@@ -206,4 +205,4 @@ def test_a_synthetic_run_is_what_was_asked_for(tmp_path: Path) -> None:
 def test_an_answer_may_never_come(tmp_path: Path) -> None:
     run = synthetic_run(tmp_path, answer=lambda place, kind, sched: Answer(Outcome.OPEN, seconds=None))
 
-    assert gather(run.folder).samples.frame["end"].isna().all()
+    assert np.isnan(gather(run.folder).samples.frame["end"]).all()

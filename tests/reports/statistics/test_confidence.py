@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from reports.statistics import confidence
 from reports.statistics.confidence import Interval, effective, wilson
 from reports.statistics.percentiles import binned, percentile, percentiles
+from reports.statistics.ranked import Ranked
 
 SEEDS = 200
 Values = npt.NDArray[np.float64]
@@ -33,7 +34,7 @@ def queue(load: float, number: int, seed: int = 1) -> Values:
 
 
 def quantile(values: Values, q: float) -> Interval:
-    return confidence.quantile(values, np.sort(values), q)
+    return confidence.quantile(values, Ranked(values), q)
 
 
 def covered(runs: Values, interval: Callable[[Values], Interval], truth: float) -> float:

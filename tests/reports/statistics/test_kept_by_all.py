@@ -10,6 +10,7 @@ import pytest
 from harness.plan.sample_sizes import APART_S
 from reports.statistics import confidence, kept_by_all
 from reports.statistics.confidence import Interval
+from reports.statistics.ranked import Ranked
 
 SEEDS = 200
 LIMIT = 0.5
@@ -36,15 +37,14 @@ def test_so_many_within_half_of_a_limit_prove_it(q: float, least: int) -> None:
 
 def test_the_greatest_is_the_end_of_the_interval_and_nothing_else_changes() -> None:
     values = np.random.default_rng(1).uniform(0.001, 0.1, 80)
-    ordered = np.sort(values)
-    batches = confidence.quantile(values, ordered, 0.95)
+    batches = confidence.quantile(values, Ranked(values), 0.95)
 
     found = kept_by_all.against(LIMIT, 0.95, batches, values, apart(80))
 
     assert batches.high == math.inf
     assert (found.low, found.high, found.n_eff) == (batches.low, values.max(), 80)
     long = np.tile(values, 10)
-    known = confidence.quantile(long, np.sort(long), 0.95)
+    known = confidence.quantile(long, Ranked(long), 0.95)
     assert kept_by_all.against(LIMIT, 0.95, known, long, apart(800)) is known
 
 
@@ -218,7 +218,7 @@ def test_a_longer_burst_is_missed_only_if_none_came(q: float, seconds: float, le
     runs, moments = bursts(q, seconds, 60.0, length, 1.0)
     calm = runs.max(axis=1) < LIMIT / 2
     wrong = np.array([proven(values, at, q) for values, at in zip(runs, moments, strict=True)])
-    batches = np.array([confidence.quantile(values, np.sort(values), q).high < LIMIT for values in runs])
+    batches = np.array([confidence.quantile(values, Ranked(values), q).high < LIMIT for values in runs])
 
     assert 0 < calm.mean() < 1
     assert not wrong[~calm].any()

@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 
+from harness.journal import RECORD
+from harness.journaled import Journaled
 from harness.outcomes import Outcome
 from harness.plan import reading
-from reports.samples.phases import stretches
-from reports.samples.samples import OUTCOMES, Samples
+from reports.samples.samples import Samples
+from reports.samples.samples import samples as of_journals
 from reports.tables.classes import CLASSES, classes
 from reports.tables.rounds import rounds
 
@@ -22,19 +24,15 @@ Line = tuple[str, str, int, float, float]
 def samples(lines: Sequence[Line], scenario: str = "high-contention", late: float = 0.001) -> Samples:
     found = reading.find(scenario, "smoke")
     kind, outcome, status, sched, response = zip(*lines, strict=True) if lines else ((), (), (), (), ())
-    starts = np.array(sched, float) + late * np.arange(len(lines))
-    frame = pd.DataFrame(
-        {
-            "kind": pd.Categorical(kind, list(found.mix)),
-            "outcome": pd.Categorical(outcome, OUTCOMES),
-            "status": np.array(status, np.int64),
-            "sched": np.array(sched, float),
-            "start": starts,
-            "response_s": np.array(response, float),
-            "partner": np.zeros(len(lines), bool),
-        }
-    )
-    return Samples(found, stretches(found), frame, 0, None)
+    kinds, records = list(found.mix), np.zeros(len(lines), RECORD)
+    records["kind"], records["status"] = [kinds.index(name) for name in kind], status
+    records["outcome"] = [Outcome[name] for name in outcome]
+    records["sched"] = np.rint((1 + np.array(sched, float)) * 1e9)
+    records["start"] = records["sched"] + np.rint(late * 1e9 * np.arange(len(lines))).astype(np.int64)
+    ended = records["outcome"] != Outcome.OPEN
+    records["end"] = np.where(ended, records["sched"] + np.rint(np.array(response, float) * 1e9).astype(np.int64), 0)
+    header = {"worker": 0, "kinds": kinds, "began": 10**9}
+    return of_journals(found, [Journaled(Path("journal-0.bin"), header, records)], None)
 
 
 @pytest.mark.parametrize(
