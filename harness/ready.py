@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import IO, Any, Self
 
 from harness import errors
+from harness.parent import die_with_parent
 from harness.project import environment
 from harness.stack import process
 
@@ -34,7 +35,7 @@ class Ready:
             errors="replace",
             env=environment() if surroundings is None else dict(surroundings),
             start_new_session=True,
-            preexec_fn=process.die_with_parent(signal.SIGTERM),
+            preexec_fn=die_with_parent(signal.SIGTERM),
             **streams,
         )
 

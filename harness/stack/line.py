@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from harness.errors import StackError
+from harness.parent import die_with_parent
 from harness.project import environment
 from harness.stack import process
 
@@ -28,7 +29,7 @@ class Line:
                 stderr=errors,
                 env=environment(),
                 start_new_session=True,
-                preexec_fn=process.die_with_parent(signal.SIGTERM),
+                preexec_fn=die_with_parent(signal.SIGTERM),
             )
         self.port = self._told()["port"]
         """Where it listens, on 127.0.0.1."""

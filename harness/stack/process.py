@@ -1,23 +1,20 @@
 """Starting and ending the processes of a stack, so that none of them outlives the pipeline."""
 
-import ctypes
 import os
 import pwd
 import signal
 import socket
 import subprocess
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from harness.errors import StackError
+from harness.parent import die_with_parent
 
 GRACE_S = 10.0
 """How long a process may take to end when it is asked to; then it is killed."""
-
-_PR_SET_PDEATHSIG = 1
 
 
 def start(
@@ -45,14 +42,6 @@ def start(
             preexec_fn=die_with_parent(on_parent_death),
             **as_user(owner),
         )
-
-
-def die_with_parent(number: signal.Signals) -> Callable[[], None] | None:
-    """What a child runs before its program, to get signal `number` when its parent dies; None where that is unknown."""
-    if not sys.platform.startswith("linux"):
-        return None
-    libc = ctypes.CDLL(None)
-    return lambda: libc.prctl(_PR_SET_PDEATHSIG, int(number)) and None
 
 
 def as_user(owner: int | None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from harness import catalogue, database, database_url, fingerprint, steps
 from harness.errors import Crashed, ProofloadError, StackError
+from harness.parent import die_with_parent
 from harness.plan.disturbance import POSTGRES, TARGET
 from harness.plan.scenario import Scenario
 from harness.plan.services import with_port
@@ -166,7 +167,7 @@ def stage(command: list[str], url: str, progress: Progress | None = None) -> str
         errors="replace",
         env=environment(DATABASE_URL=url),
         start_new_session=True,
-        preexec_fn=process.die_with_parent(signal.SIGTERM),
+        preexec_fn=die_with_parent(signal.SIGTERM),
     )
     return _output(child, command[2], progress)
 

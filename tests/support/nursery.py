@@ -21,6 +21,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.parent import die_with_parent
 from harness.project import environment as ours
 from harness.settings import ROOT
 from harness.stack import process
@@ -206,7 +207,7 @@ def main() -> None:
 def _become(said: dict[str, Any], output: Sequence[int]) -> None:
     """Have this process be as `process.start` leaves it, with nothing of ours imported."""
     os.setsid()
-    if die := process.die_with_parent(signal.Signals(said["end"])):
+    if die := die_with_parent(signal.Signals(said["end"])):
         die()
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)

@@ -1,21 +1,21 @@
 """Has all parts of a run judged: here one after the other, by processes of this machine, or over Dask."""
 
-import ctypes
 import importlib
 import os
 import signal
-import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 
 from harness.errors import PlanError
+from harness.parent import die_with_parent
 from verification.divided.judging import Judged, Task, judged
 
-PR_SET_PDEATHSIG = 1
 TRIES = 5
 """So many workers of Dask may die over a part before it is given up."""
+WORKERS_S = 60.0
+"""So long is waited for the first of them."""
 
 
 def all_of(tasks: Sequence[Task], dask: str) -> list[Judged]:
@@ -44,8 +44,8 @@ def _here(tasks: Sequence[Task]) -> list[Judged]:
 
 def _end_with(parent: int) -> None:
     """Have this process killed when its parent ends: it would wait for ever for more to do."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if doomed := die_with_parent(signal.SIGKILL):
+        doomed()
     if os.getppid() != parent:
         os._exit(1)
 
@@ -57,6 +57,13 @@ def _over_dask(tasks: Sequence[Task], address: str) -> list[Judged]:
     except OSError as error:
         raise PlanError(f"PERF_DASK={address}: no scheduler of Dask answers there: {error}") from None
     with client:
+        try:
+            client.wait_for_workers(1, timeout=WORKERS_S)
+        except TimeoutError:
+            raise PlanError(
+                f"PERF_DASK={address}: no worker has come to that scheduler in {WORKERS_S:g} s: "
+                f"`dask worker {address}` starts one; then verify the run again"
+            ) from None
         futures = client.map(judged, tasks, pure=False, retries=TRIES)
         found: list[Judged] = client.gather(futures)
     return found

@@ -22,6 +22,7 @@ from tests.support.message_scene import KEY, Scene, clean_scene
 from tests.support.target_process import eventually
 from tests.verification.divided.test_verify_in_parts import written
 from verification.__main__ import verify
+from verification.divided import running
 
 
 @pytest.fixture
@@ -92,12 +93,28 @@ def _workers(client: Any) -> dict[str, Any]:
 def test_where_no_scheduler_answers_it_is_an_error_of_usage(scene: Scene) -> None:
     nobody = "tcp://127.0.0.1:1"
     asked = {**os.environ, "DATABASE_URL": scene.url, "PERF_PARTITIONS": "2", "PERF_DASK": nobody}
-    asked["DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT"] = "200ms"
     said = commands.run("verification", str(scene.run.folder), environment=asked)
 
     assert said.returncode == 2
     assert said.stderr.startswith(f"error: PERF_DASK={nobody}: no scheduler of Dask answers there")
     assert not (scene.run.folder / check.FILE).exists()
+
+
+def test_a_load_is_not_begun_whose_parts_nobody_will_judge(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PERF_DASK", "tcp://127.0.0.1:1")
+
+    with pytest.raises(PlanError, match=r"Connection refused\. `dask scheduler --port 1` starts one"):
+        scale.require(Settings())
+
+
+def test_a_scheduler_to_which_no_worker_comes_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "WORKERS_S", 0.2)
+    port = str(free_port())
+    with (
+        started("scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard"),
+        pytest.raises(PlanError, match=r"no worker has come to that scheduler in 0\.2 s: `dask worker"),
+    ):
+        running.all_of([], f"tcp://127.0.0.1:{port}")
 
 
 def test_without_dask_the_command_that_installs_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
