@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from gevent import get_hub
 
-ABSOLUTE = 1
-"""TFD_TIMER_ABSTIME of timerfd_settime(2)."""
+FROM_NOW = 0
+"""No TFD_TIMER_ABSTIME of timerfd_settime(2): the moment may be of a clock that is another than the kernel's."""
 READ = 1
 """What the loop's watcher waits for."""
 
@@ -41,10 +41,10 @@ class Alarm:
         self._set = False
 
     def at(self, moment: int) -> None:
-        """Ring at that moment (ns of CLOCK_MONOTONIC), in place of an earlier one; at once if it has passed."""
+        """Ring at that moment (ns of our monotonic clock), in place of an earlier one; at once if it has passed."""
         # 0 would turn the timer off.
-        self._setting.at_s, self._setting.at_ns = divmod(max(moment, 1), 1_000_000_000)
-        _libc.timerfd_settime(self._file, ABSOLUTE, self._given, None)
+        self._setting.at_s, self._setting.at_ns = divmod(max(moment - time.monotonic_ns(), 1), 1_000_000_000)
+        _libc.timerfd_settime(self._file, FROM_NOW, self._given, None)
         if not self._set:
             self._set = True
             self._watcher.start(self._rung)

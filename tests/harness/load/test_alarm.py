@@ -45,6 +45,14 @@ def test_it_rings_once_and_not_before_its_moment(rung: Rung) -> None:
     assert at >= moment
 
 
+def test_moments_of_a_clock_that_is_ahead_of_the_kernels_are_kept(rung: Rung, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = time.monotonic_ns
+    monkeypatch.setattr("time.monotonic_ns", lambda: own() + 3600 * 1_000 * MS)
+    rung.alarm.at(time.monotonic_ns() + 2 * MS)
+
+    assert rung.wait(10)
+
+
 @pytest.mark.parametrize("moment", [-1, 0, 1])
 def test_a_moment_that_has_passed_is_now(rung: Rung, moment: int) -> None:
     rung.alarm.at(moment)
