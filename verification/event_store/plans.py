@@ -28,7 +28,7 @@ TOGETHER = re.compile(r"\((\w+(?:::\w+)*(?:, \w+(?:::\w+)*)+)\)\s*[<>]=?\s*\(%")
 """… or several of them at once, …"""
 ONE_BY_ONE = re.compile(r"\bglobal_seq = ANY")
 """… or rows one by one, by their unique number: then nothing else need be asked of an index."""
-JOINED = re.compile(r"\(\w+ = \w+\.\w+\)")
+JOINED = re.compile(r"\(\w+ = \(?\w+\.\w+\)?(?:::\w+)?\)")
 """A condition that finds what another part of the plan has found, and says nothing of what was asked for."""
 PARAMETER = re.compile(r"%\((\w+)\)s")
 REMOVED, REMOVED_SHARE = 50, 0.05

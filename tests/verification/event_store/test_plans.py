@@ -70,6 +70,16 @@ def test_a_number_is_unique_without_a_tenant() -> None:
     assert list(wrong(Plan(STATEMENTS["numbers"], {"after": 7, "until": 9}, "", top), CONTRACT)) == []
 
 
+@pytest.mark.parametrize("joined", ["(global_seq = next.position)", "(global_seq = (next.position)::bigint)"])
+def test_what_joins_with_another_part_of_the_plan_is_no_condition_on_what_was_asked_for(joined: str) -> None:
+    inner = scan(**{"Index Cond": "(tenant_id = 'tenant-00'::text)"})
+    top = {"Node Type": "Nested Loop", "Actual Rows": 1_000.0, "Shared Hit Blocks": 600}
+    outer = scan(**{"Index Cond": joined, "Actual Rows": 1.0, "Actual Loops": 1_000, "Index Searches": 1_000})
+    (said,) = wrong(plan(inner, outer, **top), CONTRACT)
+
+    assert said.split() == "no index has a condition on global_seq: (tenant_id = 'tenant-00'::text)".split()
+
+
 def test_near_the_end_of_a_stream_any_index_will_do_that_leads_to_little_else() -> None:
     pkey = scan(**{"Index Cond": "(global_seq > 20000)", "Actual Rows": 400.0, "Rows Removed by Filter": 600})
     sort = {"Node Type": "Sort", "Actual Rows": 400.0, "Plans": [pkey]}
