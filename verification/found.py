@@ -68,9 +68,10 @@ class Part:
 
     def found(self, detail: str, undecided: str = "") -> Found:
         """The detail and the first witness, and the worst; if there are none, why it may be undecided."""
-        if not self.witnesses or self.first is None:
+        if not self.witnesses:
             return Found(self.compared, undecided=undecided)
-        first, worst = self.first, self.worst.shown if self.worst else {}
+        # One that can't be shown is counted all the same.
+        first, worst = self.first or Witness((), {}), self.worst.shown if self.worst else {}
         return Found(self.compared, self.witnesses, detail, first.shown, worst, first.sql, said=first.said)
 
 

@@ -55,3 +55,7 @@ def test_the_first_and_the_worst_are_those_of_the_whole() -> None:
 
 def test_without_a_witness_there_is_no_detail() -> None:
     assert added([one((1, False, 0))]).told() == Found(1)
+
+
+def test_a_witness_that_can_not_be_shown_counts_all_the_same() -> None:
+    assert Part(tell, 3, 2).told() == Found(3, 2, "2 of {}, ")

@@ -77,7 +77,7 @@ def test_what_joins_with_another_part_of_the_plan_is_no_condition_on_what_was_as
     outer = scan(**{"Index Cond": joined, "Actual Rows": 1.0, "Actual Loops": 1_000, "Index Searches": 1_000})
     (said,) = wrong(plan(inner, outer, **top), CONTRACT)
 
-    assert said.split() == "no index has a condition on global_seq: (tenant_id = 'tenant-00'::text)".split()
+    assert "no index has a condition on global_seq" in said
 
 
 def test_near_the_end_of_a_stream_any_index_will_do_that_leads_to_little_else() -> None:
