@@ -58,6 +58,9 @@ class Known:
         processes = session.run.processes if session.run else 1
         self.tight = coupons_pool.TIGHT[place::processes]
         self.contended = 0
+        self.unlimited: list[tuple[int, int]] = []
+        """Orders that were applied and their subjects, of coupons that allow any number: applied again, each shows."""
+        self.repeated = 0
         self.switched = list(coupons_pool.SWITCHED[place::processes])
         self.inactive_now: set[int] = set()
         self.asking: Counter[int] = Counter()
@@ -155,8 +158,11 @@ class Shopper(HttpUser):
 
     @task(MIX["repeat"])
     def repeat(self) -> None:
-        """An order that was applied."""
-        self._repeat(*self.random.choice(self.session.acknowledged))
+        """An order that was applied: any, or by turns one that no limit keeps from being applied again."""
+        known = self.known
+        known.repeated += 1
+        by_turns = known.unlimited if known.repeated % 2 else []
+        self._repeat(*self.random.choice(by_turns or self.session.acknowledged))
 
     @task(MIX["switched"])
     def switched(self) -> None:
@@ -246,7 +252,10 @@ class Shopper(HttpUser):
     def _order(self, kind: str, coupon: int, user: int) -> None:
         number, outcome = self._send(kind, coupon, user)
         if outcome in DONE:
-            self.session.acknowledged.append((number, coupons.subject(coupon, user)))
+            order = (number, coupons.subject(coupon, user))
+            self.session.acknowledged.append(order)
+            if kind == "redeem":
+                self.known.unlimited.append(order)
 
     def _repeat(self, original: int, subject: int) -> None:
         coupon, user, _ = coupons.about(subject)

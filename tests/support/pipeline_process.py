@@ -180,7 +180,9 @@ class Pipeline:
             self.change(running, port, self.journal(running, stop_after), rate)
         if stop_after:
             self.journal(running, stop_after)
-            before = eventually(lambda: _read(f"http://127.0.0.1:{port}/proofload/now", "ended"), running)
+            # The health of a load process is there after its first second, whatever has ended by then.
+            shown = ("ended", "load process")
+            before = eventually(lambda: _read(f"http://127.0.0.1:{port}/proofload/now", *shown), running)
             stop = urllib.request.Request(f"http://127.0.0.1:{port}/stop", b"", {"Origin": f"http://127.0.0.1:{port}"})
             urllib.request.urlopen(stop, timeout=30).close()
         result, shown = self.close_ui(running, port)
@@ -205,7 +207,7 @@ class Pipeline:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/stats/requests", timeout=30) as answer:
             shown: dict[str, Any] = json.load(answer)
         shown["now"] = urllib.request.urlopen(f"http://127.0.0.1:{port}/proofload/now", timeout=30).status
-        shown["report"] = _read(f"http://127.0.0.1:{port}/proofload/report.html", "")
+        shown["report"] = _read(f"http://127.0.0.1:{port}/proofload/report.html")
         other = urllib.request.Request(f"http://127.0.0.1:{port}/stop", b"", {"Origin": "http://evil.example"})
         try:
             shown["refused"] = urllib.request.urlopen(other, timeout=30).status
@@ -241,11 +243,11 @@ def _seconds(path: Path) -> float:
     return float(found.records["sched"].max() - found.header["began"]) / 1e9
 
 
-def _read(url: str, word: str) -> str:
-    """The page at `url` if it has the word; "" if not."""
+def _read(url: str, *words: str) -> str:
+    """The page at `url` if it has these words; "" if not."""
     with suppress(OSError), urllib.request.urlopen(url, timeout=30) as answer:
         text = str(answer.read().decode())
-        return text if word in text else ""
+        return text if all(word in text for word in words) else ""
     return ""
 
 
