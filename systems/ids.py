@@ -101,6 +101,11 @@ _PARTS = "-?".join(f"([0-9a-f]{{{digits}}})" for digits in (8, 4, 4, 4, 12))
 _UUID = re.compile(f"(?:urn:uuid:)?[{{]?{_PARTS}[}}]?", re.ASCII | re.IGNORECASE)
 
 
+DIGEST_BYTES = 8
+NIL = "00000000-0000-0000-0000-000000000000"
+"""The id of nothing."""
+
+
 def digest(said: object) -> int:
     """63 bits that stand for an id or a text in a journal record, which holds only numbers; the same in every process,
     and for every way to write an id. TypeError for what is neither.
@@ -110,7 +115,7 @@ def digest(said: object) -> int:
 
 def hashed(said: object) -> bytes:
     """The 8 bytes that `digest` makes its number of, big-endian, without the last bit."""
-    return hashlib.blake2b(canonical(said).encode(), digest_size=8).digest()
+    return hashlib.blake2b(canonical(said).encode(), digest_size=DIGEST_BYTES).digest()
 
 
 NOTHING = digest("\0nothing is there")

@@ -21,16 +21,22 @@ MOMENT = "timestamptz"
 """Read as datetime64[us]; ±infinity are NaT."""
 WRITER = "xid"
 """Of a transaction: its number modulo 2**32."""
+WORDS = "words of a uuid"
+"""Read as pairs of words; null is as a UUID of zeros."""
+PLACE = "tid"
+"""Where a row is in its table: read as a number that grows from the table's beginning to its end."""
 
 NONE = -1
 """Instead of a number: there is none."""
 
 _SELECTED = {
     WHOLE: "coalesce(({column})::bigint, -1)",
-    ID: "coalesce(({column})::uuid, '00000000-0000-0000-0000-000000000000')",
+    ID: f"coalesce(({{column}})::uuid, '{ids.NIL}')",
     HEX: "{column}",
     MOMENT: "coalesce(({column})::timestamptz, '-infinity')",
     WRITER: "{column}",
+    WORDS: f"coalesce({{column}}, '{ids.NIL}')",
+    PLACE: "{column}",
 }
 
 HEADER_BYTES = 19
@@ -45,6 +51,8 @@ _TYPES: Mapping[str, npt.DTypeLike] = {
     HEX: (">u8", (2,)),
     MOMENT: ">i8",
     WRITER: ">u4",
+    WORDS: (">u8", (2,)),
+    PLACE: [("block", ">u4"), ("line", ">u2")],
 }
 
 Words = npt.NDArray[np.uint64]
@@ -97,6 +105,11 @@ def columns(data: bytes | memoryview, types: Mapping[str, str]) -> dict[str, npt
         if (rows[f"{name} bytes"] != np.dtype(_TYPES[kind]).itemsize).any():
             raise ValueError(f"column {name} is not everywhere of type {kind}")
     return {name: _READ[kind](rows[name]) for name, kind in types.items()}
+
+
+def place(number: int) -> str:
+    """The text of a place that was read as a number."""
+    return f"({number >> 16},{number & 0xFFFF})"
 
 
 def numbers(uuids: Words) -> Array:
@@ -154,10 +167,21 @@ def _whole(stored: npt.NDArray[np.int64]) -> Array:
     return stored.astype(np.int64)
 
 
+def _words(stored: Words) -> Words:
+    return stored.astype(np.uint64)
+
+
+def _places(stored: npt.NDArray[np.void]) -> Array:
+    places: Array = stored["block"].astype(np.int64) << 16 | stored["line"]
+    return places
+
+
 _READ: Mapping[str, Callable[[npt.NDArray[Any]], npt.NDArray[Any]]] = {
     WHOLE: _whole,
     WRITER: _whole,
     ID: numbers,
     HEX: operations,
     MOMENT: _moments,
+    WORDS: _words,
+    PLACE: _places,
 }

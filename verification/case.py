@@ -159,7 +159,8 @@ class Case:
     @cached_property
     def digests(self) -> Array:
         """For each row, the number for its id in a journal."""
-        words = np.frombuffer(b"".join(map(ids.hashed, self.rows["id"].tolist())), ">u8")
+        # Of a row that has none, it is the number of no id that was answered.
+        words = np.frombuffer(b"".join(map(ids.hashed, self.rows["id"].fillna(ids.NIL).tolist())), ">u8")
         return (words >> np.uint64(1)).astype(np.int64)
 
     def named(self, attempts: Array) -> Mask:

@@ -1,6 +1,6 @@
 """The final snapshot is taken at quiescence; otherwise it records what was still active."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic, sleep, time_ns
@@ -26,6 +26,8 @@ class Stillness:
     """After how long nothing was pending any more; None if something still was."""
     disturbance: str
     """Who or what still wrote; "" = nothing: the database was quiescent."""
+    prints: Mapping[str, tuple[int, int]]
+    """Of each table its fingerprint (`Reader.fingerprint`) in the final snapshot."""
 
 
 UNANSWERED = (0, 502, 504)
@@ -74,12 +76,13 @@ def still(reader: Reader, ledger: Ledger, pending: str, tables: Sequence[str]) -
         before = reader.fingerprint(tables)
         sleep(STILL_S)
         with reader.snapshot():
-            changed, writers = reader.fingerprint(tables) != before, reader.writers()
+            prints = reader.fingerprint(tables)
+            changed, writers = prints != before, reader.writers()
             if over or not (changed or writers):
                 disturbances = [f"{', '.join(writers)} had not ended"] if writers else []
                 disturbances += [f"{' or '.join(tables)} changed within {STILL_S} s"] if changed else []
                 disturbances += [f"the query of [quiesce] still gave {awaited!r}"] if awaited else []
-                yield Stillness(drained, "; ".join(disturbances))
+                yield Stillness(drained, "; ".join(disturbances), dict(zip(tables, prints, strict=True)))
                 return
 
 

@@ -58,12 +58,12 @@ def own(
         {"suffix": "str", **dtypes},
         {"ours": f"{run}-%"},
         parallel,
-        (lambda piece: take(_keyed(run, piece), source.stored)) if take else None,
+        (lambda piece: take(keyed(run, piece), source.stored)) if take else None,
     )
-    return _keyed(run, rows)
+    return keyed(run, rows)
 
 
-def _keyed(run: str, rows: pd.DataFrame) -> pd.DataFrame:
+def keyed(run: str, rows: pd.DataFrame) -> pd.DataFrame:
     """Rows that begin with the `suffix` of their key, with what that says instead."""
     suffix = rows.pop("suffix")
     op, item = operations(suffix.tolist())
@@ -128,7 +128,12 @@ def _characters(texts: list[str], length: int) -> npt.NDArray[np.uint8]:
 
 def whole(key: str) -> str:
     """SQL, with `of_run`: whether `key` is of the run and of as many bytes as its keys without an item have."""
-    return f"{key} LIKE %(ours)s AND octet_length(convert_to({key}, 'UTF8')) = %(length)s"
+    return f"{key} LIKE %(ours)s AND {of_length(key)}"
+
+
+def of_length(key: str) -> str:
+    """SQL, with `of_run`: whether `key` is of as many bytes as the keys of the run without an item have."""
+    return f"octet_length(convert_to({key}, 'UTF8')) = %(length)s"
 
 
 def digits(key: str) -> str:

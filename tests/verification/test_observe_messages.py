@@ -25,6 +25,7 @@ from tests.support.target_process import query, with_users
 from tests.support.waits import skip_waits
 from verification import reading
 from verification.messages import case, observe
+from verification.messages.sent import AS_SENT
 from verification.reading import reader
 from verification.rows import own
 
@@ -37,6 +38,7 @@ def scene(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sce
 HOUR_NS = 3_600 * 10**9
 
 
+NO_PRIMARY_KEY = "ALTER TABLE message_logs DROP CONSTRAINT message_logs_pkey;"
 ORPHAN = """
 INSERT INTO message_logs (user_id, message_type, message_content, scheduled_send_time, idempotency_key)
 VALUES (gen_random_uuid(), 'BIRTHDAY', 'to nobody', now(), 'an earlier one');
@@ -136,6 +138,15 @@ DAMAGES: dict[str, tuple[str, set[str]]] = {
         {"X5"},
     ),
     "a time without end": (change(1, "scheduled_send_time = 'infinity'"), {"X5"}),
+    "no id": (
+        f"{NO_PRIMARY_KEY} ALTER TABLE message_logs ALTER id DROP NOT NULL; {change(1, 'id = NULL')}",
+        {"X5"},
+    ),
+    "no id, read as text": (
+        f"{NO_PRIMARY_KEY} ALTER TABLE message_logs ALTER id DROP NOT NULL, ALTER id DROP DEFAULT, "
+        f"ALTER id TYPE text; {change(1, 'id = NULL')}",
+        {"X5"},
+    ),
     "another id": (change(1, "id = gen_random_uuid()"), {"X5"}),
     "another id under a replay": (change(0, "id = gen_random_uuid()"), {"X5", "MP4"}),
     "the other body": (
@@ -161,6 +172,8 @@ def test_a_damage_is_found_by_exactly_these_checks(scene: Scene, statements: str
     violated = violated | changed_schema(statements)
     assert {id_ for id_, finding in found.items() if finding.state == CheckState.VIOLATED} == violated
     assert not any(finding.crashed for finding in found.values())
+    # People are shown texts, not what stands for them.
+    assert ascii(AS_SENT)[1:-1] not in ascii(found)
     for id_ in violated:
         query(scene.url, found[id_].sql)
 

@@ -11,6 +11,8 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 SEPARATOR = "\0"
 """Between texts: PostgreSQL stores none that has it."""
+ANY = "surrogatepass"
+"""How texts are coded that PostgreSQL stores none of, too: what stands for a text (`verification.messages.sent`)."""
 LOOKED = 64
 """So many lines tell whether most texts of a column differ."""
 TEXTS, PLACES, VALUES = "texts:", "places:", "values:"
@@ -21,9 +23,9 @@ def packed(table: pd.DataFrame) -> Arrays:
     """The columns of a table, in their order."""
     found: Arrays = {}
     for name, column in table.items():
-        if column.dtype == "str" or column.dtype == object:
+        if isinstance(column.dtype, pd.CategoricalDtype) or column.dtype == "str" or column.dtype == object:
             places, texts = _different(column)
-            found[f"{TEXTS}{name}"] = np.frombuffer(SEPARATOR.join(texts).encode(), np.uint8)
+            found[f"{TEXTS}{name}"] = np.frombuffer(SEPARATOR.join(texts).encode(errors=ANY), np.uint8)
             found[f"{PLACES}{name}"] = places.astype(np.int32)
         else:
             found[f"{VALUES}{name}"] = column.to_numpy()
@@ -32,6 +34,8 @@ def packed(table: pd.DataFrame) -> Arrays:
 
 def _different(column: pd.Series) -> tuple[npt.NDArray[np.int64], list[str]]:
     """Which text each line has, and the texts; if most differ, each has one of its own: to compare them costs more."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column.cat.codes.to_numpy().astype(np.int64), [str(text) for text in column.cat.categories]
     if len(set(column.iloc[:LOOKED])) > LOOKED // 2:
         null = column.isna().to_numpy()
         return np.where(null, -1, np.arange(len(column))), column.fillna("").tolist()
@@ -55,6 +59,6 @@ def unpacked(pieces: Sequence[Mapping[str, npt.NDArray[Any]]]) -> pd.DataFrame:
 def _texts(joined: npt.NDArray[np.uint8], places: npt.NDArray[np.int32]) -> npt.NDArray[np.object_]:
     """A text for each line; None where it has none."""
     # The last one, which −1 names, is null.
-    different = np.array([*joined.tobytes().decode().split(SEPARATOR), None], object)
+    different = np.array([*joined.tobytes().decode(errors=ANY).split(SEPARATOR), None], object)
     taken: npt.NDArray[np.object_] = different[places]
     return taken

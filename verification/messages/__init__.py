@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import pandas as pd
+
 from harness.check import Finding, Group
 from harness.plan.scenario import Scenario
 from systems import messages
@@ -12,6 +14,7 @@ from verification.checks import Check, Over
 from verification.ledger import Ledger
 from verification.ledger_checks import invariants, raced, replayed
 from verification.messages import weaker
+from verification.messages.case import Deliveries
 from verification.messages.delivery import answered, conflicting, delivered, not_yet, pool, whole
 from verification.messages.sent import EXPECTED, special
 from verification.messages.sent import expected as expected
@@ -29,7 +32,11 @@ def case(ledger: Ledger, seen: Messages) -> Case:
     said = messages.words(ledger.scenario.contract)
     there = [column for column, word in EXPECTED.items() if column in seen.rows and word in said]
     template = messages.text_of(ledger.scenario.contract)
-    return Case(ledger, seen, lambda run, keys: expected(run, keys, special(ledger), template)[there], thing="message")
+
+    def must(run: str, keys: pd.DataFrame) -> pd.DataFrame:
+        return expected(run, keys, special(ledger), template, seen.coded)[there]
+
+    return Deliveries(ledger, seen, must, thing="message")
 
 
 def judge(case: Case) -> list[Finding]:

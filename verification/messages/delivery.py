@@ -13,7 +13,7 @@ from verification.case import Case
 from verification.found import Found, Part
 from verification.ledger import find
 from verification.ledger_checks import differs
-from verification.messages.sent import special
+from verification.messages.sent import AS_SENT, special
 from verification.messages.stored import Messages, quoted_names
 
 ANSWERS: Mapping[str, Mapping[Outcome, str]] = {
@@ -104,6 +104,8 @@ def _not_yet(part: Part) -> Found:
 
 def _not_as_before(case: Case) -> Array:
     """The keys of messages there before the drain that are gone, or were SENT and are no more, or at another time."""
+    if case.seen.early is None:
+        return np.zeros(0, np.int64)
     before = case.seen.early[case.seen.early["op"] >= 0].reset_index(drop=True)
     there = case.rows if "sent_at" in case.rows else case.rows.assign(sent_at=np.datetime64("NaT", "us"))
     # A key with several rows gives several pairs: one that stayed as it was is enough.
@@ -147,6 +149,7 @@ def conflicting(case: Case) -> Part:
         )
         for name in ("op", "key_of")
     )
+    stored = np.where(stored == AS_SENT, first, stored)
     overwritten = (stored == sent) & (sent != first)
     part = case.part(_conflicting, int(definite.sum()), np.unique(ledger.key_place[conflicts[accepted | overwritten]]))
     return replace(part, sums={"accepted": int(accepted.sum()), "overwritten": int(overwritten.sum())})

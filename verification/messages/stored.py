@@ -10,6 +10,7 @@ import pandas as pd
 
 from harness import settled
 from harness.database import quoted
+from harness.plan.scenario import Scenario
 from harness.run import Run
 from systems import ids, messages
 from verification import binary, catalogue, constraints, durability, looks, own_checks, rows
@@ -17,6 +18,7 @@ from verification.before import before
 from verification.case import Case, Observation
 from verification.divided.keeping import Keeping
 from verification.ledger import Ledger
+from verification.messages import coded
 from verification.quiescence import require_own_rows, still
 from verification.reading import MOMENT, Reader, reader
 
@@ -80,8 +82,10 @@ def _status(names: Mapping[str, Any]) -> str:
 class Messages(Observation):
     """What was read of users and messages."""
 
-    early: pd.DataFrame
-    """The run's rows before the drain: op, status, sent_at."""
+    coded: bool = False
+    """Whether `rows` are as `verification.messages.coded` reads them."""
+    early: pd.DataFrame | None
+    """The run's rows before the drain: op, status, sent_at; None: nothing was written to their table since."""
     settled: npt.NDArray[Any] = field(default_factory=lambda: np.zeros(0, settled.RECORD))
     """What was sent before each disturbance (`harness.settled`)."""
     keys: constraints.UniqueKey | None
@@ -106,45 +110,73 @@ def observe(url: str, run: Run, ledger: Ledger, keeping: Keeping | None = None) 
     names, table, key = quoted_names(plain), place.table, place.key
     pending = _pending(place, ledger.run, names["scheduled_send_time"])
     began = before(run)
-    with reader(url) as session:
+    with reader(url) as session, reader(url) as earlier:
         require_own_rows(session, ledger, url, table, key)
         offset = session.clock_offset()
         kept = durability.read(session, run, [table])
-        early = _early(session, ledger.run, place, keeping)
-        with still(session, ledger, pending, (table, names["users"])) as stillness:
-            own = rows.own(session, ledger.run, place, place.columns, take=keeping.take_rows if keeping else None)
-            seen = Messages(
-                source=place,
-                settings=session.settings(),
-                taken=pd.Timestamp(session.row("SELECT now()")[0]),
-                clock_offset=offset,
-                drained_seconds=stillness.drained_seconds,
-                disturbance=stillness.disturbance,
-                rows=own if run.scenario.contract["message_id"] else own.drop(columns="id"),
-                foreign=rows.foreign(session, ledger.run, place, f"{names['message_user']} {ids.POOL_SQL}", began),
-                before=began,
-                durability=kept,
-                schema=catalogue.read(session, run),
-                looks=looks.read(run, table, key),
-                own=own_checks.read(session, run.scenario),
-                early=early,
-                settled=settled.read(run.folder),
-                keys=constraints.unique_key(session, plain["messages"], plain["key"], ledger.run, own)
-                if plain["key"]
-                else None,
-                users=constraints.reference(
-                    session,
-                    plain["messages"],
-                    plain["message_user"],
-                    plain["users"],
-                    (plain["message_id"], plain["user_id"]),
-                ),
-                pool=session.row(messages.pool_count_sql(names))[0],
-                expected_pool=run.scenario.pool["users"],
-                pool_digest=session.row(messages.pool_digest_sql(names))[0],
-                seeded_digest=run.facts.get("seeding", {}).get("digest"),
-            )
-    return seen
+        # What was there before the drain is read only if something has changed: so long it is kept to be seen.
+        with earlier.snapshot():
+            (then,) = earlier.fingerprint([table])
+            with still(session, ledger, pending, (table, names["users"])) as stillness:
+                read = _columns(run.scenario, place)
+                as_numbers = _as_numbers(session, run.scenario, read)
+                own = _own(session, ledger.run, run.scenario, read, as_numbers, keeping)
+                return Messages(
+                    source=place,
+                    settings=session.settings(),
+                    taken=pd.Timestamp(session.row("SELECT now()")[0]),
+                    clock_offset=offset,
+                    drained_seconds=stillness.drained_seconds,
+                    disturbance=stillness.disturbance,
+                    rows=own,
+                    coded=as_numbers,
+                    foreign=rows.foreign(session, ledger.run, place, f"{names['message_user']} {ids.POOL_SQL}", began),
+                    before=began,
+                    durability=kept,
+                    schema=catalogue.read(session, run),
+                    looks=looks.read(run, table, key),
+                    own=own_checks.read(session, run.scenario),
+                    early=None if stillness.prints[table] == then else _early(earlier, ledger.run, place, keeping),
+                    settled=settled.read(run.folder),
+                    keys=constraints.unique_key(session, plain["messages"], plain["key"], ledger.run, own)
+                    if plain["key"]
+                    else None,
+                    users=constraints.reference(
+                        session,
+                        plain["messages"],
+                        plain["message_user"],
+                        plain["users"],
+                        (plain["message_id"], plain["user_id"]),
+                    ),
+                    pool=session.row(messages.pool_count_sql(names))[0],
+                    expected_pool=run.scenario.pool["users"],
+                    pool_digest=session.row(messages.pool_digest_sql(names))[0],
+                    seeded_digest=run.facts.get("seeding", {}).get("digest"),
+                )
+
+
+def _columns(scenario: Scenario, place: rows.Source) -> rows.Source:
+    """What is read of the rows of the run: their ids only if answers tell them."""
+    told = scenario.contract["message_id"]
+    return replace(place, columns={name: of for name, of in place.columns.items() if told or name != "id"})
+
+
+def _as_numbers(session: Reader, scenario: Scenario, place: rows.Source) -> bool:
+    """Whether the rows of the run can be read as numbers, which is quicker."""
+    names = scenario.database
+    uuids = [names[COLUMNS[name][0]] for name in ("id", "user_id") if name in place.columns]
+    as_sent = messages.text_of(scenario.contract) == messages.PLAIN_CONTENT
+    return bool(names["key"] and as_sent and coded.readable(session, place.table, uuids))
+
+
+def _own(
+    session: Reader, run: str, scenario: Scenario, place: rows.Source, as_numbers: bool, keeping: Keeping | None
+) -> pd.DataFrame:
+    """The rows of the run."""
+    take = keeping.take_rows if keeping else None
+    if as_numbers:
+        return coded.own(session, run, place, messages.texts(scenario.contract["content"]), take)
+    return rows.own(session, run, place, place.columns, take=take)
 
 
 def _pending(place: rows.Source, run: str, due: str) -> str:
