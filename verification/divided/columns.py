@@ -35,7 +35,10 @@ def packed(table: pd.DataFrame) -> Arrays:
 def _different(column: pd.Series) -> tuple[npt.NDArray[np.int64], list[str]]:
     """Which text each line has, and the texts; if most differ, each has one of its own: to compare them costs more."""
     if isinstance(column.dtype, pd.CategoricalDtype):
-        return column.cat.codes.to_numpy().astype(np.int64), [str(text) for text in column.cat.categories]
+        codes = column.cat.codes.to_numpy()
+        used = np.unique(codes[codes >= 0])
+        places = np.where(codes >= 0, np.searchsorted(used, codes), -1)
+        return places, column.cat.categories.to_numpy()[used].tolist()
     if len(set(column.iloc[:LOOKED])) > LOOKED // 2:
         null = column.isna().to_numpy()
         return np.where(null, -1, np.arange(len(column))), column.fillna("").tolist()
