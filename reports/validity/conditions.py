@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +19,7 @@ from reports.samples import phases
 from reports.samples.evidence import Evidence
 from reports.samples.samples import Samples
 from reports.samples.ways import ways
-from reports.validity import clocks, disturbed, doubt, environment, folder, generator, search, steady
+from reports.validity import clocks, disturbed, doubt, environment, folder, generator, scaled, search, steady
 from reports.validity.result import ValidityResult, hard, soft
 from reports.validity.steady import Steady
 
@@ -28,8 +27,6 @@ LATE_S = 0.010
 """From when on an arrival that was begun after its time is a late one."""
 HELD_UP = 0.9
 """The share of the lateness that must have been spent without a free user for the target to be the cause of it."""
-SAME_MOMENT_S = 0.5
-"""By how much the plan's second of a change and the one on record may differ."""
 
 
 def validity(
@@ -53,7 +50,7 @@ def validity(
         _undisturbed(evidence),
     ]
     if evidence.samples.scenario.scales:
-        results.append(_scaled(evidence))
+        results.append(scaled.condition(evidence))
     if found is not None:
         results.append(search.condition(found, evidence))
     results += filter(None, [disturbed.condition(evidence), clocks.condition(evidence)])
@@ -365,42 +362,3 @@ def _undisturbed(evidence: Evidence) -> ValidityResult:
         "undisturbed",
         "Run it again and let it end.",
     )
-
-
-def _scaled(evidence: Evidence) -> ValidityResult:
-    facts, stretches = evidence.run.facts, evidence.samples.stretches
-    changes = [
-        (stretch.begin, service, processes)
-        # Of a load that a rule ended, those that it came to.
-        for stretch, stage in zip(stretches, evidence.samples.scenario.stages, strict=False)
-        for service, processes in stage.scale.items()
-    ]
-    wrong = [f"scaling failed: {facts['scaling_failed']}"] if facts.get("scaling_failed") else []
-    for begin, service, processes in changes:
-        done = _scaled_at(facts.get("scaling") or [], begin, service, processes)
-        # What is scaled during a load, in a spike say, is to be there while it lasts.
-        meanwhile = next((s.end for s in stretches if s.loads and s.begin == begin), None)
-        deadline = meanwhile or next((s.begin for s in stretches if s.loads and s.begin >= begin), stretches[-1].end)
-        if done is None:
-            wrong.append(f"{processes} processes of {service} were never reached")
-        elif done > deadline:
-            wrong.append(
-                f"{processes} processes of {service} were reached {duration(done - deadline)} after their load "
-                f"{'ended' if meanwhile else 'began'}"
-            )
-    return ValidityResult(
-        "SCALED",
-        "The processes of every service were up before their load began, or in it if they were scaled during it",
-        hard(not wrong),
-        "; ".join(wrong) or f"all of {len(changes)} changes were in time",
-        "before the next phase; of a phase that scales and loads, before its end",
-        "Give the change more time: a longer pause before the phase, or a faster PERF_SCALE_CMD.",
-    )
-
-
-def _scaled_at(scaling: Sequence[dict[str, Any]], planned: float, service: str, processes: int) -> float | None:
-    """When the change of a service to so many `processes` that was planned for a second was done, if it was."""
-    for one in scaling:
-        if (one["service"], one["processes"]) == (service, processes) and abs(one["planned"] - planned) < SAME_MOMENT_S:
-            return one.get("done")
-    return None
