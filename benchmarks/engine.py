@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import re
+import resource
 import shutil
 import statistics
 import subprocess
@@ -17,7 +18,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,8 @@ GENERATOR, TARGET = "0", "1"
 """The cores."""
 
 NGINX = """
-worker_processes 1; daemon off; pid {folder}/pid; error_log {folder}/error.log; worker_rlimit_nofile 20000;
-events {{ worker_connections 12000; }}
+worker_processes 1; daemon off; pid {folder}/pid; error_log {folder}/error.log; worker_rlimit_nofile 50000;
+events {{ worker_connections 25000; }}
 http {{
   access_log off; keepalive_requests 1000000000; keepalive_timeout 600;
   client_body_temp_path {folder}/1; proxy_temp_path {folder}/2; fastcgi_temp_path {folder}/3;
@@ -53,6 +54,10 @@ export default function () {{ http.post('{url}/', '{body}', {{ headers }}); }}
 START_TIMEOUT_S = 10.0
 RUN_TIMEOUT_S = 60.0
 """Beyond the time that a run was asked to take."""
+
+FILES, SPARE = 21_000, 500
+"""So many files are to be open for 20,000 users; what else a process has open."""
+MANY = "20,000 users (or as many as files may be open)"
 
 Figures = dict[str, Any]
 
@@ -160,9 +165,19 @@ def k6(url: str, seconds: float) -> Figures:
     return {"rate": float(found.group(1))} if found else {}
 
 
+def _open_files() -> int:
+    """Let this process and those that it starts open FILES, if it may; how many they may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, FILES), max(hard, FILES)))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
 def measure(rounds: int, seconds: float) -> Figures:
     """All figures, each the median of `rounds`; ratios are medians of the ratios within a round."""
     found: dict[str, list[Figures]] = {}
+    # Each has a connection.
+    many = min(20_000, _open_files() - SPARE)
 
     def keep(name: str, figures: Figures) -> Figures:
         found.setdefault(name, []).append(figures)
@@ -184,6 +199,7 @@ def measure(rounds: int, seconds: float) -> Figures:
                 keep(name, tools[name]())
         for _ in range(rounds):
             keep("5,000 users", locust(url, 5000, kind="ours", paced=True, seconds=seconds))
+            keep(MANY, locust(url, many, kind="ours", paced=True, seconds=seconds))
         keep("5,000 FastHttpUsers", locust(url, 5000, kind="fast", paced=True, seconds=seconds))
         for _ in range(rounds):
             keep("open at 100/s", locust(url, 50, kind="ours", rate=100.0, seconds=seconds))
@@ -237,14 +253,13 @@ def table(result: Figures) -> Iterator[tuple[str, str, str]]:
     without = found["without journal, outcome and health"]
     cost = statistics.median(1 - a / b["rate"] for a, b in zip(ours, without, strict=True))
     yield "cost of journal, outcome and health", f"{cost:.1%}", "≤ 15 %"
-    paced, fast = found["5,000 users"], found["5,000 FastHttpUsers"]
-    yield (
-        "5,000 users, one a second each: p99 from when it was due",
-        f"{middle(paced, 'latency', 1) * 1e3:.1f} ms",
-        "≤ 1 ms",
-    )
-    yield "  the same with FastHttpUser", f"{middle(fast, 'latency', 1) * 1e3:,.0f} ms", ""
-    yield "  memory of the process", f"{middle(paced, 'rss') / 1e6:.0f} MB", "≤ 150 MB"
+    for users, p99, memory in (("5,000 users", "≤ 1 ms", "≤ 150 MB"), (MANY, "≤ 5 ms", "≤ 400 MB")):
+        paced = found[users]
+        yield f"{users}, one a second each: requests a second", f"{middle(paced, 'rate'):,.0f}/s", ""
+        yield "  p99 from when it was due", f"{middle(paced, 'latency', 1) * 1e3:.1f} ms", p99
+        yield "  memory of the process", f"{middle(paced, 'rss') / 1e6:.0f} MB", memory
+    fast = found["5,000 FastHttpUsers"]
+    yield "5,000 FastHttpUsers: p99 from when it was due", f"{middle(fast, 'latency', 1) * 1e3:,.0f} ms", ""
     for at, p50, p99 in (("80 %", "", "≤ 2 ms"), ("50 %", "≤ 0.1 ms", "≤ 0.5 ms"), ("100/s", "≤ 0.1 ms", "≤ 0.5 ms")):
         open_ = found[f"open at {at}"]
         begun = statistics.median(one["begun"] / one["planned"] - 1 for one in open_)

@@ -83,6 +83,8 @@ def drawn(
 
 def escaped(text: str) -> str:
     """A text as COPY reads it."""
+    if text.isprintable() and "\\" not in text:
+        return text  # most are
     for plain, mark in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r")):
         text = text.replace(plain, mark)
     return text
