@@ -23,11 +23,12 @@ from harness import journaled, steered
 from harness.quantities import duration
 from harness.reported import VERDICT
 from harness.settings import ROOT
+from harness.stack.process import free_port
 from tests.support.chromium import Browser, Page
 from tests.support.counting_server import counting
 from tests.support.legible import WIDTHS, not_for_everybody, too_wide
 from tests.support.pipeline_process import Pipeline
-from tests.support.target_process import eventually, free_port
+from tests.support.target_process import eventually
 
 pytestmark = pytest.mark.machine
 

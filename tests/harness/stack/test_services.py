@@ -13,10 +13,10 @@ from harness.errors import StackError
 from harness.plan.scenario import Service
 from harness.run import Run
 from harness.stack import services
+from harness.stack.process import free_port
 from harness.stack.services import PIDS, Services, command, pids
 from harness.stack.variant import Variant
 from tests.support.plans import varied
-from tests.support.target_process import free_port
 
 WAITS = "import os, pathlib, time; pathlib.Path(os.environ['READY']).touch(); time.sleep(600)"
 SERVES = (
