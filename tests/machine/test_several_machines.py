@@ -17,7 +17,7 @@ from harness.machines import clocks
 from harness.machines.clocks import Clock
 from harness.plan import arrivals, reading
 from tests.support.database_for_all import reachable
-from tests.support.namespace_scene import Scene
+from tests.support.namespace_scene import SHORT, Scene
 from tests.support.namespaces import namespaces, unfit
 from tests.support.pipeline_process import Result
 from tests.support.several_machines import KEY, said
@@ -272,7 +272,7 @@ def test_a_partition_that_heals_and_a_file_that_was_altered_here_cost_nothing(sc
 
 
 def test_a_partition_for_good_is_invalid_and_accuses_nobody(scene: Scene) -> None:
-    scene.master(2, "--profile", "endless")
+    scene.master(2, "--profile", "endless", **SHORT)
     workers = [scene.worker(1), scene.worker(2)]
     scene.loading(20)
     of_lost = load_processes(workers[0])
@@ -303,7 +303,7 @@ def kill_an_agent(_scene: Scene, workers: list[subprocess.Popen[str]]) -> None:
 def test_what_is_killed_makes_it_invalid_and_accuses_nobody(
     scene: Scene, kill: Callable[[Scene, list[subprocess.Popen[str]]], None], said_of_it: str
 ) -> None:
-    scene.master(2, "--profile", "endless")
+    scene.master(2, "--profile", "endless", **SHORT)
     workers = [scene.worker(1), scene.worker(2)]
     scene.loading(20)
     of_lost = load_processes(workers[0])
@@ -317,7 +317,7 @@ def test_what_is_killed_makes_it_invalid_and_accuses_nobody(
 
 
 def test_without_its_master_a_machine_loads_no_more(scene: Scene) -> None:
-    scene.master(2, "--profile", "endless")
+    scene.master(2, "--profile", "endless", **SHORT)
     workers = [scene.worker(1), scene.worker(2)]
     scene.loading(20)
     of_them = [one for worker in workers for one in load_processes(worker)]
@@ -335,7 +335,7 @@ def test_a_full_disk_at_the_master_is_named_and_invalid(scene: Scene) -> None:
     plan = scene.folder / "plan.toml"
     plan.write_text(PLAN)
     inside = ("unshare", "-m", "sh", "-c", mount, "sh")
-    scene.master(2, "--plan", str(plan), "--profile", "endless", inside=inside)
+    scene.master(2, "--plan", str(plan), "--profile", "endless", inside=inside, **SHORT)
     workers = [scene.worker(1), scene.worker(2)]
     of_master = psutil.Process(scene.running.pid)
 
