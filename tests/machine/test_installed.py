@@ -59,7 +59,8 @@ def _install(python: Path, what: str) -> None:
     # The very versions that the lock has: another one is no fault of the wheel.
     constraints = _constraints(python.parent)
     pip = [str(python), "-m", "pip", "install", "--quiet", "--only-binary", ":all:", "--constraint", str(constraints)]
-    subprocess.run([*pip, what], check=True)
+    # What is used is compiled when it is.
+    subprocess.run([*pip, "--no-compile", what], check=True)
 
 
 def _constraints(folder: Path) -> Path:
