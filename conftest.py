@@ -33,8 +33,10 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
-# No test is about speed.
-hypothesis.settings.register_profile("any machine", deadline=None)
+# No test is about speed: neither its own, nor that at which its examples are made.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("any machine")
 
 

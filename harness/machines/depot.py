@@ -206,7 +206,12 @@ class Depot:
         if self._monitor.poll(0):
             while self._monitor.poll(0):
                 self._monitor.recv_multipart()
-            self._broken_off = now
+                # Whose connection it was is not told: one that has given all is the first to be expected to leave.
+                done = next((one for one in self.machines if one.ended and not one.parted), None)
+                if done:
+                    done.parted = True
+                else:
+                    self._broken_off = now
         for one in self.machines:
             one.silent = max(one.silent, now - one.heard) if not one.ended else one.silent
             quiet = now - one.heard > GONE_S

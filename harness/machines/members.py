@@ -43,6 +43,8 @@ class Machine:
     tries: int = 0
     ended: bool = False
     """Whether nothing more is taken of it."""
+    parted: bool = False
+    """Whether its connection has ended since, as it should."""
 
 
 SAME = {"protocol": "protocol", "version": "Proofload", "code": "code", "locust": "Locust", "abi": "Python"}

@@ -75,11 +75,13 @@ def woken_in(seconds: float, pids: Sequence[int]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True)
 
 
-def free_port() -> int:
-    """A port of 127.0.0.1 that is free now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
+def free_port(wanted: int = 0) -> int:
+    """A port of 127.0.0.1 that is free (`wanted`, if given: OSError if that is not), and for a minute given to nobody
+    who asks for any: the system keeps the port of a connection that its server ended, but not from one who names it.
+    """
+    with socket.create_server(("127.0.0.1", wanted)) as server, socket.create_connection(server.getsockname()):
+        server.accept()[0].close()
+        port: int = server.getsockname()[1]
         return port
 
 

@@ -62,9 +62,9 @@ class UseLost(Store):
 
 
 class NotCounted(Store):
-    """One order in five is recorded and not counted."""
+    """One order in three is recorded and not counted."""
 
-    chosen = every(5)
+    chosen = every(3)
 
     async def apply(self, connection: Any, coupon: Row, asked: Asked, said: Said) -> Said:
         if coupon["max_total_uses"] is not None or not next(self.chosen):

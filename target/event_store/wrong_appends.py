@@ -45,7 +45,7 @@ class HalfStored(Often):
 
 
 class BatchInTwo(Often):
-    """Every third append of several events is stored in two transactions."""
+    """Every third append of several events is stored in two transactions, with a moment between them."""
 
     often = 3
 
@@ -55,6 +55,7 @@ class BatchInTwo(Often):
             done = super().append(cursor, stream, expected, events[:half])
             if done.how == STORED:
                 cursor.connection.commit()
+                cursor.execute("SELECT pg_sleep(0.05)")
                 return super().append(cursor, stream, expected + half, events[half:])
         return super().append(cursor, stream, expected, events)
 
@@ -142,7 +143,7 @@ class VersionUnchecked(Store):
         if self.version(cursor, Stream(given["tenant"], "", given["aggregate"])) != given["expected"]:
             return []
         if len(given["ids"]) == 1:
-            cursor.execute("SELECT pg_sleep(0.05)")
+            cursor.execute("SELECT pg_sleep(0.2)")
         return super()._insert(cursor, given)
 
 

@@ -31,7 +31,7 @@ class LostDelivery(Delivery):
 
 
 class Redelivered(Delivery):
-    """A worker with nothing to do takes back what was SENT last, and sends it again."""
+    """A worker with nothing to do takes back the ten that were SENT last, and sends them again."""
 
     idle_s = 0.2
 
@@ -39,7 +39,7 @@ class Redelivered(Delivery):
         await super().idle()
         await self.connection.execute(
             f"UPDATE message_logs SET status = '{SCHEDULED}' "
-            f"WHERE id = (SELECT id FROM message_logs WHERE status = '{SENT}' ORDER BY sent_at DESC LIMIT 1)"
+            f"WHERE id IN (SELECT id FROM message_logs WHERE status = '{SENT}' ORDER BY sent_at DESC LIMIT 10)"
         )
 
 

@@ -13,8 +13,9 @@ import pytest
 from docs.systems import __main__ as pages
 from harness.plan import reading
 from harness.settings import ROOT
+from harness.stack.process import free_port
 from schema.migrate import stated
-from tests.support.target_process import eventually, free_port
+from tests.support.target_process import eventually
 
 SYSTEMS = sorted(path.stem.replace("-", "_") for path in pages.FOLDER.glob("*.md"))
 SERVERS = [

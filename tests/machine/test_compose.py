@@ -29,6 +29,7 @@ OURS_AT_MOST = 300_000_000
 LAX = ["--set", 'validity={loop_lag="30s", loop_gap="1m", min_successes=50, sent="50%"}']
 LAX += ["--set", 'rules=["p95(response_time) < 30s", "ratio(errors) < 1%"]']
 NEVER = ["--set", LAX[1], "--set", 'rules=["p95(response_time) < 1us"]']
+SHORT = ["--set", 'arrivals={smoke=[{rate=40, for="4s"}]}']
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +144,7 @@ def test_the_pipeline_alone_starts_the_target_and_ends_with_its_verdict_and_take
     engine: Docker, clone: Path
 ) -> None:
     """Beside what the run before has left up."""
-    code, said = ended(started(engine, clone, "peak", "--profile", "smoke", *NEVER, ALONE="1"))
+    code, said = ended(started(engine, clone, "peak", "--profile", "smoke", *NEVER, *SHORT, ALONE="1"))
 
     assert code == 1, said
     assert "NO-GO" in said

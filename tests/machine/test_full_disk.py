@@ -37,7 +37,7 @@ timeout = "8s"
 arrivals.smoke = [
     { rate = 40, for = "3s", phase = "before" },
     { rate = 400, for = "10s", phase = "full", disturb = "fill disk" },
-    { rate = 40, for = "15s", phase = "after" },
+    { rate = 40, for = "6s", phase = "after" },
 ]
 validity = { loop_lag = "30s", loop_gap = "1m", sent = "10%" }
 rules = ["ratio(errors{phase=before}) < 1%"]

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.machine
 # No test is about speed.
 LAX = ["--set", 'validity={loop_lag="30s", loop_gap="1m", min_successes=50, sent="50%"}']
 LAX += ["--set", 'rules=["p95(response_time) < 30s", "ratio(errors) < 1%"]']
+SHORT = 'arrivals={smoke=[{rate=40, for="4s"}]}'
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +60,8 @@ def _install(python: Path, what: str) -> None:
     # The very versions that the lock has: another one is no fault of the wheel.
     constraints = _constraints(python.parent)
     pip = [str(python), "-m", "pip", "install", "--quiet", "--only-binary", ":all:", "--constraint", str(constraints)]
-    subprocess.run([*pip, what], check=True)
+    # What is used is compiled when it is.
+    subprocess.run([*pip, "--no-compile", what], check=True)
 
 
 def _constraints(folder: Path) -> Path:
@@ -139,10 +141,9 @@ def test_a_new_system_is_run_as_it_is_written(complete: Path, tmp_path: Path) ->
 
 
 def test_a_built_in_system_is_run_there(complete: Path, shop: Path) -> None:
-    done = _proofload(complete, shop, "run", "peak", "--profile", "smoke")
+    done = _proofload(complete, shop, "run", "peak", "--profile", "smoke", *LAX, "--set", SHORT)
 
-    # Of a busy machine the figures may be worthless, but nothing is found.
-    assert done.returncode in (0, 3, 4), done.stdout + done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert "VIOLATED" not in done.stdout
     assert (shop / "reports" / "runs" / "peak" / "latest" / "report.html").exists()
 

@@ -9,8 +9,8 @@ from harness import journal, journaled
 from harness.journaled import Journaled
 from harness.plan import arrivals, reading
 from harness.run import Run
+from harness.stack.process import free_port
 from tests.support.pipeline_process import Pipeline, all_gone, descendants
-from tests.support.target_process import free_port
 
 pytestmark = pytest.mark.machine
 

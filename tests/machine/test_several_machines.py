@@ -17,7 +17,7 @@ from harness.machines import clocks
 from harness.machines.clocks import Clock
 from harness.plan import arrivals, reading
 from tests.support.database_for_all import reachable
-from tests.support.namespace_scene import Scene
+from tests.support.namespace_scene import SHORT, Scene
 from tests.support.namespaces import namespaces, unfit
 from tests.support.pipeline_process import Result
 from tests.support.several_machines import KEY, said
@@ -272,7 +272,7 @@ def test_a_partition_that_heals_and_a_file_that_was_altered_here_cost_nothing(sc
 
 
 def test_a_partition_for_good_is_invalid_and_accuses_nobody(scene: Scene) -> None:
-    scene.master(2, "--profile", "endless")
+    scene.master(2, "--profile", "endless", **SHORT)
     workers = [scene.worker(1), scene.worker(2)]
     scene.loading(20)
     of_lost = load_processes(workers[0])
@@ -284,7 +284,7 @@ def test_a_partition_for_good_is_invalid_and_accuses_nobody(scene: Scene) -> Non
     assert "X2" in result.checks("UNDECIDED")
     assert "nothing was heard of the master" in said(workers[0])
     assert workers[0].returncode == 3
-    assert not psutil.wait_procs(of_lost, 10)[1]
+    assert not psutil.wait_procs(of_lost, 60)[1]
 
 
 def kill_a_load_process(_scene: Scene, workers: list[subprocess.Popen[str]]) -> None:
@@ -303,7 +303,7 @@ def kill_an_agent(_scene: Scene, workers: list[subprocess.Popen[str]]) -> None:
 def test_what_is_killed_makes_it_invalid_and_accuses_nobody(
     scene: Scene, kill: Callable[[Scene, list[subprocess.Popen[str]]], None], said_of_it: str
 ) -> None:
-    scene.master(2, "--profile", "endless")
+    scene.master(2, "--profile", "endless", **SHORT)
     workers = [scene.worker(1), scene.worker(2)]
     scene.loading(20)
     of_lost = load_processes(workers[0])
@@ -313,11 +313,11 @@ def test_what_is_killed_makes_it_invalid_and_accuses_nobody(
     no_false_accusation(result)
     assert "a load process was lost" in result.out
     assert said_of_it in result.out
-    assert not psutil.wait_procs(of_lost, 20)[1]
+    assert not psutil.wait_procs(of_lost, 60)[1]
 
 
 def test_without_its_master_a_machine_loads_no_more(scene: Scene) -> None:
-    scene.master(2, "--profile", "endless")
+    scene.master(2, "--profile", "endless", **SHORT)
     workers = [scene.worker(1), scene.worker(2)]
     scene.loading(20)
     of_them = [one for worker in workers for one in load_processes(worker)]
@@ -325,7 +325,7 @@ def test_without_its_master_a_machine_loads_no_more(scene: Scene) -> None:
 
     assert ["the master is gone" in said(worker) for worker in workers] == [True, True]
     assert [worker.returncode for worker in workers] == [3, 3]
-    assert not psutil.wait_procs(of_them, 10)[1]
+    assert not psutil.wait_procs(of_them, 60)[1]
 
 
 def test_a_full_disk_at_the_master_is_named_and_invalid(scene: Scene) -> None:
@@ -335,7 +335,7 @@ def test_a_full_disk_at_the_master_is_named_and_invalid(scene: Scene) -> None:
     plan = scene.folder / "plan.toml"
     plan.write_text(PLAN)
     inside = ("unshare", "-m", "sh", "-c", mount, "sh")
-    scene.master(2, "--plan", str(plan), "--profile", "endless", inside=inside)
+    scene.master(2, "--plan", str(plan), "--profile", "endless", inside=inside, **SHORT)
     workers = [scene.worker(1), scene.worker(2)]
     of_master = psutil.Process(scene.running.pid)
 

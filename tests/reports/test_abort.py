@@ -285,7 +285,7 @@ def test_a_window_is_judged_when_all_that_was_planned_in_it_has_ended(tmp_path: 
 
 
 @given(st.data())
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_however_often_is_looked_the_same_is_found(tmp_path: Path, data: st.DataObject) -> None:
     rule = "ratio(errors) < 20% for 2s else abort"
     operations = data.draw(st.lists(st.tuples(st.integers(0, 9), st.booleans()), min_size=1, max_size=150))

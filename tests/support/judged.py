@@ -40,19 +40,33 @@ from systems import coupons, event_store
 from tests.support.plans import varied
 from verification.__main__ import verify
 
+# Rare kinds more often: what a fault needs must come often enough in a short load that none of it is due to luck.
+MESSAGE_MIX = {"process": 76, "repeat": 9, "conflict": 4, "stranger": 3, "race": 4, "later": 4}
+AUTHORIZATION_MIX = {
+    "reserve": 56,
+    "release": 17,
+    "consume": 9,
+    "repeat": 4,
+    "reuse": 3,
+    "stranger": 3,
+    "forged": 5,
+    "race": 3,
+}
 COUPON_MIX = {
     **coupons.MIX,
-    "valid": 20,
-    # More often than in a shop: in a short load each of them must meet what it is about.
+    "valid": 12,
+    "redeem": 9,
     "contend": 18,
+    "repeat": 7,
     "switch": 4,
     "switched": 7,
-    "flood": 8,
+    "history": 3,
+    "flood": 9,
 }
 EVENT_MIX = {
     **event_store.MIX,
     "append_1": 18,
-    # More often than in production: in a short load gaps must be open, and two must want the same version at once.
+    # Gaps must be open, and two must want the same version at once.
     "contend": 12,
     "stale": 6,
     "reuse": 3,
@@ -60,13 +74,15 @@ EVENT_MIX = {
     "slow": 6,
     "stream": 13,
     "restart": 3,
-    "head": 4,
+    "head": 8,
+    "tail": 3,
+    "token_at": 3,
+    "read_snapshot": 8,
 }
-"""The mix of a short load of the event store."""
 ORCHESTRATOR_MIX = {
     "bulk": 30,
     "ndjson": 10,
-    "single": 18,
+    "single": 14,
     "partial": 8,
     "poison": 6,
     "repeat": 10,
@@ -74,9 +90,9 @@ ORCHESTRATOR_MIX = {
     "refused": 4,
     "reload": 2,
     "orchestrations": 2,
-    "config": 2,
+    "config": 6,
 }
-"""Rare kinds more often, and fewer events."""
+"""And fewer events."""
 ALL_IN_ONE = {
     "validation": {"work": "all", "visible_s": 0.8, "unacked": 40},
     **{name: {"processes": 0} for name in ("inventory", "payment", "fulfillment")},
@@ -88,6 +104,7 @@ LOADS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         {
             "arrivals": {"smoke": [{"rate": 80, "for": "3s"}, {"burst": 40}, {"rate": 80, "for": "100ms"}]},
             "max_users": 60,
+            "mix": MESSAGE_MIX,
         },
         # Each load copies the seeded database, and verification reads the pool whole.
         {"pool": {"users": 1_000, "strangers": 1_000}},
@@ -97,6 +114,7 @@ LOADS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         {
             "stages": {"smoke": [{"users": 40, "for": "400ms", "in_step": True}, {"users": 40, "requests": 600}]},
             "think": "100ms",
+            "mix": AUTHORIZATION_MIX,
         },
         {},
     ),
@@ -116,7 +134,7 @@ LOADS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "orchestrator": (
         "orchestrator-load",
         {
-            "stages": {"smoke": [{"users": 12, "for": "3500ms"}]},
+            "stages": {"smoke": [{"users": 12, "requests": 190}]},
             "think": "200ms",
             "mix": ORCHESTRATOR_MIX,
             "rules": ["p95(response_time) < 5s", "ratio(errors) < 50%"],
@@ -131,7 +149,7 @@ LOADS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
                 "smoke": [
                     {"rate": 80, "for": "3s"},
                     {"burst": 100},
-                    {"rate": 80, "for": "100ms"},
+                    {"rate": 80, "for": "250ms"},
                     {"pause": "4s", "scale": {"api": 2}},
                     {"rate": 40, "for": "250ms"},
                 ]

@@ -14,6 +14,7 @@ from tests.support.target_process import eventually
 
 OTHER_CLOCK = ROOT / "tests" / "support" / "other_clock"
 SHORT = {"PERF_SILENCE": "6s", "PERF_COLLECT": "20s"}
+"""For a test that waits until a machine is given up; elsewhere a slow one must not be."""
 
 
 class Scene:
@@ -26,14 +27,14 @@ class Scene:
 
     def master(self, workers: int = 2, *arguments: str, inside: tuple[str, ...] = (), **environment: str) -> None:
         """Start the master; its target is reached by all."""
-        known = {"PERF_BIND": self.network.host, "PERF_TARGET_PORT": "8000", **SHORT, **environment}
+        known = {"PERF_BIND": self.network.host, "PERF_TARGET_PORT": "8000", **environment}
         words = [*self.network.master, *inside]
         self.running = self.machines.master(workers, *arguments, scenario="several", inside=words, **known)
 
     def worker(self, number: int, processes: int = 1, clock: str = "", **environment: str) -> subprocess.Popen[str]:
         """Start worker `number`; its clocks are others still by `clock`, see tests/support/other_clock."""
         of_clock = {"PYTHONPATH": str(OTHER_CLOCK), "OTHER_CLOCK": clock} if clock else {}
-        known = {"PERF_ALLOW_HOSTS": self.network.host, **SHORT, **of_clock, **environment}
+        known = {"PERF_ALLOW_HOSTS": self.network.host, **of_clock, **environment}
         return self.machines.worker(f"w{number}", processes, self.network.worker(number), **known)
 
     def loading(self, operations: int = 40) -> Path:

@@ -18,8 +18,9 @@ import psutil
 
 from harness import steered
 from harness.settings import ROOT
+from harness.stack.process import free_port
 from tests.support import commands
-from tests.support.target_process import eventually, free_port
+from tests.support.target_process import eventually
 
 PLAN = """\
 system = "messages"

@@ -36,7 +36,7 @@ class Peer:
             except OSError:
                 return
             with sock:
-                sock.settimeout(10)
+                sock.settimeout(60)
                 self.connections += 1
                 try:
                     script(self, sock)
@@ -59,14 +59,14 @@ class Peer:
         """Take no more connections, and end."""
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
-        self.thread.join(timeout=10)
+        self.thread.join(timeout=60)
 
 
 @contextmanager
 def serving(*scripts: Script) -> Iterator[tuple[Peer, Connection]]:
     """A peer that does with its n-th connection what the n-th script says, and a client of it."""
     server = Peer(*scripts)
-    connection = Connection(Origin(server.url, 5))
+    connection = Connection(Origin(server.url, 60))
     try:
         yield server, connection
     finally:

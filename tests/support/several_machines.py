@@ -1,14 +1,14 @@
 """A load from several machines: a master, and agents with folders of their own, on this machine or in namespaces."""
 
-import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.stack.process import free_port
 from tests.support.pipeline_process import Pipeline, Result
-from tests.support.target_process import free_port
 
 KEY = "0123456789abcdef" * 4
 
@@ -17,11 +17,8 @@ def two_ports() -> int:
     """A free port whose next one is free, too."""
     while True:
         port = free_port()
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port + 1))
-            except OSError:
-                continue
+        with suppress(OSError):
+            free_port(port + 1)
             return port
 
 

@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from typing import Any
 import psycopg2
 
 from harness.stack import process as processes
+from harness.stack.process import free_port
 from schema.migrate import migrate
 from systems import ids
 
@@ -112,13 +112,6 @@ class Target:
             return self.ask("GET", "/health").status == 200
         except (OSError, http.client.HTTPException):
             return False
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

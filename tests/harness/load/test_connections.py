@@ -77,7 +77,7 @@ def ending(ended: threading.Event) -> Script:
         else:
             sock.shutdown(socket.SHUT_WR)
         ended.set()
-        sock.settimeout(10)
+        sock.settimeout(60)
         sock.recv(1)
 
     return script
@@ -99,12 +99,12 @@ def test_an_end_that_the_loop_has_had_no_turn_to_notice_is_seen_before_the_next_
     scripts = map(ending, ended)
     with serving_tls(*scripts) if tls else serving(*scripts) as (server, _):
         url = server.url.replace("http://127.0.0.1", "https://localhost") if tls else server.url
-        with closing(Connection(Origin(url, 5, str(TLS / "certificate.pem")))) as connection:
+        with closing(Connection(Origin(url, 60, str(TLS / "certificate.pem")))) as connection:
             connection.origin.habit.doubtful = NEVER
             for end in ended:
                 assert ask(connection) == Answer(200, b"{}")
                 # Without gevent, so that the loop has no turn.
-                assert end.wait(10)
+                assert end.wait(60)
                 assert come(connection)
 
     assert (server.connections, server.requests) == (20, 20)
@@ -116,7 +116,7 @@ def test_an_end_that_is_still_on_its_way_is_awaited_after_the_first_answers(monk
     def hesitant(server: Peer, sock: socket.socket) -> None:
         server.read(sock)
         sock.sendall(OK)
-        leave.wait(10)
+        leave.wait(60)
         sock.shutdown(socket.SHUT_WR)
         ended.set()
         sock.recv(1)
@@ -124,7 +124,7 @@ def test_an_end_that_is_still_on_its_way_is_awaited_after_the_first_answers(monk
     def sleep(seconds: float) -> None:
         assert 0 <= seconds <= GRACE_S
         leave.set()
-        assert ended.wait(10)
+        assert ended.wait(60)
 
     monkeypatch.setattr("gevent.sleep", sleep)
     with serving(hesitant, answering(OK)) as (server, connection):
@@ -178,7 +178,7 @@ def test_every_address_is_tried_and_the_name_looked_up_again(
 ) -> None:
     monkeypatch.setattr("gevent.socket.getaddrinfo", names(*lookups))
     with serving(answering(OK)) as (server, _):
-        connection = Connection(Origin(f"http://target.test:{server.port}", 5))
+        connection = Connection(Origin(f"http://target.test:{server.port}", 60))
         assert ask(connection) == Answer(200, b"{}")
         connection.close()
 
@@ -189,7 +189,7 @@ def test_connections_are_spread_over_all_addresses(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("gevent.socket.getaddrinfo", names("127.0.0.1,127.0.0.2"))
     with serving(*[answering(OK)] * 3) as (first, _):
         second = Peer(*[answering(OK)] * 3, host="127.0.0.2", port=first.port)
-        origin = Origin(f"http://target.test:{first.port}", 5)
+        origin = Origin(f"http://target.test:{first.port}", 60)
         for _ in range(6):
             with closing(Connection(origin)) as connection:
                 ask(connection)
@@ -210,7 +210,7 @@ def test_what_ran_out_here_is_the_reason_only_if_no_address_had_another(
     failures: tuple[Failure, ...], told: Failure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gevent.socket.getaddrinfo", names("127.0.0.2,127.0.0.3"))
-    origin, left = Origin("http://target.test", 5), iter(failures)
+    origin, left = Origin("http://target.test", 60), iter(failures)
 
     def fail(_: object) -> None:
         raise NotSent(next(left))
@@ -228,6 +228,6 @@ def test_a_name_without_addresses_is_a_fault_of_ours(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr("gevent.socket.getaddrinfo", none)
     with pytest.raises(NotSent, match="Name or service not known") as caught:
-        ask(Connection(Origin("http://nowhere.test", 5)))
+        ask(Connection(Origin("http://nowhere.test", 60)))
 
     assert caught.value.failure is Failure.LOCAL

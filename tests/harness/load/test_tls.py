@@ -16,7 +16,7 @@ from tests.support.scripted_peer import OK, TLS, Peer, answering, ask, names, se
 
 def test_tls_is_spoken_with_the_name_of_the_host_and_the_connection_is_kept() -> None:
     with serving_tls(answering(OK, OK), answering(OK)) as (server, asked):
-        origin = Origin(server.url.replace("http://127.0.0.1", "https://localhost"), 5, str(TLS / "certificate.pem"))
+        origin = Origin(server.url.replace("http://127.0.0.1", "https://localhost"), 60, str(TLS / "certificate.pem"))
         with closing(Connection(origin)) as connection:
             first, second = ask(connection), ask(connection)
             channel = connection._channel
@@ -47,7 +47,7 @@ def test_a_cut_is_no_end_where_no_length_was_said(raw: bytes, in_order: bool, wh
             sock.unwrap()
 
     with serving_tls(script) as (server, _):
-        origin = Origin(server.url.replace("http://127.0.0.1", "https://localhost"), 5, str(TLS / "certificate.pem"))
+        origin = Origin(server.url.replace("http://127.0.0.1", "https://localhost"), 60, str(TLS / "certificate.pem"))
         with closing(Connection(origin)) as connection:
             if whole:
                 assert ask(connection) == Answer(200, b"to the end")
@@ -61,7 +61,7 @@ def test_a_large_answer_through_tls_is_whole() -> None:
     body = bytes(range(256)) * 4000
     raw = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
     with serving_tls(answering(raw)) as (server, _):
-        origin = Origin(server.url.replace("http://127.0.0.1", "https://localhost"), 5, str(TLS / "certificate.pem"))
+        origin = Origin(server.url.replace("http://127.0.0.1", "https://localhost"), 60, str(TLS / "certificate.pem"))
         with closing(Connection(origin)) as connection:
             assert ask(connection).body == body
 
@@ -71,7 +71,7 @@ def test_a_certificate_that_is_not_trusted_or_of_another_name_is_no_connection_a
 ) -> None:
     for host, trusted in (("localhost", None), ("127.0.0.2", str(TLS / "certificate.pem"))):
         with serving_tls(answering(OK)) as (server, _):
-            origin = Origin(f"https://{host}:{server.listener.getsockname()[1]}", 5, trusted)
+            origin = Origin(f"https://{host}:{server.listener.getsockname()[1]}", 60, trusted)
             monkeypatch.setattr("gevent.socket.getaddrinfo", names("127.0.0.1"))
             with closing(Connection(origin)) as connection, pytest.raises(NotSent, match="no TLS with") as caught:
                 ask(connection)
@@ -83,4 +83,4 @@ def test_a_ca_file_that_is_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("no certificate")
     for name in ("ca.pem", "none.pem"):
         with pytest.raises(PlanError, match="expected certificates in PEM"):
-            Origin("https://localhost", 5, str(tmp_path / name))
+            Origin("https://localhost", 60, str(tmp_path / name))

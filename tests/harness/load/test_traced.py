@@ -26,7 +26,7 @@ user.session = SimpleNamespace(tally=SimpleNamespace(bytes=[0], routes=[""]))
 user.traced = traces.header(run) if traced else None
 exchange = user._exchange if user_class == "HttpUser" else user._exchange_text
 headers = (lambda number: b"X-Own: 1\\r\\n") if user_class == "HttpUser" else None
-exchange(77, 0, "POST /x", lambda number: b"{}", headers, Connection(Origin(url, 5)))
+exchange(77, 0, "POST /x", lambda number: b"{}", headers, Connection(Origin(url, 60)))
 """
 
 

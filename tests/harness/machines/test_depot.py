@@ -249,6 +249,26 @@ def test_a_machine_that_leaves_before_the_load_makes_room_for_another(
     assert scene.join("other", 3)[1].data == {"machine": 2}
 
 
+def test_one_that_has_given_all_may_leave_while_another_is_silent(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A starved machine says nothing for seconds, and all of it is still to come."""
+    monkeypatch.setattr(depot, "GONE_S", 0.2)
+    done, _ = scene.join("done")
+    scene.join("starved")
+    first, starved = scene.depot.machines
+    scene.depot._full = first.ended = True
+    done.__exit__(None, None, None)
+    scene.lines.remove(done)
+    eventually(lambda: first.parted)
+    eventually(lambda: starved.silent > 0.5)
+
+    assert not starved.left
+    scene.lines.pop().__exit__(None, None, None)
+    starved.heard = time.monotonic()
+    eventually(lambda: starved.left)
+
+
 def test_a_depot_that_can_not_go_on_ends_the_load(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("a defect")

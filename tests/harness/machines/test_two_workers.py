@@ -10,10 +10,10 @@ from harness import journal, journaled
 from harness.machines import clocks
 from harness.plan import arrivals, reading
 from harness.settings import ROOT
+from harness.stack.process import free_port
 from tests.support.counting_server import counting
 from tests.support.pipeline_process import Pipeline
 from tests.support.several_machines import KEY, Machines, said
-from tests.support.target_process import free_port
 
 
 @pytest.fixture

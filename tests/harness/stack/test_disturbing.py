@@ -22,11 +22,12 @@ from harness.stack import disturbing, postgres_log, process
 from harness.stack.disturbing import Done, by_command
 from harness.stack.line import Line
 from harness.stack.postgres import Postgres
+from harness.stack.process import free_port
 from harness.stack.services import Services, pids
 from harness.stack.stack import Stack
 from harness.stack.variant import Variant
 from tests.support.plans import varied
-from tests.support.target_process import eventually, free_port
+from tests.support.target_process import eventually
 
 WAITS = """
 import os, pathlib, signal, sys, time

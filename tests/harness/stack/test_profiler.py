@@ -17,7 +17,7 @@ from reports.__main__ import report
 from tests.support.synthetic_run import bind, synthetic_run
 
 SPY = """\
-#!/bin/sh
+#!/usr/bin/env -S --default-signal=INT sh
 trap '%s; exit 0' INT
 while [ "$1" != --output ]; do shift; done
 touch "$2.ready"

@@ -13,10 +13,10 @@ from harness.errors import StackError
 from harness.plan.scenario import Service
 from harness.run import Run
 from harness.stack import services
+from harness.stack.process import free_port
 from harness.stack.services import PIDS, Services, command, pids
 from harness.stack.variant import Variant
 from tests.support.plans import varied
-from tests.support.target_process import free_port
 
 WAITS = "import os, pathlib, time; pathlib.Path(os.environ['READY']).touch(); time.sleep(600)"
 SERVES = (
@@ -51,7 +51,7 @@ def test_each_service_is_up_by_its_own_probe_and_its_processes_are_on_record(tmp
         assert {name: len(numbers) for name, numbers in found.items()} == {"api": 1, "worker": 2}
         assert all(process.is_running() for process in below)
         assert up.died() == []
-    assert not psutil.wait_procs(below, timeout=10)[1]
+    assert not psutil.wait_procs(below, timeout=60)[1]
 
 
 def test_a_service_is_scaled_up_and_down(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_a_process_that_dies_later_is_reported_by_the_name_of_its_service(tmp_pa
         up.start()
         process = psutil.Process(pids(run.folder)["worker"][0])
         process.kill()
-        process.wait(10)
+        process.wait(60)
 
         assert up.died() == ["worker"]
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import jwt
 import pytest
 
+from harness.stack.process import free_port
 from systems import ids
 from systems.authorizations import CLAIM_ORGANIZATION, MOVES
 from target.authorizations import tokens
@@ -27,7 +28,7 @@ from tests.support.authorization_target import (
     token,
     with_authorizations,
 )
-from tests.support.target_process import CONNECTIONS, free_port, query
+from tests.support.target_process import CONNECTIONS, query
 
 pytestmark = pytest.mark.usefixtures("nurseries")
 

@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 
 from harness.stack.postgres import Postgres
+from harness.stack.process import free_port
 from schema.migrate import migrate
 from seeding.coupons import seed
 from systems import coupons_pool, ids
 from tests.support.plans import varied
-from tests.support.target_process import ROOT, eventually, free_port, query
+from tests.support.target_process import ROOT, eventually, query
 
 USERS = 1_000
 TIGHT, OPEN, OWNED = coupons_pool.TIGHT[0], coupons_pool.OPEN[0], coupons_pool.OWNED[0]

@@ -13,12 +13,12 @@ import psutil
 import psycopg2
 import pytest
 
+from harness.stack.process import free_port
 from systems import ids
 from tests.support import commands
 from tests.support.target_process import (
     Target,
     eventually,
-    free_port,
     message,
     process,
     query,

@@ -78,7 +78,7 @@ def test_what_is_taken_off_is_right_to_the_cent(
 POOL = Pool(3, USERS, NOW)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(1, coupons_pool.COUPONS), st.integers(0, USERS - 1), st.integers(0, 60_000), st.booleans())
 def test_all_at_once_say_what_one_says(number: int, user: int, value: int, own: bool) -> None:
     coupon = POOL.coupons[number - 1]
@@ -101,7 +101,7 @@ def test_what_a_journal_holds_tells_answers_apart() -> None:
     assert len(set(digests_of_reasons(False))) == 1
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9))),
     st.lists(st.tuples(st.integers(0, 4), st.integers(0, 10))),

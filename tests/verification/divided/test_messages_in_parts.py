@@ -70,7 +70,7 @@ DAMAGES: dict[str, Edit] = {
 
 
 @given(damages=st.lists(st.sampled_from(sorted(DAMAGES)), max_size=6), count=st.integers(2, 12))
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_several_damages_are_found_alike_in_all_parts(tmp_path: Path, damages: list[str], count: int) -> None:
     history = many()
     for name in damages:
