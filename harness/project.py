@@ -8,7 +8,7 @@ from types import ModuleType
 
 from harness import DISTRIBUTION, ambient
 from harness.errors import PlanError, nearest
-from harness.plan import reading
+from harness.plan import plans
 from harness.settings import CHECKOUT, ROOT
 from systems import PROJECT
 
@@ -42,8 +42,8 @@ def require_names_of_its_own(project: Path = PROJECT) -> None:
 
 def module(stage: str, system: str) -> ModuleType | None:
     """What a system has for a stage, e.g. seeding; None if it has nothing. PlanError if there is no such system."""
-    if system not in reading.systems():
-        raise PlanError(f"no system {system!r}: {nearest(system, reading.systems())}")
+    if system not in plans.systems():
+        raise PlanError(f"no system {system!r}: {nearest(system, plans.systems())}")
     name = f"{stage}.{system}"
     return importlib.import_module(name) if importlib.util.find_spec(name) else None
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import psutil
 
-from harness.plan import reading
+from harness.plan import plans
 from harness.settings import ROOT
 from target import faults
 from target.faults import Fault
@@ -327,7 +327,7 @@ def _rows(folder: Path, wanted: set[str]) -> Iterator[Row]:
 
 
 def _runs(folder: Path, wanted: set[str]) -> Iterator[Callable[[Path], Row]]:
-    for system in reading.systems():
+    for system in plans.systems():
         if system not in PLANS:
             continue
         clean = Fault("clean", "no fault", ())

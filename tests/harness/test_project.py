@@ -13,7 +13,7 @@ import pytest
 
 from harness import VERSION, project
 from harness.errors import PlanError, StackError
-from harness.plan import reading
+from harness.plan import plans, reading
 from harness.plan.scenario import Service
 from harness.settings import ROOT, Settings
 from harness.stack import reference, services
@@ -63,7 +63,7 @@ def test_built_in_systems_are_there_too(shop: Path) -> None:
     plan = _command(shop, "plan", "peak", "--profile", "smoke")
 
     assert [line.split(":")[0] for line in listed.splitlines() if not line.startswith(" ")] == [
-        *reading.systems(),
+        *plans.systems(),
         "shop",
     ]
     assert plan.returncode == 0, plan.stderr
