@@ -18,6 +18,11 @@ FOLDERS = ("systems", "schema", "seeding", "locustfiles", "verification")
 PACKAGES = (*FOLDERS, "harness", "reports", "target")
 """All of ours."""
 
+THREADS = {"OPENBLAS_NUM_THREADS": "1"}
+"""NumPy's library starts one for each core when it is imported, and all wait busily at first: of each process of ours
+that was as much time of the processors as the import itself.
+"""
+
 
 def modules_of_ours(folder: str) -> set[str]:
     """The names of the modules in one of our FOLDERS."""
@@ -50,14 +55,14 @@ def module(stage: str, system: str) -> ModuleType | None:
 
 def environment(**values: str) -> dict[str, str]:
     """The environment of every process of ours, with `values`: nothing that steers it unasked, UTF-8 whatever the
-    locale, and our packages before others of their names.
+    locale, our packages before others of their names, and of NumPy no threads that were not asked for.
     """
     kept = ambient.kept()
     paths = kept.get("PYTHONPATH", "")
     if CHECKOUT or paths:
         paths = os.pathsep.join([str(ROOT), *(path for path in paths.split(os.pathsep) if path and path != str(ROOT))])
     ours = {"PYTHONPATH": paths, "PYTHONSAFEPATH": "1", "PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8"}
-    return {**kept, **ours, **values}
+    return {**THREADS, **kept, **ours, **values}
 
 
 def environment_of_speaker() -> dict[str, str]:

@@ -194,6 +194,16 @@ def test_our_processes_find_ours_before_what_the_environment_names(monkeypatch: 
     assert project.environment()["PYTHONSAFEPATH"] == "1"
 
 
+def test_numpy_has_no_threads_that_nobody_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    program = "import numpy; print(open('/proc/self/status').read().split('Threads:')[1].split()[0])"
+    command = [sys.executable, "-c", program]
+    assert subprocess.run(command, env=project.environment(), capture_output=True, text=True).stdout == "1\n"
+
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "3")
+    assert project.environment()["OPENBLAS_NUM_THREADS"] == "3"
+
+
 @pytest.mark.parametrize(
     ("start", "path"),
     [
