@@ -1,8 +1,12 @@
 """Processes that are ended."""
 
+import os
 import subprocess
 from typing import cast
 
+import pytest
+
+from harness.stack import process
 from tests.support.nursery import Born, Nursery
 
 
@@ -16,3 +20,25 @@ def test_a_process_that_ends_unseen_is_not_signalled() -> None:
             return None
 
     Unseen(cast("Nursery", None), gone.pid).terminate()
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_the_end_of_a_process_is_waited_for_wherever_we_are(told: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not told:
+        monkeypatch.delattr(os, "pidfd_open")
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as one:
+        assert one.stdin is not None
+        assert not process.ended_within(one, 0.01)
+        one.stdin.close()
+        assert process.ended_within(one, 60)
+        assert process.ended_within(one, 0)
+
+
+def test_one_that_does_not_end_when_it_is_asked_to_is_killed() -> None:
+    with subprocess.Popen(
+        ["sh", "-c", "trap '' TERM; echo; exec sleep 600"], stdout=subprocess.PIPE, start_new_session=True
+    ) as one:
+        assert one.stdout is not None
+        one.stdout.readline()
+
+        assert process.stop(one, grace=0.01) == -9
