@@ -190,10 +190,11 @@ def _measure(
                 interrupt.patient = False
                 raise Interrupted
             progress.now("verifying: journal × database")
-            if waiting.verification:
-                stack.begun(waiting.verification, [str(run.folder)], running.database_url)
-            else:
-                _unverified(run)
+            with running.dropping_surplus():
+                if waiting.verification:
+                    stack.begun(waiting.verification, [str(run.folder)], running.database_url)
+                else:
+                    _unverified(run)
             run.record(target={**run.facts["target"], "died": running.died()})
             progress.now(ending(not settings.target_url, not (scenario.foreign or settings.database_url)))
     except Interrupted:

@@ -47,7 +47,7 @@ def measured(run: Run, monkeypatch: pytest.MonkeyPatch, **fakes: Any) -> Run:
 
     @contextmanager
     def up(*_: object) -> Iterator[Any]:
-        yield SimpleNamespace(database_url="", died=fakes.get("died", list))
+        yield SimpleNamespace(database_url="", died=fakes.get("died", list), dropping_surplus=nothing)
         fakes.get("end", lambda: None)()
 
     monkeypatch.setattr(Run, "create", lambda *_, **__: run)
