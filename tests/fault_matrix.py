@@ -264,7 +264,7 @@ KILLS = {
     ),
     "verifier": Kill(
         "verification is killed",
-        lambda words: "-m verification" in words,
+        lambda words: "harness.waiting verification" in words,
         frozenset({"INVALID"}),
         "did not come to its end: .*verification",
         SHORT,
@@ -348,8 +348,8 @@ def _runs(folder: Path, wanted: set[str]) -> Iterator[Callable[[Path], Row]]:
 
 def _pipeline(folder: Path, home: Path, system: str, scenario: tuple[str, int]) -> Pipeline:
     name, seconds = scenario
-    plans = DISTURBED if scenario is KILLED else PLANS
-    return Pipeline(home, folder, plans[system].format(name=name, seconds=seconds))
+    written = DISTURBED if scenario is KILLED else PLANS
+    return Pipeline(home, folder, written[system].format(name=name, seconds=seconds))
 
 
 def _of_target(folder: Path, system: str, fault: Fault, home: Path, plan: tuple[str, int] = SHORT) -> Row:
