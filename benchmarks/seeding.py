@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness import database
-from harness.plan import reading
+from harness.plan import plans
 from harness.settings import ROOT
 from harness.stack import copies, postgres
 from harness.stack.postgres import Postgres
@@ -109,7 +109,7 @@ def _coupons(server: Postgres, rounds: int) -> None:
     """The pool of the coupons, a million users with it: beside \\copy of its bytes into the same empty tables, with the
     same indexes and the same VACUUM.
     """
-    names, users = reading.reference("coupons", "database"), coupons.size(None)
+    names, users = plans.reference("coupons", "database"), coupons.size(None)
     made = {"users": coupons.user_lines, "coupons": coupons.coupon_lines, "usages": coupons.usage_lines}
     took: dict[str, list[float]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as folder:

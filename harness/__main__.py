@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from harness import VERSION, project, secret_files, verbs
-from harness.errors import command
+from harness.errors import leave
 
 SET = "a key of the plan with another value, e.g. max_users=20 or pool.users=1000; once for each key"
 PROFILE = "smoke, ci (default), full, or what the plan has"
@@ -29,7 +29,7 @@ def main() -> int:
 
 def entry() -> NoReturn:
     """The console script."""
-    command(main)
+    leave(main)
 
 
 def _parser(name: str) -> argparse.ArgumentParser:
@@ -157,4 +157,4 @@ def _add_variant(parser: argparse.ArgumentParser) -> None:
 
 
 if __name__ == "__main__":
-    command(main)
+    leave(main)

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from harness import database, fixtures, guard, refusal
 from harness.errors import PlanError, StackError
-from harness.plan import reading
+from harness.plan import plans, reading
 from harness.progress import Progress
 from harness.run import Run
 from harness.settings import Settings
@@ -36,7 +36,7 @@ def serve(system: str, variant: Variant) -> int:
     if settings.target_url:
         raise PlanError(f"TARGET_URL is set ({settings.target_url}): expected none, to start the reference target")
     settings = replace(settings, target_port=settings.target_port or PORT)
-    scenario = reading.find(reading.scenarios(system)[0], PROFILE)
+    scenario = reading.find(plans.scenarios(system)[0], PROFILE)
     refusal.refuse(scenario, settings, variant)
     reference.require(scenario, settings)
     process.require_free(settings.target_port, "PERF_TARGET_PORT")

@@ -1,6 +1,5 @@
 """The load as the pipeline sees it: Locust in a process of its own, watched, scaled and ended in order."""
 
-import json
 import signal
 import subprocess
 import sys
@@ -8,18 +7,20 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import psycopg2
 
-from harness import before, journaled, own_checks, search, settled, steered
+from harness import before, journaled, load_processes, own_checks, search, settled, steered
 from harness.disturber import Disturber, acts
 from harness.errors import CommandError, DatabaseError, JournalError, RunError, StackError
+from harness.load_processes import tagged
 from harness.plan.rules import ABORT
 from harness.plan.scenario import Scenario
 from harness.progress import Progress, load_line, machine_lines
 from harness.project import environment
+from harness.ready import Ready
 from harness.run import LOST_PROCESS, Run
 from harness.settings import Settings
 from harness.stack import process
@@ -44,24 +45,23 @@ def put_load(
     progress: Progress,
     window: Window | None = None,
     elsewhere: "Elsewhere | None" = None,
+    waiting: Sequence[Ready] = (),
 ) -> bool:
     """Put the planned load on until it is done, or until `signalled` names a signal; what happened goes into run.json.
 
     Of a load that was not interrupted `window` keeps Locust's web UI, if there is one. With `elsewhere` all load
-    processes are on other machines, and here is their master. False if it was ended before the first operation;
-    StackError if there was none although no signal ended it.
+    processes are on other machines, and here is their master. `waiting`: the processes, if they wait for their turn.
+    False if it was ended before the first operation; StackError if there was none although no signal ended it.
     """
-    scenario, log = run.scenario, run.folder / "load.log"
-    count, port = settings.processes, process.free_port()
+    scenario, count, port = run.scenario, settings.processes, process.free_port()
     if elsewhere:
         count, port = settings.workers, settings.master_port
         # So that nothing has begun while they are waited for.
-        if not elsewhere.ready(run, stack.load_url, stack.load_database_url, _tagged(scenario), signalled):
+        if not elsewhere.ready(run, stack.load_url, stack.load_database_url, tagged(scenario), signalled):
             return False
-    command = _command(run, scenario, stack, window)
-    alone, children, kept = count == 1 and not elsewhere, [], False
-    # Files that another's users open are beside their locustfile.
-    folder = Path(scenario.locustfile).parent if scenario.foreign else None
+    processes = load_processes.of(run, settings, window)
+    children: list[subprocess.Popen[Any]] = []
+    kept = False
     if scenario.search:
         run.write(search.FILE, search.as_json(search.first(scenario.search)))
     watcher = _watcher(run, scenario, stack.database_url)
@@ -72,22 +72,10 @@ def put_load(
         before=_before(stack.database_url, scenario) if stack.database_url else None,
     )
     try:
-        bind = settings.master_bind if elsewhere else "127.0.0.1"
-        roles = [[]] if alone else [["--master", *_MASTER, str(port), "--master-bind-host", bind]]
-        roles[0] += [] if alone else ["--expect-workers", str(count)]
-        roles += [] if alone or elsewhere else [["--worker", *_WORKER, str(port)]] * count
-        for number, role in enumerate(roles):
-            share = {
-                **(elsewhere.key.environment() if elsewhere else {}),
-                "DATABASE_URL": stack.load_database_url,
-                "PERF_RUN": run.id,
-                "PERF_LOAD_PROCESS": f"{max(number - 1, 0)}/{count}",
-            }
-            words = _generator(run, scenario, stack) if number else command
-            name = log if alone or not number else run.folder / f"load-{number - 1}.log"
-            children.append(
-                process.start([*words, *role], name, environment(**share), on_parent_death=signal.SIGINT, folder=folder)
-            )
+        values = {"DATABASE_URL": stack.load_database_url, "PERF_RUN": run.id}
+        values |= elsewhere.key.environment() if elsewhere else {}
+        for one, ready in zip_longest(processes, waiting):
+            children.append(one.begin(ready, stack.load_url, port, **values))
         if elsewhere:
             elsewhere.start()
 
@@ -120,7 +108,7 @@ def put_load(
     # Of another's users none may have come so far as to send: that is for the verdict to say.
     begun = began_any(run) or (scenario.foreign and _finished(run))
     if not why and not begun:
-        raise StackError(f"no load was put on: Locust ended with code {codes[0]}\n{process.tail(log)}")
+        raise StackError(f"no load was put on: Locust ended with code {codes[0]}\n{process.tail(processes[0].log)}")
     return begun
 
 
@@ -171,38 +159,8 @@ def _lost(run: Run, elsewhere: "Elsewhere | None") -> str | None:
     return f"{LOST_PROCESS}: {why}" if why and not _finished(run) else None
 
 
-_MASTER = ["--expect-workers-max-wait", "60", "--master-bind-port"]
-_WORKER = ["--master-host", "127.0.0.1", "--master-port"]
-
-
-def _generator(run: Run, scenario: Scenario, stack: Stack) -> list[str]:
-    """What every load process has on its command line."""
-    # Of several shapes Locust takes the first.
-    files = f"{Path(__file__).parent / 'load' / 'shape.py'},{scenario.locustfile}"
-    words = ["-f", files, "--run-folder", str(run.folder.resolve()), "--host", stack.load_url]
-    return [sys.executable, "-m", "harness.load", *words, *_tagged(scenario)]
-
-
-def _tagged(scenario: Scenario) -> list[str]:
-    """Which tasks of another's locustfile there are."""
-    words = ["--tags", *scenario.tags] if scenario.tags else []
-    return words + (["--exclude-tags", *scenario.exclude_tags] if scenario.exclude_tags else [])
-
-
-def _command(run: Run, scenario: Scenario, stack: Stack, window: Window | None) -> list[str]:
-    """The first one's command line: it has the web UI, or none."""
-    command = [*_generator(run, scenario, stack), "--only-summary", "--exit-code-on-error", "0"]
-    for name, weight in scenario.users.items():
-        command += ["--config-users", json.dumps({"user_class_name": name, "weight": weight})]
-    if window:
-        command += ["--autostart", "--web-host", "127.0.0.1", "--web-port", str(window.port)]
-    else:
-        command += ["--headless"]
-    return command + list(scenario.users)
-
-
 def _watch(
-    children: list[subprocess.Popen[bytes]],
+    children: list[subprocess.Popen[Any]],
     run: Run,
     scenario: Scenario,
     stack: Stack,
@@ -252,7 +210,7 @@ def _watch(
             if time.monotonic() > give_up:
                 why = why or f"hung for {OVERTIME_S:g} s"
                 break
-            time.sleep(POLL_S)
+            process.ended_within(child, POLL_S)
     finally:
         if disturber is not None:
             disturber.over()

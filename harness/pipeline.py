@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType, MappingProxyType
 from typing import Any
 
-from harness import binding, check, errors, fingerprint, guard, refusal, scale, telling, tracing
+from harness import binding, check, errors, fingerprint, guard, load_processes, refusal, scale, telling, tracing
 from harness.check import Finding
 from harness.errors import ProofloadError, RunError
 from harness.load_stage import began_any, put_load
@@ -22,7 +22,7 @@ from harness.monitor import machine
 from harness.plan import overrides, reading
 from harness.plan.scenario import Scenario
 from harness.progress import Progress
-from harness.project import environment, environment_of_speaker
+from harness.project import environment_of_speaker
 from harness.ready import Ready
 from harness.run import Run
 from harness.settings import Settings
@@ -129,21 +129,40 @@ def _to_a_verdict(
             waiting.close()
 
 
+SETTLED_S = 30.0
+"""How long a stage may take for its imports before the load is put on all the same."""
+
+
 class _Waiting:
-    """The stages after the load: their imports are done before it begins, so that it is not disturbed, nor waited for
-    them.
+    """Stages that are started before their turn, so that nobody waits for their imports: until the load begins, which
+    they would disturb; the report while the run is verified, which is mostly waiting.
     """
 
     def __init__(self) -> None:
+        self.load: list[Ready] = []
+        self.monitor: Ready | None = None
         self.verification: Ready | None = None
         self.report: Ready | None = None
         self._kept = ExitStack()
 
-    def start(self, scenario: Scenario) -> None:
+    def start(self, run: Run, settings: Settings, window: Window | None) -> None:
         """Start them, those that there will be."""
+        scenario = run.scenario
+        if not settings.workers:  # else the load is begun when they are there
+            self.load = [self._kept.enter_context(one.ahead()) for one in load_processes.of(run, settings, window)]
+        self.monitor = self._kept.enter_context(_monitor(run))
         if not scenario.foreign or scenario.own_checks:
             self.verification = self._kept.enter_context(stack.ready("verification", scenario.system))
+
+    def start_report(self) -> None:
+        """Start that one."""
         self.report = self._kept.enter_context(Ready("reports", surroundings=environment_of_speaker()))
+
+    def settle(self) -> None:
+        """Wait until all of them have done their imports, which would take processors from the load and its target."""
+        for one in (*self.load, self.monitor, self.verification):
+            if one:
+                one.imported(SETTLED_S)
 
     def close(self) -> None:
         """End what was not needed."""
@@ -171,7 +190,7 @@ def _measure(
     run.record(
         host=fingerprint.host(), versions=fingerprint.versions(), git=fingerprint.git(), idle_canary=machine.idle()
     )
-    waiting.start(scenario)
+    waiting.start(run, settings, window)
     up = (
         stack.outside(run, scenario, settings)
         if scenario.foreign
@@ -183,17 +202,23 @@ def _measure(
                 progress.say(
                     f"  watch it at {window.url}/proofload; Stop in Locust's web UI, or Ctrl-C here, ends the load"
                 )
+            waiting.settle()
             interrupt.patient = True
-            with _watched(run, settings, running), profiler.profiled(run, settings, progress):
-                begun = put_load(run, settings, running, lambda: interrupt.signal, progress, window, elsewhere)
+            assert waiting.monitor
+            with _watched(run, settings, running, waiting.monitor), profiler.profiled(run, settings, progress):
+                begun = put_load(
+                    run, settings, running, lambda: interrupt.signal, progress, window, elsewhere, waiting.load
+                )
             if not begun:
                 interrupt.patient = False
                 raise Interrupted
+            waiting.start_report()
             progress.now("verifying: journal × database")
-            if waiting.verification:
-                stack.begun(waiting.verification, [str(run.folder)], running.database_url)
-            else:
-                _unverified(run)
+            with running.dropping_surplus():
+                if waiting.verification:
+                    stack.begun(waiting.verification, [str(run.folder)], running.database_url)
+                else:
+                    _unverified(run)
             run.record(target={**run.facts["target"], "died": running.died()})
             progress.now(ending(not settings.target_url, not (scenario.foreign or settings.database_url)))
     except Interrupted:
@@ -221,15 +246,21 @@ def ending(target: bool, database: bool) -> str:
     return f"ending {' and '.join(ours)}" if ours else "leaving the target as it is"
 
 
+def _monitor(run: Run) -> Ready:
+    """What watches the load, until it has to."""
+    with (run.folder / "monitor.log").open("ab") as log:
+        return Ready("harness.monitor", words=[str(run.folder)], stdout=log, stderr=log)
+
+
 @contextmanager
-def _watched(run: Run, settings: Settings, running: stack.Stack) -> Iterator[None]:
+def _watched(run: Run, settings: Settings, running: stack.Stack, waiting: Ready) -> Iterator[None]:
     """Run the monitor meanwhile."""
     ours = f"{running.target_url}/metrics" if running.services and running.target_url else ""
     metrics = settings.metrics_url or ours
-    command = [sys.executable, "-m", "harness.monitor", str(run.folder), *(["--metrics", metrics] if metrics else [])]
-    command += ["--target", running.target_url] if running.target_url else []
-    command += ["--cgroup", settings.target_group] if settings.target_group else []
-    monitor = process.start(command, run.folder / "monitor.log", environment(DATABASE_URL=running.database_url))
+    words = ["--metrics", metrics] if metrics else []
+    words += ["--target", running.target_url] if running.target_url else []
+    words += ["--cgroup", settings.target_group] if settings.target_group else []
+    monitor = waiting.begin(words, DATABASE_URL=running.database_url)
     try:
         yield
     finally:

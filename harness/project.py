@@ -8,7 +8,7 @@ from types import ModuleType
 
 from harness import DISTRIBUTION, ambient
 from harness.errors import PlanError, nearest
-from harness.plan import reading
+from harness.plan import plans
 from harness.settings import CHECKOUT, ROOT
 from systems import PROJECT
 
@@ -17,6 +17,11 @@ FOLDERS = ("systems", "schema", "seeding", "locustfiles", "verification")
 
 PACKAGES = (*FOLDERS, "harness", "reports", "target")
 """All of ours."""
+
+THREADS = {"OPENBLAS_NUM_THREADS": "1"}
+"""NumPy's library starts one for each core when it is imported, and all wait busily at first: of each process of ours
+that was as much time of the processors as the import itself.
+"""
 
 
 def modules_of_ours(folder: str) -> set[str]:
@@ -42,22 +47,22 @@ def require_names_of_its_own(project: Path = PROJECT) -> None:
 
 def module(stage: str, system: str) -> ModuleType | None:
     """What a system has for a stage, e.g. seeding; None if it has nothing. PlanError if there is no such system."""
-    if system not in reading.systems():
-        raise PlanError(f"no system {system!r}: {nearest(system, reading.systems())}")
+    if system not in plans.systems():
+        raise PlanError(f"no system {system!r}: {nearest(system, plans.systems())}")
     name = f"{stage}.{system}"
     return importlib.import_module(name) if importlib.util.find_spec(name) else None
 
 
 def environment(**values: str) -> dict[str, str]:
     """The environment of every process of ours, with `values`: nothing that steers it unasked, UTF-8 whatever the
-    locale, and our packages before others of their names.
+    locale, our packages before others of their names, and of NumPy no threads that were not asked for.
     """
     kept = ambient.kept()
     paths = kept.get("PYTHONPATH", "")
     if CHECKOUT or paths:
         paths = os.pathsep.join([str(ROOT), *(path for path in paths.split(os.pathsep) if path and path != str(ROOT))])
     ours = {"PYTHONPATH": paths, "PYTHONSAFEPATH": "1", "PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8"}
-    return {**kept, **ours, **values}
+    return {**THREADS, **kept, **ours, **values}
 
 
 def environment_of_speaker() -> dict[str, str]:

@@ -1,57 +1,80 @@
-"""A stage that has imported what it needs before there is anything for it to do, and waits until it is told to begin.
+"""A stage that has imported what it needs before there is anything for it to do (harness/waiting.py)."""
 
-`python -m harness.ready STAGE [MODULE…]` imports the stage and the modules, and waits for a line on its stdin: JSON of
-the words of the stage's command line, and of what else belongs into its environment. If it comes to the end of its
-stdin instead, for it is not needed or its parent is gone, it ends without a word.
-"""
-
-import importlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import IO, Any, Self
+from typing import Any, Self
 
-from harness import errors
-from harness.parent import die_with_parent
 from harness.project import environment
 from harness.stack import process
+from harness.waiting import KNOWN, Order
 
 
 class Ready:
-    """A stage that waits; it does not outlive the block."""
+    """A stage that waits; it does not outlive the block, unless it has begun and is `released`."""
 
-    def __init__(self, name: str, *modules: str, surroundings: Mapping[str, str] | None = None, **streams: Any) -> None:
-        """`surroundings`: its environment, by default that of all processes of ours; `streams`: as of subprocess."""
-        self.name, self._begun = name, False
+    def __init__(
+        self,
+        name: str,
+        *modules: str,
+        words: Sequence[str] = (),
+        surroundings: Mapping[str, str] | None = None,
+        released: bool = False,
+        on_parent_death: signal.Signals = signal.SIGTERM,
+        **streams: Any,
+    ) -> None:
+        """`words`: of its command line, those that are known. `surroundings`: its environment, by default that of all
+        processes of ours. `released`: who has it begin ends it, too. `streams`: as of subprocess.
+        """
+        self.name, self._begun, self._released = name, False, released
+        self._on_parent_death = on_parent_death
+        self._line, its = socket.socketpair()
         # A session of its own: Ctrl-C is for the pipeline to decide about.
-        self.child = subprocess.Popen(
-            [sys.executable, "-m", "harness.ready", name, *modules],
-            stdin=subprocess.PIPE,
-            encoding="utf-8",
-            errors="replace",
-            env=environment() if surroundings is None else dict(surroundings),
-            start_new_session=True,
-            preexec_fn=die_with_parent(signal.SIGTERM),
-            **streams,
-        )
+        with its:
+            self.child = subprocess.Popen(
+                [sys.executable, "-m", "harness.waiting", name, *modules, KNOWN, *words],
+                stdin=its.fileno(),
+                encoding="utf-8",
+                errors="replace",
+                env=environment() if surroundings is None else dict(surroundings),
+                start_new_session=True,
+                **streams,
+            )
+
+    def imported(self, seconds: float) -> bool:
+        """Wait for the end of its imports, or its own, for so long at most; whether that has come."""
+        self._line.settimeout(seconds)
+        try:
+            self._line.recv(1)
+        except TimeoutError:
+            return False
+        except ConnectionError:  # it has ended
+            pass
+        return True
 
     def begin(self, words: Sequence[str], **values: str) -> subprocess.Popen[str]:
-        """Have it do what its command line would; its process. One that has died meanwhile is none that does it."""
+        """Have it do what its command line would, with `words` at the end; its process. One that has died meanwhile is
+        none that does it.
+        """
         self._begun = True
-        with suppress(BrokenPipeError):
-            print(json.dumps([list(words), values]), file=self._stdin, flush=True)
-        self._end_of_input()
+        order = Order(words=list(words), environment=values, parent=os.getpid(), signal=self._on_parent_death)
+        with suppress(OSError):
+            self._line.sendall(json.dumps(order).encode() + b"\n")
+            self._line.shutdown(socket.SHUT_WR)
         return self.child
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._end_of_input()
+        self._line.close()
+        if self._begun and self._released:
+            return
         try:
             self.child.wait(0 if self._begun else process.GRACE_S)
         except subprocess.TimeoutExpired:
@@ -60,32 +83,3 @@ class Ready:
         for stream in (self.child.stdout, self.child.stderr):
             if stream:
                 stream.close()
-
-    @property
-    def _stdin(self) -> IO[str]:
-        assert self.child.stdin is not None
-        return self.child.stdin
-
-    def _end_of_input(self) -> None:
-        with suppress(BrokenPipeError):
-            self._stdin.close()
-
-
-def main() -> int:
-    """Be the stage on the command line, as soon as it is told to begin."""
-    stage, *modules = sys.argv[1:]
-    for name in (f"{stage}.__main__", *modules):
-        with suppress(Exception):  # it is said when the stage needs it
-            importlib.import_module(name)
-    line = sys.stdin.readline()
-    if not line:
-        return 0
-    words, values = json.loads(line)
-    os.environ.update(values)
-    sys.argv[1:] = words
-    begin: Callable[[], int] = importlib.import_module(f"{stage}.__main__").main
-    return begin()
-
-
-if __name__ == "__main__":
-    errors.command(main)

@@ -9,7 +9,7 @@ from typing import Any
 
 from harness import pipeline, refusal
 from harness.errors import ProofloadError, RunError, crash
-from harness.plan import overrides, reading
+from harness.plan import overrides, plans, reading
 from harness.project import environment_of_speaker
 from harness.run import LATEST, SUITE, SUITE_SCHEMA, Run, point, require_link
 from harness.settings import Settings
@@ -26,11 +26,11 @@ def run(system: str, profile: str, variant: Variant) -> int:
     """
     settings = Settings()
     require_link(settings.runs / system / LATEST)
-    for name in reading.scenarios(system):
+    for name in plans.scenarios(system):
         refusal.refuse(reading.find(name, profile, changes=overrides.of(settings, {})), settings, variant)
     done: list[dict[str, Any]] = []
     stopped = ""
-    for name in reading.scenarios(system):
+    for name in plans.scenarios(system):
         folder, error = None, stopped
         if not stopped:
             command = ["python", "-m", "harness", "run", name, "--profile", profile, *variant.arguments()]

@@ -16,7 +16,7 @@ from harness import ambient, by_hand, database, database_url, doctor, guard, own
 from harness import suite as scenarios
 from harness import volumes as at_volumes
 from harness.errors import DatabaseError, PlanError, RunError, nearest
-from harness.plan import overrides, reading, without_plan
+from harness.plan import overrides, plans, reading, without_plan
 from harness.plan.scenario import Scenario
 from harness.plan.text import describe
 from harness.progress import Progress
@@ -111,8 +111,8 @@ def _require_scenario(options: Namespace) -> None:
 
 def every(_options: Namespace) -> int:
     """Print all systems and their scenarios."""
-    for path in reading.files():
-        tables, _ = reading.read(path)
+    for path in plans.files():
+        tables, _ = plans.read(path)
         print(f"{path.stem}: {tables.get('title', '')}")
         for name, table in tables.get("scenario", {}).items():
             print(f"  {name:<24} {table.get('purpose', '') if isinstance(table, dict) else ''}")
@@ -183,8 +183,8 @@ def clean(options: Namespace) -> int:
 
 
 def _system(name: str) -> str:
-    if name not in reading.systems():
-        raise PlanError(f"unknown system {name!r}; {nearest(name, reading.systems())}")
+    if name not in plans.systems():
+        raise PlanError(f"unknown system {name!r}; {nearest(name, plans.systems())}")
     return name
 
 

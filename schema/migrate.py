@@ -9,7 +9,7 @@ from sqlalchemy.pool import NullPool
 
 from harness import database
 from harness.errors import DatabaseError
-from harness.plan.reading import reference
+from harness.plan.plans import reference
 from harness.project import module
 
 MADE = "made by Proofload for {}"

@@ -16,7 +16,7 @@ from faker import Faker
 
 from harness import database, fixtures
 from harness.errors import PoolError
-from harness.plan import reading
+from harness.plan import plans
 from harness.plan.scenario import Scenario
 from harness.project import hint
 from seeding import pool
@@ -82,7 +82,7 @@ def seed(url: str, seed: int, scenario: Scenario | None, path: Path) -> dict[str
     ]
     about = f"{quoted(names['movement_authorization'])} {ids.POOL_SQL}"
     done = pool.seed(url, SYSTEM, tables, [Ours(names["movements"], about)] if names["movements"] else [])
-    contract = scenario.contract if scenario else reading.reference(SYSTEM, "contract")
+    contract = scenario.contract if scenario else plans.reference(SYSTEM, "contract")
     fixtures.write(path, _fixtures(wanted, contract))
     return {
         "authorizations": DOCUMENTED + wanted.spread,
@@ -186,7 +186,7 @@ def _begins(url: str, scenario: Scenario) -> list[list[int]]:
 
 def _wanted(scenario: Scenario | None) -> tuple[Names, Pool]:
     if scenario is None:
-        return reading.reference(SYSTEM, "database"), Pool(**facts.pool({}, BARE_OPERATIONS, rounds=False))
+        return plans.reference(SYSTEM, "database"), Pool(**facts.pool({}, BARE_OPERATIONS, rounds=False))
     return scenario.database, Pool(**scenario.pool)
 
 

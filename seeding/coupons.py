@@ -12,7 +12,7 @@ from faker import Faker
 
 from harness import database
 from harness.errors import PoolError
-from harness.plan import reading
+from harness.plan import plans
 from harness.plan.scenario import Scenario
 from harness.project import hint
 from seeding import copy, pool
@@ -137,7 +137,7 @@ def ours(scenario: Scenario | None = None) -> list[Ours]:
 
 
 def _names(scenario: Scenario | None) -> Names:
-    return scenario.database if scenario else reading.reference(SYSTEM, "database")
+    return scenario.database if scenario else plans.reference(SYSTEM, "database")
 
 
 def _pooled(table: str, names: Names) -> Ours:
@@ -152,7 +152,7 @@ def _user_is_ours(column: str) -> str:
 
 def size(scenario: Scenario | None) -> int:
     """How many users the pool has."""
-    users: int = scenario.pool["users"] if scenario else reading.reference(SYSTEM, "pool")["users"][BARE_PROFILE]
+    users: int = scenario.pool["users"] if scenario else plans.reference(SYSTEM, "pool")["users"][BARE_PROFILE]
     return users
 
 

@@ -15,7 +15,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from harness import database, steps
 from harness.errors import PoolError
-from harness.plan import reading
+from harness.plan import plans
 from harness.plan.scenario import Scenario
 from harness.project import hint
 from seeding import copy, event_store_figures, pool
@@ -185,7 +185,7 @@ def ours(scenario: Scenario | None = None) -> list[Ours]:
 
 
 def _pool(scenario: Scenario | None, seed: int = 1) -> Pool:
-    sizes = scenario.pool if scenario else reading.reference(SYSTEM, "pool")
+    sizes = scenario.pool if scenario else plans.reference(SYSTEM, "pool")
     events = sizes["events"]
     return event_store_pool.pool(events[BARE_PROFILE] if isinstance(events, dict) else events, sizes["largest"], seed)
 

@@ -12,7 +12,7 @@ from faker import Faker
 
 from harness import database
 from harness.errors import PoolError
-from harness.plan import reading
+from harness.plan import plans
 from harness.plan.names import as_sql
 from harness.plan.scenario import Scenario
 from harness.project import hint
@@ -88,7 +88,7 @@ def ours(scenario: Scenario | None = None) -> list[Ours]:
 
 
 def _names(scenario: Scenario | None) -> Names:
-    return scenario.database if scenario else reading.reference("messages", "database")
+    return scenario.database if scenario else plans.reference("messages", "database")
 
 
 def _pool(names: Names) -> Ours:
@@ -107,7 +107,7 @@ def _first(names: Names) -> list[First]:
 
 def size(scenario: Scenario | None) -> int:
     """How many users the pool has."""
-    sizes: Mapping[str, int] = scenario.pool if scenario else reading.reference("messages", "pool")
+    sizes: Mapping[str, int] = scenario.pool if scenario else plans.reference("messages", "pool")
     return sizes["users"]
 
 

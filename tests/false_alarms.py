@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import PlanError, RunError, command, nearest
-from harness.plan import reading
+from harness.plan import plans
 from harness.quantities import share
 from harness.settings import ROOT, Settings
 from harness.verdict import EXIT_CODES, EXIT_CRASH, Verdict
@@ -47,7 +47,7 @@ def main() -> int:
     parser.add_argument("--profile", choices=TIMES, help="only this one")
     parser.add_argument("--times", type=int, help="how often each, instead of once at ci and ten times at smoke")
     words = parser.parse_args()
-    everything = [name for system in reading.systems() for name in reading.scenarios(system)]
+    everything = [name for system in plans.systems() for name in plans.scenarios(system)]
     for name in words.scenarios:
         if name not in everything:
             raise PlanError(f"unknown scenario {name!r}; {nearest(name, everything)}")

@@ -20,7 +20,7 @@ from typing import Any
 
 import psutil
 
-from harness.plan import reading
+from harness.plan import plans
 from harness.settings import ROOT
 from target import faults
 from target.faults import Fault
@@ -264,7 +264,7 @@ KILLS = {
     ),
     "verifier": Kill(
         "verification is killed",
-        lambda words: "-m verification" in words,
+        lambda words: "harness.waiting verification" in words,
         frozenset({"INVALID"}),
         "did not come to its end: .*verification",
         SHORT,
@@ -327,7 +327,7 @@ def _rows(folder: Path, wanted: set[str]) -> Iterator[Row]:
 
 
 def _runs(folder: Path, wanted: set[str]) -> Iterator[Callable[[Path], Row]]:
-    for system in reading.systems():
+    for system in plans.systems():
         if system not in PLANS:
             continue
         clean = Fault("clean", "no fault", ())
@@ -348,8 +348,8 @@ def _runs(folder: Path, wanted: set[str]) -> Iterator[Callable[[Path], Row]]:
 
 def _pipeline(folder: Path, home: Path, system: str, scenario: tuple[str, int]) -> Pipeline:
     name, seconds = scenario
-    plans = DISTURBED if scenario is KILLED else PLANS
-    return Pipeline(home, folder, plans[system].format(name=name, seconds=seconds))
+    written = DISTURBED if scenario is KILLED else PLANS
+    return Pipeline(home, folder, written[system].format(name=name, seconds=seconds))
 
 
 def _of_target(folder: Path, system: str, fault: Fault, home: Path, plan: tuple[str, int] = SHORT) -> Row:

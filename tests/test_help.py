@@ -6,11 +6,11 @@ import subprocess
 
 import pytest
 
-from harness.plan import reading
+from harness.plan import plans
 from harness.settings import ROOT
 
 LINES, COLUMNS = 24, 80
-SCENARIOS = [name for path in reading.files() for name in reading.read(path)[0]["scenario"]]
+SCENARIOS = [name for path in plans.files() for name in plans.read(path)[0]["scenario"]]
 
 
 def printed(*words: str) -> str:

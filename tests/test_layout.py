@@ -97,7 +97,15 @@ def _normal(distribution: str) -> str:
     return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
-RUNS_THINGS = {"harness.pipeline", "harness.load_stage", "harness.load", "harness.stack", "harness.suite", "harness.ab"}
+RUNS_THINGS = {
+    "harness.pipeline",
+    "harness.load_stage",
+    "harness.load_processes",
+    "harness.load",
+    "harness.stack",
+    "harness.suite",
+    "harness.ab",
+}
 """What starts and runs things: a report is made from a folder, and needs none of it."""
 
 

@@ -12,7 +12,7 @@ import pytest
 from harness.journal import HEADER_BYTES, RECORD
 from harness.journaled import read_all
 from harness.outcomes import Outcome
-from harness.plan import reading
+from harness.plan import plans
 from harness.run import Run
 from harness.stack.postgres import Postgres
 from harness.stack.services import KEY
@@ -24,11 +24,11 @@ from tests.support import judged as short
 from tests.support.judged import judged, scenario_of
 from tests.support.repeating_proxy import repeating
 
-SYSTEMS = reading.systems()
+SYSTEMS = plans.systems()
 SERVERS = [
     system
     for system in SYSTEMS
-    if any("{port}" in each["start"] for each in reading.reference(system, "service").values())
+    if any("{port}" in each["start"] for each in plans.reference(system, "service").values())
 ]
 """Those that are asked over HTTP: the others are engines, which their users call."""
 CAUGHT = {

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.grafana.panels import SCENARIO, Panel, of_system, overview
-from harness.plan import reading
+from harness.plan import plans
 from systems import PROJECT
 
 FOLDER = Path(__file__).parent / "dashboards"
@@ -87,15 +87,15 @@ def _panel(place: int, one: Panel) -> dict[str, Any]:
 def dashboards() -> dict[Path, dict[str, Any]]:
     """All of them, by file."""
     found = {FOLDER / "overview.json": dashboard("proofload", "Proofload: all systems", overview())}
-    for system in reading.systems():
-        title = str(reading.read(_plan(system))[0].get("title") or system)
+    for system in plans.systems():
+        title = str(plans.read(_plan(system))[0].get("title") or system)
         uid = f"proofload-{system}".replace("_", "-")
         found[FOLDER / f"{system}.json"] = dashboard(uid, f"Proofload: {title}", of_system(system), system)
     return found
 
 
 def _plan(system: str) -> Path:
-    return next(path for path in reading.files() if path.stem == system)
+    return next(path for path in plans.files() if path.stem == system)
 
 
 def text(found: dict[str, Any]) -> str:

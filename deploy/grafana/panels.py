@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from harness.plan import reading
+from harness.plan import plans, reading
 from harness.plan.scenario import Scenario
 
 OVER = "$__rate_interval"
@@ -53,7 +53,7 @@ def overview() -> list[Panel]:
 
 def of_system(system: str) -> list[Panel]:
     """The page of one system, for the chosen scenarios."""
-    scenarios = [reading.find(name, "smoke") for name in reading.scenarios(system)]
+    scenarios = [reading.find(name, "smoke") for name in plans.scenarios(system)]
     own = f'system="{system}",scenario=~"{SCENARIO}"'
     return [*_load(own, scenarios), *_times(own, scenarios), *_rules(own), *_target(own, scenarios)]
 

@@ -13,7 +13,7 @@ import yaml
 
 from deploy.prometheus.expressions import alert
 from harness.errors import PlanError
-from harness.plan import reading
+from harness.plan import plans, reading
 from harness.plan.rules import Rule
 from systems import PROJECT
 
@@ -51,7 +51,7 @@ def _alert(rule: Rule, scenario: str, expression: str) -> dict[str, Any]:
 
 def document(system: str) -> str:
     """alerts/<system>.yml."""
-    groups = [group(name) for name in reading.scenarios(system)]
+    groups = [group(name) for name in plans.scenarios(system)]
     lines = [f"# The rules of systems/{system}.toml as alerts: made by `make dashboards`, not by hand."]
     lines += ["# Only the report judges these:"]
     lines += [f"#   {one['name']}: {text}" for one, left in groups for text in left] or ["#   none"]
@@ -61,7 +61,7 @@ def document(system: str) -> str:
 
 def documents() -> dict[Path, str]:
     """All files, with what is in them."""
-    return {FOLDER / f"{system}.yml": document(system) for system in reading.systems()}
+    return {FOLDER / f"{system}.yml": document(system) for system in plans.systems()}
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from harness.plan import reading, sample
+from harness.plan import plans, reading, sample
 from harness.plan.scenario import Scenario
 from schema.migrate import stated
 
@@ -29,7 +29,7 @@ def renewed(page: str, parts: Mapping[str, str]) -> str:
 
 def parts(system: str) -> dict[str, str]:
     """What is generated of the page of `system`, by the name of its mark."""
-    scenarios = [reading.find(name, "smoke") for name in reading.scenarios(system)]
+    scenarios = [reading.find(name, "smoke") for name in plans.scenarios(system)]
     return {
         "request": _fenced("", "\n".join(sample.lines(scenarios[0], TARGET))),
         "tables": _fenced("sql", _tables(scenarios[0])),

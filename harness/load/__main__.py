@@ -3,9 +3,10 @@ and without the files of settings that Locust looks for: a load of the pipeline 
 """
 
 import sys
+import traceback
 
 from locust import argument_parser
-from locust.main import main
+from locust.main import main as locust
 
 import systems  # noqa: F401
 from harness.load.curve import encrypt
@@ -19,12 +20,22 @@ def without_files() -> None:
     argument_parser.get_parser.__defaults__ = ((),)
 
 
-if __name__ == "__main__":
+def main() -> int:
+    """Put on the load of the command line."""
     without_files()
     key = of_process()
     if key:
         encrypt(key)
     elif open_to_all(sys.argv):
         print(NO_KEY, file=sys.stderr)
-        sys.exit(EXIT_USAGE)
+        return EXIT_USAGE
+    try:
+        locust()
+    except Exception:
+        traceback.print_exc()  # of a locustfile, mostly: whoever wrote that needs all of it
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
     sys.exit(main())

@@ -12,6 +12,7 @@ from locust import LoadTestShape
 from locust.env import Environment
 
 from harness.errors import ProofloadError
+from harness.load.ending import Ending
 from harness.load.plugin import load_of
 from harness.load.session import Session
 from harness.load.workers import Coordinator
@@ -21,6 +22,10 @@ from harness.run import Run
 
 class PlanShape(LoadTestShape):
     """Has the plan's number of users until the load is over."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ending = Ending()
 
     def tick(self) -> Any:
         """(users, spawn rate), or None to end the load; of another's shape what that gives."""
@@ -35,7 +40,7 @@ class PlanShape(LoadTestShape):
         load.follow()
         at = (time.monotonic_ns() - load.began) / 1e9 if load.began else 0.0
         users = self._theirs(load, at) if load.scenario.shaped else load.by_hand or _users(load.scenario, at)
-        if not load.over():
+        if not self._ending.comes(users, load.over):
             return users
         if isinstance(load, Coordinator):
             # Here and now, for None makes a master quit at once.

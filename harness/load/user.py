@@ -24,7 +24,7 @@ from harness.load.session import Session
 from harness.load.tally import failure_text
 from harness.load.transport import Meaning, NoAnswer, NotSent
 from harness.outcomes import Failure, Outcome
-from harness.plan.reading import reference
+from harness.plan.plans import reference
 
 REFUSED_S = 0.01
 """The pause of a user that could not connect: it waited for nothing, and would keep the others from their turn."""

@@ -11,7 +11,9 @@ from harness.stack.services import pids
 
 WHAT = (
     ("generator", ("-m", "harness.load")),
+    ("generator", ("harness.waiting", "harness.load")),
     ("monitor", ("-m", "harness.monitor")),
+    ("monitor", ("harness.waiting", "harness.monitor")),
     ("proxy", ("-m", "harness.stack.proxy")),
 )
 """What a process of ours is, by neighbouring words of its command line."""

@@ -5,11 +5,8 @@ Only this package reads plans, facts and locustfiles: what comes later reads run
 
 import json
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
-from copy import deepcopy
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +18,7 @@ from harness.plan import (
     overrides,
     own_checks,
     parts,
+    plans,
     pools,
     rule_checks,
     services,
@@ -31,14 +29,10 @@ from harness.plan.overrides import NONE, Overrides
 from harness.plan.rules import EFFECTS
 from harness.plan.scenario import Scenario, Validity, resolved
 from harness.plan.toml_table import Table, Where
-from systems import __path__ as SYSTEMS
 from systems.effect import Effect
 
 TABLES = ("system", "title", "contract", "database", "pool", "service", "check", "quiesce", "scenario")
 """What a plan has at its top."""
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-"""A scenario is a folder."""
 
 PROFILE = re.compile(r"[a-z0-9][a-z0-9-]*")
 """A profile is a part of a folder's name."""
@@ -46,29 +40,14 @@ PROFILE = re.compile(r"[a-z0-9][a-z0-9-]*")
 Tables = Mapping[str, Any]
 
 
-def files() -> list[Path]:
-    """The plans of all systems: the built-in ones, then those of the project."""
-    return [path for folder in SYSTEMS for path in sorted(Path(folder).glob("*.toml"))]
-
-
-def systems() -> list[str]:
-    """The names of all systems."""
-    return [path.stem for path in files()]
-
-
-def scenarios(system: str) -> list[str]:
-    """The names of the scenarios of `system`, in the order of its plan."""
-    return list(read(_plan_of(system))[0].get("scenario", {}))
-
-
 def find(name: str, profile: str, file: Path | None = None, changes: Overrides = NONE) -> Scenario:
     """The scenario `name` in `profile`, from `file` or from the plans of all systems; PlanError if there is none."""
-    plans = {path: read(path) for path in ([file] if file else files())}
-    having = [path for path, (tables, _) in plans.items() if name in tables.get("scenario", {})]
+    stated = {path: plans.read(path) for path in ([file] if file else plans.files())}
+    having = [path for path, (tables, _) in stated.items() if name in tables.get("scenario", {})]
     if len(having) > 1:
         raise PlanError(f"{having[1]}: scenario {name!r} is in {having[0]} too: expected another name")
     for path in having:
-        tables, text = plans[path]
+        tables, text = stated[path]
         where = Where(path, text, name)
         try:
             found = changed(resolve(overrides.apply(tables, name, changes.sets), name, profile, where), changes)
@@ -77,7 +56,7 @@ def find(name: str, profile: str, file: Path | None = None, changes: Overrides =
             if not changes.sets:
                 raise
             raise PlanError(f"{error} (with {', '.join(Overrides(changes.sets).said())})") from None
-    known = [scenario for tables, _ in plans.values() for scenario in tables.get("scenario", {})]
+    known = [scenario for tables, _ in stated.values() for scenario in tables.get("scenario", {})]
     raise PlanError(f"{f'{file}: ' if file else ''}unknown scenario {name!r}; {nearest(name, known)}")
 
 
@@ -109,53 +88,9 @@ def changed(scenario: Scenario, changes: Overrides) -> Scenario:
     return replace(found, overridden=changes.said())
 
 
-def reference(system: str, part: str) -> dict[str, Any]:
-    """What the plan of `system` states at its top: its [contract], [database], [pool], [service]."""
-    stated: dict[str, Any] = read(_plan_of(system))[0].get(part, {})
-    return stated
-
-
-def read(path: Path) -> tuple[dict[str, Any], str]:
-    """The tables of a plan, and its text; PlanError if there is none."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-        tables = deepcopy(_parsed(text))
-    except OSError as error:
-        raise PlanError(f"{path}: {error.strerror}: expected a plan (TOML)") from None
-    except UnicodeDecodeError as error:
-        raise PlanError(f"{path}: not UTF-8 (byte {error.start}): expected a plan (TOML) in UTF-8") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise PlanError(f"{path}: not TOML: {error}") from None
-    having = tables.get("scenario", {})
-    if not isinstance(having, dict):
-        raise PlanError(f"{path}: scenario = {having!r}: expected tables, [scenario.<name>]")
-    for name in having:
-        if not NAME.fullmatch(name):
-            raise PlanError(
-                f"{path}: scenario {name!r}: expected a name of letters, digits, hyphens, dots, underscores"
-            )
-    for part in ("title", "system"):
-        if not isinstance(tables.get(part, ""), str):
-            raise PlanError(f"{path}: {part} = {tables[part]!r}: expected a text")
-    return tables, text
-
-
-@lru_cache
-def _parsed(text: str) -> dict[str, Any]:
-    """The tables of a plan: one of the shipped ones is read for each part of it that is asked for."""
-    return tomllib.loads(text)
-
-
-def _plan_of(system: str) -> Path:
-    for path in files():
-        if path.stem == system:
-            return path
-    raise PlanError(f"unknown system {system!r}; {nearest(system, systems())}")
-
-
 def _locustfile(system: str) -> Path:
     """The locustfile of `system`, in the same project as its plan."""
-    return _plan_of(system).parent.parent / "locustfiles" / f"{system}.py"
+    return plans.plan_of(system).parent.parent / "locustfiles" / f"{system}.py"
 
 
 def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
@@ -167,8 +102,8 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
         raise PlanError(f"profile {profile!r}: expected a name of lower-case letters, digits and hyphens")
     theirs = table.take("locustfile", None)
     system = tables.get("system", "" if theirs else where.path.stem)
-    if system and system not in systems():
-        where.fail(system, f"unknown system {system!r}; {nearest(system, systems())}")
+    if system and system not in plans.systems():
+        where.fail(system, f"unknown system {system!r}; {nearest(system, plans.systems())}")
     facts = facts_of(system) if system and not theirs else NO_FACTS
     code = (where.path.parent / str(theirs)).resolve() if theirs else _locustfile(system)
     running = {} if theirs else services.read(where, _over(system, "service", tables, where), table.take("service", {}))
@@ -180,8 +115,8 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
         where.fail("shape", 'shape = "theirs" is for locustfile = …, which has a LoadTestShape; leave it out')
     items = getattr(facts, "ITEMS", EFFECTS)
     mix = _mix(where, table.take("mix", None), facts)
-    agreed = {} if theirs else parts.read(reference(system, "contract"), facts, "contract", tables, where)
-    named = {} if theirs else parts.read(reference(system, "database"), facts, "database", tables, where)
+    agreed = {} if theirs else parts.read(plans.reference(system, "contract"), facts, "contract", tables, where)
+    named = {} if theirs else parts.read(plans.reference(system, "database"), facts, "database", tables, where)
     own_pool, file = table.take("pool", {}), None
     for stated_pool in (own_pool, tables.get("pool", {})):
         if file is None and isinstance(stated_pool, str) and not theirs:
@@ -237,7 +172,7 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
     if given is not None:
         sizes = given
     elif not theirs:
-        known = (reference(system, "pool"), _over(system, "pool", tables, where), own_pool)
+        known = (plans.reference(system, "pool"), _over(system, "pool", tables, where), own_pool)
         sizes = pools.sizes(where, profile, *known)
     table.done()
     if theirs and scenario.open:
@@ -273,7 +208,7 @@ def resolve(tables: Tables, name: str, profile: str, where: Where) -> Scenario:
 
 def _over(system: str, part: str, tables: Tables, where: Where) -> dict[str, Any]:
     """What the system's own plan states in a `part`, with what this plan states over it, table by table."""
-    stated = reference(system, part)
+    stated = plans.reference(system, part)
     own = Table(where, part, tables.get(part, {})).rest
     return {
         **stated,

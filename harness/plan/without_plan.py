@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import PlanError
-from harness.plan import locustfile, overrides, reading
+from harness.plan import locustfile, overrides, plans, reading
 from harness.plan.overrides import Overrides
 from harness.plan.scenario import Scenario
 from harness.plan.toml_table import Where
@@ -35,7 +35,7 @@ def scenario(asked: Asked, profile: str, changes: Overrides) -> Scenario:
     """Its scenario, which is UNCHECKED at best; PlanError for what is wrong with the file or what is asked of it."""
     path = asked.file.resolve()
     name = re.sub(r"[^A-Za-z0-9._-]", "-", path.stem).lstrip("-._") or "locustfile"
-    taken = [scenario for system in reading.systems() for scenario in reading.scenarios(system)]
+    taken = [scenario for system in plans.systems() for scenario in plans.scenarios(system)]
     name = f"file-{name}" if name in taken else name
     where = Where(path, "", name)
     shapes = locustfile.shapes(path, where)

@@ -13,7 +13,7 @@ from pathlib import Path
 from string import Template
 
 from harness.errors import PlanError
-from harness.plan import reading
+from harness.plan import plans
 from harness.project import FOLDERS, PACKAGES, modules_of_ours
 from harness.settings import CHECKOUT, ROOT
 from systems import PROJECT
@@ -99,7 +99,7 @@ def write(name: str, reference: bool, project: Path = PROJECT) -> None:
             f"{', '.join(map(str, there))}: there already, and nothing was written: expected no such file; "
             "move it, or give the system another name"
         )
-    having = [path for path in reading.files() if scenario_of(name) in reading.read(path)[0].get("scenario", {})]
+    having = [path for path in plans.files() if scenario_of(name) in plans.read(path)[0].get("scenario", {})]
     if having:
         raise PlanError(f"new {name!r}: {having[0]} has a scenario {scenario_of(name)} already: expected another name")
     _write(files)

@@ -4,7 +4,7 @@ import fcntl
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 MOST = 5
@@ -23,8 +23,8 @@ def to_drop(sizes: Mapping[str, int], system: str, new: int, free: int, share: f
     """Which databases go before one of `new` bytes is made for a run of `system`, so that all runs' databases take at
     most `share` of the disk that is `free` or theirs; the latest stay. `sizes` (bytes) may have other databases too.
     """
-    ages = {name: match.groups() for name in sizes if (match := _NAME.fullmatch(name))}
-    room = share * (free + sum(sizes[name] for name in ages)) - new
+    ages = _runs(sizes)
+    room = _room(sizes, new, free, share)
     kept, gone = Counter({system: 1}), []
     for name in sorted(ages, key=lambda name: ages[name][1], reverse=True):
         whose = ages[name][0]
@@ -34,6 +34,22 @@ def to_drop(sizes: Mapping[str, int], system: str, new: int, free: int, share: f
         else:
             gone.append(name)
     return gone
+
+
+def to_wait(gone: Sequence[str], sizes: Mapping[str, int], new: int, free: int, share: float) -> list[str]:
+    """Of those that go, which may do so after the run that the new one is for: the latest, if there is room for it."""
+    others = sum(sizes[name] for name in _runs(sizes) if name not in gone[1:])
+    return list(gone[:1]) if others <= _room(sizes, new, free, share) else []
+
+
+def _runs(sizes: Mapping[str, int]) -> dict[str, tuple[str, ...]]:
+    """The databases of runs: of which system each is, and of when."""
+    return {name: match.groups() for name in sizes if (match := _NAME.fullmatch(name))}
+
+
+def _room(sizes: Mapping[str, int], new: int, free: int, share: float) -> float:
+    """How many bytes there are for them beside the new one."""
+    return share * (free + sum(sizes[name] for name in _runs(sizes))) - new
 
 
 def clones(folder: Path) -> bool:

@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import select
 import signal
 import socket
 import subprocess
@@ -51,17 +52,34 @@ def as_user(owner: int | None) -> dict[str, Any]:
     return {"user": owner, "group": pwd.getpwuid(owner).pw_gid, "extra_groups": []}
 
 
-def stop(process: subprocess.Popen[bytes], number: signal.Signals = signal.SIGTERM, grace: float = GRACE_S) -> int:
+def stop(process: subprocess.Popen[Any], number: signal.Signals = signal.SIGTERM, grace: float = GRACE_S) -> int:
     """End `process` with signal `number`, or kill it when it takes too long; its exit code."""
     if process.poll() is None:
         process.send_signal(number)
-        try:
-            process.wait(grace)
-        except subprocess.TimeoutExpired:
+        if not ended_within(process, grace):
             # Its whole session: what it started itself must not stay behind either.
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
     return process.wait()
+
+
+def ended_within(process: subprocess.Popen[Any], seconds: float) -> bool:
+    """Wait for the end of `process`, for so long at most; whether it has ended."""
+    if process.poll() is None:
+        try:
+            # subprocess itself looks every 50 ms.
+            ends = os.pidfd_open(process.pid)
+        except (AttributeError, OSError):  # only Linux has it, since 5.3
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(seconds)
+        else:
+            try:
+                looked = select.poll()
+                looked.register(ends, select.POLLIN)
+                looked.poll(seconds * 1000)
+            finally:
+                os.close(ends)
+    return process.poll() is not None
 
 
 def woken_in(seconds: float, pids: Sequence[int]) -> subprocess.Popen[bytes]:

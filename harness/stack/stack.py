@@ -6,13 +6,15 @@ import signal
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import IO, Any, cast
 from urllib.parse import urlsplit, urlunsplit
 
+import psycopg2
+
 from harness import catalogue, database, database_url, fingerprint, steps
-from harness.errors import Crashed, ProofloadError, StackError
+from harness.errors import Crashed, DatabaseError, ProofloadError, StackError
 from harness.parent import die_with_parent
 from harness.plan.disturbance import POSTGRES, TARGET
 from harness.plan.scenario import Scenario
@@ -46,6 +48,8 @@ class Stack:
     disturb_command: str = ""
     waking: list[subprocess.Popen[bytes]] = field(default_factory=list)
     """What wakes the processes that a disturbance has stopped, if nothing else does."""
+    surplus: list[str] = field(default_factory=list)
+    """The databases of earlier runs that are too many."""
 
     def scale(self, service: str, processes: int) -> int | None:
         """Scale a service to `processes`; the exit code of PERF_SCALE_CMD, if that was run. StackError if it fails."""
@@ -68,6 +72,25 @@ class Stack:
         line = self.lines.get(POSTGRES)
         return _through(line, self.database_url) if line else self.database_url
 
+    @contextmanager
+    def dropping_surplus(self) -> Iterator[None]:
+        """Drop those databases meanwhile, which takes as long as the disk needs for all that is to be written. If that
+        fails, the next run does it.
+        """
+
+        def drop() -> None:
+            with suppress(DatabaseError, psycopg2.Error):
+                for name in self.surplus:
+                    assert self.postgres is not None
+                    self.postgres.drop(name)
+
+        dropping = threading.Thread(target=drop)
+        dropping.start()
+        try:
+            yield
+        finally:
+            dropping.join()
+
     def died(self) -> list[str]:
         """The services of our target of which a process ended by itself."""
         return self.services.died() if self.services is not None else []
@@ -80,6 +103,7 @@ def up(run: Run, scenario: Scenario, settings: Settings, variant: Variant, progr
     with ExitStack() as undo, ready("schema", system) as schema, ready("seeding", system) as seeder:
         progress.now("migrating, seeding" if settings.database_url else "starting PostgreSQL, migrating, seeding")
         server: Postgres | None = None
+        surplus: list[str] = []
         if settings.database_url:
             url, name = settings.database_url, database_url.parse(settings.database_url).name
             seeding = _seed(scenario.system, url, progress, run, schema, seeder)
@@ -88,7 +112,7 @@ def up(run: Run, scenario: Scenario, settings: Settings, variant: Variant, progr
             undo.callback(server.stop)
             seeding = _seed(scenario.system, pool(server, scenario.system), progress, run, schema, seeder)
             name = copies.name_of(scenario.system, run.id)
-            _prune(server, scenario.system, settings.keep_disk)
+            surplus = _prune(server, scenario.system, settings.keep_disk)
             progress.now("copying the seeded database")
             # A copy of the seeded one: no run inherits another's rows, bloat or dropped index.
             url = server.create(name, scenario.system)
@@ -107,7 +131,9 @@ def up(run: Run, scenario: Scenario, settings: Settings, variant: Variant, progr
             schema=catalogue.lines(url),
         )
         progress.now("asking the target" if settings.target_url else "starting the target")
-        yield _target(run, scenario, settings, url, server, variant, undo)
+        found = _target(run, scenario, settings, url, server, variant, undo)
+        found.surplus = surplus
+        yield found
 
 
 @contextmanager
@@ -206,11 +232,17 @@ def _record_log(run: Run, server: Postgres, offset: int) -> None:
     run.record(postgres=postgres_log.read(server.log, offset, server.announced))
 
 
-def _prune(server: Postgres, system: str, share: float) -> None:
-    """Drop databases of earlier runs before another copy of the pool is made; StackError if there is no room for it."""
+def _prune(server: Postgres, system: str, share: float) -> list[str]:
+    """Drop databases of earlier runs before another copy of the pool is made, but for those that can wait; which these
+    are. StackError if there is no room for the copy.
+    """
     sizes, folder = server.sizes(), server.log.parent
-    for name in copies.to_drop(sizes, system, sizes[system], shutil.disk_usage(folder).free, share):
-        server.drop(name)
+    free = shutil.disk_usage(folder).free
+    gone = copies.to_drop(sizes, system, sizes[system], free, share)
+    waiting = copies.to_wait(gone, sizes, sizes[system], free, share)
+    for name in gone:
+        if name not in waiting:
+            server.drop(name)
     free = shutil.disk_usage(folder).free
     if sizes[system] > free and not copies.clones(folder):
         raise StackError(
@@ -218,6 +250,7 @@ def _prune(server: Postgres, system: str, share: float) -> None:
             f"{sizes[system] / 1e9:.1f} GB: expected room for it: {hint('clean', 'clean')} frees what is there, or "
             "have PERF_HOME (as root /var/tmp) on another disk"
         )
+    return waiting
 
 
 def _target(

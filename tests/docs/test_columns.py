@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from harness.plan.reading import reference
+from harness.plan.plans import reference
 from harness.settings import ROOT
 from schema import authorizations, coupons, event_store, messages, orchestrator
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.__main__ import _parser
-from harness.plan import reading
+from harness.plan import plans
 from harness.settings import ROOT
 
 DOCS = ROOT / "docs"
@@ -26,8 +26,8 @@ def targets() -> set[str]:
     """Every target of the Makefile."""
     text = (ROOT / "Makefile").read_text(encoding="utf-8")
     found = set(re.findall(r"^([a-z-]+):", text, re.MULTILINE))
-    of = {"SCENARIOS": [name for each in reading.systems() for name in reading.scenarios(each)]}
-    of["SYSTEMS"] = [name.replace("_", "-") for name in reading.systems()]
+    of = {"SCENARIOS": [name for each in plans.systems() for name in plans.scenarios(each)]}
+    of["SYSTEMS"] = [name.replace("_", "-") for name in plans.systems()]
     for whose, prefix, suffix in re.findall(r"^\$\((\w+):%=([a-z-]+)%([a-z-]*)\):", text, re.MULTILINE):
         found |= {prefix + name + suffix for name in of[whose]}
     return found | {f"history-{name}" for name in of["SCENARIOS"]}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness import refusal
-from harness.plan import reading
+from harness.plan import plans, reading
 from harness.plan.scenario import Scenario
 from harness.plan.text import describe
 from harness.settings import ROOT, Settings
@@ -21,7 +21,7 @@ def example(section: str, folder: Path, profile: str = "ci") -> Scenario:
     shown = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)[0]
     path = folder / "shown.toml"
     path.write_text(f'system = "messages"\n{shown}')
-    (name,) = reading.read(path)[0]["scenario"]
+    (name,) = plans.read(path)[0]["scenario"]
     return reading.find(name, profile, path)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from docs.systems import __main__ as pages
-from harness.plan import reading
+from harness.plan import plans, reading
 from harness.settings import ROOT
 from harness.stack.process import free_port
 from schema.migrate import stated
@@ -21,7 +21,7 @@ SYSTEMS = sorted(path.stem.replace("-", "_") for path in pages.FOLDER.glob("*.md
 SERVERS = [
     system
     for system in SYSTEMS
-    if any("{port}" in each["start"] for each in reading.reference(system, "service").values())
+    if any("{port}" in each["start"] for each in plans.reference(system, "service").values())
 ]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```\n(?:```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
 SHOWN = re.compile(r"(.*) (\d{3})")
@@ -38,7 +38,7 @@ def blocks(system: str, language: str) -> list[tuple[str, str]]:
 
 
 def test_every_system_has_one() -> None:
-    assert reading.systems() == SYSTEMS
+    assert plans.systems() == SYSTEMS
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -57,7 +57,7 @@ def test_a_page_that_is_out_of_date_is_told_from_one_that_is_not() -> None:
 def test_each_check_says_what_it_needs(system: str) -> None:
     table = page(system).partition("| checks | need |")[2].partition("\n\n")[0]
     said = [name for line in table.splitlines()[2:] for name in line.split("|")[1].replace(" ", "").split(",")]
-    assert sorted(said) == sorted(pages.checks([reading.find(name, "smoke") for name in reading.scenarios(system)]))
+    assert sorted(said) == sorted(pages.checks([reading.find(name, "smoke") for name in plans.scenarios(system)]))
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -65,7 +65,7 @@ def test_the_plan_for_another_service_is_one(system: str, tmp_path: Path) -> Non
     ((text, _),) = blocks(system, "toml")
     file = tmp_path / "my.toml"
     file.write_text(text)
-    for name in reading.read(file)[0]["scenario"]:
+    for name in plans.read(file)[0]["scenario"]:
         for profile in ("smoke", "ci"):
             assert reading.find(name, profile, file).system == system
         assert f"harness run {name} --plan my.toml" in page(system)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import PlanError
-from harness.plan import overrides, reading
+from harness.plan import overrides, plans, reading
 from harness.plan.overrides import Overrides
 from harness.settings import ROOT
 
@@ -29,8 +29,8 @@ EXAMPLES = sorted({word.rstrip(".,;)") for path in (*WRITTEN, *CODE) for word in
 def works(word: str) -> str:
     """The first scenario that can be run so; "" if there is none."""
     sets = overrides.parsed([word])
-    for system in reading.systems():
-        for name in reading.scenarios(system):
+    for system in plans.systems():
+        for name in plans.scenarios(system):
             try:
                 reading.find(name, "smoke", changes=Overrides(sets))
             except PlanError:

@@ -16,7 +16,6 @@ from harness import effects, pipeline
 from harness.errors import Crashed, RunError
 from harness.pipeline import _Interrupt, _Waiting, ending
 from harness.plan import reading
-from harness.plan.scenario import Scenario
 from harness.progress import Progress
 from harness.ready import Ready
 from harness.reported import store
@@ -36,10 +35,16 @@ def nothing(*_: object) -> Iterator[None]:
 
 
 class Waiting(_Waiting):
-    """Of the stages after the load the verification, which is none."""
+    """Of the stages monitor and verification, which are none."""
 
-    def start(self, scenario: Scenario) -> None:
-        self.verification = Ready.__new__(Ready)
+    def start(self, *_: object) -> None:
+        self.monitor = self.verification = Ready.__new__(Ready)
+
+    def start_report(self) -> None:
+        pass
+
+    def settle(self) -> None:
+        pass
 
 
 def measured(run: Run, monkeypatch: pytest.MonkeyPatch, **fakes: Any) -> Run:
@@ -47,7 +52,7 @@ def measured(run: Run, monkeypatch: pytest.MonkeyPatch, **fakes: Any) -> Run:
 
     @contextmanager
     def up(*_: object) -> Iterator[Any]:
-        yield SimpleNamespace(database_url="", died=fakes.get("died", list))
+        yield SimpleNamespace(database_url="", died=fakes.get("died", list), dropping_surplus=nothing)
         fakes.get("end", lambda: None)()
 
     monkeypatch.setattr(Run, "create", lambda *_, **__: run)

@@ -136,6 +136,24 @@ def test_what_is_shown_meanwhile_goes_on_when_nobody_reads_it() -> None:
     assert screen.quiet
 
 
+@pytest.mark.parametrize(
+    ("ending", "code"),
+    [("lambda: 3", 3), ("lambda: sys.exit(4)", 4), ("lambda: sys.exit()", 0), ("lambda: sys.exit('why')", 1)],
+)
+def test_a_process_that_leaves_does_all_that_one_does_at_its_end(ending: str, code: int) -> None:
+    program = (
+        "import atexit, sys, threading\nfrom harness.errors import leave\n"
+        "gate = threading.Event(); atexit.register(print, 'registered')\n"
+        "threading.Thread(target=lambda: gate.wait() and print('thread')).start()\n"
+        "threading.Timer(0.05, gate.set).start()\n"
+        f"print('said', end=' '); leave({ending})"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+
+    assert (done.returncode, done.stdout.split()) == (code, ["said", "thread", "registered"])
+    assert done.stderr == ("why\n" if code == 1 else "")
+
+
 @pytest.mark.parametrize("package", ["harness", "harness.monitor", "reports", "schema", "seeding", "verification"])
 def test_a_python_without_our_packages_is_named(package: str) -> None:
     command = [sys.executable, "-S", "-m", package]

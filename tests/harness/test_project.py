@@ -13,7 +13,7 @@ import pytest
 
 from harness import VERSION, project
 from harness.errors import PlanError, StackError
-from harness.plan import reading
+from harness.plan import plans, reading
 from harness.plan.scenario import Service
 from harness.settings import ROOT, Settings
 from harness.stack import reference, services
@@ -63,7 +63,7 @@ def test_built_in_systems_are_there_too(shop: Path) -> None:
     plan = _command(shop, "plan", "peak", "--profile", "smoke")
 
     assert [line.split(":")[0] for line in listed.splitlines() if not line.startswith(" ")] == [
-        *reading.systems(),
+        *plans.systems(),
         "shop",
     ]
     assert plan.returncode == 0, plan.stderr
@@ -192,6 +192,16 @@ def test_our_processes_find_ours_before_what_the_environment_names(monkeypatch: 
     assert project.environment(A="b")["PYTHONPATH"] == f"{ROOT}{os.pathsep}/theirs"
     assert project.environment(A="b")["A"] == "b"
     assert project.environment()["PYTHONSAFEPATH"] == "1"
+
+
+def test_numpy_has_no_threads_that_nobody_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    program = "import numpy; print(open('/proc/self/status').read().split('Threads:')[1].split()[0])"
+    command = [sys.executable, "-c", program]
+    assert subprocess.run(command, env=project.environment(), capture_output=True, text=True).stdout == "1\n"
+
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "3")
+    assert project.environment()["OPENBLAS_NUM_THREADS"] == "3"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from systems import ids
 JUDGE = """
 import json, sys
 from harness.load.http import Answer
-from harness.plan.reading import reference
+from harness.plan.plans import reference
 from locustfiles.authorizations import Practitioner
 from locustfiles.messages import MessageSender
 from systems import authorizations

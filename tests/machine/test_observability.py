@@ -18,7 +18,7 @@ import yaml
 
 from deploy.grafana.__main__ import dashboards
 from deploy.grafana.drawn import evaluated, page
-from harness.plan import reading
+from harness.plan import plans, reading
 from harness.settings import ROOT
 from harness.stack import process
 from reports.compare import production
@@ -183,7 +183,7 @@ def _has_rates(url: str, jobs: int) -> bool:
 
 def _most_told(system: str) -> str:
     """A scenario of which all is told: an open one, if the system has one."""
-    names = reading.scenarios(system)
+    names = plans.scenarios(system)
     return next((name for name in names if reading.find(name, "smoke").open), names[0])
 
 
@@ -201,7 +201,7 @@ def test_every_expression_of_every_dashboard_gives_data(
     prometheus: Callable[[dict[str, str]], str], tmp_path: Path
 ) -> None:
     tool("prometheus")
-    scraped = Scraped(tmp_path / "runs", [_most_told(system) for system in reading.systems()])
+    scraped = Scraped(tmp_path / "runs", [_most_told(system) for system in plans.systems()])
     start = time.time()
     url = prometheus({path[1:]: f"{scraped.address}{path}" for path in scraped.paths})
     _until(lambda: _has_rates(url, len(scraped.paths)))

@@ -11,7 +11,7 @@ import pytest
 
 from harness import database, guard
 from harness.errors import DatabaseError, PlanError
-from harness.plan import reading
+from harness.plan import plans
 from harness.settings import Settings
 from harness.stack.postgres import Postgres
 from schema.migrate import migrate
@@ -86,7 +86,7 @@ SOMEBODYS = 'CREATE TABLE "Person" (id uuid)'
 
 
 def test_only_tables_that_we_made_are_ever_to_be_dropped(database: str) -> None:
-    names = {**reading.reference("authorizations", "database"), "patients": "Person", "organizations": "Clinic"}
+    names = {**plans.reference("authorizations", "database"), "patients": "Person", "organizations": "Clinic"}
     query(database, "CREATE TABLE message_logs (id uuid)")
     query(database, SOMEBODYS)
     for system, named in (("messages", None), ("authorizations", names)):
@@ -98,7 +98,7 @@ def test_only_tables_that_we_made_are_ever_to_be_dropped(database: str) -> None:
 
 
 def test_tables_of_other_names_are_somebody_elses_though_we_made_ours_beside_them(database: str) -> None:
-    names = reading.reference("authorizations", "database")
+    names = plans.reference("authorizations", "database")
     migrate("authorizations", database, names)
     query(database, SOMEBODYS)
     with pytest.raises(DatabaseError) as refused:
@@ -193,7 +193,7 @@ def test_the_command_tells_a_mistake_in_one_line_and_exits_with_2(database: str)
     done = _command(database, "mesages")
 
     assert (done.returncode, done.stdout) == (2, "")
-    known = ", ".join(reading.systems())
+    known = ", ".join(plans.systems())
     assert done.stderr == f"error: no system 'mesages': did you mean 'messages'? known: {known}\n"
 
 

@@ -10,7 +10,7 @@ import psycopg2
 import pytest
 
 from harness.errors import DatabaseError, PoolError
-from harness.plan.reading import reference
+from harness.plan.plans import reference
 from schema.migrate import migrate
 from seeding.messages import check, rows, seed
 from systems import ids

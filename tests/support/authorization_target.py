@@ -13,7 +13,7 @@ from typing import Any
 import jwt
 from prometheus_client.parser import text_string_to_metric_families
 
-from harness.plan import reading
+from harness.plan import plans
 from schema.migrate import migrate
 from systems import authorizations as facts
 from systems import ids
@@ -36,7 +36,7 @@ FOREIGN = 1003
 
 def with_authorizations(database: str) -> str:
     """`database`, now with the tables of the authorizations, the authorizations of POOL and no movement."""
-    migrate("authorizations", database, reading.reference("authorizations", "database"))
+    migrate("authorizations", database, plans.reference("authorizations", "database"))
     for table, columns, counts in (
         ("practitioners", "id, organization_id, name", PRACTITIONERS),
         ("patients", "id, organization_id, name", PATIENTS),

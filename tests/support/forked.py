@@ -65,7 +65,7 @@ def _is_ours(command: Any) -> bool:
     return (
         list(command[:2]) == [sys.executable, "-m"]
         and command[2].split(".")[0] in PACKAGES
-        and command[2] != "harness.load"
+        and "harness.load" not in command[2:4]
     )
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from harness.plan import template
-from harness.plan.reading import reference
+from harness.plan.plans import reference
 from systems import messages
 
 BODY = reference("messages", "contract")["body"]

@@ -10,7 +10,7 @@ from harness.check import Finding
 from harness.journal import PARTNER, Journal
 from harness.journaled import read_all
 from harness.outcomes import Failure, Outcome
-from harness.plan.reading import reference
+from harness.plan.plans import reference
 from harness.run import FORMAT, Run
 from harness.verdict import CheckState
 from systems import ids, messages

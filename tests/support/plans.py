@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
-from harness.plan import reading
+from harness.plan import plans, reading
 from harness.plan.scenario import Scenario
 from harness.plan.toml_table import Where
 
-USERS, STRANGERS = (reading.reference("messages", "pool")[name] for name in ("users", "strangers"))
+USERS, STRANGERS = (plans.reference("messages", "pool")[name] for name in ("users", "strangers"))
 """The pool of the messages."""
 
 SUSTAINED = {
@@ -24,8 +24,8 @@ def varied(name: str, profile: str = "smoke", table: Mapping[str, Any] | None = 
     """Scenario `name` of the shipped plans, with the keys of `table` in its own (None: taken out), and other `top`
     tables (contract, database, pool, service). `sustained` has an even load here, without bursts.
     """
-    for path in reading.files():
-        tables, text = reading.read(path)
+    for path in plans.files():
+        tables, text = plans.read(path)
         if name in tables["scenario"]:
             changed = {**deepcopy(tables), **top}
             own = {**changed["scenario"][name], **(SUSTAINED if name == "sustained" else {}), **(table or {})}

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from harness.errors import PlanError
-from harness.plan import reading
+from harness.plan import plans, reading
 from systems import authorizations, ids
 from systems import authorizations_contract as agreed
 
-REFERENCE = reading.reference("authorizations", "contract")
+REFERENCE = plans.reference("authorizations", "contract")
 
 PLAN = """\
 system = "authorizations"

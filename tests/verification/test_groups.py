@@ -3,10 +3,10 @@
 import pytest
 
 from harness.check import Group
-from harness.plan import reading
+from harness.plan import plans, reading
 from harness.project import module
 
-SYSTEMS = reading.systems()
+SYSTEMS = plans.systems()
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -15,7 +15,7 @@ def test_every_check_of_every_plan_has_a_group(system: str) -> None:
     judged = getattr(found, "STORED", found)
     groups = {
         check.id: check.group
-        for name in reading.scenarios(system)
+        for name in plans.scenarios(system)
         for check in judged.checks_of(reading.find(name, "smoke"))
     }
 

@@ -8,7 +8,7 @@ from sqlalchemy import create_engine
 
 from harness.check import Finding
 from harness.errors import PlanError
-from harness.plan.reading import reference
+from harness.plan.plans import reference
 from harness.run import Run
 from harness.verdict import CheckState
 from schema.messages import tables

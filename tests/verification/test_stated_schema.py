@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from harness import catalogue
-from harness.plan import reading
+from harness.plan import plans, reading
 from harness.run import Run
 from harness.stack.postgres import Postgres
 from harness.verdict import CheckState
@@ -87,7 +87,7 @@ def _tables(database: str) -> None:
 
 
 def of_messages(url: str) -> list[str]:
-    return weaknesses(of_system(reading.reference("messages", "database")), catalogue.lines(url))
+    return weaknesses(of_system(plans.reference("messages", "database")), catalogue.lines(url))
 
 
 def test_the_stated_schema_lacks_nothing(cluster: Postgres, database: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import PoolError
-from harness.plan import reading
+from harness.plan import plans
 from harness.plan.scenario import Scenario
 from seeding import pool
 from seeding.connection import connected
@@ -44,7 +44,7 @@ def ours(scenario: Scenario | None = None) -> list[Ours]:
 
 
 def _size(scenario: Scenario | None) -> int:
-    return int((scenario.pool if scenario else reading.reference("shop", "pool"))["things"])
+    return int((scenario.pool if scenario else plans.reference("shop", "pool"))["things"])
 
 
 def _lines(things: int) -> Iterator[str]:

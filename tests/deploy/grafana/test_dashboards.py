@@ -10,11 +10,11 @@ import pytest
 import yaml
 
 from deploy.grafana.__main__ import FOLDER, SOURCE, dashboards, text
-from harness.plan import reading
+from harness.plan import plans
 from tests.support.told_load import ToldLoad
 
 EACH = pytest.mark.parametrize("path", sorted(FOLDER.glob("*.json")), ids=lambda path: path.stem)
-SCENARIOS = {system: reading.scenarios(system)[0] for system in reading.systems()}
+SCENARIOS = {system: plans.scenarios(system)[0] for system in plans.systems()}
 
 
 def expressions(found: dict[str, Any]) -> list[str]:
@@ -30,7 +30,7 @@ def test_what_is_committed_is_what_the_builder_makes() -> None:
 
 def test_there_is_one_for_each_system_and_each_has_its_own_id() -> None:
     found = [json.loads(path.read_text()) for path in FOLDER.iterdir()]
-    assert {path.stem for path in FOLDER.iterdir()} == {"overview", *reading.systems()}
+    assert {path.stem for path in FOLDER.iterdir()} == {"overview", *plans.systems()}
     assert len({one["uid"] for one in found}) == len({one["title"] for one in found}) == len(found)
 
 

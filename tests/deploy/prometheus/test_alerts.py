@@ -8,14 +8,14 @@ import yaml
 
 from deploy.prometheus.__main__ import documents, group, rules
 from deploy.prometheus.expressions import alert
-from harness.plan import reading
+from harness.plan import plans
 from harness.plan.grammar import parse
 from harness.settings import ROOT
 from reports.live.families import COUNTER, HISTOGRAM, families
 from tests.support.told_load import ToldLoad
 
-SYSTEMS = reading.systems()
-SCENARIOS = [name for system in SYSTEMS for name in reading.scenarios(system)]
+SYSTEMS = plans.systems()
+SCENARIOS = [name for system in SYSTEMS for name in plans.scenarios(system)]
 
 
 @pytest.fixture(scope="module")
@@ -103,5 +103,5 @@ def test_a_rule_in_promql(rule: str, expression: str) -> None:
 def test_each_is_a_file_of_prometheus() -> None:
     for path in documents():
         groups = yaml.safe_load(Path(path).read_text())["groups"]
-        assert [one["name"] for one in groups] == reading.scenarios(path.stem)
+        assert [one["name"] for one in groups] == plans.scenarios(path.stem)
         assert all(one["expr"] for of in groups for one in of["rules"])

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from harness.outcomes import Failure
-from harness.plan.reading import reference
+from harness.plan.plans import reference
 from harness.settings import ROOT
 from schema.migrate import migrate
 from tests.support.target_process import eventually, query, serving

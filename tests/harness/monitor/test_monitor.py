@@ -23,7 +23,7 @@ from harness.monitor.postgres import DatabaseSampler
 from harness.monitor.processes import Processes
 from harness.monitor.prometheus import MOST, Prometheus
 from harness.outcomes import Failure, Outcome
-from harness.pipeline import _watched
+from harness.pipeline import _monitor, _watched
 from harness.plan import reading
 from harness.run import Run
 from harness.settings import Settings
@@ -262,7 +262,7 @@ def test_what_all_processes_of_the_run_used_is_known_from_the_second_sample_on(t
 @pytest.mark.parametrize("killed", [True, False])
 def test_a_monitor_that_ends_before_the_load_is_on_record(tmp_path: Path, killed: bool) -> None:
     run, folder = Run(tmp_path, {}), str(tmp_path)
-    with _watched(run, Settings(), Stack("", "", None, "")):
+    with _monitor(run) as waiting, _watched(run, Settings(), Stack("", "", None, ""), waiting):
         if killed:
             (monitor,) = eventually(lambda: below("harness.monitor", folder))
             monitor.kill()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import PlanError
-from harness.plan import reading
+from harness.plan import plans, reading
 from harness.plan.text import describe
 from harness.settings import Settings
 
@@ -97,7 +97,7 @@ def test_a_plan_shows_a_request_and_the_answers_that_it_understands(tmp_path: Pa
 
 def lines_of(name: str, **stated: object) -> list[str]:
     """What a plan of the authorizations with this in its [contract] shows of a request and its answers."""
-    tables, text = reading.read(Path("systems/authorizations.toml"))
+    tables, text = plans.read(Path("systems/authorizations.toml"))
     changed = {**tables, "system": "authorizations", "contract": stated}
     if stated.get("key_header") == "":
         changed["database"] = {"movements": ""}
@@ -136,7 +136,7 @@ def test_what_a_service_does_not_have_is_neither_sent_nor_expected() -> None:
 
 
 def test_refusals_may_share_a_status(tmp_path: Path) -> None:
-    tables, text = reading.read(Path("systems/authorizations.toml"))
+    tables, text = plans.read(Path("systems/authorizations.toml"))
     changed = {**tables, "system": "authorizations", "contract": {"conflict": 400, "key_reused": 400}}
 
     found = reading.resolve(changed, "mixed", "smoke", reading.Where(Path("x.toml"), text, "mixed"))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import PlanError
-from harness.plan import reading, rule_checks
+from harness.plan import plans, reading, rule_checks
 from harness.plan.arrivals import times
 from harness.plan.scenario import resolved
 from harness.plan.text import describe
@@ -61,7 +61,7 @@ def test_fewer_effects_than_must_have_been_are_warned_of(tmp_path: Path) -> None
     assert warnings(34)[0].startswith("at most 33 messages can be left, fewer than min_successes = 34")
 
 
-@pytest.mark.parametrize("name", [one for system in reading.systems() for one in reading.scenarios(system)])
+@pytest.mark.parametrize("name", [one for system in plans.systems() for one in plans.scenarios(system)])
 @pytest.mark.parametrize("profile", ["smoke", "ci"])
 def test_every_shipped_plan_has_effects_enough(name: str, profile: str) -> None:
     assert not list(rule_checks.warnings(reading.find(name, profile)))
@@ -101,9 +101,9 @@ def test_a_rule_may_be_for_some_profiles_only(tmp_path: Path) -> None:
     assert rules["long"] == [*rules["smoke"], "max(lag) < 1s"]
 
 
-@pytest.mark.parametrize("system", reading.systems())
+@pytest.mark.parametrize("system", plans.systems())
 def test_every_system_has_a_soak_with_limits_on_what_grows(system: str) -> None:
-    soaks = [name for name in reading.scenarios(system) if "soak" in _profiles(system, name)]
+    soaks = [name for name in plans.scenarios(system) if "soak" in _profiles(system, name)]
     rules = [rule for name in soaks for rule in reading.find(name, "soak").rules if rule.aggregate == "slope"]
 
     assert {(rule.metric, rule.name) for rule in rules} >= {
@@ -113,8 +113,8 @@ def test_every_system_has_a_soak_with_limits_on_what_grows(system: str) -> None:
 
 
 def _profiles(system: str, scenario: str) -> set[str]:
-    (path,) = (path for path in reading.files() if path.stem == system)
-    table = reading.read(path)[0]["scenario"][scenario]
+    (path,) = (path for path in plans.files() if path.stem == system)
+    table = plans.read(path)[0]["scenario"][scenario]
     return {profile for way in ("arrivals", "stages") for profile in table.get(way, {})}
 
 
@@ -145,7 +145,7 @@ def test_a_limit_on_a_time_without_one_on_errors_is_warned_of(
 
 
 def test_scenario_names_are_unique_over_all_systems() -> None:
-    lines = [line for path in reading.files() for line in path.read_text().splitlines()]
+    lines = [line for path in plans.files() for line in path.read_text().splitlines()]
     names = [line for line in lines if line.startswith("[scenario.")]
 
     assert len(names) == len(set(names))

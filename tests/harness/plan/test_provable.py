@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.plan import provable, reading, sample_sizes
+from harness.plan import plans, provable, reading, sample_sizes
 from harness.plan.rules import BLOCKER
 from harness.plan.scenario import Scenario
 from harness.plan.text import describe
@@ -150,7 +150,7 @@ def test_the_dry_run_lists_them(tmp_path: Path) -> None:
     assert "a smoke run is not asked to prove its rules" in describe(plan(tmp_path, rule, profile="smoke"), Settings())
 
 
-SHIPPED = [name for path in reading.files() for name in reading.scenarios(path.stem)]
+SHIPPED = [name for path in plans.files() for name in plans.scenarios(path.stem)]
 
 
 @pytest.mark.parametrize("name", SHIPPED)

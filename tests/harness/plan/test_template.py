@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.plan import template
-from harness.plan.reading import reference
+from harness.plan.plans import reference
 from systems import messages
 
 WORDS = ("user", "type", "time", "content", "key")

@@ -7,7 +7,7 @@ import pytest
 
 from harness.errors import StackError
 from harness.stack import copies, stack
-from harness.stack.copies import MOST, name_of, to_drop
+from harness.stack.copies import MOST, name_of, to_drop, to_wait
 from harness.stack.postgres import Postgres
 
 GB = 10**9
@@ -50,6 +50,17 @@ def test_without_room_none_is_kept_but_the_one_to_come(free: int, share: float) 
     assert to_drop({run(1): GB, run(2): GB}, "messages", 14 * GB, free, share) == [run(2), run(1)]
 
 
+def test_one_that_is_too_many_may_wait_if_there_is_room_even_then() -> None:
+    sizes = {run(hour): GB for hour in range(8)}
+    gone = to_drop(sizes, "messages", GB, 1000 * GB, SHARE)
+    assert len(gone) == 4
+
+    # The four that stay, the latest of those that go, and the new one.
+    assert to_wait(gone, sizes, GB, 22 * GB, SHARE) == [run(3)]
+    assert to_wait(gone, sizes, GB, 21 * GB, SHARE) == []
+    assert to_wait([], sizes, GB, 1000 * GB, SHARE) == []
+
+
 def test_what_is_no_run_of_ours_is_neither_counted_nor_dropped() -> None:
     sizes = {"messages": 500 * GB, "postgres": GB, "messages_2026": GB, "test_0123456789ab": GB, run(1): GB}
 
@@ -74,6 +85,32 @@ def test_databases_are_dropped_before_the_next_is_made(cluster: Postgres, monkey
         assert run(2, "pruned") in cluster.databases()
     finally:
         for name in ("pruned", run(1, "pruned"), run(2, "pruned")):
+            cluster.drop(name)
+
+
+def test_one_that_can_wait_is_dropped_while_its_run_is_verified(
+    cluster: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copies, "MOST", 2)
+    names = [run(hour, "late") for hour in range(3)]
+    cluster.create("late")
+    for name in names:
+        cluster.create(name, "late")
+    try:
+        surplus = stack._prune(cluster, "late", SHARE)
+        assert surplus == [names[1]]
+        assert {name for name in cluster.databases() if name.startswith("late_")} == set(names[1:])
+
+        with stack.Stack("", "", None, "", cluster, surplus=surplus).dropping_surplus():
+            pass
+        assert {name for name in cluster.databases() if name.startswith("late_")} == {names[2]}
+
+        # One that can't be dropped, for it is what the session itself is connected to, is no matter of this run.
+        with stack.Stack("", "", None, "", cluster, surplus=["postgres"]).dropping_surplus():
+            pass
+        assert "postgres" in cluster.databases()
+    finally:
+        for name in ("late", *names):
             cluster.drop(name)
 
 

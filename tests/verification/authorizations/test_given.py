@@ -16,7 +16,7 @@ from harness.check import Finding
 from harness.errors import PoolError
 from harness.fixtures import fixtures_of
 from harness.load_stage import put_load
-from harness.plan import reading
+from harness.plan import plans, reading
 from harness.plan.scenario import Scenario
 from harness.progress import Progress
 from harness.run import Run
@@ -39,7 +39,7 @@ CLINICS, TOTAL = 2, 400
 @pytest.fixture
 def mine(database: str) -> dict[str, list[dict[str, Any]]]:
     """The content of a file, with what it names in the database; of 12 authorizations two are hot."""
-    migrate("authorizations", database, reading.reference("authorizations", "database"))
+    migrate("authorizations", database, plans.reference("authorizations", "database"))
     found: dict[str, list[dict[str, Any]]] = {"authorizations": [], "practitioners": []}
     for clinic in range(CLINICS):
         organization, practitioner, patient = (str(uuid.uuid4()) for _ in range(3))

@@ -19,7 +19,7 @@ from harness.errors import DatabaseError
 from harness.journal import PARTNER, Journal
 from harness.journaled import read_all
 from harness.outcomes import Failure, Outcome
-from harness.plan import reading
+from harness.plan import plans
 from harness.plan.scenario import Scenario
 from harness.run import FORMAT, Run
 from harness.verdict import CheckState
@@ -105,7 +105,7 @@ def put(
     **changes: dict[str, Any],
 ) -> Scene:
     """A run of scenario `name` with `table` in its own and `changes` in other tables; `make` makes the history."""
-    stated = {part: {**reading.reference("authorizations", part), **otherwise} for part, otherwise in changes.items()}
+    stated = {part: {**plans.reference("authorizations", part), **otherwise} for part, otherwise in changes.items()}
     scenario = varied(name, "smoke", {"drain": "200ms", "timeout": "100ms", **table}, **stated)
     run = Run(folder, {})
     run.record(format=FORMAT, run=RUN, plan=scenario.as_json(), profile="smoke")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from harness.plan import reading
+from harness.plan import plans
 from harness.stack.postgres import Postgres
 from harness.stack.variant import Variant
 from harness.verdict import CheckState
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("nurseries")
 
 TABLES = ("users", "coupons", "usages", "logs")
 LACKED = {"log_written": "", "usage_discount": "", "log_response_ms": ""}
-REFERENCE = reading.reference("coupons", "database")
+REFERENCE = plans.reference("coupons", "database")
 NAMES: dict[str, Any] = {key: f'{name} of "them"' for key, name in REFERENCE.items()} | LACKED
 COLUMNS = {
     "users": ("user_id", "user_name", "user_email", "user_created"),
@@ -59,7 +59,7 @@ def with_views(url: str) -> None:
 def test_another_service_is_judged_by_a_plan_alone(cluster: Postgres, tmp_path: Path) -> None:
     name, table, _ = LOADS["coupons"]
     contract = {
-        **reading.reference("coupons", "contract"),
+        **plans.reference("coupons", "contract"),
         **{"reason": "", "final": "", "log_queue": "", "replayed": "", "coupon_uses": "", "switches": False},
     }
     scenario = varied(

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from harness.plan import reading
+from harness.plan import plans, reading
 from harness.settings import ROOT
 from verification.checks import Check, Over
 from verification.divided.judging import system_of
@@ -15,7 +15,7 @@ LINES = re.findall(r"^\| (.*) \|$", (ROOT / "docs" / "integrity.md").read_text()
 def checks(system: str) -> dict[str, Check]:
     """Those of all scenarios of a system."""
     module, found = system_of(system), dict[str, Check]()
-    for name in reading.scenarios(system):
+    for name in plans.scenarios(system):
         found |= {check.id: check for check in module.checks_of(reading.find(name, "smoke"))}
     return found
 
