@@ -16,7 +16,7 @@ from verification.arrays import Array
 from verification.case import Case
 from verification.divided.judging import Judged, Task, judged
 from verification.divided.keeping import Keeping
-from verification.divided.splitting import Divided, divide
+from verification.divided.splitting import Divided, divide, last_of
 from verification.divided.store import Store
 from verification.divided.verifying import Verified, judged_apart
 from verification.ledger import by_outcome
@@ -58,7 +58,7 @@ def in_parts(folder: Path, system: Any, case: Case, count: int, kept: Sequence[s
         keeping.take(name, getattr(seen, name))
         changes[name] = getattr(seen, name).iloc[:0]
     divided = Divided(
-        replace(ledger, ops=ledger.ops.iloc[:0], partly=ledger.partly[:0]),
+        replace(ledger, ops=last_of(ops).reset_index(drop=True), partly=ledger.partly[:0]),
         by_outcome(ledger.ops),
         ops["op"].to_numpy()[::step],
     )
