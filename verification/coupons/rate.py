@@ -10,21 +10,21 @@ from harness.plan.disturbance import POSTGRES
 from systems import coupons_pool
 from verification.announced import Announced
 from verification.arrays import Array
-from verification.case import Found
 from verification.coupons.case import Validations
+from verification.found import Found, Part, Witness
 
 
-def limited(case: Validations) -> Found:
+def limited(case: Validations) -> Part:
     """RATE. A bucket holds what comes in a second: in any time as many can be answered as fill it meanwhile, and a full
     one; and one that was refused must have found it empty. A target that the plan starts anew begins with full ones.
     """
     ledger, rate = case.ledger, allowed(case)
     if not rate:
-        return Found(0)
+        return Part(_limited)
     most = max(rate, 1.0)
     shed = case.validation & ledger.outcome(Outcome.SHED)
     done = case.validation & ledger.outcome(*DONE, Outcome.REJECT)
-    compared, wrong, told = 0, [], ""
+    compared, wrong, told, first = 0, [], "", 0
     for user in np.unique(case.user[shed | ledger.kind("flood")]).tolist():
         own = np.flatnonzero((case.user == user) & done)
         refused = np.flatnonzero((case.user == user) & shed)
@@ -52,7 +52,15 @@ def limited(case: Validations) -> Found:
             if used + int(maybe.sum()) < int(most):
                 wrong.append(line)
                 told = told or f"{coupons_pool.user_id(user)} was refused after {used} in a second"
-    return replace(case.broken(compared, np.unique(ledger.key_place[wrong]), told), said=f"{told}.".capitalize())
+        if told and not first:
+            first = user + 1
+    part = case.part(_limited, compared, np.unique(ledger.key_place[np.array(wrong, np.int64)]))
+    return replace(part, each={"told": Witness((first,), {}, named=told)} if told else {})
+
+
+def _limited(part: Part) -> Found:
+    told = part.each["told"].named if part.each else ""
+    return replace(part.found(told), said=f"{told}.".capitalize())
 
 
 def starts(announced: Sequence[Announced], begun: int, until: Array) -> Array:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from harness.journal import PARTLY, RECORD
 from harness.journaled import Journals, pieces
-from harness.outcomes import Outcome
+from harness.outcomes import DONE, Outcome
 from harness.plan.scenario import Scenario
 from verification.announced import Announced
 from verification.arrays import Array
@@ -73,11 +73,13 @@ def divide(store: Store, ops: pd.DataFrame, records: npt.NDArray[np.void], doubt
 
 
 def last_of(ops: pd.DataFrame) -> pd.DataFrame:
-    """Of some operations those that ended, or began, last; and of those that may still be at work."""
+    """Of some operations those that ended, or began, last; and of those that were answered, or may still be at work."""
     began = (ops["start"] + ops["doubt"]).to_numpy()
     ended = np.where(ops["end"] > 0, ops["end"] + ops["doubt"], 0)
     waiting = np.flatnonzero((ops["outcome"] == int(Outcome.UNKNOWN)) & ops["status"].isin(UNANSWERED))
+    answered = np.flatnonzero(ops["outcome"].isin([int(outcome) for outcome in (*DONE, Outcome.REJECT)]))
     chosen = {int(began.argmax()), int(ended.argmax())}
+    chosen |= {int(answered[ended[answered].argmax()])} if len(answered) else set()
     chosen |= {int(waiting[began[waiting].argmax()])} if len(waiting) else set()
     return ops.iloc[sorted(chosen)]
 
@@ -113,4 +115,5 @@ def ledger_of(
         ops=operations(records, numbers, doubt, list(last.ops["kind"].cat.categories)),
         partly=numbers[records["flags"] & PARTLY > 0],
         elsewhere=np.sort(elsewhere, order="op"),
+        answered=last.last_answer,
     )

@@ -102,8 +102,8 @@ def judged_apart(folder: Path, system: Any, divided: Divided, store: Store, seen
     seen = system.joined(seen, [one.learnt for one in judged])
     made = system.checks_of(last.scenario)
     parts = {check.id: [one.outcomes[check.id] for one in judged] for check in about(made, "")}
-    # The parts of the keys stay as they are.
-    handed = replace(store, pieces=Counter())
+    # `store` itself stays that of the keys alone.
+    handed = replace(store, pieces=Counter(store.pieces))
     for one in judged:
         handed.pieces.update(one.handed)
     for stage in division.of(system):

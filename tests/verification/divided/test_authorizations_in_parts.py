@@ -36,14 +36,13 @@ from tests.support.authorization_history import (
     rounds,
     scenario,
 )
-from tests.support.divided import found_alike
+from tests.support.divided import found_alike, written
 from tests.support.waits import skip_waits
 from tests.verification.authorizations.test_any_history import ACTS, LACKING, any_history
 from tests.verification.authorizations.test_checks import EDITS
 from tests.verification.authorizations.test_lacking import WITHOUT_MOVEMENTS
 from tests.verification.authorizations.test_observe import another, change, counters, put
 from tests.verification.authorizations.test_round_checks import ROUNDS, Round
-from tests.verification.divided.test_verify_in_parts import written
 from verification import authorizations
 from verification.__main__ import verify
 from verification.constraints import repeated, with_repeated
