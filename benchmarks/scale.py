@@ -1,8 +1,8 @@
-"""`make bench-scale`: what it takes to verify runs of messages of several sizes: memory, and time for each operation.
+"""`make bench-scale`: what it takes to verify runs of several sizes: memory, and time for each operation.
 
-Journal and table are made up (`benchmarks.histories.messages`), block by block, so that they may be of any size. Each
-run is verified by the command, as any run is; its memory is that of its processes together, without what they share,
-sampled, and the server's is not in it.
+Journal and tables are made up (`benchmarks.histories`): of messages block by block, so that they may be of any size, of
+another system (SYSTEM=…) at once, in memory. Each run is verified by the command, as any run is; its memory is that of
+its processes together, without what they share, sampled, and the server's is not in it.
 """
 
 import argparse
@@ -27,6 +27,7 @@ import psycopg2
 
 from benchmarks.histories.messages import sent
 from benchmarks.histories.records import AHEAD_NS, EVERY_NS, ID, Streamed
+from benchmarks.verification import PLANS, prepare
 from harness import check
 from harness.journal import HEADER_BYTES, MAGIC
 from harness.plan import reading
@@ -136,15 +137,22 @@ def main() -> None:
     """Make, verify, print, store."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__)
     parser.add_argument("--operations", type=float, nargs="+", default=[1e6, 1e8])
+    parser.add_argument("--system", choices=list(PLANS), default="messages")
+    options = parser.parse_args()
     found: dict[int, dict[str, Any]] = {}
-    for count in map(int, parser.parse_args().operations):
+    for count in map(int, options.operations):
         with tempfile.TemporaryDirectory(prefix="proofload-scale-") as text:
             home = Path(text)
             server = postgres.start(home)
             try:
                 url, folder = server.create(f"bench_{secrets.token_hex(4)}"), home / "run"
                 folder.mkdir()
-                found[count] = measured(make(url, folder, count), url)
+                made = (
+                    make(url, folder, count)
+                    if options.system == "messages"
+                    else prepare(options.system, url, folder, count)
+                )
+                found[count] = measured(made, url)
             finally:
                 server.stop()
                 postgres.remove(home)
@@ -155,7 +163,7 @@ def main() -> None:
         print(f"{told}{found[count]['bytes'] / 1e6:10,.0f} MB", flush=True)
     results = ROOT / "benchmarks" / "results"
     results.mkdir(exist_ok=True)
-    (results / "scale.json").write_text(json.dumps(found, indent=1) + "\n")
+    (results / f"scale-{options.system}.json").write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """A journal and what the database holds, laid side by side: key by key, row by row."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ import pandas as pd
 from harness.effects import fields
 from harness.outcomes import Outcome
 from systems import ids
-from verification import told
+from verification import meanwhile, told
 from verification.arrays import Array, Mask
 from verification.before import Before
 from verification.catalogue import Schema
@@ -20,13 +20,12 @@ from verification.found import Found as Found
 from verification.found import Part, Witness
 from verification.ledger import Ledger, find
 from verification.looks import Looks
+from verification.meanwhile import Beside
 from verification.own_checks import Answers
 from verification.rows import Source
 
 SHOWN = 10
 """So many items and rows of an operation are shown at most."""
-BESIDE = 8
-"""So many other operations about the same thing are shown at most."""
 NO_ITEMS = np.zeros(0, np.int64)
 
 
@@ -72,6 +71,10 @@ class Observation:
     """Of all rows of the run, where `rows` are those of a part of its keys; None: they are all."""
     order: Array | None = None
     """For each row its place among all of the run; None: as they stand here."""
+
+    def without_others(self) -> Self:
+        """The same without what is under other keys: it is of no part of the keys, and looked at in one of them."""
+        return replace(self, foreign=self.foreign.iloc[:0])
 
     def as_json(self) -> dict[str, Any]:
         """As integrity.json holds it."""
@@ -191,9 +194,18 @@ class Case:
 
     def resolved(self) -> dict[str, Any]:
         """What became of the operations whose outcome is not known: their key is there, or it isn't."""
+        unknown, committed = self.unknown_committed()
+        return self.resolution(unknown, committed, len(self.ledger.ops))
+
+    def unknown_committed(self) -> tuple[int, int]:
+        """How many operations have an outcome that is not known, and of how many of them the key is there."""
         unknown = self.ledger.unknown
-        committed = int(np.count_nonzero(self.copies[self.ledger.key_place[unknown]]))
-        return resolved(int(unknown.sum()), committed, len(unknown))
+        return int(unknown.sum()), int(np.count_nonzero(self.copies[self.ledger.key_place[unknown]]))
+
+    def resolution(self, unknown: int, committed: int, operations: int) -> dict[str, Any]:
+        """What integrity.json says of so many operations of a run."""
+        share = unknown / operations if unknown else 0.0
+        return {"unknown": unknown, "committed": committed, "absent": unknown - committed, "share": share}
 
     def effects(self) -> Any:
         """When each item of a known operation reached each point, on the master's clock (`harness.effects.fields`)."""
@@ -280,7 +292,7 @@ class Case:
         line, several = ledger.keys.iloc[[key]], self.has_items
         item = int(items[0]) if len(items) else 0
         attempts = np.flatnonzero(ledger.key_place == key)
-        beside = self.beside(attempts)
+        others = self._shown_beside(attempts)
         may_be, rows = item < self.ledger.possible.upper[key], self.row_key == key
         if several and len(items):
             rows &= np.isin(self.row_item, items[:SHOWN])
@@ -289,7 +301,7 @@ class Case:
             "key": ids.key(ledger.run, int(line["key"].iloc[0])),
             **({"items": items[:SHOWN].tolist(), "of": len(items)} if several else {}),
             "attempts": self.attempts(attempts),
-            **({"beside": self.attempts(beside)} if len(beside) else {}),
+            **({"beside": others} if others else {}),
             "expected": self.shown(self.content(ledger.run, self.items_of(np.array([key]), np.array([item]))))[0]
             if may_be
             else None,
@@ -330,14 +342,15 @@ class Case:
         """
         about = self.thing_of()
         if about is None or not len(lines):
-            return np.zeros(0, np.int64)
-        start, end = self.ledger.ops["start"].to_numpy(), self.ledger.ops["end"].to_numpy()
-        open_ = np.where(end > 0, end, np.iinfo(np.int64).max)
-        others = (
-            np.isin(about, about[lines]) & (about >= 0) & (start <= open_[lines].max()) & (open_ >= start[lines].min())
-        )
-        others[lines] = False
-        return np.flatnonzero(others)[:BESIDE]
+            return NO_ITEMS
+        return meanwhile.of(self.ledger.ops, about, lines).among(self.ledger.ops, about)
+
+    def _shown_beside(self, lines: Array) -> list[dict[str, Any]] | Beside | None:
+        """All that is known of them; where the case is of a part of the keys, which does not have them all: which."""
+        if self.seen.totals is None:
+            return self.attempts(self.beside(lines))
+        about = self.thing_of()
+        return meanwhile.of(self.ledger.ops, about, lines) if about is not None and len(lines) else None
 
     def sentence(self, witness: Mapping[str, Any], wrong: str) -> str:
         """A witness in the words of the domain (`verification.told`); "" if it is none that an operation made."""
@@ -367,12 +380,6 @@ class Case:
         if key and self.has_items and ids.parse(self.ledger.run, key):
             is_it = f"LIKE '{key}%'"
         return f"SELECT * FROM {self.seen.source.table} WHERE {self.seen.source.key} {is_it};"
-
-
-def resolved(unknown: int, committed: int, operations: int) -> dict[str, Any]:
-    """What integrity.json says of operations whose outcome is not known, of all operations."""
-    share = unknown / operations if unknown else 0.0
-    return {"unknown": unknown, "committed": committed, "absent": unknown - committed, "share": share}
 
 
 def shown(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -16,6 +16,8 @@ class Over(Enum):
 
     KEY = "one key at a time"
     """What was sent under a key, and its rows: parts of the keys are judged by themselves, and it finds a Part."""
+    THING = "one thing at a time, which is not a key"
+    """An account, a coupon, a time …: what `Check.of` names. What is sent about it is judged together, as by keys."""
     DATABASE = "what was read beside the rows of the run"
     """Of them it knows nothing: it is judged once."""
     RUN = "all keys together"
@@ -46,6 +48,10 @@ class Check:
     {names} are columns of what is stored of it. "": that it is not there, or otherwise, says it."""
     over: Over = Over.RUN
     """What it looks at."""
+    of: str = ""
+    """If that is a thing: which, by the name of one of the system's divisions."""
+    before: Callable[[Any], Found] | None = None
+    """What is found of what was read beside the rows; if that has witnesses, it is what the check finds."""
 
 
 def fed(checks: Iterable[Check], kinds: Collection[str]) -> list[Check]:
@@ -69,8 +75,12 @@ Outcome = Found | Part | str
 
 def outcome(check: Check, case: Case) -> Outcome:
     """What a check finds in a case."""
+    return _tried(check.find, case)
+
+
+def _tried(find: Callable[[Any], Found | Part], case: Case) -> Outcome:
     try:
-        return check.find(case)
+        return find(case)
     except Exception as error:  # whatever it is: the other checks have their say
         return f"the check could not be run: {type(error).__name__}: {error}"
 
@@ -103,7 +113,9 @@ def _finding(check: Check, case: Case, parts: Sequence[Outcome] | None) -> Findi
     if check.needs_all and lost:
         detail = f"{'; '.join(map(str, lost))}: it can't be decided without all operations"
         return Finding(check.id, check.title, CheckState.UNDECIDED, 0, check.what, detail=detail, group=check.group)
-    found = _sum(parts) if parts else outcome(check, case)
+    found = _tried(check.before, case) if check.before else Found(0)
+    if isinstance(found, Found) and not found.witnesses:
+        found = summed(parts) if parts else outcome(check, case)
     if isinstance(found, str):
         return undecided([check], found)[0]
     if isinstance(found, Part):
@@ -138,7 +150,7 @@ def _finding(check: Check, case: Case, parts: Sequence[Outcome] | None) -> Findi
     )
 
 
-def _sum(parts: Sequence[Outcome]) -> Outcome:
+def summed(parts: Sequence[Outcome]) -> Outcome:
     """What all parts come to: that of one that could not be judged, the run can't be, either."""
     failed = next((one for one in parts if isinstance(one, str)), None)
     return failed if failed is not None else added([one for one in parts if isinstance(one, Part)])

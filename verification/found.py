@@ -38,6 +38,8 @@ class Witness:
     named: str = ""
     """What it is called in the detail."""
     said: str = ""
+    key: int | None = None
+    """The operation that made the key which is to be shown (`Case.witness`), where the part does not have all of it."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,14 @@ class Part:
     """… of which it is the largest, …"""
     sets: Mapping[str, frozenset[int]] = field(default_factory=dict)
     """… and of which it is how many different ones there are."""
+    each: Mapping[str, Witness] = field(default_factory=dict)
+    """Where witnesses are of several kinds, the first one of each."""
+    shared: frozenset[int] = frozenset()
+    """Of the witnesses those, as numbers, that another part may find, too; `witnesses` are the others."""
 
     def told(self) -> Found:
         """What it says, as a whole."""
-        return self.tell(self)
+        return self.tell(replace(self, witnesses=self.witnesses + len(self.shared), shared=frozenset()))
 
     @property
     def named(self) -> str:
@@ -80,6 +86,7 @@ def added(parts: Sequence[Part]) -> Part:
     sums: Counter[str] = Counter()
     most: dict[str, int] = {}
     sets: dict[str, frozenset[int]] = {}
+    each: dict[str, Witness] = {}
     for part in parts:
         # Names keep the order in which the first part has them; Counter.update keeps zeros.
         sums.update(part.sums)
@@ -87,6 +94,8 @@ def added(parts: Sequence[Part]) -> Part:
             most[name] = max(number, most.get(name, number))
         for name, numbers in part.sets.items():
             sets[name] = sets.get(name, frozenset()) | numbers
+        for name, witness in part.each.items():
+            each[name] = min(witness, each.get(name, witness), key=lambda one: one.order)
     return replace(
         parts[0],
         compared=sum(part.compared for part in parts),
@@ -96,6 +105,8 @@ def added(parts: Sequence[Part]) -> Part:
         sums=dict(sums),
         most=most,
         sets=sets,
+        each=each,
+        shared=frozenset().union(*(part.shared for part in parts)),
     )
 
 

@@ -54,12 +54,21 @@ class Ledger:
     """What the plan disturbed meanwhile."""
     elsewhere: npt.NDArray[np.void] = field(default_factory=lambda: np.zeros(0, ELSEWHERE))
     """Where `ops` are those of a part of the keys: the makers of such keys that sent another's, in order."""
+    answered: int | None = None
+    """Where `ops` are those of a part: when the last answer of the run came."""
 
     @property
     def ended(self) -> int:
         """When the last thing happened to an operation, at the latest: ns of the master's clock; `began`, if never."""
         last = np.maximum(self.ops["start"].to_numpy() + self.ops["doubt"].to_numpy(), self.latest)
         return int(last.max(initial=self.began))
+
+    @cached_property
+    def last_answer(self) -> int:
+        """When the last answer of the run came, at the latest; 0: none did."""
+        if self.answered is not None:
+            return self.answered
+        return int(self.latest[self.outcome(*DONE, Outcome.REJECT)].max(initial=0))
 
     @cached_property
     def earliest(self) -> Array:

@@ -1,5 +1,7 @@
 """A case that is judged in parts, in this process."""
 
+import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,15 +10,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pytest
 
-from harness import effects
+from harness import check, effects
 from harness.check import Finding
 from harness.journal import PARTLY, PARTNER, RECORD
+from harness.run import Run
+from verification.__main__ import verify
 from verification.arrays import Array
 from verification.case import Case
+from verification.divided import running
 from verification.divided.judging import Judged, Task, judged
 from verification.divided.keeping import Keeping
-from verification.divided.splitting import Divided, divide
+from verification.divided.splitting import Divided, divide, last_of
 from verification.divided.store import Store
 from verification.divided.verifying import Verified, judged_apart
 from verification.ledger import by_outcome
@@ -58,7 +64,7 @@ def in_parts(folder: Path, system: Any, case: Case, count: int, kept: Sequence[s
         keeping.take(name, getattr(seen, name))
         changes[name] = getattr(seen, name).iloc[:0]
     divided = Divided(
-        replace(ledger, ops=ledger.ops.iloc[:0], partly=ledger.partly[:0]),
+        replace(ledger, ops=last_of(ops).reset_index(drop=True), partly=ledger.partly[:0]),
         by_outcome(ledger.ops),
         ops["op"].to_numpy()[::step],
     )
@@ -78,3 +84,34 @@ def found_alike(
         assert (found.resolved, found.weakened) == (case.resolved(), weakened), count
         assert found.seen.as_json() == case.seen.as_json(), count
         assert (folder / effects.FILE).read_bytes() == (folder / "whole" / effects.FILE).read_bytes(), count
+
+
+WAITED = re.compile(r"[0-9.]+ s after the load")
+"""How long was waited for a queue that never became empty."""
+MOMENTS = ("snapshot", "clock_offset_seconds", "drained_seconds")
+
+
+def written(run: Run) -> tuple[dict[str, Any], bytes]:
+    """What verification left, without when that was."""
+    found = run.read(check.FILE)
+    del found["seconds"]
+    observation = {name: value for name, value in found["observation"].items() if name not in MOMENTS}
+    found = json.loads(WAITED.sub("… s after the load", json.dumps(found)))
+    return {**found, "observation": observation}, (run.folder / effects.FILE).read_bytes()
+
+
+def verified_alike(run: Run, url: str, count: int) -> None:
+    """Assert that of a run that was verified the same is written when that is done again in so many parts."""
+    whole, judged_here = written(run), list[Task]()
+
+    def one_by_one(tasks: Sequence[Task]) -> list[Judged]:
+        judged_here.extend(tasks)
+        return here(tasks)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PERF_PARTITIONS", str(count))
+        # Processes would take longer to start than to judge.
+        patch.setattr(running, "_here", one_by_one)
+        verify(run, url)
+    assert len(judged_here) > count
+    assert written(run) == whole

@@ -25,11 +25,17 @@ from verification.authorizations import (
 )
 from verification.authorizations.accounts import Authorizations, Units
 from verification.authorizations.moves import content
+from verification.authorizations.parts import ACCOUNT, TIME
+from verification.authorizations.parts import DIVISIONS as DIVISIONS
+from verification.authorizations.parts import hand_on as hand_on
+from verification.authorizations.parts import joined as joined
+from verification.authorizations.parts import operations_about as operations_about
 from verification.authorizations.weaker import CHECKS_OF_MOVEMENTS as CHECKS_OF_MOVEMENTS
 from verification.authorizations.weaker import weakened as weakened
 from verification.authorizations.weaker import without, worded
 from verification.before import Before, before, next_transaction
-from verification.checks import Check
+from verification.checks import Check, Over
+from verification.divided.keeping import Keeping
 from verification.ledger import Ledger
 from verification.ledger_checks import invariants
 from verification.quiescence import require_own_rows, still
@@ -39,8 +45,12 @@ NOTHING_PENDING = "SELECT 0"
 """A move is made when it is answered: nothing goes on afterwards."""
 
 
-def observe(url: str, run: Run, ledger: Ledger) -> Authorizations:
-    """Wait for quiescence, then read all that the checks need, in one snapshot."""
+def observe(url: str, run: Run, ledger: Ledger, keeping: Keeping | None = None) -> Authorizations:
+    """Wait for quiescence, then read all that the checks need, in one snapshot.
+
+    With `keeping`, that keeps the movements of the run, and the ledger need have no more than the operations of which
+    the last ones ended.
+    """
     scenario, plain = run.scenario, run.scenario.database
     pool = pool_of(scenario.pool)
     names = {name: quoted(word) if word else "" for name, word in plain.items()}
@@ -57,7 +67,13 @@ def observe(url: str, run: Run, ledger: Ledger) -> Authorizations:
             own = others = movements.none()
             unique = None
             if table:
-                own, others = movements.read(session, ledger.run, names, everything=bool(began and began.ours))
+                own, others = movements.read(
+                    session,
+                    ledger.run,
+                    names,
+                    everything=bool(began and began.ours),
+                    take=(lambda piece: keeping.take_rows(piece, "created_at")) if keeping else None,
+                )
                 unique = constraints.unique_key(session, plain["movements"], plain["movement_key"], ledger.run, own)
             overbooked, queried = standing.overbooked(session, names)
             seen = Authorizations(
@@ -95,6 +111,11 @@ def _since(others: pd.DataFrame, began: Before | None, now: int) -> pd.DataFrame
     return others[began.wrote(others["writer"].to_numpy(), now)] if began else others[:0]
 
 
+def of_part(seen: Authorizations, _tables: Mapping[str, pd.DataFrame]) -> Authorizations:
+    """What was read of a part of the keys: its movements, which `seen` has."""
+    return seen
+
+
 def case(ledger: Ledger, seen: Authorizations) -> Units:
     """The requested moves beside the stored ones."""
     return Units(ledger, seen, content, thing="move")
@@ -128,6 +149,8 @@ OVERBOOKED = (
         "authorizations and answers",
         overbooking.counted,
         group=Group.LIMITS,
+        over=Over.THING,
+        of=ACCOUNT,
     ),
     Check(
         "A1M",
@@ -136,6 +159,8 @@ OVERBOOKED = (
         overbooking.moved,
         needs_all=True,
         group=Group.LIMITS,
+        over=Over.THING,
+        of=ACCOUNT,
     ),
     Check(
         "DOC",
@@ -143,6 +168,7 @@ OVERBOOKED = (
         "authorizations",
         overbooking.queried,
         group=Group.LIMITS,
+        over=Over.DATABASE,
     ),
     Check(
         "A2",
@@ -150,6 +176,8 @@ OVERBOOKED = (
         "authorizations against movements",
         intervals.equal,
         group=Group.COUNTED,
+        over=Over.THING,
+        of=ACCOUNT,
     ),
 )
 """The most severe findings: named first, whatever else is wrong."""
@@ -161,6 +189,8 @@ CHECKS = (
         "authorizations moved",
         intervals.whole,
         group=Group.WHOLE,
+        over=Over.THING,
+        of=ACCOUNT,
     ),
     Check(
         "X7",
@@ -169,6 +199,7 @@ CHECKS = (
         tenants.kept_apart,
         group=Group.ISOLATION,
         said="though it was about another organization’s units",
+        over=Over.KEY,
     ),
     Check(
         "A3",
@@ -176,6 +207,8 @@ CHECKS = (
         "answers and authorizations",
         answers.balanced,
         group=Group.COUNTED,
+        over=Over.THING,
+        of=ACCOUNT,
     ),
     Check(
         "A4",
@@ -184,6 +217,8 @@ CHECKS = (
         intervals.once,
         needs_all=True,
         group=Group.TWICE,
+        over=Over.THING,
+        of=ACCOUNT,
     ),
     Check(
         "A5",
@@ -192,6 +227,8 @@ CHECKS = (
         answers.used_once,
         group=Group.TWICE,
         said="under a key that was another move’s",
+        over=Over.KEY,
+        before=answers.unique,
     ),
     Check(
         "A6",
@@ -200,6 +237,8 @@ CHECKS = (
         intervals.within,
         needs_all=True,
         group=Group.COUNTED,
+        over=Over.THING,
+        of=ACCOUNT,
     ),
     Check(
         "A7",
@@ -209,6 +248,8 @@ CHECKS = (
         needs_all=True,
         group=Group.ANSWERS,
         said="for want of units, and there were enough all the while",
+        over=Over.THING,
+        of=ACCOUNT,
     ),
     Check(
         "A8",
@@ -218,6 +259,8 @@ CHECKS = (
         needs_all=True,
         group=Group.ANSWERS,
         said="with a state that the moves before it don’t make",
+        over=Over.THING,
+        of=ACCOUNT,
     ),
     Check(
         "A10",
@@ -226,6 +269,8 @@ CHECKS = (
         rewritten.unchanged,
         group=Group.CONTENT,
         said="and its movement was written again afterwards",
+        over=Over.THING,
+        of=TIME,
     ),
     Check(
         "A11",
@@ -234,6 +279,7 @@ CHECKS = (
         answers.no_errors,
         group=Group.ANSWERS,
         said="with an error of the server",
+        over=Over.KEY,
     ),
     Check(
         "A12",
@@ -243,6 +289,8 @@ CHECKS = (
         answers.told_right,
         group=Group.ANSWERS,
         said="which is not what the contract has for it",
+        over=Over.THING,
+        of=ACCOUNT,
     ),
     Check(
         "TOKEN",
@@ -251,6 +299,7 @@ CHECKS = (
         tenants.forged,
         group=Group.ISOLATION,
         said="though its token must not be believed",
+        over=Over.KEY,
     ),
     Check(
         "ROUND",
@@ -259,6 +308,8 @@ CHECKS = (
         round_limits.served,
         needs_all=True,
         group=Group.LIMITS,
+        over=Over.THING,
+        of=ACCOUNT,
     ),
     Check(
         "POOL",
@@ -266,6 +317,7 @@ CHECKS = (
         "authorizations, organizations, practitioners and patients",
         tenants.kept,
         group=Group.POOL,
+        over=Over.DATABASE,
     ),
 )
 

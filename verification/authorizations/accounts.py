@@ -1,9 +1,9 @@
 """Authorizations by every account: as seeded, as requested, as answered, as moved, and as they are now."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -20,8 +20,9 @@ from verification.authorizations.movements import Early
 from verification.authorizations.moves import NOWHERE, Moves, Said, Seeded, about, said, seeded
 from verification.authorizations.standing import Names
 from verification.authorizations.turns import Turns, in_turn
-from verification.case import Case, Found, Observation
+from verification.case import Case, Observation
 from verification.constraints import UniqueKey
+from verification.found import Found, Part, Witness
 from verification.quiescence import UNANSWERED
 
 
@@ -46,11 +47,65 @@ class Authorizations(Observation):
     keys: UniqueKey | None
     begins: Sequence[Sequence[int]] = ()
     """Used, scheduled and version of each authorization of a file, before the load."""
+    learnt: "Learnt | None" = None
+    """What was learnt of all keys, where they are judged in parts."""
+    open: tuple[int, int, int] | None = None
+    """As `intervals.width` has it, of all authorizations, where they are judged in parts."""
+
+    def without_others(self) -> Self:
+        """Without the movements under other keys, too."""
+        return replace(super().without_others(), others=self.others.iloc[:0])
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What is to be known of all keys to judge what is about something else."""
+
+    made: Mask
+    """Which of MOVES were ever done."""
+    saw: int
+    """How many of the run's movements the early snapshot saw."""
+    oldest: Array
+    """For each window of time the age of the oldest transaction of the operations that began in it (`rewritten`)."""
+    repeated: pd.DataFrame
+    """The keys that are in several movements."""
 
 
 @dataclass(frozen=True)
 class Units(Case):
     """The requested moves beside the stored ones; without a table of movements the latter are not known."""
+
+    mine: Mask | None = field(default=None, kw_only=True)
+    """Of a part by authorization: which places are those of the part; the last one stands for NOWHERE. All that was
+    sent under a key, or is stored under it, is in the part of each authorization that any of it is about. None: all.
+    """
+
+    @cached_property
+    def own(self) -> Mask:
+        """The places that are judged here."""
+        return np.ones(len(self.pool.number), bool) if self.mine is None else self.mine[:-1]
+
+    def here(self, places: Array) -> Mask:
+        """For each of these, NOWHERE too, whether it is judged here."""
+        return np.ones(len(places), bool) if self.mine is None else self.mine[places]
+
+    @cached_property
+    def shared(self) -> Mask:
+        """The keys of which something is about a place that is judged elsewhere."""
+        found: Mask = np.zeros(len(self.ledger.keys), bool)
+        if self.mine is not None:
+            found[self.ledger.key_place[~self.here(self.sent.place)]] = True
+            rows = self.moved_key[~self.here(self.moved.place)]
+            found[rows[rows >= 0]] = True
+        return found
+
+    def part(self, tell: Callable[[Part], Found], compared: int, keys: Array) -> Part:
+        """What is found if `keys`, in order, break the invariant; another part may find one of them, too."""
+        shared = self.shared[keys]
+        numbers = self.ledger.keys["key"].to_numpy()[keys[shared]]
+        return Part(
+            tell, compared, int((~shared).sum()), self.breaking(keys), shared=frozenset(int(one) for one in numbers)
+        )
 
     @property
     def movements(self) -> bool:
@@ -83,6 +138,14 @@ class Units(Case):
     def pool(self) -> Seeded:
         """The authorizations as they were seeded."""
         return seeded(self.stated, self.seen.begins)
+
+    @cached_property
+    def made(self) -> Mask:
+        """Which of MOVES were ever done in the run."""
+        if self.seen.learnt:
+            made: Mask = self.seen.learnt.made
+            return made
+        return np.bincount(self.sent.move[self.ledger.outcome(*DONE)], minlength=len(MOVES)) > 0
 
     @cached_property
     def stated(self) -> Pool | Given:
@@ -224,9 +287,9 @@ class Units(Case):
         acks = self.ledger.keys["acks"].to_numpy()[key]
         return self.copies[key] >= (acks if self.replays_told else acks.clip(max=1))
 
-    def resolved(self) -> dict[str, Any]:
+    def resolution(self, unknown: int, committed: int, operations: int) -> dict[str, Any]:
         """As of every case; without movements nothing is known of the unknown ones."""
-        found = super().resolved()
+        found = super().resolution(unknown, committed, operations)
         return found if self.movements else {**found, "committed": None, "absent": None}
 
     def said(self, answer: int) -> Any:
@@ -279,13 +342,27 @@ class Units(Case):
         """Of an authorization: by how much its counters are off."""
         return contested.sentence(witness) if "stands" in witness else super().sentence(witness, wrong)
 
-    def broken_at(self, compared: int, places: Array, detail: str, off: Array | None = None) -> Found:
+    def part_at(
+        self,
+        tell: Callable[[Part], Found],
+        compared: int,
+        places: Array,
+        off: Array | None = None,
+        sums: Mapping[str, int] | None = None,
+    ) -> Part:
         """What is found if the authorizations at `places` break the invariant: the first, and the one most `off`."""
-        if not len(places):
-            return Found(compared)
-        worst = {} if off is None else self.account(int(places[np.abs(off).argmax()]))
-        first = self.account(int(places[0]))
-        return Found(compared, len(places), detail, first, worst, self.sql_at(int(places[0])))
+        worst = None
+        if off is not None and len(places):
+            most = int(np.abs(off).argmax())
+            worst = self._at(int(places[most]), -abs(int(off[most])), int(places[most]))
+        return Part(tell, compared, len(places), self.breaking_at(places), worst, sums=sums or {})
+
+    def breaking_at(self, places: Array) -> Witness | None:
+        """The first of these authorizations."""
+        return self._at(int(places[0]), int(places[0])) if len(places) else None
+
+    def _at(self, place: int, *order: int) -> Witness:
+        return Witness(order, self.account(place), self.sql_at(place))
 
     def account(self, place: int) -> dict[str, Any]:
         """All that is known of one authorization."""

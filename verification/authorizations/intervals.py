@@ -1,6 +1,6 @@
 """The counters are what the movements and the answers say that they are: no move half, twice, or for nothing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from verification.authorizations.accounts import Units
 from verification.authorizations.movements import XIDS
 from verification.authorizations.moves import CONSUME, RELEASE, RESERVE, TO_SCHEDULED, TO_USED
 from verification.authorizations.overbooking import overdrawn
-from verification.case import Found
+from verification.found import Found, Part
 
 
 @dataclass(frozen=True)
@@ -47,22 +47,38 @@ def intervals(case: Units) -> Intervals:
     )
 
 
-def equal(case: Units) -> Found:
+def width(case: Units) -> tuple[int, int, int]:
+    """By how many units the intervals of all authorizations are open together, at how many, and by how many at most."""
+    if case.seen.open is not None:
+        found: tuple[int, int, int] = case.seen.open
+        return found
+    open_ = intervals(case).width[case.own]
+    return int(open_.sum()), int((open_ > 0).sum()), int(open_.max(initial=0))
+
+
+def equal(case: Units) -> Part:
     """A2. Both ways: an authorization without movements is as seeded, and one that has some exists."""
     used, scheduled, _ = _leftovers(case)
     off = np.abs(used) + np.abs(scheduled)
     gone = _missing(case) & (_movements(case) > 0)
-    places = np.flatnonzero((off > 0) | gone)
-    return case.broken_at(
-        int((gone | ~_missing(case)).sum()),
+    places = np.flatnonzero(((off > 0) | gone) & case.own)
+    return case.part_at(
+        _equal,
+        int(((gone | ~_missing(case)) & case.own).sum()),
         places,
-        f"the counters of {len(places):,} authorizations are not what was seeded and moved since: "
-        f"{int(np.abs(used).sum()):,} used units and {int(np.abs(scheduled).sum()):,} scheduled ones off",
         off[places],
+        {name: int(np.abs(by)[case.own].sum()) for name, by in (("used", used), ("scheduled", scheduled))},
     )
 
 
-def once(case: Units) -> Found:
+def _equal(part: Part) -> Found:
+    return part.found(
+        f"the counters of {part.witnesses:,} authorizations are not what was seeded and moved since: "
+        f"{part.sums['used']:,} used units and {part.sums['scheduled']:,} scheduled ones off"
+    )
+
+
+def once(case: Units) -> Part:
     """A4. Of what was set aside, no more was used and given back than distinct keys asked for, and never more than was
     set aside until then.
     """
@@ -75,25 +91,32 @@ def once(case: Units) -> Found:
     # A reserve that was lost looks like a release that was done twice; but then the version lacks a change.
     fewest = _movements(case) if case.movements else allowed.fewest
     lost = case.versions & (standing["version"].to_numpy() < fewest)
-    here = ~_missing(case)
+    here = ~_missing(case) & case.own
     used_twice = here & (used > most[:, CONSUME])
     released_twice = here & ~lost & (given_back > most[:, RELEASE])
     too_much = least[:, CONSUME] + least[:, RELEASE] > pool.scheduled + most[:, RESERVE]
     below = np.zeros(len(pool.number), bool)
     below[case.in_turn.place[case.in_turn.scheduled < 0]] = True
     below[overdrawn(case, RELEASE)] = below[overdrawn(case, CONSUME)] = True
-    places = np.flatnonzero(used_twice | released_twice | too_much | below)
-    return case.broken_at(
-        int((case.may_stand & (case.asked.move != RESERVE)).sum()),
+    beyond = (too_much | below) & case.own
+    places = np.flatnonzero(used_twice | released_twice | beyond)
+    return case.part_at(
+        _once,
+        int((case.may_stand & (case.asked.move != RESERVE) & case.here(case.asked.place)).sum()),
         places,
-        f"{int(used_twice.sum()):,} authorizations have more used units, and {int(released_twice.sum()):,} more "
-        f"released ones, than were asked for under distinct keys; of {int((too_much | below).sum()):,} more was taken "
-        "than was reserved",
         (used - most[:, CONSUME]).clip(min=0)[places],
+        {"used": int(used_twice.sum()), "released": int(released_twice.sum()), "beyond": int(beyond.sum())},
     )
 
 
-def within(case: Units) -> Found:
+def _once(part: Part) -> Found:
+    return part.found(
+        f"{part.sums['used']:,} authorizations have more used units, and {part.sums['released']:,} more released ones, "
+        f"than were asked for under distinct keys; of {part.sums['beyond']:,} more was taken than was reserved"
+    )
+
+
+def within(case: Units) -> Part:
     """A6. The version counts the moves; and the units lie in the intervals of integrity.md §3.5. What was acknowledged
     must be in the counters, whether its movement is stored or not.
     """
@@ -103,7 +126,8 @@ def within(case: Units) -> Found:
     outside = (used < least[:, CONSUME]) | (used > most[:, CONSUME])
     outside |= scheduled < least[:, RESERVE] - most[:, RELEASE] - most[:, CONSUME]
     outside |= scheduled > most[:, RESERVE] - least[:, RELEASE] - least[:, CONSUME]
-    outside &= ~_missing(case)
+    here = ~_missing(case) & case.own
+    outside &= here
     miscounted = np.zeros(len(outside), bool)
     off = np.zeros(len(outside), np.int64)
     if case.versions:
@@ -111,36 +135,51 @@ def within(case: Units) -> Found:
         fewest, highest = allowed.fewest, allowed.highest
         if case.movements:
             fewest = highest = _movements(case)
-        miscounted = ~_missing(case) & ((version < fewest) | (version > highest))
+        miscounted = here & ((version < fewest) | (version > highest))
         off = np.maximum(version - highest, fewest - version).clip(min=0)
     places = np.flatnonzero(miscounted | outside)
-    return case.broken_at(
-        int((~_missing(case)).sum()),
+    return case.part_at(
+        _within,
+        int(here.sum()),
         places,
-        f"the versions of {int(miscounted.sum()):,} authorizations are not the numbers of their moves; the counters of "
-        f"{int(outside.sum()):,} lie outside of what the answers allow",
         off[places],
+        {"miscounted": int(miscounted.sum()), "outside": int(outside.sum())},
     )
 
 
-def whole(case: Units) -> Found:
+def _within(part: Part) -> Found:
+    return part.found(
+        f"the versions of {part.sums['miscounted']:,} authorizations are not the numbers of their moves; the counters "
+        f"of {part.sums['outside']:,} lie outside of what the answers allow"
+    )
+
+
+def whole(case: Units) -> Part:
     """X6. Version, used and scheduled have changed by the stored movements and nothing else. Where a target writes
     the row last in the transaction that writes the movement, both have the same xmin.
     """
     used, scheduled, version = _leftovers(case)
-    torn = (used != 0) | (scheduled != 0) | (version != 0)
-    moved = (_movements(case) > 0) & ~_missing(case)
+    torn = ((used != 0) | (scheduled != 0) | (version != 0)) & case.own
+    moved = (_movements(case) > 0) & ~_missing(case) & case.own
     writer = case.moved_rows["writer"].to_numpy()
     pairs = case.moved.place * XIDS + writer
     together = np.isin(np.arange(len(moved)) * XIDS + case.standing["writer"].to_numpy(), pairs[case.moved.place >= 0])
-    alone = moved & ~together & bool((moved & together).any())
-    places = np.flatnonzero(torn | alone)
-    return case.broken_at(
-        int(moved.sum()),
-        places,
-        f"{int(torn.sum()):,} authorizations have changed otherwise than by whole stored moves; "
-        f"{int(alone.sum()):,} were last written by a transaction that wrote no movement of theirs",
-        (np.abs(used) + np.abs(scheduled) + np.abs(version))[places],
+    alone = moved & ~together
+    places, first = np.flatnonzero(torn | alone), case.breaking_at(np.flatnonzero(torn))
+    off = (np.abs(used) + np.abs(scheduled) + np.abs(version))[places]
+    sums = {"torn": int(torn.sum()), "alone": int(alone.sum()), "together": int((moved & together).sum())}
+    part = case.part_at(_whole, int(moved.sum()), places, off, sums)
+    return replace(part, each={"torn": first} if first else {})
+
+
+def _whole(part: Part) -> Found:
+    alone = part.sums["alone"]
+    if not part.sums["together"]:
+        # The target writes its rows in another order: nothing follows of it.
+        alone, part = 0, replace(part, witnesses=part.sums["torn"], first=part.each.get("torn"))
+    return part.found(
+        f"{part.sums['torn']:,} authorizations have changed otherwise than by whole stored moves; "
+        f"{alone:,} were last written by a transaction that wrote no movement of theirs"
     )
 
 

@@ -16,22 +16,23 @@ NEVER = np.iinfo(np.int64).max
 
 
 class Moments:
-    """Moves that began and were done at some moments: whole µs since the first of them began, so that a moment and a
-    place make one number. They are rounded so that nothing becomes certain that isn't.
+    """Moves that began and were done at some moments: whole µs of the clock, counted from the one in which the first of
+    them began, so that a moment and a place make one number. They are rounded so that nothing becomes certain that
+    isn't; and alike, whichever of the moves of a run these are.
     """
 
     def __init__(self, moves: Moves, begun: Array, done: Array, may_stand: Mask, stands: Mask) -> None:
         """`begun` and `done` in ns; NEVER, if it was never known to be done."""
         self._moves, self._may_stand, self._certain = moves, may_stand, stands & (done < NEVER)
-        self._origin = int(begun.min()) if len(begun) else 0
+        self._origin = int(begun.min()) // 1000 if len(begun) else 0
         latest = max(int(begun.max(initial=0)), int(done[done < NEVER].max(initial=0)))
-        self.span = (latest - self._origin) // 1000 + 4
+        self.span = latest // 1000 - self._origin + 4
         """Above every moment."""
         self._begun, self._done = self.floor(begun), self.ceiling(done)
 
     def floor(self, ns: Array) -> Array:
         """The last moment that is not after `ns`."""
-        return ((ns - self._origin) // 1000).clip(0, self.span - 2)
+        return (ns // 1000 - self._origin).clip(0, self.span - 2)
 
     def ceiling(self, ns: Array) -> Array:
         """The first moment that is not before `ns`, or the one after that."""

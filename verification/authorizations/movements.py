@@ -1,6 +1,6 @@
 """The stored movements: which operation stored each, what it moved, and which transaction wrote it last."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,11 +63,28 @@ def early(reader: Reader, run: str, names: Names) -> Early:
     return Early(snapshot, int(count))
 
 
-def read(reader: Reader, run: str, names: Names, *, everything: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
+Take = Callable[[pd.DataFrame], None]
+"""What is given movements, piece by piece."""
+
+
+def read(
+    reader: Reader, run: str, names: Names, *, everything: bool, take: Take | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The movements under keys of `run`, and those about authorizations of the pool under other keys; or `everything`.
 
-    op (NONE if the key names none), stray (that key), and NUMBERS.
+    op (NONE if the key names none), stray (that key), and NUMBERS. With `take`, that is given the former, and of these
+    none are returned.
     """
+    unknown = False
+
+    def named(piece: dict[str, npt.NDArray[Any]]) -> pd.DataFrame:
+        nonlocal unknown
+        known = piece["op"] != NONE
+        if known.all():
+            return frame(piece)
+        unknown = True
+        return frame({name: column[known] for name, column in piece.items()})
+
     key = names["movement_key"]
     source = (
         f"FROM {names['movements']} WHERE "
@@ -75,31 +92,32 @@ def read(reader: Reader, run: str, names: Names, *, everything: bool) -> tuple[p
     )
     parameters = of_run(run)
     numbers = selected(_expressions(names), NUMBERS)
-    found = reader.columns(
+    columns = reader.columns(
         f"SELECT CASE WHEN {whole(key)} THEN {digits(key)} ELSE '{'?' * ids.OPERATION_DIGITS}' END, {numbers} {source}",
         OF_KEY,
         parameters,
+        (lambda piece: take(named(piece))) if take else None,
     )
-    known = found["op"] != NONE
-    if known.all():
-        nothing = {name: column[:0] for name, column in found.items()}
-        return _frame(found), _frame(nothing)
-    own = _frame({name: column[known] for name, column in found.items()})
+    own = named(columns)
+    if not unknown:
+        return own, none()
     # The same that `binary.operations` knows. Ordered, so that both queries give the same rows at the same places.
     source += f" AND ({key} ~ '^{run}-{ids.PLAIN_SUFFIX}$') IS NOT TRUE ORDER BY tableoid, ctid"
     keys = reader.frame(f"SELECT {key} {source}", {"stray": "str"}, parameters)["stray"]
-    others = reader.columns(f"SELECT {numbers} {source}", NUMBERS, parameters)
-    strays = _frame({"op": np.full(len(keys), NONE), **others})
+    moved = reader.columns(f"SELECT {numbers} {source}", NUMBERS, parameters)
+    strays = frame({"op": np.full(len(keys), NONE), **moved})
     strays["stray"] = keys.astype(object)
     ours = keys.str.startswith(f"{run}-").eq(True).to_numpy()
-    return pd.concat([own, strays[ours]], ignore_index=True), strays[~ours].sort_values("created_at")
+    others = strays[~ours].sort_values("created_at")
+    if take:
+        take(strays[ours].reset_index(drop=True))
+        return own, others
+    return pd.concat([own, strays[ours]], ignore_index=True), others
 
 
 def none() -> pd.DataFrame:
     """As `read` gives them, where there is no table of movements."""
-    return _frame(
-        {name: np.zeros(0, "datetime64[us]" if kind == MOMENT else np.int64) for name, kind in OF_KEY.items()}
-    )
+    return frame({name: np.zeros(0, "datetime64[us]" if kind == MOMENT else np.int64) for name, kind in OF_KEY.items()})
 
 
 def _expressions(names: Names) -> dict[str, str]:
@@ -114,7 +132,8 @@ def _expressions(names: Names) -> dict[str, str]:
     }
 
 
-def _frame(columns: Mapping[str, npt.NDArray[Any]]) -> pd.DataFrame:
-    frame = pd.DataFrame(dict(columns))
-    frame.insert(1, "stray", np.full(len(frame), None, object))
-    return frame
+def frame(columns: Mapping[str, npt.NDArray[Any]]) -> pd.DataFrame:
+    """Movements under keys that name operations."""
+    found = pd.DataFrame(dict(columns))
+    found.insert(1, "stray", np.full(len(found), None, object))
+    return found

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -82,9 +83,22 @@ def seeded(pool: Pool | Given, begins: Sequence[Sequence[int]] = ()) -> Seeded:
             (number, organization, 0, total, *state)
             for number, ((_, organization, total, _), state) in enumerate(zip(pool.given, begins, strict=True), 1)
         ]
-    else:
-        lines = [(one.number, one.organization, one.patient, one.total, one.used, one.scheduled, 0) for one in pool]
-    return Seeded(*np.array(lines, np.int64).T)
+        return _columns(lines)
+    return _of_pool(pool)
+
+
+@lru_cache(maxsize=1)
+def _of_pool(pool: Pool) -> Seeded:
+    """Once in a process, which judges several parts of a run."""
+    return _columns(
+        [(one.number, one.organization, one.patient, one.total, one.used, one.scheduled, 0) for one in pool]
+    )
+
+
+def _columns(lines: Sequence[tuple[int, ...]]) -> Seeded:
+    columns = np.array(lines, np.int64).T
+    columns.setflags(write=False)
+    return Seeded(*columns)
 
 
 def about(subjects: Array) -> dict[str, Array]:

@@ -1,5 +1,7 @@
 """Never more units than there are, and never a refusal while there are enough."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from harness.outcomes import DONE, Outcome
@@ -8,25 +10,34 @@ from verification.arrays import Array
 from verification.authorizations import standing
 from verification.authorizations.accounts import Units
 from verification.authorizations.moves import CONSUME, RELEASE, RESERVE, TO_SCHEDULED, TO_USED
-from verification.case import Found, shown
+from verification.case import shown
+from verification.found import Found, Part, Witness
 
 
-def counted(case: Units) -> Found:
+def counted(case: Units) -> Part:
     """A1. By the current counters, and by each answer."""
     total, used, scheduled = case.pool.total, case.standing["used"].to_numpy(), case.standing["scheduled"].to_numpy()
-    beyond = outside(used, scheduled, total).clip(min=0)
+    beyond = outside(used, scheduled, total).clip(min=0) * case.own
     said, place = case.answers, case.sent.place
-    answered = np.flatnonzero(case.ledger.outcome(*DONE) & ~said.another & (place >= 0) & case.units_told)
+    told = case.ledger.outcome(*DONE) & ~said.another & case.units_told
+    answered = np.flatnonzero(told & (place >= 0) & case.here(place))
     over = (said.used + said.scheduled)[answered] - total[place[answered]]
     stand, answers = int((beyond > 0).sum()), int((over > 0).sum())
     np.maximum.at(beyond, place[answered], over)
     places = np.flatnonzero(beyond)
-    return case.broken_at(
-        int((case.standing["number"] > 0).sum()) + len(answered),
+    return case.part_at(
+        _counted,
+        int((case.own & (case.standing["number"].to_numpy() > 0)).sum()) + len(answered),
         places,
-        f"{stand:,} authorizations hold more promised units than they have, or fewer than none; "
-        f"{answers:,} answers report that of {len(places):,}",
         beyond[places],
+        {"stand": stand, "answers": answers},
+    )
+
+
+def _counted(part: Part) -> Found:
+    return part.found(
+        f"{part.sums['stand']:,} authorizations hold more promised units than they have, or fewer than none; "
+        f"{part.sums['answers']:,} answers report that of {part.witnesses:,}"
     )
 
 
@@ -45,25 +56,35 @@ def queried(case: Units) -> Found:
     )
 
 
-def moved(case: Units) -> Found:
+def moved(case: Units) -> Part:
     """A1M. By the movements: all together; one after the other, where answers tell their order; and at each moment,
     by what had happened for sure.
     """
     pool, every = case.pool, np.ones(len(case.moved.place), bool)
     sums = case.moved.sums(len(pool.number), every)
     beyond = outside(pool.used + sums @ TO_USED, pool.scheduled + sums @ TO_SCHEDULED, pool.total)
-    together = np.flatnonzero(beyond > 0)
+    mine = np.flatnonzero(case.own)
+    together = np.flatnonzero((beyond > 0) & case.own)
     turns = case.in_turn
     in_turn = np.unique(turns.place[outside(turns.used, turns.scheduled, pool.total[turns.place]) > 0])
+    in_turn = np.intersect1d(in_turn, mine)
     at_once = np.union1d(overdrawn(case, RESERVE), np.union1d(overdrawn(case, RELEASE), overdrawn(case, CONSUME)))
+    at_once = np.intersect1d(at_once, mine)
     places = np.union1d(np.union1d(together, in_turn), at_once)
-    return case.broken_at(
-        int((case.moved.place >= 0).sum()),
+    return case.part_at(
+        _moved,
+        int(((case.moved.place >= 0) & case.here(case.moved.place)).sum()),
         places,
-        f"{len(places):,} authorizations have movements that promise more units than there are, or give back more than "
-        f"was promised: {len(together):,} by all of them together, {len(in_turn):,} in the order of their versions, "
-        f"{len(at_once):,} at some moment",
         beyond[places],
+        {"together": len(together), "in turn": len(in_turn), "at once": len(at_once)},
+    )
+
+
+def _moved(part: Part) -> Found:
+    return part.found(
+        f"{part.witnesses:,} authorizations have movements that promise more units than there are, or give back more "
+        f"than was promised: {part.sums['together']:,} by all of them together, {part.sums['in turn']:,} in the order "
+        f"of their versions, {part.sums['at once']:,} at some moment"
     )
 
 
@@ -79,13 +100,13 @@ def overdrawn(case: Units, move: int) -> Array:
     return np.setdiff1d(place[most < 0], case.disturbed)
 
 
-def refused(case: Units) -> Found:
+def refused(case: Units) -> Part:
     """A7. It is right if at some moment of the operation there can have been too few: whatever was begun by its end and
     takes units may have taken them, and only what was done before it began had certainly given some back.
     """
     ledger, sent, pool, moments = case.ledger, case.sent, case.pool, case.moments
     conflict = ledger.ops["status"].to_numpy() == case.conflicts[sent.move]
-    asked = np.any([ledger.kind(move) for move in MOVES], axis=0)
+    asked = np.any([ledger.kind(move) for move in MOVES], axis=0) & case.here(sent.place)
     attempts = np.flatnonzero(asked & conflict & ledger.outcome(Outcome.REJECT) & (sent.place >= 0))
     place, units = sent.place[attempts], sent.units[attempts]
     begun, ended = moments.floor(ledger.earliest[attempts]), moments.ceiling(ledger.latest[attempts])
@@ -96,15 +117,22 @@ def refused(case: Units) -> Found:
     least = np.where(sent.move[attempts] == RESERVE, free, scheduled)
     wrong = np.flatnonzero((least >= units) & ~np.isin(place, case.disturbed))
     answered = int((asked & ledger.outcome(*DONE, Outcome.REJECT)).sum())
-    if not len(wrong):
-        return Found(answered, detail=f"{len(attempts):,} of them were refused")
-    first = wrong[0]
-    return case.broken(
-        answered,
-        np.unique(ledger.key_place[attempts[wrong]]),
-        f"of {len(attempts):,} that were refused for want of units, {len(wrong):,} were so though there were enough "
-        f"all the while: operation {ledger.ops['op'].iloc[attempts[first]]} asked for {units[first]:,}, and at least "
-        f"{least[first]:,} were there",
+    part = case.part(_refused, answered, np.unique(ledger.key_place[attempts[wrong]]))
+    each = {}
+    for first in wrong[:1].tolist():
+        op = int(ledger.ops["op"].iloc[attempts[first]])
+        told = f"operation {op} asked for {units[first]:,}, and at least {least[first]:,} were there"
+        each["attempt"] = Witness((op,), {}, named=told)
+    return replace(part, sums={"refused": len(attempts), "wrong": len(wrong)}, each=each)
+
+
+def _refused(part: Part) -> Found:
+    refusals = part.sums["refused"]
+    if not part.witnesses:
+        return Found(part.compared, detail=f"{refusals:,} of them were refused")
+    return part.found(
+        f"of {refusals:,} that were refused for want of units, {part.sums['wrong']:,} were so though there were enough "
+        f"all the while: {part.each['attempt'].named}"
     )
 
 

@@ -3,7 +3,7 @@
 The answers give the order, and the state after each: nothing has to be searched for (integrity.md §4, T3).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from verification.arrays import Array, Mask
 from verification.authorizations.accounts import Units
 from verification.authorizations.moves import TO_SCHEDULED, TO_USED, Moves
 from verification.authorizations.turns import VERSIONS
-from verification.case import Found
+from verification.found import Found, Part, Witness
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Untold:
     """The places where those of one kind have different numbers of units."""
 
 
-def ordered(case: Units) -> Found:
+def ordered(case: Units) -> Part:
     """A8. A move whose version is not known fills a place that is missing; which one, is no matter, for between two
     states that were answered the moves must add up. What has no known version is A6's.
     """
@@ -55,17 +55,32 @@ def ordered(case: Units) -> Found:
     early, stale = _too_early(case, told), _stale(case, told)
     nameless = _nameless(case)
     contradicting = np.flatnonzero(twice | wrong | early | stale)
-    found = case.broken(
-        len(told.key) + len(nameless),
-        np.unique(np.concatenate([told.key[contradicting], case.ledger.key_place[nameless]])),
-        f"{int(twice.sum()) + len(nameless):,} answers name a version that another move has, or that none can have; "
-        f"{int(wrong.sum()):,} say another state than the moves make; {int(early.sum()):,} moves have a higher version "
-        f"than one that began after they had ended; {int(stale.sum()):,} replays show a state of before they began"
-        + "".join(f"; {_contrast(case, told, line)}" for line in contradicting[:1].tolist()),
+    keys = np.unique(np.concatenate([told.key[contradicting], case.ledger.key_place[nameless]]))
+    part = case.part(_ordered, len(told.key) + len(nameless), keys)
+    each = {}
+    for line in contradicting[:1].tolist():
+        order = (int(told.place[line]), int(told.version[line]), int(not told.moves[line]), int(told.attempt[line]))
+        each["contrast"] = Witness(order, {}, named=_contrast(case, told, line))
+    sums = {
+        "twice": int(twice.sum()) + len(nameless),
+        "wrong": int(wrong.sum()),
+        "early": int(early.sum()),
+        "stale": int(stale.sum()),
+        "unjudged": unjudged,
+    }
+    return replace(part, sums=sums, each=each)
+
+
+def _ordered(part: Part) -> Found:
+    unjudged = part.sums["unjudged"]
+    if not part.witnesses and unjudged:
+        return Found(part.compared, detail=f"{unjudged:,} steps over moves of unknown version could not be judged")
+    return part.found(
+        f"{part.sums['twice']:,} answers name a version that another move has, or that none can have; "
+        f"{part.sums['wrong']:,} say another state than the moves make; {part.sums['early']:,} moves have a higher "
+        f"version than one that began after they had ended; {part.sums['stale']:,} replays show a state of before they "
+        "began" + "".join(f"; {one.named}" for one in part.each.values())
     )
-    if found.witnesses or not unjudged:
-        return found
-    return Found(found.compared, detail=f"{unjudged:,} steps over moves of unknown version could not be judged")
 
 
 def _contrast(case: Units, told: Told, line: int) -> str:
@@ -96,7 +111,8 @@ def _told(case: Units) -> Told:
     first = np.full(len(ledger.keys), len(attempt))
     np.minimum.at(first, key[moves], np.flatnonzero(moves))
     moves &= first[key] == np.arange(len(attempt))
-    order = np.argsort((place[attempt] * VERSIONS + version) * 2 + ~moves)
+    order = np.argsort((place[attempt] * VERSIONS + version) * 2 + ~moves, kind="stable")
+    order = order[case.here(place[attempt[order]])]
     attempt = attempt[order]
     return Told(
         attempt,
@@ -209,7 +225,7 @@ def _nameless(case: Units) -> Array:
     """The acknowledgements that name no version that a move can have."""
     said, acked = case.answers, case.ledger.outcome(Outcome.ACK)
     of_ours = ~said.another & ~said.unbalanced & case.stands[case.ledger.key_place]
-    return np.flatnonzero(acked & of_ours & (said.version == 0))
+    return np.flatnonzero(acked & of_ours & (said.version == 0) & case.here(case.sent.place))
 
 
 def _as_before(*columns: Array) -> Mask:

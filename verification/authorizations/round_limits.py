@@ -6,10 +6,10 @@ from harness.outcomes import DONE, Outcome
 from verification.arrays import Array, Mask
 from verification.authorizations.accounts import Units
 from verification.authorizations.moves import CONSUME, RELEASE, RESERVE
-from verification.case import Found
+from verification.found import Found, Part, Witness
 
 
-def served(case: Units) -> Found:
+def served(case: Units) -> Part:
     """ROUND. By the answers and by the stored movements; a user that was refused before any work (SHED), never asked,
     or is unknown and left nothing, was not there. A round is compared if all that had happened to its authorization
     before is known, and nothing else was under way.
@@ -23,12 +23,10 @@ def served(case: Units) -> Found:
     stored, answered = stand.sum(axis=1), (acked | stand & ledger.unknown[members]).sum(axis=1)
     expected = np.minimum((stand | acked | rejected).sum(axis=1), free // units[:, 0])
     off = (np.abs(stored - expected) + np.abs(answered - expected)) * known
-    wrong = np.flatnonzero(off)
-    if not len(wrong):
-        return Found(int(known.sum()), detail=_left_out(known))
+    wrong, when = np.flatnonzero(off), ledger.ops["sched"].to_numpy()[members[:, 0]]
 
-    def account(which: int) -> dict[str, object]:
-        return {
+    def account(which: int, *rank: int) -> Witness:
+        shown = {
             "authorization": case.id_at(int(place[which])),
             "operations": ledger.ops["op"].to_numpy()[members[which]].tolist(),
             "available": int(free[which]),
@@ -39,17 +37,29 @@ def served(case: Units) -> Found:
             # Those that were served first: they tell who should not have been.
             "attempts": case.attempts(members[which][np.argsort(~acked[which], kind="stable")]),
         }
+        return Witness((*rank, int(when[which]), int(place[which])), shown, case.sql_at(int(place[which])))
 
-    first = account(int(wrong[0]))
-    return Found(
+    worst = int(wrong[off[wrong].argmax()]) if len(wrong) else 0
+    return Part(
+        _served,
         int(known.sum()),
         len(wrong),
-        f"{len(wrong):,} rounds did not end as they must; of the first, {first['acknowledged']} were acknowledged and "
-        f"{first['stored']} are stored, expected {first['expected']}: {first['units']} units for each of "
-        f"{first['available']} that were available. {_left_out(known)}".rstrip(),
-        first,
-        account(int(wrong[off[wrong].argmax()])),
-        case.sql_at(int(place[wrong[0]])),
+        account(int(wrong[0])) if len(wrong) else None,
+        account(worst, -int(off[worst])) if len(wrong) else None,
+        sums={"left out": int((~known).sum())},
+    )
+
+
+def _served(part: Part) -> Found:
+    left_out = part.sums["left out"]
+    told = f"{left_out:,} rounds more could not be compared" if left_out else ""
+    if part.first is None:
+        return Found(part.compared, detail=told)
+    first = part.first.shown
+    return part.found(
+        f"{part.witnesses:,} rounds did not end as they must; of the first, {first['acknowledged']} were acknowledged "
+        f"and {first['stored']} are stored, expected {first['expected']}: {first['units']} units for each of "
+        f"{first['available']} that were available. {told}".rstrip()
     )
 
 
@@ -58,7 +68,7 @@ def complete(case: Units) -> Array:
     there are users, all of them ended.
     """
     ops, place, users = case.ledger.ops, case.sent.place, case.seen.scenario.max_users
-    lines = np.flatnonzero(case.ledger.kind("reserve") & (place >= 0))
+    lines = np.flatnonzero(case.ledger.kind("reserve") & (place >= 0) & case.here(place))
     moment = ops["sched"].to_numpy()
     lines = lines[np.lexsort((place[lines], moment[lines]))]
     begins = np.ones(len(lines), bool)
@@ -85,8 +95,3 @@ def _before(case: Units, members: Array, place: Array) -> tuple[Array, Mask]:
     taken = moments.certain(place, begun, (RESERVE,)) - moments.certain(place, begun, (RELEASE,))
     free = (pool.total - pool.used - pool.scheduled)[place] - taken
     return free, known & ~np.isin(place, case.disturbed)
-
-
-def _left_out(known: Mask) -> str:
-    left_out = len(known) - int(known.sum())
-    return f"{left_out:,} rounds more could not be compared" if left_out else ""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,10 +13,10 @@ from systems.authorizations import MOVES, PATIENTS, PRACTITIONERS, TOKEN_DEFECTS
 from systems.authorizations_given import Given
 from verification.arrays import Array
 from verification.authorizations.accounts import Units
-from verification.case import Found
+from verification.found import Found, Part, Witness
 
 
-def kept_apart(case: Units) -> Found:
+def kept_apart(case: Units) -> Part:
     """X7. By the caller, by the authorizations in the answers, and by the practitioners in the movements."""
     ledger, key, sent = case.ledger, case.ledger.key_place, case.sent
     answered = ledger.outcome(*DONE)
@@ -28,41 +29,59 @@ def kept_apart(case: Units) -> Found:
     mixed = np.flatnonzero(joined & (employer != owner))
     known = mixed[case.moved_key[mixed] >= 0]
     compared = int(strangers.sum() + named * answered.sum() + joined.sum())
-    detail = (
-        f"{int(let_in.sum()):,} operations on another organization's authorization were acknowledged or are stored, "
-        f"{len(mixed):,} movements are of a practitioner of another organization, and {int(shown.sum()):,} answers "
+    part = case.part(_kept_apart, compared, np.unique(np.concatenate([key[let_in | shown], case.moved_key[known]])))
+    sums = {"let in": int(let_in.sum()), "mixed": len(mixed), "shown": int(shown.sum())}
+    sums |= {move: int((sent.move[strangers] == place).sum()) for place, move in enumerate(MOVES)}
+    nobodys = mixed[case.moved_key[mixed] < 0]
+    return replace(part, sums=sums, each={"movement": _movement(case, int(nobodys[0]))} if len(nobodys) else {})
+
+
+def _movement(case: Units, line: int) -> Witness:
+    """The movement on that line; those under keys of the run come before the others."""
+    movement, own = case.moved_rows.iloc[[line]], line < len(case.rows)
+    order = (0, int(case.row_order[line])) if own else (1, line - len(case.rows))
+    found: dict[str, Any] = case.shown(movement.drop(columns="op"))[0]
+    return Witness(order, found, case.sql(found["stray"]))
+
+
+def _kept_apart(part: Part) -> Found:
+    mixed = part.sums["mixed"]
+    if not part.witnesses and not mixed:
+        tried = ", ".join(f"{part.sums[move]:,} {move}s" for move in MOVES)
+        return replace(part.found(""), detail=f"strangers tried {tried}")
+    if not part.witnesses:
+        part = replace(part, witnesses=mixed, first=part.each["movement"])
+    return part.found(
+        f"{part.sums['let in']:,} operations on another organization's authorization were acknowledged or are stored, "
+        f"{mixed:,} movements are of a practitioner of another organization, and {part.sums['shown']:,} answers "
         "were about another authorization"
     )
-    tried = ", ".join(
-        f"{int((case.sent.move[strangers] == place).sum()):,} {move}s" for place, move in enumerate(MOVES)
-    )
-    found = case.broken(compared, np.unique(np.concatenate([key[let_in | shown], case.moved_key[known]])), detail)
-    if found.witnesses:
-        return found
-    if not len(mixed):
-        return replace(found, detail=f"strangers tried {tried}")
-    movement = case.moved_rows.iloc[mixed[:1]]
-    sql = case.sql(movement["stray"].iloc[0])
-    return Found(compared, len(mixed), detail, case.shown(movement.drop(columns="op"))[0], sql=sql)
 
 
-def forged(case: Units) -> Found:
+def forged(case: Units) -> Part:
     """TOKEN. Requests with a token that must not be believed had no effect."""
     ledger, sent = case.ledger, case.sent
     attempts = ledger.kind("forged")
     believed = attempts & (ledger.outcome(*DONE) | case.stands[ledger.key_place])
     usual = np.array([UNITS[move] for move in MOVES])[sent.move]
     defect = np.where(attempts, sent.units - usual, -1)
-    counts = "; ".join(
-        f"{int((defect[believed if believed.any() else attempts] == place).sum()):,} with {name}"
+    sums = {
+        f"{word} {name}": int((defect[which] == place).sum())
+        for word, which in (("tried", attempts), ("believed", believed))
         for place, name in enumerate(TOKEN_DEFECTS)
+    }
+    part = case.part(_forged, int(attempts.sum()), np.unique(ledger.key_place[believed]))
+    return replace(part, sums={**sums, "believed": int(believed.sum())})
+
+
+def _forged(part: Part) -> Found:
+    word = "believed" if part.witnesses else "tried"
+    counts = "; ".join(f"{part.sums[f'{word} {name}']:,} with {name}" for name in TOKEN_DEFECTS)
+    if not part.witnesses:
+        return replace(part.found(""), detail=f"tried: {counts}")
+    return part.found(
+        f"{part.sums['believed']:,} operations with a bad token were acknowledged or are stored: {counts}"
     )
-    found = case.broken(
-        int(attempts.sum()),
-        np.unique(ledger.key_place[believed]),
-        f"{int(believed.sum()):,} operations with a bad token were acknowledged or are stored: {counts}",
-    )
-    return found if found.witnesses else replace(found, detail=f"tried: {counts}")
 
 
 def kept(case: Units) -> Found:

@@ -110,12 +110,11 @@ def weakened(case: Units) -> list[str]:
     """What the target doesn't have, and what therefore can't be seen."""
     said = []
     if not case.movements:
-        width = intervals.intervals(case).width
+        units, places, most = intervals.width(case)
         said.append(
             "There is no table of movements: an unknown outcome can't be resolved by its key, and an acknowledged move "
             "that is lost shows only where the counters leave the interval that the answers allow. It is open by "
-            f"{int(width.sum()):,} units at {int((width > 0).sum()):,} of {len(width):,} authorizations, by "
-            f"{width.max():,} at most."
+            f"{units:,} units at {places:,} of {len(case.pool.number):,} authorizations, by {most:,} at most."
         )
         said.append(
             f"Without movements there is nothing to hold each single move against ({', '.join(CHECKS_OF_MOVEMENTS)} "

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,15 +12,20 @@ from harness.check import Finding, Group
 from harness.plan.scenario import Scenario
 from systems import coupons
 from systems.coupons import ORDERS, READS, VALIDATIONS
-from verification import checks, plans, surroundings
-from verification.case import Case, Found
+from verification import checks, plans, surroundings, told
+from verification.case import Case
 from verification.checks import Check, Over
 from verification.coupons import answers, limits, loss, rate
 from verification.coupons import queue as log_queue
 from verification.coupons.case import Validations, values
 from verification.coupons.observation import Coupons
 from verification.coupons.observation import observe as observe
-from verification.found import Part
+from verification.coupons.parts import COUPON, ORDER, USER, divisions
+from verification.coupons.parts import hand_on as hand_on
+from verification.coupons.parts import joined as joined
+from verification.coupons.parts import of_part as of_part
+from verification.coupons.parts import operations_about as operations_about
+from verification.found import Found, Part
 from verification.ledger import Ledger
 from verification.ledger_checks import altered, invariants, lost, phantom, rejected, repeated
 
@@ -33,6 +39,9 @@ def case(ledger: Ledger, seen: Coupons) -> Validations:
 
     found.append(Validations(ledger, seen, content, thing="validation"))
     return found[0]
+
+
+DIVISIONS = divisions(case)
 
 
 def _content(case: Validations, run: str, items: pd.DataFrame) -> pd.DataFrame:
@@ -75,7 +84,6 @@ def checks_of(scenario: Scenario) -> Sequence[Check]:
             one,
             title=titles.get(one.id, one.title),
             find=finds.get(one.id, one.find),
-            over=Over.RUN if one.id in finds else one.over,
         )
         for one in stated
     ]
@@ -101,14 +109,20 @@ def weakened(case: Validations) -> list[str]:
     return said
 
 
-def _of_orders(check: Callable[[Case], Part]) -> Callable[[Any], Found]:
+def _of_orders(check: Callable[[Case], Part]) -> Callable[[Any], Part]:
     """What a check finds of the orders, told as such."""
 
-    def found(case: Any) -> Found:
-        of_orders = check(case.orders).told()
-        return replace(of_orders, said=of_orders.said or case.orders.sentence(of_orders.first, ""))
+    def found(case: Any) -> Part:
+        of_orders = check(case.orders)
+        return replace(of_orders, tell=partial(_of_order, tell=of_orders.tell))
 
     return found
+
+
+def _of_order(part: Part, tell: Callable[[Part], Found]) -> Found:
+    found = tell(part)
+    shown = found.first.keys() >= told.NEEDED
+    return replace(found, said=found.said or (told.operation("order", found.first) if shown else ""))
 
 
 APPLIED = ("redeem", "contend")
@@ -122,6 +136,8 @@ CHECKS = (
         fed_by=VALIDATIONS,
         group=Group.ANSWERS,
         said="otherwise than the coupon, its uses at that time and the order say",
+        over=Over.THING,
+        of=COUPON,
     ),
     Check(
         "LOG",
@@ -131,6 +147,7 @@ CHECKS = (
         fed_by=VALIDATIONS,
         group=Group.CONTENT,
         said="and is logged as another answer",
+        over=Over.KEY,
     ),
     Check(
         "QUEUE",
@@ -139,6 +156,7 @@ CHECKS = (
         lambda case: log_queue.empty(case.seen.queue),
         unfed="health does not tell it",
         group=Group.DONE,
+        over=Over.DATABASE,
     ),
     Check(
         "U1",
@@ -147,6 +165,8 @@ CHECKS = (
         _of_orders(lost),
         fed_by=APPLIED,
         group=Group.LOST,
+        over=Over.THING,
+        of=ORDER,
     ),
     Check(
         "U2",
@@ -155,6 +175,8 @@ CHECKS = (
         _of_orders(phantom),
         fed_by=APPLIED,
         group=Group.INVENTED,
+        over=Over.THING,
+        of=ORDER,
     ),
     Check(
         "U3",
@@ -163,6 +185,8 @@ CHECKS = (
         _of_orders(rejected),
         unfed="no order was refused",
         group=Group.INVENTED,
+        over=Over.THING,
+        of=ORDER,
     ),
     Check(
         "U4",
@@ -171,6 +195,8 @@ CHECKS = (
         _of_orders(repeated),
         fed_by=APPLIED,
         group=Group.TWICE,
+        over=Over.THING,
+        of=ORDER,
     ),
     Check(
         "U5",
@@ -179,6 +205,8 @@ CHECKS = (
         _of_orders(altered),
         fed_by=APPLIED,
         group=Group.CONTENT,
+        over=Over.THING,
+        of=ORDER,
     ),
     Check(
         "RATE",
@@ -188,14 +216,24 @@ CHECKS = (
         needs_all=True,
         unfed="users are not limited",
         group=Group.LIMITS,
+        over=Over.THING,
+        of=USER,
     ),
-    Check("USES", "Every coupon counts as many uses as are recorded.", "coupons", limits.counted, group=Group.COUNTED),
+    Check(
+        "USES",
+        "Every coupon counts as many uses as are recorded.",
+        "coupons",
+        limits.counted,
+        group=Group.COUNTED,
+        over=Over.DATABASE,
+    ),
     Check(
         "LIMITS",
         "No coupon was used more often than it may be, by all or by one user.",
         "coupons, and users of coupons",
         limits.within,
         group=Group.LIMITS,
+        over=Over.DATABASE,
     ),
     Check(
         "SERVED",
@@ -205,6 +243,8 @@ CHECKS = (
         needs_all=True,
         fed_by=("contend",),
         group=Group.LIMITS,
+        over=Over.THING,
+        of=COUPON,
     ),
     Check(
         "READ",
@@ -215,6 +255,8 @@ CHECKS = (
         fed_by=READS,
         group=Group.ANSWERS,
         said="with what the database can’t have held at that time",
+        over=Over.THING,
+        of=COUPON,
     ),
     Check(
         "PLAN",
@@ -223,6 +265,7 @@ CHECKS = (
         lambda case: plans.by_index(case.seen.plans),
         unfed=plans.UNKNOWN,
         group=Group.PROTECTED,
+        over=Over.DATABASE,
     ),
     Check(
         "POOL",
@@ -230,5 +273,6 @@ CHECKS = (
         "rows of the pool",
         limits.pool,
         group=Group.POOL,
+        over=Over.DATABASE,
     ),
 )

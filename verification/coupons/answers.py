@@ -1,6 +1,7 @@
 """What was answered to validations and reads: as the coupons were at that time."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,12 +10,12 @@ from harness.outcomes import DONE, Outcome
 from systems import coupons, coupons_pool, ids
 from systems.coupons_pool import ACTIVE
 from verification.arrays import Array, Mask
-from verification.case import Found
 from verification.coupons.case import Validations
 from verification.coupons.model import NONE, VALID, digests_of_amounts, digests_of_reasons
+from verification.found import Found, Part
 
 
-def right(case: Validations) -> Found:
+def right(case: Validations) -> Part:
     """VERDICT. What is said must be what the model says of the coupon, the order, and of some number of uses that there
     can have been while the request was under way.
     """
@@ -22,11 +23,15 @@ def right(case: Validations) -> Found:
     allowed = _allowed(case, lines)
     wrong = lines[~allowed]
     kinds = Counter(case.ledger.ops["kind"].iloc[wrong].astype(str))
-    told = ", ".join(f"{kind}: {count:,}" for kind, count in kinds.most_common(3))
-    return case.broken(
-        len(lines),
-        np.unique(case.ledger.key_place[wrong]),
-        f"{len(wrong):,} validations were answered otherwise than the coupon, its uses and the order say ({told})",
+    return replace(case.part(_right, len(lines), np.unique(case.ledger.key_place[wrong])), sums=kinds)
+
+
+def _right(part: Part) -> Found:
+    most_first = sorted(part.sums.items(), key=lambda one: (-one[1], one[0]))[:3]
+    told = ", ".join(f"{kind}: {count:,}" for kind, count in most_first)
+    wrong = sum(part.sums.values())
+    return part.found(
+        f"{wrong:,} validations were answered otherwise than the coupon, its uses and the order say ({told})"
     )
 
 
@@ -125,17 +130,18 @@ def _statuses(case: Validations, coupon: Array, start: Array, end: Array) -> tup
     return active, inactive
 
 
-def logged(case: Validations) -> Found:
+def logged(case: Validations) -> Part:
     """LOG. The row of a validation says what was answered to it."""
     lines = _definite(case)
     row = case.key_row[case.ledger.key_place[lines]]
     lines, row = lines[row >= 0], row[row >= 0]
     wrong = lines[_said(case)[row] != case.ledger.ops["answer"].to_numpy()[lines]]
-    return case.broken(
-        len(lines),
-        np.unique(case.ledger.key_place[wrong]),
-        f"{len(wrong):,} validations are logged otherwise than they were answered",
-    )
+    part = case.part(_logged, len(lines), np.unique(case.ledger.key_place[wrong]))
+    return replace(part, sums={"wrong": len(wrong)})
+
+
+def _logged(part: Part) -> Found:
+    return part.found(f"{part.sums['wrong']:,} validations are logged otherwise than they were answered")
 
 
 def _said(case: Validations) -> Array:
@@ -156,7 +162,7 @@ def _said(case: Validations) -> Array:
     return np.where(rows["valid"].to_numpy() == 1, amounts, refusals[codes] if len(refusals) else 0)
 
 
-def read(case: Validations) -> Found:
+def read(case: Validations) -> Part:
     """READ. What was read is what the database had: of a coupon its uses, as many as there can have been."""
     ledger, contract = case.ledger, case.ledger.scenario.contract
     answered = ledger.outcome(*DONE) & (ledger.ops["answer"].to_numpy() != 0)
@@ -175,11 +181,12 @@ def read(case: Validations) -> Found:
         right = [answer[line] == expected[int(case.coupon[line]), int(case.user[line])] for line in lines.tolist()]
         wrong.append(lines[~np.array(right, bool)])
     broken = np.concatenate(wrong) if wrong else np.zeros(0, np.int64)
-    return case.broken(
-        compared,
-        np.unique(ledger.key_place[broken]),
-        f"{len(broken):,} reads answered what the database can't have held at that time",
-    )
+    part = case.part(_read, compared, np.unique(ledger.key_place[broken]))
+    return replace(part, sums={"wrong": len(broken)})
+
+
+def _read(part: Part) -> Found:
+    return part.found(f"{part.sums['wrong']:,} reads answered what the database can't have held at that time")
 
 
 def _as_counted(case: Validations, lines: Array, told: bool) -> Mask:

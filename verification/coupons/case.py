@@ -1,6 +1,7 @@
 """What was asked and answered beside the log; and the same of orders beside the usages."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -15,6 +16,7 @@ from verification.case import Case
 from verification.coupons.counting import before
 from verification.coupons.model import Pool
 from verification.coupons.observation import Coupons
+from verification.found import Found, Part, Witness
 
 LEFT_BY_ORDERS = {"redeem": {"ACK": Effect()}, "contend": {"ACK": Effect()}, "repeat": {}}
 """What an order leaves in the usages."""
@@ -25,6 +27,8 @@ class Validations(Case):
     """The validations of a run, beside the rows of the log."""
 
     seen: Coupons
+    recorded: Array | None = field(default=None, kw_only=True)
+    """Of a part by coupon: the orders (numbers) that were left without an answer and are recorded."""
 
     @cached_property
     def pool(self) -> Pool:
@@ -83,7 +87,12 @@ class Validations(Case):
         effects = {kind: LEFT_BY_ORDERS.get(kind, {}) for kind in ledger.scenario.effects}
         own = replace(ledger, ops=ops, scenario=replace(ledger.scenario, effects=effects))
         seen = replace(
-            self.seen, source=self.seen.usage_source, rows=self.seen.usages, foreign=self.seen.foreign_usages
+            self.seen,
+            source=self.seen.usage_source,
+            rows=self.seen.usages,
+            foreign=self.seen.foreign_usages,
+            totals=self.seen.usage_totals,
+            order=self.seen.usage_order,
         )
         return Orders(own, seen, lambda run, items: self._usage(items), thing="order")
 
@@ -103,11 +112,9 @@ class Validations(Case):
     @cached_property
     def uses(self) -> "Uses":
         """When coupons were used during the load."""
-        ledger, orders = self.ledger, self.orders
-        made = ledger.ops["kind"].isin(["redeem", "contend"]).to_numpy()
-        done = made & ledger.outcome(*DONE)
-        stored = np.isin(self.first, orders.rows["op"].to_numpy())
-        maybe = done | made & ledger.unknown & stored
+        ledger = self.ledger
+        done = self.applies & ledger.outcome(*DONE)
+        maybe = done | self.unanswered_and_recorded
         return Uses(
             self.coupon[done],
             self.user[done],
@@ -116,6 +123,30 @@ class Validations(Case):
             self.user[maybe],
             ledger.earliest[maybe],
         )
+
+    @property
+    def applies(self) -> Mask:
+        """Which operations apply a coupon."""
+        found: Mask = self.ledger.ops["kind"].isin(["redeem", "contend"]).to_numpy()
+        return found
+
+    @property
+    def unanswered_and_recorded(self) -> Mask:
+        """Which of these were left without an answer and are recorded."""
+        recorded = self.seen.usages["op"].to_numpy() if self.recorded is None else self.recorded
+        found: Mask = self.applies & self.ledger.unknown & np.isin(self.first, recorded)
+        return found
+
+    def witness_of(self, keys: Array) -> Witness | None:
+        """The first of these keys; a part by something else than keys has not all that is to be shown."""
+        if self.recorded is None or not len(keys):
+            return self.breaking(keys)
+        number = int(self.ledger.keys["key"].iloc[int(keys[0])])
+        return Witness((number,), {}, key=number)
+
+    def part(self, tell: Callable[[Part], Found], compared: int, keys: Array) -> Part:
+        """What is found if `keys`, in order, break the invariant."""
+        return Part(tell, compared, len(keys), self.witness_of(keys))
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,11 @@ import numpy as np
 
 from harness.outcomes import DONE, Outcome
 from systems import coupons_pool
-from verification.case import Found
 from verification.coupons.case import Validations
+from verification.found import Found, Part, Witness
+
+TOLD = 3
+"""So many coupons are told."""
 
 
 def counted(case: Validations) -> Found:
@@ -64,7 +67,7 @@ def _found(case: Validations, compared: int, wrong: Sequence[Mapping[Any, Any]],
     )
 
 
-def served(case: Validations) -> Found:
+def served(case: Validations) -> Part:
     """SERVED. Of those who contend for a coupon with ten uses left, ten are served, or all if they are fewer: each by
     another user, and none of them unknown.
     """
@@ -79,15 +82,18 @@ def served(case: Validations) -> Found:
     answered = np.array([int((done & (case.coupon == one)).sum()) for one in coupon.tolist()], np.int64)
     expected = np.minimum(users, coupons_pool.TIGHT_LEFT)
     wrong = np.flatnonzero(answered != expected)
-    told = [
-        f"{coupons_pool.code(int(number))}: {answered[one]} of {users[one]} were served, expected {expected[one]}"
-        for one, number in zip(wrong.tolist(), coupon[wrong].tolist(), strict=True)
-    ]
-    found = case.broken(
-        len(coupon),
-        np.unique(ledger.key_place[lines[first]][np.isin(case.coupon[lines[first]], coupon[wrong])]),
-        "; ".join(told[:3]),
-    )
+    each = {}
+    for one, number in zip(wrong[:TOLD].tolist(), coupon[wrong[:TOLD]].tolist(), strict=True):
+        told = f"{coupons_pool.code(number)}: {answered[one]} of {users[one]} were served, expected {expected[one]}"
+        each[f"{number:06}"] = Witness((number,), {}, named=told)
+    asked = lines[first]
+    keys = np.unique(ledger.key_place[asked][np.isin(case.coupon[asked], coupon[wrong])])
+    return replace(case.part(_served, len(coupon), keys), each=each)
+
+
+def _served(part: Part) -> Found:
+    told = [one.named for _, one in sorted(part.each.items())[:TOLD]]
+    found = part.found("; ".join(told))
     return replace(found, said=f"Coupon {told[0]}.") if told else found
 
 

@@ -1,8 +1,8 @@
 """What is read of the database of the coupons, in one snapshot."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import pandas as pd
 
@@ -10,14 +10,18 @@ from harness.database import quoted
 from harness.run import Run
 from systems import coupons, ids
 from verification import catalogue, durability, looks, own_checks, plans, rows
+from verification.arrays import Array
 from verification.before import before
-from verification.case import Observation
+from verification.case import Observation, Totals
 from verification.coupons.queue import Queue, drained
+from verification.divided.keeping import Keeping
 from verification.ledger import Ledger
 from verification.quiescence import require_own_rows, still
 from verification.reading import MOMENT, Reader, reader
 from verification.rows import Source
 
+USAGES = "usages"
+"""The table of a divided run that has them."""
 NUMBER = "right({column}::text, 12)"
 """SQL for the number of a coupon, by its id, as text."""
 
@@ -30,6 +34,9 @@ class Coupons(Observation):
     usage_source: Source
     usages: pd.DataFrame
     """The rows of this run, by their orders."""
+    usage_totals: Totals | None = None
+    usage_order: Array | None = None
+    """As `totals` and `order` are of `rows`."""
     foreign_usages: pd.DataFrame
     counters: pd.DataFrame
     """Coupons whose uses are not as counted, or too many: number, counted, used, most."""
@@ -47,6 +54,10 @@ class Coupons(Observation):
     """The services of which a process ended by itself during the load."""
     queue: Queue
     plans: tuple[plans.Plan, ...]
+
+    def without_others(self) -> Self:
+        """Without the usages under other keys, too."""
+        return replace(super().without_others(), foreign_usages=self.foreign_usages.iloc[:0])
 
 
 def source(names: Mapping[str, Any]) -> Source:
@@ -126,8 +137,13 @@ def user(column: str) -> str:
     return f"CASE WHEN {known} THEN substr({column}, 6)::bigint ELSE -1 END"
 
 
-def observe(url: str, run: Run, ledger: Ledger) -> Coupons:
-    """Wait until all is logged and no client writes, then read all that the checks need, in one snapshot."""
+def observe(url: str, run: Run, ledger: Ledger, keeping: Keeping | None = None) -> Coupons:
+    """Wait until all is logged and no client writes, then read all that the checks need, in one snapshot.
+
+    With `keeping`, that keeps log and usages, and the ledger need have no more than the operations of which the last
+    ones ended.
+    """
+    keeping_usages = Keeping(keeping.store, table=USAGES) if keeping else None
     names = run.scenario.database
     place, used = source(names), usage_source(names)
     sql = _quoted(names)
@@ -140,14 +156,14 @@ def observe(url: str, run: Run, ledger: Ledger) -> Coupons:
         kept = durability.read(session, run, [used.table, sql["coupons"]])
         plan = plans.read(session, looked_up_by(run.scenario.contract, names))
         with still(session, ledger, "SELECT 0", (place.table, used.table, sql["coupons"])) as stillness:
-            return Coupons(
+            seen = Coupons(
                 source=place,
                 settings=session.settings(),
                 taken=pd.Timestamp(session.row("SELECT now()")[0]),
                 clock_offset=offset,
                 drained_seconds=stillness.drained_seconds,
                 disturbance=stillness.disturbance,
-                rows=rows.own(session, ledger.run, place, place.columns),
+                rows=rows.own(session, ledger.run, place, place.columns, take=keeping.take_rows if keeping else None),
                 foreign=rows.foreign(session, ledger.run, place, "false", began),
                 before=began,
                 durability=kept,
@@ -156,7 +172,9 @@ def observe(url: str, run: Run, ledger: Ledger) -> Coupons:
                 own=own_checks.read(session, run.scenario),
                 seed=run.facts["seed"],
                 usage_source=used,
-                usages=rows.own(session, ledger.run, used, used.columns),
+                usages=rows.own(
+                    session, ledger.run, used, used.columns, take=keeping_usages.take_rows if keeping_usages else None
+                ),
                 foreign_usages=rows.foreign(session, ledger.run, used, f"{sql['usage_coupon']} {ids.POOL_SQL}", began),
                 counters=_counters(session, sql),
                 coupons=session.row(f"SELECT count(*) FROM {sql['coupons']}")[0],
@@ -171,6 +189,7 @@ def observe(url: str, run: Run, ledger: Ledger) -> Coupons:
                 queue=queue,
                 plans=plan,
             )
+    return replace(seen, usage_totals=keeping_usages.totals) if keeping_usages else seen
 
 
 def looked_up_by(contract: Mapping[str, Any], names: Mapping[str, Any]) -> list[plans.LookUp]:

@@ -1,7 +1,8 @@
 """Judges a part of the keys of a run: by the checks that a whole run is judged by, in whichever process or machine."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from verification import checks
 from verification.arrays import Array
 from verification.case import Case
 from verification.checks import Check, Over
+from verification.divided import division
 from verification.divided.columns import unpacked
 from verification.divided.keeping import ORDER, ROWS
 from verification.divided.splitting import MAKERS, OPERATIONS, part
@@ -36,6 +38,8 @@ class Task:
     """What was read beside the rows of the run, with the `totals` of these."""
     steps: Array
     """The first operation of each step in which effects are left."""
+    division: str = ""
+    """By what it is a part; "": by key."""
     version: str = VERSION
     """That of the process that wants it done."""
 
@@ -45,18 +49,20 @@ class Judged:
     """What was found in a part."""
 
     outcomes: Mapping[str, checks.Outcome]
-    """Of each check that looks at one key at a time, what it came to."""
-    operations: int
-    unknown: int
-    committed: int
-    """As `Case.resolved` has it."""
-    done: int
-    only: int
-    """As `ledger_checks.new_keys` has it."""
+    """Of each check that looks at one thing at a time of those by which it is a part, what it came to."""
     learnt: Any
-    """What the system learnt of the part, to judge what was read beside the rows."""
-    effects: Mapping[int, int]
+    """What the system learnt of the part, to judge what was read beside the rows, or other parts."""
+    operations: int = 0
+    unknown: int = 0
+    committed: int = 0
+    """As `Case.unknown_committed` has it."""
+    done: int = 0
+    only: int = 0
+    """As `ledger_checks.new_keys` has it."""
+    effects: Mapping[int, int] = field(default_factory=dict)
     """How many effects it left of which step."""
+    handed: Counter[tuple[str, int]] = field(default_factory=Counter)
+    """How many pieces of which table it handed on to which part (`Store.pieces`)."""
 
 
 def system_of(name: str) -> Any:
@@ -71,27 +77,41 @@ def judged(task: Task) -> Judged:
     if task.version != VERSION:
         raise PlanError(f"a worker of PERF_DASK has version {VERSION} of Proofload: expected {task.version}")
     system = system_of(task.last.scenario.system)
-    case = _case(system, task)
-    resolved = case.resolved()
+    mine = about(system.checks_of(task.last.scenario), task.division)
+    if task.division:
+        way = division.named(system, task.division)
+        case = way.case(task.last, task.seen, task.store, task.number)
+        return Judged({check.id: checks.outcome(check, case) for check in mine}, way.learnt(case))
+    case = case_of(system, task)
+    unknown, committed = case.unknown_committed()
     done, only = new_keys(case)
+    # What is handed on is counted by itself, wherever this is done, and however often.
+    handed = replace(task.store, pieces=Counter())
     return Judged(
-        {check.id: checks.outcome(check, case) for check in by_key(system.checks_of(task.last.scenario))},
+        {check.id: checks.outcome(check, case) for check in mine},
+        _learnt(system, case, task, handed),
         len(case.ledger.ops),
-        resolved["unknown"],
-        resolved["committed"],
+        unknown,
+        committed,
         done,
         only,
-        system.learnt(case),
         _left(task, case),
+        handed.pieces,
     )
 
 
-def by_key(made: Sequence[Check]) -> list[Check]:
-    """Those that look at one key at a time."""
-    return [check for check in made if check.over is Over.KEY]
+def _learnt(system: Any, case: Case, task: Task, store: Store) -> Any:
+    """What the system learnt of the part; what other divisions need of it is handed on."""
+    return system.hand_on(case, task, store) if division.of(system) else system.learnt(case)
 
 
-def _case(system: Any, task: Task) -> Case:
+def about(made: Sequence[Check], name: str) -> list[Check]:
+    """Those that look at one thing at a time of a division; "": at one key."""
+    over = Over.THING if name else Over.KEY
+    return [check for check in made if check.over is over and check.of == name]
+
+
+def case_of(system: Any, task: Task) -> Case:
     """The operations of the part, beside their rows."""
     store, seen = task.store, task.seen
     kept = {table for table, number in store.pieces if number == task.number} - {OPERATIONS, MAKERS}
@@ -102,8 +122,7 @@ def _case(system: Any, task: Task) -> Case:
         names[2:2] = ["item"] * seen.totals.items
         rows, order = tables[ROWS][names], tables[ROWS][ORDER].to_numpy()
     # What is under other keys is of no part, and is looked at once.
-    foreign = seen.foreign if task.number == 0 else seen.foreign.iloc[:0]
-    seen = replace(seen, rows=rows, foreign=foreign, order=order)
+    seen = replace(seen if task.number == 0 else seen.without_others(), rows=rows, order=order)
     case: Case = system.case(part(task.last, store, task.number), system.of_part(seen, tables))
     return case
 

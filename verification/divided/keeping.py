@@ -20,6 +20,8 @@ class Keeping:
 
     store: Store
     totals: Totals = field(default_factory=lambda: Totals(0, False, 0))
+    table: str = ROWS
+    """Where rows are kept."""
 
     def take(self, table: str, lines: pd.DataFrame) -> None:
         """Some more lines of a table, each of the operation in its column `op`."""
@@ -37,4 +39,4 @@ class Keeping:
         if stored and rows[stored].notna().any():
             units.append(resolution(rows[stored]))
         self.totals = Totals(before.rows + len(rows), before.items or items, min(units, default=0))
-        self.take(ROWS, rows)
+        self.take(self.table, rows)

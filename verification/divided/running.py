@@ -34,12 +34,12 @@ def _here(tasks: Sequence[Task]) -> list[Judged]:
     try:
         with ProcessPoolExecutor(workers, get_context("spawn"), _end_with, (os.getpid(),)) as pool:
             futures = [pool.submit(judged, task) for task in tasks]
-            for task, future in zip(tasks, futures, strict=True):
-                found[task.number] = future.result()
+            for place, future in enumerate(futures):
+                found[place] = future.result()
     except BrokenProcessPool:
         # Mostly it had too little memory: one at a time needs less.
         pass
-    return [found[task.number] if task.number in found else judged(task) for task in tasks]
+    return [found[place] if place in found else judged(task) for place, task in enumerate(tasks)]
 
 
 def _end_with(parent: int) -> None:

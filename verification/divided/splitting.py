@@ -1,14 +1,16 @@
 """Divides the operations of a run, piece by piece, into parts by the key that each sent."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from harness.journal import PARTLY
+from harness.journal import PARTLY, RECORD
 from harness.journaled import Journals, pieces
-from harness.outcomes import Outcome
+from harness.outcomes import DONE, Outcome
 from harness.plan.scenario import Scenario
 from verification.announced import Announced
 from verification.arrays import Array
@@ -50,7 +52,7 @@ def split(
             doubt = np.full(len(piece.records), journal.doubt)
             ops = operations(piece.records, piece.numbers, doubt, kinds)
             steps.append(int(piece.numbers[0]))
-            last.append(_last(ops))
+            last.append(last_of(ops))
             outcomes += by_outcome(ops)
             divide(store, ops, piece.records, doubt)
     ops = pd.concat(last).astype({"kind": empty.ops["kind"].dtype}).drop_duplicates("op").sort_values("op")
@@ -70,26 +72,48 @@ def divide(store: Store, ops: pd.DataFrame, records: npt.NDArray[np.void], doubt
     store.divide(MAKERS, makers["op"], lambda lines: {"makers": makers[lines]})
 
 
-def _last(ops: pd.DataFrame) -> pd.DataFrame:
-    """Of some operations those that ended, or began, last; and of those that may still be at work."""
+def last_of(ops: pd.DataFrame) -> pd.DataFrame:
+    """Of some operations those that ended, or began, last; and of those that were answered, or may still be at work."""
     began = (ops["start"] + ops["doubt"]).to_numpy()
     ended = np.where(ops["end"] > 0, ops["end"] + ops["doubt"], 0)
     waiting = np.flatnonzero((ops["outcome"] == int(Outcome.UNKNOWN)) & ops["status"].isin(UNANSWERED))
+    answered = np.flatnonzero(ops["outcome"].isin([int(outcome) for outcome in (*DONE, Outcome.REJECT)]))
     chosen = {int(began.argmax()), int(ended.argmax())}
+    chosen |= {int(answered[ended[answered].argmax()])} if len(answered) else set()
     chosen |= {int(waiting[began[waiting].argmax()])} if len(waiting) else set()
     return ops.iloc[sorted(chosen)]
 
 
 def part(last: Ledger, store: Store, number: int) -> Ledger:
     """The ledger of a part of the keys."""
-    found = store.read(OPERATIONS, number)
-    if not found:
-        return replace(last, ops=last.ops.iloc[:0])
-    records, numbers, doubt = (np.concatenate([one[name] for one in found]) for name in ("records", "numbers", "doubt"))
     makers = [one["makers"] for one in store.read(MAKERS, number)]
+    return ledger_of(last, store.read(OPERATIONS, number), np.concatenate([np.zeros(0, ELSEWHERE), *makers]))
+
+
+def read(store: Store, number: int) -> dict[str, npt.NDArray[Any]]:
+    """The operations of a part of the keys, as they are kept: records, numbers, doubt."""
+    return _joined(store.read(OPERATIONS, number))
+
+
+def _joined(pieces: Sequence[Mapping[str, npt.NDArray[Any]]]) -> dict[str, npt.NDArray[Any]]:
+    kept = {"records": RECORD, "numbers": np.dtype(np.int64), "doubt": np.dtype(np.int64)}
+    return {name: np.concatenate([np.zeros(0, of), *(one[name] for one in pieces)]) for name, of in kept.items()}
+
+
+def ledger_of(
+    last: Ledger, pieces: Sequence[Mapping[str, npt.NDArray[Any]]], elsewhere: npt.NDArray[np.void]
+) -> Ledger:
+    """The ledger of a part whose operations are in these pieces."""
+    kept = _joined(pieces)
+    numbers = kept["numbers"]
+    if (numbers[1:] < numbers[:-1]).any():
+        order = np.argsort(numbers)
+        kept = {name: one[order] for name, one in kept.items()}
+    records, numbers, doubt = (kept[name] for name in ("records", "numbers", "doubt"))
     return replace(
         last,
         ops=operations(records, numbers, doubt, list(last.ops["kind"].cat.categories)),
         partly=numbers[records["flags"] & PARTLY > 0],
-        elsewhere=np.concatenate([np.zeros(0, ELSEWHERE), *makers]),
+        elsewhere=np.sort(elsewhere, order="op"),
+        answered=last.last_answer,
     )

@@ -4,7 +4,7 @@ import importlib
 import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,10 @@ class Store:
 
     def divide(self, table: str, keys: Array, of: Callable[[Array], Mapping[str, npt.NDArray[Any]]]) -> None:
         """Add lines to a table, each to the part of its key, in their order; `of` gives what is kept of lines."""
-        part = self.part_of(keys)
+        self.spread(table, self.part_of(keys), of)
+
+    def spread(self, table: str, part: Array, of: Callable[[Array], Mapping[str, npt.NDArray[Any]]]) -> None:
+        """Add lines to a table, each to the `part` with that number, in their order."""
         order = np.argsort(part, kind="stable")
         bounds = np.searchsorted(part[order], np.arange(self.parts + 1))
         for number in range(self.parts):
@@ -54,6 +57,11 @@ class Store:
     def read(self, table: str, part: int) -> list[dict[str, npt.NDArray[Any]]]:
         """The pieces of a part of a table, in the order in which they were added."""
         return [self.load(self._name(table, part, piece)) for piece in range(self.pieces[table, part])]
+
+    def only(self, number: int) -> "Store":
+        """The same, of which no other part is known."""
+        pieces = {(table, part): count for (table, part), count in self.pieces.items() if part == number}
+        return replace(self, pieces=Counter(pieces))
 
     def write(self, name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Write a file with these arrays; RunError if there is no room for it."""

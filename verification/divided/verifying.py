@@ -1,5 +1,6 @@
 """All of a verification in parts: divide, read, judge, and put together."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,12 +16,14 @@ from harness.journal import HEADER_BYTES, RECORD
 from harness.run import Run
 from harness.settings import Settings
 from verification import checks, surroundings
-from verification.case import resolved
 from verification.checks import Check, Over
-from verification.divided.judging import EFFECTS, Judged, Task, by_key, effects_name
+from verification.divided import division
+from verification.divided.completing import Completing
+from verification.divided.judging import EFFECTS, Judged, Task, about, case_of, effects_name
 from verification.divided.keeping import Keeping
 from verification.divided.splitting import Divided
 from verification.divided.store import Store
+from verification.found import Part
 from verification.ledger import Ledger
 from verification.ledger_checks import new_keys, only_replays
 
@@ -97,18 +100,43 @@ def judged_apart(folder: Path, system: Any, divided: Divided, store: Store, seen
     in_order = _in_order(store, judged, len(divided.steps))
     effects.write_pieces(folder, effects.fields(last.scenario.points), count, in_order)
     seen = system.joined(seen, [one.learnt for one in judged])
-    case, made = system.case(last, seen), system.checks_of(last.scenario)
-    parts = {check.id: [one.outcomes[check.id] for one in judged] for check in by_key(made)}
+    made = system.checks_of(last.scenario)
+    parts = {check.id: [one.outcomes[check.id] for one in judged] for check in about(made, "")}
+    # `store` itself stays that of the keys alone.
+    handed = replace(store, pieces=Counter(store.pieces))
+    for one in judged:
+        handed.pieces.update(one.handed)
+    for stage in division.of(system):
+        tasks = [
+            Task(number, handed.only(number), last, seen, divided.steps, way.name)
+            for way in stage
+            for number in range(store.parts)
+        ]
+        found = judge(tasks)
+        for place, way in enumerate(stage):
+            own = found[place * store.parts : (place + 1) * store.parts]
+            parts |= {check.id: [one.outcomes[check.id] for one in own] for check in about(made, way.name)}
+            seen = way.joined(seen, [one.learnt for one in own])
+    completing = Completing(
+        system, handed, last, seen, lambda number: case_of(system, Task(number, store, last, seen, divided.steps))
+    )
+    case = system.case(last, seen)
     replays = only_replays(sum(one.done for one in judged), sum(one.only for one in judged))
     unknown, committed, operations = (
         sum(getattr(one, name) for one in judged) for name in ("unknown", "committed", "operations")
     )
     return Verified(
-        checks.findings(made, parts, case),
+        checks.findings(made, {name: [_summed(found, completing)] for name, found in parts.items()}, case),
         seen,
-        resolved(unknown, committed, operations),
+        case.resolution(unknown, committed, operations),
         [*system.weakened(case), *surroundings.weakened(seen), *replays],
     )
+
+
+def _summed(parts: Sequence[checks.Outcome], completing: Completing) -> checks.Outcome:
+    """What all parts come to, with witnesses that are whole."""
+    found = checks.summed(parts)
+    return completing.of(found) if isinstance(found, Part) else found
 
 
 def _in_order(store: Store, judged: Sequence[Judged], steps: int) -> Iterator[npt.NDArray[np.void]]:

@@ -18,9 +18,9 @@ from harness.project import environment
 from harness.settings import Settings
 from harness.stack.process import free_port
 from tests.support import commands
+from tests.support.divided import written
 from tests.support.message_scene import KEY, Scene, clean_scene
 from tests.support.target_process import eventually
-from tests.verification.divided.test_verify_in_parts import written
 from verification.__main__ import verify
 from verification.divided import running
 

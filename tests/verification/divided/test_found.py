@@ -22,7 +22,16 @@ def one(line: tuple[int, bool, int]) -> Part:
     place, wrong, by = line
     worst = Witness((-by, place), {"by": by}) if wrong else None
     return Part(
-        tell, 1, int(wrong), witness(place) if wrong else None, worst, {"by": by}, {"by": by}, {"by": frozenset([by])}
+        tell,
+        1,
+        int(wrong),
+        witness(place) if wrong else None,
+        worst,
+        {"by": by},
+        {"by": by},
+        {"by": frozenset([by])},
+        {str(by): witness(place)} if wrong else {},
+        frozenset([by] if wrong else []),
     )
 
 
@@ -48,7 +57,9 @@ def test_the_sum_does_not_depend_on_order_or_grouping(
 def test_the_first_and_the_worst_are_those_of_the_whole() -> None:
     found = added([one((7, True, 3)), one((2, False, 9)), one((4, True, 1)), one((5, True, 3))])
 
-    assert found.told() == Found(4, 3, "3 of {'by': 16}, number 4", {"place": 4}, {"by": 3}, "SELECT 4;")
+    # Three that only one part can find, and two that several may: by 1 and, in two parts, by 3.
+    assert found.told() == Found(4, 5, "5 of {'by': 16}, number 4", {"place": 4}, {"by": 3}, "SELECT 4;")
+    assert {name: one.order for name, one in found.each.items()} == {"1": (4,), "3": (5,)}
     assert found.worst == Witness((-3, 5), {"by": 3})
     assert (found.most, found.sets) == ({"by": 9}, {"by": frozenset({1, 3, 9})})
 

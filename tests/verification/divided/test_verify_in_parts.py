@@ -5,16 +5,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
-from harness import check, effects
+from harness import check
 from harness.errors import PlanError
 from harness.project import environment
-from harness.run import Run
 from harness.settings import Settings
+from tests.support.divided import written
 from tests.support.message_scene import ID, KEY, NO_INDEX, Scene, change, clean_scene, copy_of_1
 from tests.support.target_process import eventually
 from verification.__main__ import verify
@@ -24,17 +23,6 @@ from verification.divided.verifying import FOLDER
 @pytest.fixture
 def scene(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
     return clean_scene(database, tmp_path, monkeypatch)
-
-
-MOMENTS = ("snapshot", "clock_offset_seconds", "drained_seconds")
-
-
-def written(run: Run) -> tuple[dict[str, Any], bytes]:
-    """What verification left, without when that was."""
-    found = run.read(check.FILE)
-    del found["seconds"]
-    observation = {name: value for name, value in found["observation"].items() if name not in MOMENTS}
-    return {**found, "observation": observation}, (run.folder / effects.FILE).read_bytes()
 
 
 DAMAGES = {
