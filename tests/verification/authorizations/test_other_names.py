@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tomllib
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,9 +54,7 @@ def serving(database: str, service: ModuleType, *words: str) -> Iterator[str]:
 
 
 def _run(pipeline: Pipeline, database: str, service: ModuleType, *words: str) -> Result:
-    from harness.plan import reading
-
-    (name,) = reading.tomllib.loads(service.PLAN)["scenario"]
+    (name,) = tomllib.loads(service.PLAN)["scenario"]
     path = pipeline.runs / "other.toml"
     path.write_text(service.PLAN)
     migrate("authorizations", database, reading.find(name, "smoke", path).database)
