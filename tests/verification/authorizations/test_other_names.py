@@ -54,6 +54,8 @@ def serving(database: str, service: ModuleType, *words: str) -> Iterator[str]:
 
 
 def _run(pipeline: Pipeline, database: str, service: ModuleType, *words: str) -> Result:
+    from harness.plan import reading
+
     (name,) = tomllib.loads(service.PLAN)["scenario"]
     path = pipeline.runs / "other.toml"
     path.write_text(service.PLAN)
