@@ -42,10 +42,15 @@ class Reference:
     parent_id: str = "id"
 
 
-def unique_key(reader: Reader, table: str, column: str, run: str, own: pd.DataFrame) -> UniqueKey:
-    """The rows of `table`, and what keeps `column` unique there; the keys of `run` were read already: `own`."""
+def unique_key(reader: Reader, table: str, column: str, run: str, own: pd.DataFrame, count: int) -> UniqueKey:
+    """The rows of `table`, and what keeps `column` unique there; the `count` rows of `run` were read already, and what
+    was not put into parts is `own`.
+    """
+    rows = _rows(reader, quoted(table))
+    # Where there are no others, they need not be looked for.
+    name = quoted(column)
     others = reader.frame(
-        f"SELECT {quoted(column)}, count(*) FROM {quoted(table)} WHERE ({quoted(column)} LIKE %(ours)s) IS NOT TRUE "
+        f"SELECT {name}, count(*) FROM {quoted(table)} WHERE {rows > count} AND ({name} LIKE %(ours)s) IS NOT TRUE "
         "GROUP BY 1 HAVING count(*) > 1",
         {"value": "str", "copies": "int64"},
         {"ours": f"{run}-%"},
@@ -58,7 +63,7 @@ def unique_key(reader: Reader, table: str, column: str, run: str, own: pd.DataFr
         """,
         {"table": quoted(table), "column": column},
     )
-    found = UniqueKey(quoted(table), quoted(column), _rows(reader, quoted(table)), others, dict(indexes))
+    found = UniqueKey(quoted(table), quoted(column), rows, others, dict(indexes))
     return with_repeated(found, [repeated(run, own)])
 
 

@@ -74,7 +74,10 @@ def observe(url: str, run: Run, ledger: Ledger, keeping: Keeping | None = None) 
                     everything=bool(began and began.ours),
                     take=(lambda piece: keeping.take_rows(piece, "created_at")) if keeping else None,
                 )
-                unique = constraints.unique_key(session, plain["movements"], plain["movement_key"], ledger.run, own)
+                count = keeping.totals.rows if keeping else len(own)
+                unique = constraints.unique_key(
+                    session, plain["movements"], plain["movement_key"], ledger.run, own, count
+                )
             overbooked, queried = standing.overbooked(session, names)
             seen = Authorizations(
                 source=rows.Source(table, key, {"stored": "created_at"}, {}),

@@ -121,6 +121,7 @@ def observe(url: str, run: Run, ledger: Ledger, keeping: Keeping | None = None) 
                 read = _columns(run.scenario, place)
                 as_numbers = _as_numbers(session, run.scenario, read)
                 own = _own(session, ledger.run, run.scenario, read, as_numbers, keeping)
+                count = keeping.totals.rows if keeping else len(own)
                 return Messages(
                     source=place,
                     settings=session.settings(),
@@ -138,7 +139,7 @@ def observe(url: str, run: Run, ledger: Ledger, keeping: Keeping | None = None) 
                     own=own_checks.read(session, run.scenario),
                     early=None if stillness.prints[table] == then else _early(earlier, ledger.run, place, keeping),
                     settled=settled.read(run.folder),
-                    keys=constraints.unique_key(session, plain["messages"], plain["key"], ledger.run, own)
+                    keys=constraints.unique_key(session, plain["messages"], plain["key"], ledger.run, own, count)
                     if plain["key"]
                     else None,
                     users=constraints.reference(
