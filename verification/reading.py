@@ -126,14 +126,17 @@ class Reader:
         types: Mapping[str, str],
         parameters: Mapping[str, Any] | None = None,
         take: Callable[[dict[str, npt.NDArray[Any]]], None] | None = None,
+        parallel: bool = False,
     ) -> dict[str, npt.NDArray[Any]]:
         """What `sql` gives, however many rows: columns of fixed width, of `types` as `verification.binary` has them.
 
-        With `take`, that is given them piece by piece, and what is returned has none.
+        With `take`, that is given them piece by piece, and what is returned has none. `parallel`: as of `frame`.
         """
         rows = binary.Sent(types, take, PIECE) if take else BytesIO()
         query = self.cursor.mogrify(sql, parameters).decode()
         with self._transaction():
+            if parallel:
+                self.cursor.execute(IN_PARALLEL)
             self.cursor.copy_expert(f"COPY ({query}) TO STDOUT (FORMAT binary)", rows)
         if isinstance(rows, binary.Sent):
             rows.end()

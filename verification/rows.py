@@ -1,6 +1,6 @@
 """A row is of the run, the operation and the item that its key names; a key that names none is kept as it is."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -44,19 +44,22 @@ def own(
     source: Source,
     columns: Iterable[str],
     parallel: bool = False,
+    among: Sequence[str] | None = None,
     take: Take | None = None,
 ) -> pd.DataFrame:
     """The rows whose key begins with the id of `run`: op (−1 if its key names none), item (left out if there are none
     but 0), stray (a key that names no operation), `columns`. In chance's order if they are read in `parallel`.
+    `among`: those at these places of the table.
 
     With `take`, that is given them, and what is returned has none.
     """
     dtypes = {column: source.columns[column] for column in columns}
     rows = reader.frame(
         f"SELECT substr({source.key}, {len(run) + 2}), {_selected(source, dtypes)} "
-        f"FROM {source.table} WHERE {source.key} LIKE %(ours)s",
+        f"FROM {source.table} WHERE {source.key} LIKE %(ours)s"
+        + (" AND ctid = ANY(%(among)s::tid[]) ORDER BY ctid" if among is not None else ""),
         {"suffix": "str", **dtypes},
-        {"ours": f"{run}-%"},
+        {"ours": f"{run}-%", "among": among},
         parallel,
         (lambda piece: take(keyed(run, piece), source.stored)) if take else None,
     )
@@ -146,3 +149,24 @@ def digits(key: str) -> str:
 def of_run(run: str) -> dict[str, str | int]:
     """The parameters of `whole` and `digits`."""
     return {"ours": f"{run}-%", "length": len(ids.key(run, 0)), "digits": len(run) + 2}
+
+
+SERVER = 140_000
+"""The first version that reads a part of a table by where it is."""
+
+
+def readable(session: Reader, table: str, uuids: Sequence[str] = ()) -> bool:
+    """Whether rows of `table` are told by places: it is a plain table, in one piece; and `uuids` are such columns."""
+    (found,) = session.row(
+        """
+        SELECT current_setting('server_version_num')::int >= %(server)s AND EXISTS (
+            SELECT FROM pg_class c JOIN pg_am a ON a.oid = c.relam
+            WHERE c.oid = %(table)s::regclass AND c.relkind = 'r' AND NOT c.relhassubclass AND a.amname = 'heap'
+        ) AND (
+            SELECT count(*) = cardinality(%(uuids)s::text[]) FROM pg_attribute
+            WHERE attrelid = %(table)s::regclass AND attname = ANY(%(uuids)s::text[]) AND atttypid = 'uuid'::regtype
+        )
+        """,
+        {"table": table, "uuids": list(uuids), "server": SERVER},
+    )
+    return bool(found)

@@ -15,7 +15,7 @@ from systems import event_store, event_store_pool, ids
 from verification import catalogue, durability, looks, own_checks, rows
 from verification.before import before
 from verification.case import Observation
-from verification.event_store import plans
+from verification.event_store import plans, stored
 from verification.ledger import Ledger
 from verification.quiescence import require_own_rows, still
 from verification.reading import MOMENT, Reader, reader
@@ -129,7 +129,7 @@ def observe(url: str, run: Run, ledger: Ledger) -> EventStore:
             streams = session.frame(
                 BROKEN, {"stream": "int64", "tenant": "str", "events": "int64", "first": "int64", "last": "int64"}
             )
-            own = _checked(rows.own(session, ledger.run, place, place.columns, parallel=True))
+            own = _own(session, ledger.run, place)
             own = own.sort_values("position", ignore_index=True)
             whole, first, noons, heads = _whole(session, set(run.scenario.expected))
             return EventStore(
@@ -172,6 +172,13 @@ def observe(url: str, run: Run, ledger: Ledger) -> EventStore:
                 loaded=loaded,
                 plans=explained,
             )
+
+
+def _own(session: Reader, run: str, place: Source) -> pd.DataFrame:
+    """The events of the run, with checksums."""
+    if place.columns["checksum"] == "int64" and rows.readable(session, place.table):
+        return stored.own(session, run, place)
+    return _checked(rows.own(session, run, place, place.columns, parallel=True))
 
 
 def beside(folder: Path, name: str, fields: Iterable[tuple[str, str]]) -> Records:

@@ -24,8 +24,6 @@ CODES: Mapping[str, Sequence[str]] = {
     "status": [*messages.STATUSES.values()],
 }
 """The texts that a column may be expected to have."""
-SERVER = 140_000
-"""The first version that reads a part of a table by where it is."""
 BLOCKS = 16_384
 """So much of a table is read at a time where rows are taken piece by piece."""
 AT_ONCE = 100_000
@@ -35,23 +33,6 @@ _PLACE, _OP = "place", "op"
 _TYPES = {"id": binary.WORDS, "user_id": binary.ID, "message_content": binary.WHOLE}
 
 Found = Mapping[str, npt.NDArray[Any]]
-
-
-def readable(session: Reader, table: str, uuids: Sequence[str]) -> bool:
-    """Whether the rows of `table` can be read so: it is a plain one, in one piece, whose columns `uuids` are such."""
-    (found,) = session.row(
-        """
-        SELECT current_setting('server_version_num')::int >= %(server)s AND EXISTS (
-            SELECT FROM pg_class c JOIN pg_am a ON a.oid = c.relam
-            WHERE c.oid = %(table)s::regclass AND c.relkind = 'r' AND NOT c.relhassubclass AND a.amname = 'heap'
-        ) AND (
-            SELECT count(*) = cardinality(%(uuids)s) FROM pg_attribute
-            WHERE attrelid = %(table)s::regclass AND attname = ANY(%(uuids)s) AND atttypid = 'uuid'::regtype
-        )
-        """,
-        {"table": table, "uuids": list(uuids), "server": SERVER},
-    )
-    return bool(found)
 
 
 def own(

@@ -167,7 +167,7 @@ def _as_numbers(session: Reader, scenario: Scenario, place: rows.Source) -> bool
     names = scenario.database
     uuids = [names[COLUMNS[name][0]] for name in ("id", "user_id") if name in place.columns]
     as_sent = messages.text_of(scenario.contract) == messages.PLAIN_CONTENT
-    return bool(names["key"] and as_sent and coded.readable(session, place.table, uuids))
+    return bool(names["key"] and as_sent and rows.readable(session, place.table, uuids))
 
 
 def _own(
