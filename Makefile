@@ -192,7 +192,7 @@ bench-report: $(READY)  ## measure the report of 1 M and of 10 M operations
 bench-day: $(READY)  ## verify and report a day at 100 operations a second, made up, each in 10 GB at most (some minutes)
 	@$(PY) -m benchmarks.day $(if $(HOURS),--hours $(HOURS))
 
-bench-scale: $(READY)  ## measure the verification of long runs (OPERATIONS="1e6 1e8", made up: 100 million need 80 GB of disk and an hour; SYSTEM=messages)
+bench-scale: $(READY)  ## measure the verification of long runs (OPERATIONS="1e6 1e8", made up: 100 million need 55 GB of disk and 25 minutes; SYSTEM=messages)
 	@$(PY) -m benchmarks.scale $(if $(OPERATIONS),--operations $(OPERATIONS)) $(if $(SYSTEM),--system $(SYSTEM))
 
 bench-verification: $(READY)  ## measure the verification of 1 M operations
