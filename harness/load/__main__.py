@@ -32,7 +32,7 @@ def main() -> int:
     try:
         locust()
     except Exception:
-        traceback.print_exc()  # of a locustfile, mostly: whoever wrote that needs all of it
+        traceback.print_exc()  # most come from a locustfile: its author needs the whole of it
         return 1
     return 0
 
