@@ -13,6 +13,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
+from itertools import cycle
 from typing import Any
 
 import gevent.monkey
@@ -27,6 +28,8 @@ Socket: type[socket.socket] = gevent.monkey.get_original("socket", "socket")
 Poll: Any = gevent.monkey.get_original("select", "poll")
 """… likewise."""
 
+LOOK_S = 0.01
+"""How often at most some channels are looked at whose time may be up."""
 SEND_LOOK_S = 0.05
 """How often a send that the peer holds up checks whether its time is up."""
 
@@ -46,25 +49,36 @@ class Broken(Exception):
 
 
 class Deadlines:
-    """Ends the exchanges of all channels that take longer than `seconds`; it checks twenty times in that."""
+    """Ends the exchanges of all channels that take longer than `seconds`; each is looked at twenty times in that."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self.channels: set[Channel] = set()
-        self._timer = gevent.get_hub().loop.timer(seconds / 20, seconds / 20, ref=False)
+        # One group after another, since a look at thousands of channels would hold up what is due meanwhile.
+        groups = max(round(seconds / 20 / LOOK_S), 1)
+        self._groups: list[set[Channel]] = [set() for _ in range(groups)]
+        self._watching = cycle(self._groups)
+        self._looking = cycle(self._groups)
+        every = seconds / 20 / groups
+        self._timer = gevent.get_hub().loop.timer(every, every, ref=False)
         self._running = False
 
     def watch(self, channel: "Channel") -> None:
         """Look at `channel` too, until it is closed."""
-        self.channels.add(channel)
+        channel.group = next(self._watching)
+        channel.group.add(channel)
         if not self._running:
             self._running = True
             self._timer.start(self._look)
 
+    def forget(self, channel: "Channel") -> None:
+        """Look at it no more."""
+        if channel.group is not None:
+            channel.group.discard(channel)
+
     def _look(self) -> None:
         now = time.monotonic()
         # A list, since a user that is woken closes its channel.
-        for channel in [each for each in self.channels if each.until < now]:
+        for channel in [each for each in next(self._looking) if each.until < now]:
             channel.expire()
 
 
@@ -79,6 +93,8 @@ class Channel:
         """Whether the stream ended without the peer having said so, where it has a way to say it."""
         self.until = math.inf
         """When the exchange must be over (s, monotonic clock)."""
+        self.group: set[Channel] | None = None
+        """Among which its time is looked at."""
         self._socket = Socket(family(address), socket.SOCK_STREAM)
         self._socket.setblocking(False)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

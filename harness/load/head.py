@@ -14,9 +14,6 @@ from harness.outcomes import Failure
 MAX_BODY_BYTES = 16 * 1024 * 1024
 
 END = b"\r\n\r\n"
-NO_HEAD = b"\0"
-"""No answer begins so."""
-
 INFORMATIONAL = re.compile(rb"HTTP/1\.[01] 1\d\d")
 """The beginning of an answer after which another one comes."""
 
@@ -32,9 +29,17 @@ def concerns_us(data: bytes) -> bool:
     return b"\nkeep-alive:" in lines or b"\ncontent-encoding:" in lines
 
 
-def first(data: bytes) -> bytes:
-    """The first head that `data` begins with, and its end; NO_HEAD if it is informational, so that another follows."""
-    return NO_HEAD if data[9:10] == b"1" else data[: data.find(END) + len(END)]
+def says_all(answer: bytes, size: int) -> bool:
+    """Whether `answer` is one head and a body of `size` bytes, and would be of any other body of as many, by the head's
+    own word: its Content-Length.
+    """
+    end = len(answer) - size
+    lines = answer[:end].lower()
+    return (
+        lines.find(END) == end - len(END)
+        and b"\ntransfer-encoding:" not in lines
+        and b"\ncontent-length: %d\r" % size in lines
+    )
 
 
 def last(data: bytes) -> tuple[bytes, bytes, bytes]:

@@ -11,14 +11,15 @@ import time
 import gevent
 import gevent.socket
 import httptools
-import msgspec
 
 from harness import addresses
 from harness.addresses import Address
 from harness.load import head
+from harness.load.answer import Answer as Answer
+from harness.load.answer import Reading
 from harness.load.channel import OURS, Broken, Channel, Deadlines, TlsChannel
 from harness.load.habit import GRACE_S, NEVER, WATCHED, Habit
-from harness.load.head import MAX_BODY_BYTES, NO_HEAD, Kept
+from harness.load.head import END, MAX_BODY_BYTES, Kept
 from harness.load.spread import Spread
 from harness.load.transport import NoAnswer, NotSent
 from harness.outcomes import Failure
@@ -28,62 +29,13 @@ CONNECT_TIMEOUT_S = 2.0
 MAX_HEADER_BYTES = 64 * 1024
 MAX_HEADS = 10_000
 """Heads of requests that are kept, for as many routes; paths may hold ids."""
+MAX_KNOWN = 256
+"""Heads of answers that are kept; then all are forgotten, for they hold the time, and may hold ids."""
 
 SHOWN_BYTES = 120
 """How much of a bad answer is shown."""
 
 _STATUS = re.compile(rb"HTTP/1\.[01] ([2-9]\d\d)(?: |\r\n|$)")
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """A whole answer. A struct, since one is made for each operation, and this is made in a third of the time."""
-
-    status: int
-    body: bytes
-
-
-class _Reading:
-    """What the parser of one connection has seen of the current answer. Each callback costs, so there are few."""
-
-    def __init__(self) -> None:
-        self.parser = httptools.HttpResponseParser(self)
-        self.body = b""
-        self.more: list[bytes] = []
-        self.size = self.status = 0
-        self.complete = self.keep_alive = self.extra = False
-
-    def reset(self) -> None:
-        """Get ready for the next answer; `status` and `keep_alive` are set when it is complete."""
-        self.body = b""
-        self.size = 0
-        self.complete = False
-        if self.more:
-            self.more = []
-
-    def on_message_begin(self) -> None:
-        """An answer begins: one after the whole answer belongs to no request."""
-        self.extra = self.complete
-
-    def on_body(self, data: bytes) -> None:
-        """Keep a piece of the body; mostly there is only one."""
-        self.size += len(data)
-        if self.body:
-            self.more.append(data)
-        else:
-            self.body = data
-
-    def whole(self) -> bytes:
-        """The body."""
-        return b"".join([self.body, *self.more])
-
-    def on_message_complete(self) -> None:
-        """Done, unless it was informational (1xx): then the answer is still to come."""
-        # Only now does the parser know these; it forgets before it reads on.
-        status = self.parser.get_status_code()
-        if status >= 200 and not self.complete:
-            self.status = status
-            self.keep_alive = self.parser.should_keep_alive()
-            self.complete = True
 
 
 class Origin:
@@ -97,6 +49,12 @@ class Origin:
         self.habit = Habit(where.authority)
         self._tls = addresses.trust(ca_file) if where.secure else None
         self._heads: dict[str, bytes] = {}
+        self.known: dict[bytes, tuple[int, int]] = {}
+        """Heads of answers that were parsed, and say all that there is to know: the status, and of how many bytes head
+        and body are. Mostly the next answer has the same head, and need not be parsed.
+        """
+        self.readings: list[Reading] = []
+        """Parsers that are between two answers: whoever needs one takes it, and puts it back when his is whole."""
 
     def connect(self) -> Channel:
         """A connection to the first address that accepts one; NotSent if none does, and a lookup finds no other."""
@@ -165,10 +123,10 @@ class Connection:
         """… when it was opened, and when the last of them came (s, monotonic clock)."""
         self._at_once = 0.0
         """Until when a request can be sent without a look (s, monotonic clock)."""
-        self._plain = NO_HEAD
-        """The head of an answer that had nothing for us: mostly the next one has the same."""
         self._seconds = origin.deadlines.seconds
-        self._reading = _Reading()
+        self._known = origin.known
+        self._lasts = False
+        """Whether the connection goes on after the answer, by the answer's word."""
 
     def open(self) -> Channel:
         """Connect, unless there is an open connection that the peer still keeps; NotSent if that fails."""
@@ -182,7 +140,6 @@ class Connection:
         self.close()
         channel = self._channel = self.origin.connect()
         self._opened = time.monotonic()
-        self._reading = _Reading()
         return channel
 
     def _ended(self) -> None:
@@ -221,7 +178,7 @@ class Connection:
             raise
         channel.until = math.inf
         self._answers = answers = self._answers + 1
-        if not self._reading.keep_alive or answers >= self._habit.most:
+        if not self._lasts or answers >= self._habit.most:
             self.close()
             return answer
         self._answered = answered = time.monotonic()
@@ -235,7 +192,7 @@ class Connection:
         """Drop the connection."""
         self._kept, self._answers, self._at_once = None, 0, 0.0
         if self._channel is not None:
-            self.origin.deadlines.channels.discard(self._channel)
+            self.origin.deadlines.forget(self._channel)
             self._channel.close()
             self._channel = None
 
@@ -255,20 +212,30 @@ class Connection:
         found = _STATUS.match(lines)
         if not found:
             raise NoAnswer(Failure.BAD_HTTP, f"expected a line with a status: {_shown(lines)}")
-        self._reading.keep_alive = False  # it is not known where the next answer would begin
+        self._lasts = False  # it is not known where the next answer would begin
         return Answer(int(found.group(1)), b"")
 
     def _answer(self, channel: Channel) -> Answer:
-        reading = self._reading
-        reading.reset()
         try:
-            begin = data = channel.receive()
+            begin = channel.receive()
         except Broken as error:
             if error.failure is Failure.RESET:
                 self._ended()
             raise NoAnswer(error.failure, error.detail) from None
-        if not data:
+        if not begin:
             self._ended()
+        place = begin.find(END) + len(END)
+        known = self._known.get(begin[:place])
+        if known is not None and len(begin) == known[1]:
+            self._lasts = True
+            return Answer(known[0], begin[place:])
+        return self._parsed(channel, begin)
+
+    def _parsed(self, channel: Channel, begin: bytes) -> Answer:
+        """The answer that begins so."""
+        readings = self.origin.readings
+        reading = readings.pop() if readings else Reading()
+        data = begin
         while True:
             if not data:
                 # Without a length the end of the connection is the end of the body; else the answer was cut.
@@ -295,15 +262,19 @@ class Connection:
                 begin += data
         if reading.extra:
             raise NoAnswer(Failure.BAD_HTTP, f"more than one answer to a request: {_shown(begin)}")
-        body = reading.whole() if reading.more else reading.body
-        if not begin.startswith(self._plain):
-            body = self._heed(begin, body)
-        return Answer(reading.status, body)
+        status, body, self._lasts = reading.status, reading.whole(), reading.keep_alive
+        if self._lasts:
+            reading.reset()
+            readings.append(reading)
+        return Answer(status, self._heed(status, begin, body))
 
-    def _heed(self, begin: bytes, body: bytes) -> bytes:
+    def _heed(self, status: int, begin: bytes, body: bytes) -> bytes:
         """Take from the head that `begin` begins with what the parser leaves to us; the body, decoded."""
         if not head.concerns_us(begin):
-            self._plain = head.first(begin)
+            if self._lasts and head.says_all(begin, len(body)):
+                if len(self._known) >= MAX_KNOWN:
+                    self._known.clear()
+                self._known[begin[: len(begin) - len(body)]] = status, len(begin)
             return body
         said = head.fields(head.last(begin)[0])
         keep_alive = said.get(b"keep-alive")

@@ -35,15 +35,23 @@ def test_only_a_head_that_may_concern_us_is_taken_apart(data: bytes, concerns: b
 
 
 @pytest.mark.parametrize(
-    ("data", "begins"),
+    ("data", "size", "all_said"),
     [
-        (FIRST + b"A: 1\r\n\r\n{}", FIRST + b"A: 1\r\n\r\n"),
-        (FIRST + b"A: 1\r\n\r\n", FIRST + b"A: 1\r\n\r\n"),
-        (b"HTTP/1.1 100 Continue\r\n\r\n" + FIRST + b"\r\n", head.NO_HEAD),
+        (FIRST + b"Content-Length: 2\r\n\r\n{}", 2, True),
+        (FIRST + b"A: 1\r\ncontent-length:  2 \r\nB: 2\r\n\r\n{}", 2, False),  # in doubt, and rare
+        (FIRST + b"content-length: 2\r\nB: 2\r\n\r\n{}", 2, True),
+        (FIRST + b"Content-Length: 0\r\n\r\n", 0, True),
+        (FIRST + b"\r\n", 0, False),  # the body goes on to the end of the connection
+        (FIRST + b"Content-Length: 22\r\n\r\n{}", 2, False),  # it was a status without a body
+        (FIRST + b"Transfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n{}", 2, False),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" + FIRST + b"Content-Length: 2\r\n\r\n{}", 2, False),
+        (FIRST + b"Content-Length: 2\r\n\r\n", 60, False),  # only the beginning of it is there
     ],
 )
-def test_the_first_head_is_known_again_unless_another_follows_it(data: bytes, begins: bytes) -> None:
-    assert head.first(data) == begins
+def test_a_head_says_all_if_another_body_of_as_many_bytes_would_be_read_the_same(
+    data: bytes, size: int, all_said: bool
+) -> None:
+    assert head.says_all(data, size) == all_said
 
 
 def test_the_fields_are_those_of_the_answer_itself() -> None:

@@ -7,7 +7,8 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from harness.load.http import Answer, Connection, NoAnswer, Origin, _Reading
+from harness.load.answer import Answer
+from harness.load.http import Connection, NoAnswer, Origin
 
 ORIGIN = Origin("http://127.0.0.1:1", 5)
 
@@ -17,6 +18,7 @@ class Pieces:
 
     stale = expired = cut = False
     until = 0.0
+    group = None
 
     def __init__(self, pieces: list[bytes]) -> None:
         self.pieces: Iterator[bytes] = iter([piece for piece in pieces if piece])
@@ -34,10 +36,10 @@ class Pieces:
         pass
 
 
-def exchange(pieces: list[bytes]) -> Answer | NoAnswer:
-    connection = Connection(ORIGIN)
+def exchange(pieces: list[bytes], origin: Origin = ORIGIN) -> Answer | NoAnswer:
+    connection = Connection(origin)
     channel: Any = Pieces(pieces)
-    connection._channel, connection._reading = channel, _Reading()
+    connection._channel = channel
     try:
         return connection.exchange(b"POST / HTTP/1.1\r\n\r\n")
     except NoAnswer as error:
@@ -98,6 +100,24 @@ def test_a_whole_answer_is_read_the_same_in_whatever_pieces_it_comes(
     data = b"HTTP/1.1 100 Continue\r\n\r\n" * informational + b"HTTP/1.1 %d X\r\n" % status + framing + sent
 
     assert exchange(cut(data, places)) == Answer(status, body)
+
+
+LIKELY = st.lists(WORDS, max_size=6).map(lambda words: b"HTTP/1.1 200 OK\r\n" + b"".join(words))
+
+
+@given(st.lists(LIKELY, max_size=4), LIKELY, PLACES)
+@example([b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"], b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]", [])
+@example([b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"], b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", [])
+@example([b"HTTP/1.1 200 OK\r\n\r\n"], b"HTTP/1.1 200 OK\r\n\r\n{}", [])
+def test_an_answer_is_read_the_same_whatever_was_read_before(
+    before: list[bytes], data: bytes, places: list[int]
+) -> None:
+    origin = Origin("http://127.0.0.1:1", 5)
+    for earlier in before:
+        exchange([earlier], origin)
+
+    found, fresh = exchange(cut(data, places), origin), exchange(cut(data, places), Origin("http://127.0.0.1:1", 5))
+    assert str(found) == str(fresh)
 
 
 @given(st.binary(min_size=1, max_size=50), st.integers(0, 200), st.integers(0, 2))
