@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 from harness import guard
@@ -35,8 +36,11 @@ class HttpUser(LoadUser):
         origin = session.shared[url]
         self.traced = session.traced
         self.connection = Connection(origin)
-        self.second_connection = Connection(origin)
-        """For an operation that is done twice at the same instant."""
+
+    @cached_property
+    def second_connection(self) -> Connection:
+        """For an operation that is done twice at the same instant; most users never do one."""
+        return Connection(self.connection.origin)
 
     def open(self) -> None:
         """Connect before the load: the first arrivals are not to pay for all the connections."""
@@ -46,7 +50,8 @@ class HttpUser(LoadUser):
     def close(self) -> None:
         """Drop the connections."""
         self.connection.close()
-        self.second_connection.close()
+        if "second_connection" in self.__dict__:
+            self.second_connection.close()
 
     def status_of(self, answer: Answer) -> int:
         """The HTTP status."""

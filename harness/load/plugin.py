@@ -37,6 +37,9 @@ from harness.run import Run
 
 log = logging.getLogger(__name__)
 
+# Where each greenlet was started from is of use to nobody here, and each user would keep it.
+gevent.config.track_greenlet_tree = False
+
 
 def load_of(environment: Environment) -> Session | Coordinator | None:
     """The load that is going on: a process's own, or as a master the one of all; None before the first."""

@@ -85,6 +85,7 @@ class Session:
         self.traced = traces.header(run.id) if run and run.facts.get("trace") is not None else None
         """Makes the header with the trace id of an operation; None: requests have none."""
         self.kinds = kinds
+        self.places = {kind: place for place, kind in enumerate(kinds)}
         self.worker = worker
         self.began: int | None = None
         self.start = Event()
@@ -112,8 +113,8 @@ class Session:
         """Another's users, if they are the ones."""
         self.shaped_over = False
         """Whether another's shape has ended the load."""
-        self.shared: dict[str, Any] = {}
-        """What the users of a transport share, by a name of theirs."""
+        self.shared: dict[object, Any] = {}
+        """What the users of a class or a transport share, by a name of theirs."""
         closed = self.scenario is not None and not self.scenario.open
         self._mine = slice(worker, None, workers)
         """Which arrivals are of this process."""

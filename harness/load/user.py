@@ -8,7 +8,7 @@ import logging
 import random
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import gevent.event
@@ -86,12 +86,16 @@ class LoadUser(User):
         self.session.users += 1
         # A stream of its own: no two users, of this process or another, draw the same.
         self.random = random.Random(f"{self.session.seed}/{self.session.worker}/{self.number}")
-        self.kinds = {kind: index for index, kind in enumerate(self.session.kinds)}
+        self.kinds = self.session.places
         """The place of each kind in the journal's list of them."""
-        tasks: list[Any] = self.tasks
-        self._tasks = {task.__name__: task for task in tasks}
-        self._draw: list[str] = [task.__name__ for task in tasks]
+        shared = self.session.shared
+        if type(self) not in shared:
+            tasks: list[Any] = self.tasks
+            shared[type(self)] = {task.__name__: task for task in tasks}, [task.__name__ for task in tasks]
+        self._tasks: Mapping[str, Callable[[LoadUser], Any]]
+        self._draw: Sequence[str]
         """The kinds, each as often as its weight says."""
+        self._tasks, self._draw = shared[type(self)]
         self._sched = self._waited_us = 0
         self._paused = self._leaving = False
 
