@@ -132,16 +132,25 @@ class Reader:
 
         With `take`, that is given them piece by piece, and what is returned has none. `parallel`: as of `frame`.
         """
-        rows = binary.Sent(types, take, PIECE) if take else BytesIO()
+        if take is None:
+            return binary.columns(self.sent(sql, parameters, parallel), types)
+        rows = binary.Sent(types, take, PIECE)
+        self._copy(sql, parameters, parallel, rows)
+        rows.end()
+        return binary.columns(binary.EMPTY, types)
+
+    def sent(self, sql: str, parameters: Mapping[str, Any] | None = None, parallel: bool = False) -> memoryview:
+        """The same as it came, for `binary.columns`."""
+        rows = BytesIO()
+        self._copy(sql, parameters, parallel, rows)
+        return rows.getbuffer()
+
+    def _copy(self, sql: str, parameters: Mapping[str, Any] | None, parallel: bool, into: Any) -> None:
         query = self.cursor.mogrify(sql, parameters).decode()
         with self._transaction():
             if parallel:
                 self.cursor.execute(IN_PARALLEL)
-            self.cursor.copy_expert(f"COPY ({query}) TO STDOUT (FORMAT binary)", rows)
-        if isinstance(rows, binary.Sent):
-            rows.end()
-            return binary.columns(binary.EMPTY, types)
-        return binary.columns(rows.getbuffer(), types)
+            self.cursor.copy_expert(f"COPY ({query}) TO STDOUT (FORMAT binary)", into)
 
     def settings(self) -> dict[str, str]:
         """SETTINGS as they are in this database."""

@@ -136,14 +136,14 @@ def whole(key: str) -> str:
 
 def of_length(key: str) -> str:
     """SQL, with `of_run`: whether `key` is of as many bytes as the keys of the run without an item have."""
-    return f"octet_length(convert_to({key}, 'UTF8')) = %(length)s"
+    return f"octet_length({key}) = %(length)s"
 
 
 def digits(key: str) -> str:
-    """SQL, with `of_run`: what follows the run's id in a `key` that is `whole`, as binary.HEX: bytes, not characters,
-    of which one may have several.
+    """SQL, with `of_run`: what follows the run's id in a `key` that is `whole`, as binary.HEX: so many bytes, not
+    characters, of which one may have several, and here others than in the database.
     """
-    return f"substr(convert_to({key}, 'UTF8'), %(digits)s)"
+    return f"substr(convert_to({key}, 'UTF8'), %(digits)s, {ids.OPERATION_DIGITS})"
 
 
 def of_run(run: str) -> dict[str, str | int]:

@@ -104,7 +104,7 @@ def test_rows_are_the_same_as_if_they_were_read_as_text(scene: Scene, monkeypatc
     odd(scene)
     monkeypatch.setattr(coded, "AT_ONCE", 3)
     with reader(scene.url) as session, session.snapshot():
-        found = coded.own(session, ID, SOURCE, messages.ALL_TEXTS)
+        found = coded.own(session, ID, SOURCE, messages.ALL_TEXTS)()
 
     assert coded.ID_LOW in found
     assert found["message_content"].tolist().count(AS_SENT) > 3
@@ -119,7 +119,7 @@ def test_piece_by_piece_they_are_the_same(scene: Scene, monkeypatch: pytest.Monk
     monkeypatch.setattr(coded, "BLOCKS", 1)
     taken: list[pd.DataFrame] = []
     with reader(scene.url) as session, session.snapshot():
-        left = coded.own(session, ID, SOURCE, messages.ALL_TEXTS, lambda piece, _: taken.append(piece))
+        left = coded.own(session, ID, SOURCE, messages.ALL_TEXTS, lambda piece, _: taken.append(piece))()
     several = any("item" in piece for piece in taken)
 
     assert len(taken) > 2

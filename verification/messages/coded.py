@@ -4,7 +4,8 @@ By a hash of its text the server tells what a row has; its other texts are among
 anything else, all texts are read: so a hash decides nothing but that a text is the expected one.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -37,11 +38,12 @@ Found = Mapping[str, npt.NDArray[Any]]
 
 def own(
     session: Reader, run: str, source: rows.Source, special: Sequence[str], take: rows.Take | None = None
-) -> pd.DataFrame:
+) -> Callable[[], pd.DataFrame]:
     """The rows whose key begins with the id of `run`, as `verification.rows.own` gives them, but for AS_SENT and
-    ID_LOW; `special` are the texts that a service allows besides the plain one.
+    ID_LOW; `special` are the texts that a service allows besides the plain one. They are decoded while the caller asks
+    for other things; what is returned gives them, once, in the same transaction.
 
-    With `take`, that is given them piece by piece, and what is returned has none.
+    With `take`, that is given them piece by piece, and there are none afterwards.
     """
     types = {
         _PLACE: binary.PLACE,
@@ -49,14 +51,18 @@ def own(
         **{name: _type(name, dtype) for name, dtype in source.columns.items()},
     }
 
-    def read(piece: str) -> pd.DataFrame:
+    def read(piece: str) -> Callable[[], pd.DataFrame]:
         sql = f"SELECT {_selected(source, types)} FROM {source.table} WHERE {source.key} LIKE %(ours)s {piece}"
-        return _decoded(session, run, source, special, session.columns(sql, types, rows.of_run(run)))
+        sent = session.sent(sql, rows.of_run(run))
+        thread = ThreadPoolExecutor(1)
+        decoded = thread.submit(_decoded, sent, types, special)
+        thread.shutdown(wait=False)
+        return lambda: _whole(session, run, source, special, *decoded.result())
 
     if take is None:
         return read("")
     for piece in _pieces(session, source.table):
-        take(read(piece), source.stored)
+        take(read(piece)(), source.stored)
     return read("AND false")
 
 
@@ -70,11 +76,17 @@ def _selected(source: rows.Source, types: Mapping[str, str]) -> str:
     """SQL for what is read of each row, in the order of `types`."""
     none = f"'{'-' * ids.OPERATION_DIGITS}'::bytea"
     sql = {name: source.named.get(name, name) for name in source.columns}
-    sql |= {name: f"array_position(ARRAY{list(CODES[name])}, ({sql[name]})::text) - 1" for name in sql if name in CODES}
+    sql |= {name: _code(sql[name], CODES[name]) for name in sql if name in CODES}
     sql["message_content"] = text_hashes.SQL.format(text=sql["message_content"])
     sql[_PLACE] = "ctid"
     sql[_OP] = f"CASE WHEN {rows.of_length(source.key)} THEN {rows.digits(source.key)} ELSE {none} END"
     return binary.selected(sql, types)
+
+
+def _code(text: str, words: Sequence[str]) -> str:
+    """SQL for the place of a text among `words`, of its bytes; null for any other."""
+    places = " ".join(f"WHEN '{word}' THEN {place}" for place, word in enumerate(words))
+    return f'CASE ({text})::text COLLATE "C" {places} END'
 
 
 def _pieces(session: Reader, table: str) -> Iterator[str]:
@@ -86,11 +98,18 @@ def _pieces(session: Reader, table: str) -> Iterator[str]:
         yield f"AND ctid >= '({first},0)' AND ctid < '({first + BLOCKS},0)'"
 
 
-def _decoded(session: Reader, run: str, source: rows.Source, special: Sequence[str], found: Found) -> pd.DataFrame:
+def _decoded(sent: memoryview, types: Mapping[str, str], special: Sequence[str]) -> tuple[Found, Array]:
+    """What was read, as numbers, and the lines of the rows that have anything else, in the order of their places."""
+    found = binary.columns(sent, types)
+    lines = np.flatnonzero((found[_OP] < 0) | _otherwise(found, found[_OP], special))
+    return found, lines[np.argsort(found[_PLACE][lines])]
+
+
+def _whole(
+    session: Reader, run: str, source: rows.Source, special: Sequence[str], found: Found, lines: Array
+) -> pd.DataFrame:
     """What was read as numbers, with the texts of the rows that have any others."""
     op, places = found[_OP], found[_PLACE]
-    lines = np.flatnonzero((op < 0) | _otherwise(found, op, special))
-    lines = lines[np.argsort(places[lines])]
     texts = _texts(session, run, source, special, places[lines])
     frame: dict[str, Any] = {_OP: op, "stray": pd.Series(texts["stray"].to_numpy(), lines, dtype="str")}
     if "item" in texts:

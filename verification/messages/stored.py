@@ -1,6 +1,6 @@
 """Where messages are stored, by the names of a plan, and what is read of them and of their users, in one snapshot."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -121,7 +121,7 @@ def observe(url: str, run: Run, ledger: Ledger, keeping: Keeping | None = None) 
                 read = _columns(run.scenario, place)
                 as_numbers = _as_numbers(session, run.scenario, read)
                 own = _own(session, ledger.run, run.scenario, read, as_numbers, keeping)
-                count = keeping.totals.rows if keeping else len(own)
+                # They are decoded meanwhile, so that they come last.
                 return Messages(
                     source=place,
                     settings=session.settings(),
@@ -129,7 +129,6 @@ def observe(url: str, run: Run, ledger: Ledger, keeping: Keeping | None = None) 
                     clock_offset=offset,
                     drained_seconds=stillness.drained_seconds,
                     disturbance=stillness.disturbance,
-                    rows=own,
                     coded=as_numbers,
                     foreign=rows.foreign(session, ledger.run, place, f"{names['message_user']} {ids.POOL_SQL}", began),
                     before=began,
@@ -139,9 +138,6 @@ def observe(url: str, run: Run, ledger: Ledger, keeping: Keeping | None = None) 
                     own=own_checks.read(session, run.scenario),
                     early=None if stillness.prints[table] == then else _early(earlier, ledger.run, place, keeping),
                     settled=settled.read(run.folder),
-                    keys=constraints.unique_key(session, plain["messages"], plain["key"], ledger.run, own, count)
-                    if plain["key"]
-                    else None,
                     users=constraints.reference(
                         session,
                         plain["messages"],
@@ -153,6 +149,17 @@ def observe(url: str, run: Run, ledger: Ledger, keeping: Keeping | None = None) 
                     expected_pool=run.scenario.pool["users"],
                     pool_digest=session.row(messages.pool_digest_sql(names))[0],
                     seeded_digest=run.facts.get("seeding", {}).get("digest"),
+                    rows=(found := own()),
+                    keys=constraints.unique_key(
+                        session,
+                        plain["messages"],
+                        plain["key"],
+                        ledger.run,
+                        found,
+                        keeping.totals.rows if keeping else len(found),
+                    )
+                    if plain["key"]
+                    else None,
                 )
 
 
@@ -172,12 +179,13 @@ def _as_numbers(session: Reader, scenario: Scenario, place: rows.Source) -> bool
 
 def _own(
     session: Reader, run: str, scenario: Scenario, place: rows.Source, as_numbers: bool, keeping: Keeping | None
-) -> pd.DataFrame:
-    """The rows of the run."""
+) -> Callable[[], pd.DataFrame]:
+    """What gives the rows of the run."""
     take = keeping.take_rows if keeping else None
     if as_numbers:
         return coded.own(session, run, place, messages.texts(scenario.contract["content"]), take)
-    return rows.own(session, run, place, place.columns, take=take)
+    found = rows.own(session, run, place, place.columns, take=take)
+    return lambda: found
 
 
 def _pending(place: rows.Source, run: str, due: str) -> str:
