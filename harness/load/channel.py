@@ -8,7 +8,6 @@ in which they end, and one timer for all checks the first.
 import contextlib
 import errno
 import math
-import select
 import socket
 import ssl
 import time
@@ -24,9 +23,7 @@ from harness.addresses import Address, family
 from harness.outcomes import Failure
 
 Socket: type[socket.socket] = gevent.monkey.get_original("socket", "socket")
-"""The standard library's, without gevent's waiting; …"""
-Poll: Any = gevent.monkey.get_original("select", "poll")
-"""… likewise."""
+"""The standard library's, without gevent's waiting."""
 
 LOOK_S = 0.01
 """How often at most some channels are looked at whose time may be up."""
@@ -103,14 +100,9 @@ class Channel:
         except BaseException:
             self._socket.close()
             raise
-        hub = gevent.get_hub()
-        self._wait = hub.switch
-        self._watcher = hub.loop.io(self._socket.fileno(), _READ)
+        self._hub = gevent.get_hub()
+        self._watcher = self._hub.loop.io(self._socket.fileno(), _READ)
         self._watcher.start(self._readable)
-        poll = Poll()
-        poll.register(self._socket.fileno(), select.POLLIN)
-        self._arrived: Callable[[int], list[Any]] = poll.poll
-        """What has come and was not read, asked of the kernel; waits so many ms."""
 
     def _connect(self, address: Address, timeout: float) -> None:
         code = self._socket.connect_ex(address)
@@ -137,11 +129,21 @@ class Channel:
             self._user = None
             user.switch()
 
+    def _arrived(self) -> bool:
+        """Whether something has come and was not read, or the end, asked of the kernel."""
+        try:
+            self._socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+        return True
+
     def fresh(self) -> bool:
         """Whether nothing has come since the last answer, so that a request can be sent. The loop notices what comes,
         but may not have had a turn since; a request that follows the peer's end would be lost.
         """
-        if not self.stale and self._arrived(0):
+        if not self.stale and self._arrived():
             self._readable()
         return not self.stale
 
@@ -175,7 +177,7 @@ class Channel:
         while True:
             self._user = getcurrent()
             try:
-                self._wait()
+                self._hub.switch()
             except BaseException:
                 self._user = None
                 raise
@@ -217,7 +219,7 @@ class TlsChannel(Channel):
 
     def fresh(self) -> bool:
         """Also what came in one piece with the answer may be unread."""
-        if not self.stale and (self._incoming.pending or self._tls.pending() or self._arrived(0)):
+        if not self.stale and (self._incoming.pending or self._tls.pending() or self._arrived()):
             self._readable()
         return not self.stale
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import select
 import socket
 import ssl
 import threading
@@ -87,7 +88,9 @@ def come(connection: Connection) -> bool:
     """Whether what was sent on after an answer has come: on a busy machine that takes a moment, also by loopback."""
     channel = connection._channel
     assert channel is not None
-    return (isinstance(channel, TlsChannel) and channel._incoming.pending > 0) or bool(channel._arrived(10_000))
+    if isinstance(channel, TlsChannel) and channel._incoming.pending > 0:
+        return True
+    return bool(select.select([channel._socket], [], [], 10)[0]) and channel._arrived()
 
 
 @pytest.mark.parametrize("tls", [False, True])
