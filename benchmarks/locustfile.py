@@ -28,8 +28,10 @@ OPTIONS: dict[str, Any] = json.loads(os.environ["BENCH"])
 BODY = json.dumps({"userId": "00000000-0000-4000-8000-000000000001", "messageContent": "x" * 80}).encode()
 HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
 WARM_UP_S = 1.0
-SETTLED = 900
-"""So many users a second have connected, and caught up with what was due meanwhile: a paced run is measured then."""
+FIRST_S = 1.5
+"""After the load has begun, all users of a paced run have done a request by then."""
+CONNECTED = 4000
+"""So many users a second connect, at least: as in a run, the load begins when all have."""
 
 CONTRACT = {"health": "GET /"}
 DONE = [0]
@@ -148,6 +150,8 @@ def begin(environment: Environment, **_: Any) -> None:
     if OPTIONS["kind"] == "ours":
         session = session_of(environment)
         health.watch(session, session.journal.path.with_name("health-0.jsonl"))
+        if OPTIONS.get("paced"):
+            session.start.clear()
         if OPTIONS.get("rate"):
             stage = Stage("steady", OPTIONS["seconds"], OPTIONS["rate"], OPTIONS["rate"], None)
             times = (arrivals.times([stage]) * 1e9).astype(int).tolist()
@@ -185,7 +189,11 @@ def window(environment: Environment) -> None:
             "server": [float(x) for x in np.percentile(records["answer"] / 1e6, [50, 99])],
         }
     else:
-        gevent.sleep(WARM_UP_S + (environment.runner.user_count / SETTLED if paced and environment.runner else 0.0))
+        if paced and OPTIONS["kind"] == "ours":
+            gevent.sleep(len(environment.runner.user_greenlets) / CONNECTED if environment.runner else 0.0)
+            session_of(environment).begin()
+            gevent.sleep(FIRST_S)
+        gevent.sleep(WARM_UP_S)
         LATENCIES.clear()
         before, began = count(environment), time.monotonic()
         gevent.sleep(seconds)
