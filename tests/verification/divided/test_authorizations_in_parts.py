@@ -52,8 +52,8 @@ def same(history: History, folder: Path, counts: Sequence[int] = (3,)) -> None:
     """Assert that all is found of it in parts as in one."""
     case = history.case()
     keys = case.seen.keys
-    if keys is not None and len(keys.repeated) == 0:
-        # Which keys are in several movements is learnt of these.
+    if keys is not None:
+        # Which keys of the run are in several movements is learnt of these.
         keys = with_repeated(keys, [repeated(case.ledger.run, case.rows)])
     whole = replace(case, seen=replace(case.seen, keys=keys))
     found_alike(folder, authorizations, case, authorizations.judge(whole), counts)
