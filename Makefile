@@ -159,6 +159,9 @@ doctor: $(READY)  ## say what is missing on this machine, and the command that f
 test: $(READY)  ## run all tests
 	$(PY) -m pytest
 
+fuzz: $(READY)  ## run the tests of properties with new examples, which differ each time
+	$(PY) -m pytest -m 'hypothesis and not machine' --hypothesis-profile fuzz
+
 test-machine: $(READY)  ## run the tests that need the machine to themselves, or an environment of their own
 	$(PY) -m pytest tests/machine -m machine -n 0 --timeout 600
 

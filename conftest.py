@@ -33,11 +33,11 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
-# No test is about speed: neither its own, nor that at which its examples are made.
-hypothesis.settings.register_profile(
-    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
-hypothesis.settings.load_profile("any machine")
+# No test is about speed: neither its own, nor that at which its examples are made. `make test` is a gate, and has the
+# same examples each time; `make fuzz` has new ones.
+hypothesis.settings.register_profile("fuzz", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile("gate", hypothesis.settings.get_profile("fuzz"), derandomize=True)
+hypothesis.settings.load_profile("gate")
 
 
 @pytest.fixture(autouse=True)
