@@ -28,7 +28,7 @@ from verification.ledger import Ledger
 from verification.ledger_checks import new_keys, only_replays
 
 WHOLE = 2_000_000
-"""A run of so many operations at most is not divided, …"""
+"""A run of so many operations at most, and of so many items that they leave, is not divided, …"""
 PART = 500_000
 """… a longer one into parts of about so many: some 400 MB of memory for each process."""
 FOLDER = "parts"
@@ -43,8 +43,9 @@ def parts(run: Run, made: Sequence[Check], system: Any, settings: Settings) -> i
     if settings.partitions:
         return settings.partitions
     size = sum(path.stat().st_size - HEADER_BYTES for path in run.folder.glob("journal-*.bin"))
-    operations = size // RECORD.itemsize
-    return 1 if operations <= WHOLE else -(-operations // PART)
+    # Where operations leave many rows each, these take the memory.
+    lines = int(size // RECORD.itemsize * max(run.scenario.effects_each, 1.0))
+    return 1 if lines <= WHOLE else -(-lines // PART)
 
 
 def _of_all(check: Check, things: Set[str]) -> bool:

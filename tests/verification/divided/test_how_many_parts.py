@@ -1,4 +1,4 @@
-"""A run is divided by its size; not for a check that needs it as a whole."""
+"""A run is divided by what it leaves; not for a check that needs it as a whole."""
 
 import os
 from dataclasses import replace
@@ -13,7 +13,7 @@ from harness.plan import reading
 from harness.settings import Settings
 from verification.checks import Over
 from verification.divided.judging import system_of
-from verification.divided.verifying import WHOLE, parts
+from verification.divided.verifying import PART, WHOLE, parts
 
 
 def divided(folder: Path, scenario: str, operations: int, of: Any = None) -> int:
@@ -30,10 +30,17 @@ def test_a_short_run_is_not_and_a_long_one_is(tmp_path: Path) -> None:
     assert [divided(tmp_path, "sustained", count) for count in (0, WHOLE, WHOLE + 1)] == [1, 1, 5]
 
 
+def test_where_an_operation_leaves_many_items_these_count(tmp_path: Path) -> None:
+    each = reading.find("orchestrator-load", "smoke").effects_each
+
+    assert each > 50
+    assert [divided(tmp_path, "orchestrator-load", int(lines / each)) for lines in (WHOLE, 20 * PART)] == [1, 20]
+
+
 def test_it_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PERF_PARTITIONS", "3")
 
-    assert divided(tmp_path, "sustained", 7) == 3
+    assert divided(tmp_path, "orchestrator-load", 7) == 3
 
 
 @pytest.mark.parametrize("of", [{"over": Over.RUN}, {"over": Over.THING, "of": "something"}])
