@@ -26,10 +26,14 @@ def sent(case: Events) -> Part:
     """MESSAGES. One message for each event, in the queue that the rules say; one for each that follows; no other."""
     if not case.seen.in_database:
         return Part(_unknown)
-    names, counts = np.unique(case.drawn.queue[case.order], return_counts=True)
-    worked = {step: int((case.work[:, place] > 0).sum()) for place, step in enumerate(STEPS)}
+    # Of each order first: there are fewer of them than events, and numbers are counted quicker than names.
+    names, place = np.unique(case.drawn.queue, return_inverse=True)
+    belong = np.zeros(len(names), np.int64)
+    np.add.at(belong, place, np.bincount(case.order, minlength=len(place)))
+    there = {name: events for name, events in zip(names.tolist(), belong.tolist(), strict=True) if events}
+    worked = {step: int((case.work[:, number] > 0).sum()) for number, step in enumerate(STEPS)}
     counted = {str(one.name): int(one.sent) for one in case.seen.queues.itertuples()}
-    return Part(partial(_sent, counted=counted), sums=worked | dict(zip(names.tolist(), counts.tolist(), strict=True)))
+    return Part(partial(_sent, counted=counted), sums=worked | there)
 
 
 def _sent(part: Part, counted: Mapping[str, int]) -> Found:
