@@ -1,8 +1,9 @@
 """`make bench-scale`: what it takes to verify runs of several sizes: memory, and time for each operation.
 
 Journal and tables are made up (`benchmarks.histories`): of messages block by block, so that they may be of any size, of
-another system (SYSTEM=…) at once, in memory. Each run is verified by the command, as any run is; its memory is that of
-its processes together, without what they share, sampled, and the server's is not in it.
+another system (SYSTEM=…) at once, in memory; of the orchestrator so many events. Each run is verified by the command,
+as any run is; its memory is that of its processes together, without what they share, sampled, and the server's is not
+in it.
 """
 
 import argparse

@@ -234,15 +234,6 @@ class Case:
         _, first = np.unique(self.row_key[known] * ids.MOST_ITEMS + self.row_item[known], return_index=True)
         return known[first]
 
-    def broken_items(self, compared: int, keys: Array, items: Array, detail: str, worst: int | None = None) -> Found:
-        """What is found if these items of these keys, in order, break the invariant: `worst` is a place among them."""
-        if not len(keys):
-            return Found(compared)
-        first, worst_item = (
-            {} if place is None else self.witness(int(keys[place]), items[keys == keys[place]]) for place in (0, worst)
-        )
-        return Found(compared, len(keys), detail, first, worst_item, self.sql_of(int(keys[0])))
-
     def broken(self, compared: int, keys: Array, detail: str, worst: int | None = None) -> Found:
         """What is found if `keys`, in order, break the invariant: the first one is shown, and the `worst`."""
         if not len(keys):

@@ -71,6 +71,7 @@ def judge(checks: Iterable[Check], case: Case) -> list[Finding]:
 
 Outcome = Found | Part | str
 """What a check came to: why it could not be run, if it is a text."""
+NO_PART = "the check could not be run: of a part of the run it finds a Found: expected a Part, or no `over`"
 
 
 def outcome(check: Check, case: Case) -> Outcome:
@@ -152,7 +153,7 @@ def _finding(check: Check, case: Case, parts: Sequence[Outcome] | None) -> Findi
 
 def summed(parts: Sequence[Outcome]) -> Outcome:
     """What all parts come to: that of one that could not be judged, the run can't be, either."""
-    failed = next((one for one in parts if isinstance(one, str)), None)
+    failed = next((one if isinstance(one, str) else NO_PART for one in parts if not isinstance(one, Part)), None)
     return failed if failed is not None else added([one for one in parts if isinstance(one, Part)])
 
 

@@ -1,6 +1,6 @@
 """When effects were stored, beside when their operations began and were answered."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -20,6 +20,9 @@ NEVER = 2**62
 """Later than any moment, and far from what a difference of two can't hold."""
 SLACK_NS = 10_000_000
 """Clocks that are being corrected may be so far apart from what two comparisons, before and after the load, say."""
+SECOND_NS = 1_000_000_000
+"""To which coarse times are given: all others, to less than SLACK_NS (`verification.before.resolution`)."""
+FINE, COARSE = "fine", "coarse"
 
 
 def on_time(case: Case) -> Part:
@@ -28,7 +31,9 @@ def on_time(case: Case) -> Part:
     load, for which no clock of the target's is needed: a time in a row may be that of the beginning of a transaction.
     """
     stored = case.seen.source.stored
-    clocks = by_clocks(case, case.rows[stored]) if stored else Part(_untold)
+    totals: Totals | None = case.seen.totals
+    unit = max(totals.resolution, SLACK_NS) if totals else 0
+    clocks = by_clocks(case, case.rows[stored], unit=unit) if stored else Part(_untold)
     deadlines = _deadlines(case)
     looks: Looks = case.seen.looks
     seen = judged(case.ledger, looks, deadlines)
@@ -100,14 +105,27 @@ def _missed(case: Case, seen: Seen, place: int) -> dict[str, Any]:
     }
 
 
-def by_clocks(case: Case, stored: pd.Series, done: str = "stored") -> Part:
-    """The same by times in the rows alone, null where it is not known when it was `done`."""
+def by_clocks(case: Case, stored: pd.Series, done: str = "stored", unit: int = 0) -> Part:
+    """The same by times in the rows alone, null where it is not known when it was `done`.
+
+    `unit`: ns to which the times of all rows are given; 0: as these tell, and where they are those of a part, as all
+    parts tell together.
+    """
     before: Before | None = case.seen.before
     if before is None:
         return Part(_no_clock)
+    tell, own = partial(_by_clocks, done=done, before=before), resolution(stored)
+    if unit or case.seen.totals is None:
+        return _apart(case, stored, before, tell, max(unit or own, SLACK_NS))
+    fine = _apart(case, stored, before, tell, SLACK_NS)
+    finer = own < SECOND_NS and bool(stored.notna().any())
+    coarse = fine if finer else _apart(case, stored, before, tell, SECOND_NS)
+    return _of_either(tell, {FINE: fine, COARSE: coarse}, finer)
+
+
+def _apart(case: Case, stored: pd.Series, before: Before, tell: Callable[[Part], Found], unit: int) -> Part:
+    """What is found if each time may be off by `unit`."""
     known = np.flatnonzero((case.row_effect >= 0) & stored.notna().to_numpy())
-    totals: Totals | None = case.seen.totals
-    unit = max(totals.resolution if totals else resolution(stored), SLACK_NS)
     at, key = stored.to_numpy()[known].astype("datetime64[us]").astype(np.int64) * 1000, case.row_key[known]
     after = at - before.ahead[1] - unit - _deadlines(case)[key]
     early = _begun(case)[key] - (at - before.ahead[0] + unit)
@@ -117,15 +135,25 @@ def by_clocks(case: Case, stored: pd.Series, done: str = "stored") -> Part:
         by = int(max(after[wrong].max(), early[wrong].max()))
         far = wrong[np.maximum(after, early)[wrong].argmax()]
         first, worst = (_at(case, int(known[place]), rank) for place, rank in ((wrong[0], 0), (far, -by)))
-    return Part(
-        partial(_by_clocks, done=done, before=before),
-        len(known),
-        len(wrong),
-        first,
-        worst,
-        sums={"late": late},
-        most={"by": by},
-    )
+    return Part(tell, len(known), len(wrong), first, worst, sums={"late": late}, most={"by": by})
+
+
+def _of_either(tell: Callable[[Part], Found], found: Mapping[str, Part], finer: bool) -> Part:
+    """Of a part both what is found by fine times and by coarse ones: which it is, all parts tell."""
+    sums, most, each = {"finer": int(finer)}, dict[str, int](), dict[str, Witness]()
+    for name, part in found.items():
+        sums |= {f"{name}: wrong": part.witnesses, f"{name}: late": part.sums["late"]}
+        most[name] = part.most["by"]
+        shown = {f"{name}: first": part.first, f"{name}: worst": part.worst}
+        each |= {which: witness for which, witness in shown.items() if witness}
+    return Part(partial(_one_of, tell=tell), found[FINE].compared, sums=sums, most=most, each=each)
+
+
+def _one_of(part: Part, tell: Callable[[Part], Found]) -> Found:
+    name = FINE if part.sums["finer"] else COARSE
+    first, worst = (part.each.get(f"{name}: {which}") for which in ("first", "worst"))
+    sums, most = {"late": part.sums[f"{name}: late"]}, {"by": part.most[name]}
+    return tell(Part(tell, part.compared, part.sums[f"{name}: wrong"], first, worst, sums, most))
 
 
 def _at(case: Case, row: int, rank: int) -> Witness:

@@ -94,18 +94,19 @@ class Reader:
         parameters: Mapping[str, Any] | None = None,
         parallel: bool | None = None,
         take: Callable[[pd.DataFrame], None] | None = None,
+        piece: int = PIECE,
     ) -> pd.DataFrame:
         """What `sql` gives, however many rows; `dtypes` names its columns: int64, str or MOMENT.
 
         `parallel`: where the server computes much of each row, by as many workers as it may have; in chance's order.
-        False: by none, in the order in which they are stored. With `take`, that is given them piece by piece while
-        others come, and what is returned has none.
+        False: by none, in the order in which they are stored. With `take`, that is given them, `piece` rows at a time
+        while others come, and what is returned has none.
         """
         query = self.cursor.mogrify(sql, parameters).decode()
         # Rows are parsed while the server makes the next ones, and their text is never there as a whole.
         ours, theirs = os.pipe()
         with ThreadPoolExecutor(1) as thread:
-            parsed = thread.submit(_parsed, ours, dtypes, take)
+            parsed = thread.submit(_parsed, ours, dtypes, take, piece)
             try:
                 with open(theirs, "wb") as lines, self._transaction():
                     if parallel is not None:
@@ -199,9 +200,11 @@ class Reader:
             yield
 
 
-def _parsed(pipe: int, dtypes: Mapping[str, str], take: Callable[[pd.DataFrame], None] | None) -> pd.DataFrame:
-    """The rows that a COPY writes as CSV into a pipe, until its end; the pipe is closed. With `take`, that is given
-    them, and what is returned has none.
+def _parsed(
+    pipe: int, dtypes: Mapping[str, str], take: Callable[[pd.DataFrame], None] | None, rows: int
+) -> pd.DataFrame:
+    """The rows that a COPY writes as CSV into a pipe, until its end; the pipe is closed. With `take`, that is given so
+    many `rows` at a time, and what is returned has none.
     """
     types = {**dtypes, **{name: "int64" for name, dtype in dtypes.items() if dtype == MOMENT}}
     options: Any = {
@@ -215,7 +218,7 @@ def _parsed(pipe: int, dtypes: Mapping[str, str], take: Callable[[pd.DataFrame],
     with open(pipe, "rb") as lines:
         if take is None:
             return _with_moments(pd.read_csv(lines, **options), dtypes)
-        for piece in pd.read_csv(lines, chunksize=PIECE, **options):
+        for piece in pd.read_csv(lines, chunksize=rows, **options):
             take(_with_moments(piece.reset_index(drop=True), dtypes))
     return _with_moments(pd.DataFrame({name: pd.Series([], dtype=of) for name, of in types.items()}), dtypes)
 

@@ -4,7 +4,7 @@ A system's module states what is special about it as STORED, and needs no more; 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
@@ -20,8 +20,13 @@ from verification.divided.keeping import Keeping
 from verification.ledger import Ledger
 from verification.ledger_checks import invariants
 from verification.quiescence import require_own_rows, still
-from verification.reading import reader
+from verification.reading import Reader, reader
 from verification.rows import Source
+
+ALSO = "also.{}"
+"""The table, of a run that is divided, with what was made of a further query."""
+TEXTS = 1 << 14
+"""So many lines of such a one are made of at a time: they may be long texts."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,9 @@ class Query:
     sql: str
     columns: Mapping[str, str]
     """What it gives: columns by name, as `Reader.frame` reads them (int64, str, MOMENT)."""
+    by_operation: Callable[[str, pd.DataFrame], pd.DataFrame] | None = None
+    """What is made of it for a run: a line for each thing that is of an operation, which its column `op` tells. A part
+    of the keys has those of its own operations. None: there is little of it, and each part has all, as it was read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,12 +104,25 @@ class Stored:
                     schema=catalogue.read(session, run),
                     looks=looks.read(run, source.table, source.key),
                     own=own_checks.read(session, run.scenario),
-                    also={name: session.frame(query.sql, query.columns) for name, query in self.also.items()},
+                    also={name: self._read(session, ledger.run, name, keeping) for name in self.also},
                 )
 
-    def of_part(self, seen: Rows, _tables: Mapping[str, pd.DataFrame]) -> Rows:
-        """What was read of a part of the keys: its rows, which `seen` has."""
-        return seen
+    def _read(self, session: Reader, run: str, name: str, keeping: Keeping | None) -> pd.DataFrame:
+        """What a further query gives, or what is made of that; with `keeping`, that keeps what is by operation."""
+        query, made = self.also[name], self.also[name].by_operation
+        if made is None:
+            return session.frame(query.sql, query.columns)
+        if keeping is None:
+            return made(run, session.frame(query.sql, query.columns))
+
+        def take(piece: pd.DataFrame) -> None:
+            keeping.take(ALSO.format(name), made(run, piece))
+
+        return made(run, session.frame(query.sql, query.columns, take=take, piece=TEXTS))
+
+    def of_part(self, seen: Rows, tables: Mapping[str, pd.DataFrame]) -> Rows:
+        """What was read of a part of the keys: its rows, which `seen` has, and what else is by operation."""
+        return replace(seen, also={name: tables.get(ALSO.format(name), found) for name, found in seen.also.items()})
 
     def learnt(self, _case: Case) -> None:
         """What is to be known of each part to judge what was read beside its rows: nothing."""

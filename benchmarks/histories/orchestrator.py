@@ -29,13 +29,12 @@ def orchestrated(scenario: Scenario, count: int, draw: np.random.Generator) -> M
         )
         for one in every
     ]
-    lines = []
-    for op, moment in enumerate(moments((records["start"] + TOOK_NS // 2) // 1000)):
-        times = "\t".join([moment] * len(scenario.points))
-        lines += [
-            f"{ids.item_key(ID, op, place)}\t{known[orchestrator.order_number(op, place) - 1]}\t{times}\n"
-            for place in range(size)
-        ]
+    at = moments((records["start"] + TOOK_NS // 2) // 1000)
+    lines = (
+        f"{ids.item_key(ID, op, place)}\t{known[orchestrator.order_number(op, place) - 1]}\t{times}\n"
+        for op, times in enumerate("\t".join([moment] * len(scenario.points)) for moment in at)
+        for place in range(size)
+    )
     names = ", ".join(f"('{name}')" for name in orchestrator.QUEUES)
     then = f"""
         INSERT INTO queues (name) VALUES {names};
@@ -47,4 +46,4 @@ def orchestrated(scenario: Scenario, count: int, draw: np.random.Generator) -> M
     """
     columns = "correlation_id, type, order_id, customer_tier, total_cents, queue, digest"
     columns += f", {', '.join(orchestrator.STEPS)}, taken_from, {', '.join(f'{one}_at' for one in scenario.points)}"
-    return Made(records, f"orchestrator_events ({columns})", "".join(lines), then)
+    return Made(records, f"orchestrator_events ({columns})", lines, then)

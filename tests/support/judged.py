@@ -37,7 +37,7 @@ from harness.verdict import CheckState
 from reports.__main__ import report
 from schema.migrate import migrate
 from systems import coupons, event_store
-from tests.support.divided import verified_alike
+from tests.support.divided import found_alike, goes_on, remembered, verified_alike
 from tests.support.plans import varied
 from verification.__main__ import verify
 
@@ -268,8 +268,8 @@ AT_ONCE: dict[str, tuple[str, ...]] = {
 That each of them by itself is caught is shown by `make fault-matrix`."""
 
 
-IN_PARTS = ("coupons",)
-"""Of no made-up histories, but of each of these loads it is shown that the same is found in parts."""
+IN_PARTS = ("coupons", "orchestrator")
+"""Of each load of these it is shown that the same is found in parts."""
 
 
 @dataclass(frozen=True)
@@ -367,8 +367,11 @@ def judged(
                 stack = Stack(target_url, url, services, "", cluster)
                 with looking(run, url):
                     assert put_load(run, Settings(), stack, lambda: meanwhile(run), progress)
-            first = verify(run, url)
-            if system in IN_PARTS:
+            with remembered() as whole:
+                first = verify(run, url)
+            if system in IN_PARTS and goes_on(run):
+                found_alike(run.folder / "apart", *whole[0], [3])
+            elif system in IN_PARTS:
                 verified_alike(run, url, 3)
             if again:
                 again(run)

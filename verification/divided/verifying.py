@@ -1,7 +1,7 @@
 """All of a verification in parts: divide, read, judge, and put together."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,7 +28,7 @@ from verification.ledger import Ledger
 from verification.ledger_checks import new_keys, only_replays
 
 WHOLE = 2_000_000
-"""A run of so many operations at most is not divided, …"""
+"""A run of so many operations at most, and of so many items that they leave, is not divided, …"""
 PART = 500_000
 """… a longer one into parts of about so many: some 400 MB of memory for each process."""
 FOLDER = "parts"
@@ -37,13 +37,20 @@ FOLDER = "parts"
 
 def parts(run: Run, made: Sequence[Check], system: Any, settings: Settings) -> int:
     """Into how many parts the verification of `run` is divided; 1: not at all."""
-    if not hasattr(system, "of_part") or any(check.over is Over.RUN for check in made):
+    things = {way.name for stage in division.of(system) for way in stage}
+    if not hasattr(system, "of_part") or any(_of_all(check, things) for check in made):
         return 1
     if settings.partitions:
         return settings.partitions
     size = sum(path.stat().st_size - HEADER_BYTES for path in run.folder.glob("journal-*.bin"))
-    operations = size // RECORD.itemsize
-    return 1 if operations <= WHOLE else -(-operations // PART)
+    # Where operations leave many rows each, these take the memory.
+    lines = int(size // RECORD.itemsize * max(run.scenario.effects_each, 1.0))
+    return 1 if lines <= WHOLE else -(-lines // PART)
+
+
+def _of_all(check: Check, things: Set[str]) -> bool:
+    """Whether a check needs a run as a whole: it is of all keys, or of a thing by which its system divides nothing."""
+    return check.over is Over.RUN or (check.over is Over.THING and check.of not in things)
 
 
 @contextmanager

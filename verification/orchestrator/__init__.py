@@ -11,7 +11,7 @@ from harness.check import Group
 from harness.monitor.prometheus import Prometheus
 from harness.run import Run
 from systems.orchestrator import DEAD_LETTERS, STEPS
-from verification.checks import Check
+from verification.checks import Check, Over
 from verification.divided.keeping import Keeping
 from verification.ledger import Ledger
 from verification.orchestrator import case, counters, queues, routing, work
@@ -88,7 +88,9 @@ def _counted(run: Run) -> tuple[Mapping[str, float], str]:
     return {name.removeprefix("metrics."): value for name, value in found.items()}, ""
 
 
-_own = partial(Check, fed_by=SENT)
+_by_key = partial(Check, over=Over.KEY)
+_of_events = partial(_by_key, fed_by=SENT)
+_of_queues = partial(Check, fed_by=SENT, over=Over.DATABASE)
 HOW_OFTEN = f"and was {', '.join(f'{step} {{{step}}} times' for step in STEPS)}"
 
 STORED = Orchestrator(
@@ -125,10 +127,11 @@ STORED = Orchestrator(
         "dead": Query(
             f"SELECT body FROM queue_messages JOIN queues ON queues.id = queue WHERE name = '{DEAD_LETTERS}'",
             {"body": "str"},
+            by_operation=work.letters,
         ),
     },
     checks=(
-        _own(
+        _of_events(
             "ROUTED",
             "Every event was routed to the queue that the rules say.",
             "accepted events",
@@ -136,7 +139,7 @@ STORED = Orchestrator(
             group=Group.DONE,
             said="and is recorded for {queue} and taken from {taken_from}: not both are the queue of the rules",
         ),
-        _own(
+        _of_events(
             "MESSAGES",
             "Every queue got one message for each event that belongs there, and no other.",
             "messages, by the counts of the queues",
@@ -145,7 +148,7 @@ STORED = Orchestrator(
             unfed=queues.ELSEWHERE,
             group=Group.COUNTED,
         ),
-        _own(
+        _of_events(
             "ENQUEUED",
             "Every event was in its queue when its answer said so.",
             "events that came to a service",
@@ -154,7 +157,7 @@ STORED = Orchestrator(
             group=Group.ORDER,
             said="and was not in its queue by then",
         ),
-        _own(
+        _of_events(
             "PAYLOAD",
             "Every event came to the first service and to the last one as it was sent.",
             "events that came",
@@ -162,7 +165,7 @@ STORED = Orchestrator(
             group=Group.CONTENT,
             said="and came to a service otherwise than it was sent",
         ),
-        Check(
+        _by_key(
             "REFUSED",
             "Exactly those events of a request were refused that the rules have no place for.",
             "events of accepted requests",
@@ -171,7 +174,7 @@ STORED = Orchestrator(
             group=Group.ANSWERS,
             said="with other events refused than the rules have no place for",
         ),
-        Check(
+        _by_key(
             "DRYRUN",
             "Dry runs and the list of orchestrations say what the rules say.",
             "answers",
@@ -180,7 +183,7 @@ STORED = Orchestrator(
             group=Group.ANSWERS,
             said="otherwise than the rules say",
         ),
-        Check(
+        _by_key(
             "CONFIG",
             "The routes that are told are those that events are routed by.",
             "answers",
@@ -189,7 +192,7 @@ STORED = Orchestrator(
             group=Group.ANSWERS,
             said="with other routes than events are routed by",
         ),
-        _own(
+        _of_events(
             "DONE",
             "Every order went through all services, as far as it can.",
             "accepted events",
@@ -197,7 +200,7 @@ STORED = Orchestrator(
             group=Group.DONE,
             said=HOW_OFTEN,
         ),
-        _own(
+        _of_events(
             "ONCE",
             "No service did its work twice for an event.",
             "accepted events",
@@ -205,7 +208,7 @@ STORED = Orchestrator(
             group=Group.TWICE,
             said=HOW_OFTEN,
         ),
-        _own(
+        _of_events(
             "ORDER",
             "Every service did its work after the one before it.",
             "events that came",
@@ -213,7 +216,7 @@ STORED = Orchestrator(
             group=Group.ORDER,
             said="and a service did its work before the one before it",
         ),
-        Check(
+        _by_key(
             "DEAD",
             "What a service can't do its work for is a dead letter, once and with its reason; nothing else is.",
             "dead letters, and what must be one",
@@ -222,7 +225,7 @@ STORED = Orchestrator(
             group=Group.DONE,
             said="and is no dead letter where it must be one, or is one where it must not",
         ),
-        _own(
+        _of_queues(
             "DEPTH",
             "Of every queue, what was sent less what was deleted is what is there.",
             "messages, by counts and one by one",
@@ -230,7 +233,7 @@ STORED = Orchestrator(
             unfed=queues.ELSEWHERE,
             group=Group.COUNTED,
         ),
-        _own(
+        _of_queues(
             "DRAINED",
             "After the drain nothing is left in the queues of the services.",
             "messages",
@@ -238,7 +241,7 @@ STORED = Orchestrator(
             unfed=queues.ELSEWHERE,
             group=Group.DONE,
         ),
-        _own(
+        _of_events(
             "METRICS",
             "What the target counts itself is what the database has.",
             "events, by /metrics",

@@ -1,6 +1,6 @@
 """Events beside what became of them, and how often each service did its work."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,6 +12,7 @@ from systems.orchestrator import STEPS
 from systems.orchestrator_orders import ORDER_CREATED
 from verification.arrays import Array, Mask
 from verification.case import Case
+from verification.found import Found, Part
 from verification.orchestrator.drawn import Drawn
 from verification.stored import Rows
 
@@ -75,11 +76,19 @@ class Events(Case):
         expected[self.poisoned, 1:] = 0
         return expected
 
-    def keys_of(self, places: Array) -> tuple[Array, Array]:
-        """The keys and items of these of the known rows, in order and each once."""
-        rows = self.known[places]
-        effects = np.unique(self.row_effect[rows])
-        return self.ledger.possible.key[effects], self.ledger.possible.item[effects]
+    def part_of_rows(
+        self, tell: Callable[[Part], Found], compared: int, places: Array, sums: Mapping[str, int]
+    ) -> Part:
+        """What is found if these of the known rows break the invariant: each event once, in the order of keys."""
+        effects = np.unique(self.row_effect[self.known[places]])
+        possible = self.ledger.possible
+        return self.part_of_items(tell, compared, possible.key[effects], possible.item[effects], sums)
+
+    def part_of_items(
+        self, tell: Callable[[Part], Found], compared: int, keys: Array, items: Array, sums: Mapping[str, int]
+    ) -> Part:
+        """What is found if these items of these keys, in order, break it."""
+        return Part(tell, compared, len(keys), self.breaking(keys, items), sums=sums)
 
 
 def content(drawn: Drawn, items: pd.DataFrame) -> pd.DataFrame:

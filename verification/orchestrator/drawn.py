@@ -1,9 +1,7 @@
 """What the orders are that events were drawn from, as columns: of the plan's file, or of their numbers."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import islice
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -67,14 +65,20 @@ class Drawn:
 
 def drawn(scenario: Scenario) -> Drawn:
     """The orders of a run; FeedError if its file is not as it was."""
-    return Drawn(tuple(islice(_events(scenario), MOST_ROWS)))
-
-
-def _events(scenario: Scenario) -> Iterator[Event]:
     for feed in scenario.feeds.values():
-        rows = Rows(Path(feed.file), check=False)
-        if rows.digest != feed.digest:
-            raise FeedError(f"{feed.file}: it was changed since the run: expected it as it was")
-        yield from (rows.row(number) for number in range(1, len(rows) + 1))
-        return
-    yield from orders(EXAMPLES)
+        return _of_file(feed.file, feed.digest)
+    return _of_numbers()
+
+
+# Once in a process, which judges several parts of a run.
+@lru_cache(maxsize=1)
+def _of_file(path: str, digest: str) -> Drawn:
+    rows = Rows(Path(path), check=False)
+    if rows.digest != digest:
+        raise FeedError(f"{path}: it was changed since the run: expected it as it was")
+    return Drawn(tuple(rows.row(number) for number in range(1, min(len(rows), MOST_ROWS) + 1)))
+
+
+@lru_cache(maxsize=1)
+def _of_numbers() -> Drawn:
+    return Drawn(tuple(orders(EXAMPLES)))

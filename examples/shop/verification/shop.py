@@ -5,7 +5,7 @@ import pandas as pd
 
 from schema.shop import ORDERS
 from systems import ids, shop
-from verification.checks import Check
+from verification.checks import Check, Over
 from verification.ledger_checks import replayed
 from verification.reading import MOMENT
 from verification.rows import Source
@@ -40,6 +40,7 @@ STORED = Stored(
             "replays against stored orders",
             replayed,
             fed_by=("repeat",),
+            over=Over.KEY,
         ),
     ),
 )

@@ -6,6 +6,7 @@ from functools import reduce
 from hypothesis import given
 from hypothesis import strategies as st
 
+from verification.checks import NO_PART, summed
 from verification.found import Found, Part, Witness, added
 
 
@@ -70,3 +71,8 @@ def test_without_a_witness_there_is_no_detail() -> None:
 
 def test_a_witness_that_can_not_be_shown_counts_all_the_same() -> None:
     assert Part(tell, 3, 2).told() == Found(3, 2, "2 of {}, ")
+
+
+def test_what_is_found_of_a_part_as_if_it_were_all_is_no_sum() -> None:
+    assert summed([Part(tell, 1), Found(1)]) == NO_PART
+    assert summed([Part(tell, 1), "the check could not be run"]) == "the check could not be run"

@@ -10,7 +10,8 @@ import pytest
 from harness.outcomes import Outcome
 from harness.plan import reading
 from systems.orchestrator import ENTRIES, TOO_LONG, bad, refused_places
-from verification.orchestrator.counters import counted
+from verification.found import Found
+from verification.orchestrator import counters
 
 ACK, REPLAY, REJECT, SHED, UNKNOWN = Outcome.ACK, Outcome.REPLAY, Outcome.REJECT, Outcome.SHED, Outcome.UNKNOWN
 OPS = [("bulk", ACK), ("partial", ACK), ("single", ACK), ("repeat", REPLAY), ("bulk", SHED), ("dry_run", ACK)]
@@ -48,6 +49,10 @@ def case(told: dict[str, float], ops: list[tuple[str, Outcome]] = OPS, **changes
     for name, value in changes.items():
         setattr(ledger, name, value)
     return found
+
+
+def counted(case: Any) -> Found:
+    return counters.counted(case).told()
 
 
 def test_right_counters_hold() -> None:

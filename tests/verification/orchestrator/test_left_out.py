@@ -10,6 +10,7 @@ from harness.errors import FeedError
 from harness.plan import reading
 from harness.plan.scenario import Scenario
 from systems.orchestrator_orders import EXAMPLES, lines
+from verification.found import Part
 from verification.orchestrator import _counted, counters, queues
 from verification.orchestrator.drawn import drawn
 
@@ -72,4 +73,7 @@ def test_queues_elsewhere_are_compared_with_nothing() -> None:
     case: Any = SimpleNamespace(seen=seen, ledger=ledger)
 
     for check in (queues.sent, queues.in_time, queues.balanced, queues.drained, counters.counted):
-        assert (check(case).compared, check(case).witnesses) == (0, 0)
+        found = check(case)
+        found = found.told() if isinstance(found, Part) else found
+        assert (found.compared, found.witnesses) == (0, 0)
+        assert found.detail

@@ -11,7 +11,7 @@ import pytest
 from systems import ids
 from systems.orchestrator import REASON, digest, made
 from systems.orchestrator_orders import order
-from verification.case import Found
+from verification.found import Found, Part
 from verification.orchestrator import work
 
 RUN = "20261120T235501a1b2c3"
@@ -23,8 +23,7 @@ def table(**columns: Any) -> Any:
     return SimpleNamespace(
         rows=frame,
         known=np.arange(len(frame)),
-        keys_of=lambda places: (places, places),
-        broken_items=lambda compared, keys, items, told: Found(compared, len(keys), told),
+        part_of_rows=lambda tell, compared, places, sums: Part(tell, compared, len(places), sums=sums),
     )
 
 
@@ -44,7 +43,7 @@ def table(**columns: Any) -> Any:
     ],
 )
 def test_a_service_that_works_before_the_one_before_it_is_told(course: int, broken: int) -> None:
-    assert work.in_order(table(course=[1234, course])).witnesses == broken
+    assert work.in_order(table(course=[1234, course])).told().witnesses == broken
 
 
 POISON = made("poison", order(1), "")
@@ -65,9 +64,10 @@ def buried(*letters: str) -> Found:
         keys=pd.DataFrame({"key": [1, 2, 3]}),
         possible=SimpleNamespace(lines=lambda key, item: np.where(item == 0, key, -1)),
     )
-    case.drawn = SimpleNamespace(poison_digest=[digest(POISON["context"])], place=lambda op, item: 0)
-    case.seen = SimpleNamespace(in_database=True, also={"dead": pd.DataFrame({"body": list(letters)})})
-    return work.dead(case)
+    digests, found = np.array([digest(POISON["context"])]), work.letters(RUN, pd.DataFrame({"body": list(letters)}))
+    case.drawn = SimpleNamespace(poison_digest=digests, place=lambda op, item: np.zeros(len(op), np.int64))
+    case.seen = SimpleNamespace(in_database=True, also={"dead": found})
+    return work.dead(case).told()
 
 
 def test_each_poisoned_event_is_one_letter() -> None:
