@@ -134,6 +134,7 @@ CHECKS = (
         said="otherwise than the coupon, its uses at that time and the order say",
         over=Over.THING,
         of=COUPON,
+        alone=answers.right_alone,
     ),
     Check(
         "LOG",

@@ -111,6 +111,13 @@ class Validations(Case):
             ledger.earliest[maybe],
         )
 
+    @cached_property
+    def depends(self) -> Mask:
+        """Which validations are answered by what others did meanwhile: how often the coupon was used, or its status."""
+        named = np.where(self.ledger.kind("unknown"), 0, self.coupon)
+        depends: Mask = self.validation & self.pool.changing[named]
+        return depends
+
     @property
     def applies(self) -> Mask:
         """Which operations apply a coupon."""

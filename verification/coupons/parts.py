@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from systems import coupons
 from systems.coupons import ORDERS
 from verification.arrays import Array, Mask
 from verification.coupons.case import Validations
@@ -63,7 +64,8 @@ def hand_on(case: Validations, task: Task, store: Store) -> None:
         )
 
     give(ORDER, case.ledger.ops["kind"].isin(ORDERS).to_numpy(), case.first)
-    give(COUPON, np.ones(len(case.coupon), bool), case.coupon)
+    # What is said of most validations depends on no other.
+    give(COUPON, ~case.validation | case.applies | case.depends, case.coupon)
     if allowed(case):
         give(USER, case.validation, case.user)
     # What applies a coupon sends an order of its own, which is recorded in this part.
@@ -77,8 +79,13 @@ def _ledger(store: Store, last: Ledger, table: str, number: int) -> Ledger:
 
 
 def operations_about(store: Store, last: Ledger, number: int) -> pd.DataFrame:
-    """The operations of a part of the coupons."""
-    return _ledger(store, last, COUPON, number).ops
+    """All operations about a part of the coupons, of whatever part of the keys each is."""
+    pieces = []
+    for part in range(store.parts):
+        kept = read(store, part)
+        mine = store.part_of(coupons.about(kept["records"]["subject"])[0]) == number
+        pieces.append({name: one[mine] for name, one in kept.items()})
+    return ledger_of(last, pieces, np.zeros(0, ELSEWHERE)).ops
 
 
 def divisions(case: Case) -> Sequence[Sequence[Division]]:

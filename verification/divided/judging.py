@@ -77,7 +77,8 @@ def judged(task: Task) -> Judged:
     if task.version != VERSION:
         raise PlanError(f"a worker of PERF_DASK has version {VERSION} of Proofload: expected {task.version}")
     system = system_of(task.last.scenario.system)
-    mine = about(system.checks_of(task.last.scenario), task.division)
+    made = system.checks_of(task.last.scenario)
+    mine = about(made, task.division)
     if task.division:
         way = division.named(system, task.division)
         case = way.case(task.last, task.seen, task.store, task.number)
@@ -87,6 +88,7 @@ def judged(task: Task) -> Judged:
     done, only = new_keys(case)
     # What is handed on is counted by itself, wherever this is done, and however often.
     handed = replace(task.store, pieces=Counter())
+    mine += [replace(check, find=check.alone) for check in made if check.alone]
     return Judged(
         {check.id: checks.outcome(check, case) for check in mine},
         _learnt(system, case, task, handed),

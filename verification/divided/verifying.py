@@ -101,7 +101,8 @@ def judged_apart(folder: Path, system: Any, divided: Divided, store: Store, seen
     effects.write_pieces(folder, effects.fields(last.scenario.points), count, in_order)
     seen = system.joined(seen, [one.learnt for one in judged])
     made = system.checks_of(last.scenario)
-    parts = {check.id: [one.outcomes[check.id] for one in judged] for check in about(made, "")}
+    by_key = [*about(made, ""), *(check for check in made if check.alone)]
+    parts = {check.id: [one.outcomes[check.id] for one in judged] for check in by_key}
     # `store` itself stays that of the keys alone.
     handed = replace(store, pieces=Counter(store.pieces))
     for one in judged:
@@ -115,7 +116,8 @@ def judged_apart(folder: Path, system: Any, divided: Divided, store: Store, seen
         found = judge(tasks)
         for place, way in enumerate(stage):
             own = found[place * store.parts : (place + 1) * store.parts]
-            parts |= {check.id: [one.outcomes[check.id] for one in own] for check in about(made, way.name)}
+            for check in about(made, way.name):
+                parts.setdefault(check.id, []).extend(one.outcomes[check.id] for one in own)
             seen = way.joined(seen, [one.learnt for one in own])
     completing = Completing(
         system, handed, last, seen, lambda number: case_of(system, Task(number, store, last, seen, divided.steps))
