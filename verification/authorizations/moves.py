@@ -1,7 +1,7 @@
 """Units and moves: what a move does to an authorization, and their numbers in a journal."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 
 import numpy as np
@@ -30,6 +30,10 @@ class Seeded:
     used: Array
     scheduled: Array
     version: Array
+
+    def at(self, places: Array) -> "Seeded":
+        """Those at these places, which are numbered by their own then."""
+        return Seeded(*(getattr(self, one.name)[places] for one in fields(self)))
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from verification.divided.columns import unpacked
 from verification.divided.division import Division
 from verification.divided.judging import Task
 from verification.divided.keeping import ORDER as PLACE
+from verification.divided.piece import taken
 from verification.divided.splitting import ledger_of, read
 from verification.divided.store import Store
 from verification.ledger import ELSEWHERE, Ledger
@@ -59,9 +60,7 @@ def hand_on(case: Validations, task: Task, store: Store) -> None:
 
     def give(table: str, which: Mask, by: Array) -> None:
         lines = np.flatnonzero(which)
-        store.divide(
-            f"{table}.{task.number}", by[lines], lambda some: {name: one[lines[some]] for name, one in sent.items()}
-        )
+        store.divide(f"{table}.{task.number}", by[lines], lambda some: taken(sent, lines[some]))
 
     give(ORDER, case.ledger.ops["kind"].isin(ORDERS).to_numpy(), case.first)
     # What is said of most validations depends on no other.
@@ -84,7 +83,7 @@ def operations_about(store: Store, last: Ledger, number: int) -> pd.DataFrame:
     for part in range(store.parts):
         kept = read(store, part)
         mine = store.part_of(coupons.about(kept["records"]["subject"])[0]) == number
-        pieces.append({name: one[mine] for name, one in kept.items()})
+        pieces.append(taken(kept, np.flatnonzero(mine)))
     return ledger_of(last, pieces, np.zeros(0, ELSEWHERE)).ops
 
 
