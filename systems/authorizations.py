@@ -51,6 +51,9 @@ SPREAD_UNITS, SPREAD_SCHEDULED = 1000, 500
 """What one of the spread pool has in total, and what of it is scheduled from the beginning: what is released or
 consumed there was reserved before. The document's own, but for the hot ones, have half of theirs scheduled, too."""
 
+SPREAD_REPEATS = math.lcm(len(PATIENTS), *PATIENTS)
+"""One of the spread pool is like the one that comes so many before it, but for its number."""
+
 SPREAD_LEAST, SPREAD_MOST = 100, 200_000
 """How many authorizations the spread pool has at least, and can have at most."""
 

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -118,10 +117,9 @@ def _sent(run: Run, url: str, system: Any, made: Sequence[checks.Check]) -> Iter
         yield _Sent(sent, outcomes(sent), lambda: dividing.whole(run, url, system, sent))
         return
     journals = journaled.read_all(run.folder, run.processes, reading=None)
-    with dividing.kept(run, count, settings) as store:
+    with dividing.kept(run, count, settings) as store, running.judging(settings.dask) as judge:
         divided = split(run.id, journals, run.clock, run.scenario, disturbed, store)
         counts = counted(divided.kinds, divided.outcomes)
-        judge = partial(running.all_of, dask=settings.dask)
         yield _Sent(divided.last, counts, lambda: dividing.in_parts(run, url, system, divided, store, judge))
 
 

@@ -50,6 +50,10 @@ class Check:
     """What it looks at."""
     of: str = ""
     """If that is a thing: which, by the name of one of the system's divisions."""
+    alone: Callable[[Any], Part] | None = None
+    """What it finds with the keys of what does not depend on others about that thing: then these need not be handed on
+    for it. `find` leaves them out of a part of the things.
+    """
     before: Callable[[Any], Found] | None = None
     """What is found of what was read beside the rows; if that has witnesses, it is what the check finds."""
 

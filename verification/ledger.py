@@ -101,7 +101,10 @@ class Ledger:
 
     def outcome(self, *outcomes: Outcome) -> Mask:
         """Which operations had one of `outcomes`."""
-        return self.ops["outcome"].isin([int(outcome) for outcome in outcomes]).to_numpy()
+        wanted = np.zeros(256, bool)  # they are of 8 bits
+        wanted[[int(outcome) for outcome in outcomes]] = True
+        found: Mask = wanted[self.ops["outcome"].to_numpy()]
+        return found
 
     def kind(self, kind: str) -> Mask:
         """Which operations are of `kind`."""
@@ -267,7 +270,8 @@ def operations(records: npt.NDArray[np.void], numbers: Array, doubt: Array, kind
             },
             "doubt": doubt,
             "partner": (records["flags"] & PARTNER).astype(bool),
-        }
+        },
+        copy=False,
     )
 
 

@@ -79,6 +79,10 @@ class Units(Case):
     """Of a part by authorization: which places are those of the part; the last one stands for NOWHERE. All that was
     sent under a key, or is stored under it, is in the part of each authorization that any of it is about. None: all.
     """
+    among: Array | None = field(default=None, kw_only=True)
+    """Of such a part: the places of the authorizations that anything of it is about, in order; here these have numbers
+    of their own, and of the others nothing is reckoned. None: all.
+    """
 
     @cached_property
     def own(self) -> Mask:
@@ -137,7 +141,16 @@ class Units(Case):
     @cached_property
     def pool(self) -> Seeded:
         """The authorizations as they were seeded."""
-        return seeded(self.stated, self.seen.begins)
+        every = seeded(self.stated, self.seen.begins)
+        return every if self.among is None else every.at(self.among)
+
+    def places_in_all(self, places: Array) -> Array:
+        """The places of these among all authorizations of the run."""
+        return places if self.among is None else np.append(self.among, NOWHERE)[places]
+
+    def place_in_all(self, place: int) -> int:
+        """The same of one."""
+        return int(self.places_in_all(np.array([place]))[0])
 
     @cached_property
     def made(self) -> Mask:
@@ -206,10 +219,14 @@ class Units(Case):
         """The current authorizations, by place; those that are missing have the number 0."""
         found: pd.DataFrame = self.seen.standing
         place = self.places(found["number"].to_numpy())
-        by_place = found.set_index(place)[~pd.Index(place).duplicated()]
-        every = by_place.reindex(np.arange(len(self.pool.number)), fill_value=0)
+        # Of several the first; the last line is that of those that are missing.
+        line = np.full(len(self.pool.number), len(found))
+        known = np.flatnonzero(place >= 0)[::-1]
+        line[place[known]] = known
+        every = {str(name): np.append(column.to_numpy(), 0)[line] for name, column in found.items()}
         # Counted from what it was before the load.
-        return every.assign(version=every["version"] - self.pool.version * (every["number"] > 0).to_numpy())
+        every["version"] = every["version"] - self.pool.version * (every["number"] > 0)
+        return pd.DataFrame(every, copy=False)
 
     @cached_property
     def stands(self) -> Mask:
@@ -331,7 +348,7 @@ class Units(Case):
 
     def thing_of(self) -> Array:
         """The authorization."""
-        return self.sent.place
+        return self.places_in_all(self.sent.place)
 
     def asks(self, lines: Array) -> list[str]:
         """Move and units."""
@@ -354,15 +371,15 @@ class Units(Case):
         worst = None
         if off is not None and len(places):
             most = int(np.abs(off).argmax())
-            worst = self._at(int(places[most]), -abs(int(off[most])), int(places[most]))
+            worst = self._at(int(places[most]), -abs(int(off[most])))
         return Part(tell, compared, len(places), self.breaking_at(places), worst, sums=sums or {})
 
     def breaking_at(self, places: Array) -> Witness | None:
         """The first of these authorizations."""
-        return self._at(int(places[0]), int(places[0])) if len(places) else None
+        return self._at(int(places[0])) if len(places) else None
 
-    def _at(self, place: int, *order: int) -> Witness:
-        return Witness(order, self.account(place), self.sql_at(place))
+    def _at(self, place: int, *rank: int) -> Witness:
+        return Witness((*rank, self.place_in_all(place)), self.account(place), self.sql_at(place))
 
     def account(self, place: int) -> dict[str, Any]:
         """All that is known of one authorization."""

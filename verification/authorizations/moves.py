@@ -1,13 +1,13 @@
 """Units and moves: what a move does to an authorization, and their numbers in a journal."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 
-from systems.authorizations import MOVES, Pool
+from systems.authorizations import DOCUMENTED, MOVES, SPREAD_FIRST, SPREAD_REPEATS, Pool
 from systems.authorizations_given import Given
 from verification.arrays import Array, Mask
 
@@ -30,6 +30,10 @@ class Seeded:
     used: Array
     scheduled: Array
     version: Array
+
+    def at(self, places: Array) -> "Seeded":
+        """Those at these places, which are numbered by their own then."""
+        return Seeded(*(getattr(self, one.name)[places] for one in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -83,20 +87,25 @@ def seeded(pool: Pool | Given, begins: Sequence[Sequence[int]] = ()) -> Seeded:
             (number, organization, 0, total, *state)
             for number, ((_, organization, total, _), state) in enumerate(zip(pool.given, begins, strict=True), 1)
         ]
-        return _columns(lines)
+        return _columns(np.array(lines, np.int64))
     return _of_pool(pool)
 
 
 @lru_cache(maxsize=1)
 def _of_pool(pool: Pool) -> Seeded:
     """Once in a process, which judges several parts of a run."""
-    return _columns(
-        [(one.number, one.organization, one.patient, one.total, one.used, one.scheduled, 0) for one in pool]
+    few = replace(pool, spread=min(pool.spread, SPREAD_REPEATS))
+    lines = np.array(
+        [(one.number, one.organization, one.patient, one.total, one.used, one.scheduled, 0) for one in few], np.int64
     )
+    documented, alike = np.split(lines, [DOCUMENTED])
+    spread = np.tile(alike, (-(-pool.spread // SPREAD_REPEATS), 1))[: pool.spread]
+    spread[:, 0] = SPREAD_FIRST + np.arange(pool.spread)
+    return _columns(np.concatenate([documented, spread]))
 
 
-def _columns(lines: Sequence[tuple[int, ...]]) -> Seeded:
-    columns = np.array(lines, np.int64).T
+def _columns(lines: Array) -> Seeded:
+    columns = np.ascontiguousarray(lines.T)
     columns.setflags(write=False)
     return Seeded(*columns)
 

@@ -4,7 +4,7 @@ All that was sent under a key, or is stored under it, comes together in the part
 is about: a key that is sent again for another authorization is in two parts, whole in both.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,12 +16,14 @@ from verification.arrays import Array, Mask
 from verification.authorizations.accounts import Authorizations, Learnt, Units
 from verification.authorizations.intervals import width
 from verification.authorizations.movements import NUMBERS, frame
-from verification.authorizations.moves import content
+from verification.authorizations.moves import NOWHERE, about, content
 from verification.authorizations.rewritten import BEGUN, NONE, OVER, Written, written
+from verification.binary import MOMENT
 from verification.constraints import repeated, with_repeated
-from verification.divided.columns import packed, unpacked
+from verification.divided.columns import packing, unpacked
 from verification.divided.division import Division
 from verification.divided.judging import Task
+from verification.divided.piece import concatenated, taken
 from verification.divided.splitting import ledger_of, read
 from verification.divided.store import Store
 from verification.ledger import ELSEWHERE, Ledger, find
@@ -30,11 +32,15 @@ ACCOUNT, TIME = "authorization", "time"
 """The divisions, as `Check.of` calls them; and the tables of the operations and of the keys that are over."""
 MOVEMENTS, STRAYS, MAKERS_OF, BEGINNINGS = "movements", "strays", "makers of", "begun"
 """Further tables of theirs."""
-ROW = np.dtype(
-    [("order", "<i8"), ("other", "?"), ("op", "<i8")]
-    + [(name, "<M8[us]" if name == "created_at" else "<i8") for name in NUMBERS]
-)
+ROW: Mapping[str, npt.DTypeLike] = {
+    "order": np.int64,
+    "other": bool,
+    "op": np.int64,
+    **{name: "datetime64[us]" if kind == MOMENT else np.int64 for name, kind in NUMBERS.items()},
+}
 """A movement: its place among all, whether that is among those under keys of others, and what it is."""
+OTHERS = 1 << 62
+"""Above any place."""
 
 
 def hand_on(case: Units, task: Task, store: Store) -> Learnt:
@@ -46,8 +52,8 @@ def hand_on(case: Units, task: Task, store: Store) -> Learnt:
         return Learnt(case.made, 0, np.full(store.parts, NONE), own)
     keys = written(case)
     begun, over = (_window(keys_of, last, store.parts) for keys_of in (keys.begun["begun"], keys.over["done"]))
-    store.spread(_from(BEGINNINGS, number), begun, lambda lines: {"": keys.begun[lines]})
-    store.spread(_from(TIME, number), over, lambda lines: {"": keys.over[lines]})
+    store.spread(_from(BEGINNINGS, number), begun, lambda lines: taken({"": keys.begun}, lines))
+    store.spread(_from(TIME, number), over, lambda lines: taken({"": keys.over}, lines))
     oldest = np.full(store.parts, NONE)
     np.maximum.at(oldest, begun, keys.begun["age"])
     return Learnt(case.made, keys.saw, oldest, own)
@@ -78,44 +84,50 @@ def _window(times: Array, last: Ledger, count: int) -> Array:
 
 
 def _by_account(case: Units, task: Task, store: Store) -> None:
-    number = task.number
-    rows, moved = len(case.rows), store.part_of(case.moved.place)
-    keys = np.concatenate([case.ledger.key_place, case.moved_key])
-    parts = np.concatenate([store.part_of(case.sent.place), moved])
-    known = keys >= 0
-    pairs = np.unique(keys[known] * store.parts + parts[known])
-    key, part = np.divmod(pairs, store.parts)
-    first = np.searchsorted(key, np.arange(len(case.ledger.keys) + 1))
-
-    def each(of: Array) -> tuple[Array, Array]:
-        """Lines with these keys, each as often as its key has parts, and these parts."""
-        counts = (first[1:] - first[:-1])[of]
-        line = np.repeat(np.arange(len(of)), counts)
-        within = np.arange(len(line)) - np.repeat(np.cumsum(counts) - counts, counts)
-        return line, part[first[of[line]] + within]
-
-    sent = read(task.store, number)
-    line, to = each(case.ledger.key_place)
-    store.spread(_from(ACCOUNT, number), to, lambda some: {name: one[line[some]] for name, one in sent.items()})
+    number, rows = task.number, len(case.rows)
+    sent, moved = store.part_of(case.sent.place), store.part_of(case.moved.place)
+    to = _Parts(case, sent, moved)
+    kept = read(task.store, number)
+    line, part = to.of(case.ledger.key_place)
+    store.spread(_from(ACCOUNT, number), part, lambda some: taken(kept, line[some]))
     place, sent_by_others = find(case.ledger.keys["key"].to_numpy(), case.ledger.elsewhere["op"])
     makers = case.ledger.elsewhere[sent_by_others]
-    maker, to_makers = each(place[sent_by_others])
-    store.spread(_from(MAKERS_OF, number), to_makers, lambda some: {"": makers[maker[some]]})
-    kept = np.zeros(len(moved), ROW)
-    kept["order"], kept["other"] = np.arange(len(moved)) - rows, np.arange(len(moved)) >= rows
-    kept["order"][:rows] = case.row_order
-    for name in ("op", *NUMBERS):
-        kept[name] = case.moved_rows[name].to_numpy()
+    maker, part = to.of(place[sent_by_others])
+    store.spread(_from(MAKERS_OF, number), part, lambda some: taken({"": makers}, maker[some]))
+    order = np.concatenate([case.row_order, np.arange(len(moved) - rows)])
+    found = {"order": order, "other": np.arange(len(moved)) >= rows}
+    found |= {name: case.moved_rows[name].to_numpy() for name in ("op", *NUMBERS)}
     theirs, nobodys = np.flatnonzero(case.moved_key >= 0), np.flatnonzero(case.moved_key < 0)
-    line, to = each(case.moved_key[theirs])
-    line, to = np.concatenate([theirs[line], nobodys]), np.concatenate([to, moved[nobodys]])
-    store.spread(_from(MOVEMENTS, number), to, lambda some: {"": kept[line[some]]})
-    stray = case.moved_rows["stray"].notna().to_numpy()[line]
-    texts = pd.DataFrame(
-        {"order": kept["order"][line], "other": kept["other"][line], "stray": case.moved_rows["stray"].array.take(line)}
-    )
-    strays = np.flatnonzero(stray)
-    store.spread(_from(STRAYS, number), to[strays], lambda some: packed(texts.iloc[strays[some]]))
+    line, part = to.of(case.moved_key[theirs])
+    line, part = np.concatenate([theirs[line], nobodys]), np.concatenate([part, moved[nobodys]])
+    store.spread(_from(MOVEMENTS, number), part, lambda some: taken(found, line[some]))
+    strays = np.flatnonzero(case.moved_rows["stray"].notna().to_numpy()[line])
+    texts = case.moved_rows[["stray"]].iloc[line[strays]]
+    texts = texts.assign(order=order[line[strays]], other=found["other"][line[strays]])
+    store.spread(_from(STRAYS, number), part[strays], packing(texts))
+
+
+class _Parts:
+    """The parts of the authorizations that each key is about: mostly it is one."""
+
+    def __init__(self, case: Units, sent: Array, moved: Array) -> None:
+        """`sent` and `moved` are the parts of each operation, and of each movement."""
+        count = int(max(sent.max(initial=0), moved.max(initial=0))) + 1
+        self._first = np.zeros(len(case.ledger.keys), np.int64)
+        self._first[case.ledger.key_place[::-1]] = sent[::-1]
+        keys, parts = np.concatenate([case.ledger.key_place, case.moved_key]), np.concatenate([sent, moved])
+        other = np.flatnonzero((keys >= 0) & (parts != self._first[keys]))
+        self._key, self._part = np.divmod(np.unique(keys[other] * count + parts[other]), count)
+
+    def of(self, keys: Array) -> tuple[Array, Array]:
+        """Lines with these keys, each as often as its key has parts, and these parts."""
+        begins, ends = (np.searchsorted(self._key, keys, side) for side in ("left", "right"))
+        several = np.flatnonzero(begins < ends)
+        counts = (ends - begins)[several]
+        line = np.repeat(several, counts)
+        within = np.arange(len(line)) - np.repeat(np.cumsum(counts) - counts, counts)
+        part = self._part[begins[line] + within]
+        return np.concatenate([np.arange(len(keys)), line]), np.concatenate([self._first[keys], part])
 
 
 def _all(store: Store, table: str, number: int) -> list[dict[str, npt.NDArray[Any]]]:
@@ -124,7 +136,7 @@ def _all(store: Store, table: str, number: int) -> list[dict[str, npt.NDArray[An
 
 
 def _lines(store: Store, table: str, number: int, dtype: Any) -> npt.NDArray[np.void]:
-    return np.concatenate([np.zeros(0, dtype), *(piece[""] for piece in _all(store, table, number))])
+    return concatenated((piece[""] for piece in _all(store, table, number)), dtype)
 
 
 def account_ledger(store: Store, last: Ledger, number: int) -> Ledger:
@@ -138,23 +150,31 @@ def operations_about(store: Store, last: Ledger, number: int) -> pd.DataFrame:
 
 
 def _accounts(last: Ledger, seen: Authorizations, store: Store, number: int) -> Units:
-    kept = _lines(store, MOVEMENTS, number, ROW)
-    kept = kept[np.lexsort((kept["order"], kept["other"]))]
+    pieces = _all(store, MOVEMENTS, number)
+    kept = {name: concatenated((one[name] for one in pieces), of) for name, of in ROW.items()}
+    # Each piece is in order: to merge them costs less than to sort.
+    order = np.argsort(np.where(kept["other"], kept["order"] + OTHERS, kept["order"]), kind="stable")
+    kept = taken(kept, order)
     rows = frame({name: kept[name] for name in ("op", *NUMBERS)})
     if pieces := _all(store, STRAYS, number):
         texts = unpacked(pieces).set_index(["other", "order"])["stray"]
         rows["stray"] = texts.reindex(pd.MultiIndex.from_arrays([kept["other"], kept["order"]])).to_numpy()
-    own = np.flatnonzero(~kept["other"])
+    own = int((~kept["other"]).sum())
     seen = replace(
         seen.without_others(),
-        rows=rows.iloc[own],
-        order=kept["order"][own],
-        others=rows.iloc[len(own) :].reset_index(drop=True),
+        rows=rows.iloc[:own],
+        order=kept["order"][:own],
+        others=rows.iloc[own:].reset_index(drop=True),
     )
     case = Units(account_ledger(store, last, number), seen, content, thing="move")
-    places = np.arange(-1, len(case.pool.number))
-    mine: Mask = np.roll(store.part_of(places) == number, -1)
-    return replace(case, mine=mine)
+    count = len(case.pool.number)
+    # NOWHERE is the last one.
+    mine: Mask = np.roll(store.part_of(np.arange(NOWHERE, count)) == number, -1)
+    named = mine.copy()
+    for numbers in (about(case.ledger.ops["subject"].to_numpy())["authorization"], case.moved_rows["authorization"]):
+        named[case.places(np.asarray(numbers))] = True
+    among = np.flatnonzero(named[:count])
+    return replace(case, mine=np.append(mine[among], mine[count]), among=among)
 
 
 def _opened(seen: Authorizations, widths: Sequence[tuple[int, int, int]]) -> Authorizations:

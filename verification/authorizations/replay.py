@@ -59,7 +59,12 @@ def ordered(case: Units) -> Part:
     part = case.part(_ordered, len(told.key) + len(nameless), keys)
     each = {}
     for line in contradicting[:1].tolist():
-        order = (int(told.place[line]), int(told.version[line]), int(not told.moves[line]), int(told.attempt[line]))
+        order = (
+            case.place_in_all(int(told.place[line])),
+            int(told.version[line]),
+            int(not told.moves[line]),
+            int(told.attempt[line]),
+        )
         each["contrast"] = Witness(order, {}, named=_contrast(case, told, line))
     sums = {
         "twice": int(twice.sum()) + len(nameless),

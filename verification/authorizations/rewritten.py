@@ -50,7 +50,8 @@ def written(case: Units) -> Written:
     begun["begun"], begun["age"] = case.begun[keys], age[case.key_row[keys]]
     over["done"], over["age"], over["key"] = _over(case)[keys], begun["age"], case.ledger.keys["key"].to_numpy()[keys]
     over["again"] = ~saw[case.key_row[keys]]
-    return Written(case.ledger, case.seen, begun, over[over["done"] < NEVER], len(case.rows), int(saw.sum()))
+    over = over.take(np.flatnonzero(over["done"] < NEVER))
+    return Written(case.ledger, case.seen, begun, over, len(case.rows), int(saw.sum()))
 
 
 def unchanged(case: Units | Written) -> Part:
@@ -58,7 +59,7 @@ def unchanged(case: Units | Written) -> Part:
     operations that began afterwards. After it: what was there in the early snapshot was not written since.
     """
     own = written(case) if isinstance(case, Units) else case
-    begun, over = own.begun[np.argsort(own.begun["begun"])], own.over
+    begun, over = own.begun.take(np.argsort(own.begun["begun"])), own.over
     # The oldest transaction of all operations that began at this moment or later.
     oldest = np.append(np.maximum.accumulate(begun["age"][::-1])[::-1], NONE)
     later = oldest[np.searchsorted(begun["begun"], over["done"], "right")]

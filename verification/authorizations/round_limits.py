@@ -37,7 +37,8 @@ def served(case: Units) -> Part:
             # Those that were served first: they tell who should not have been.
             "attempts": case.attempts(members[which][np.argsort(~acked[which], kind="stable")]),
         }
-        return Witness((*rank, int(when[which]), int(place[which])), shown, case.sql_at(int(place[which])))
+        order = (*rank, int(when[which]), case.place_in_all(int(place[which])))
+        return Witness(order, shown, case.sql_at(int(place[which])))
 
     worst = int(wrong[off[wrong].argmax()]) if len(wrong) else 0
     return Part(

@@ -17,7 +17,8 @@ from verification.case import Case
 from verification.checks import Check, Over
 from verification.coupons import answers, limits, loss, rate
 from verification.coupons import queue as log_queue
-from verification.coupons.case import Validations, values
+from verification.coupons.case import Validations, pool_of, values
+from verification.coupons.model import Pool
 from verification.coupons.observation import Coupons
 from verification.coupons.observation import observe as observe
 from verification.coupons.parts import COUPON, ORDER, USER, divisions
@@ -32,24 +33,19 @@ from verification.ledger_checks import altered, invariants, lost, phantom, rejec
 
 def case(ledger: Ledger, seen: Coupons) -> Validations:
     """What was asked and answered beside what is logged and recorded."""
-    found: list[Validations] = []
-
-    def content(run: str, items: pd.DataFrame) -> pd.DataFrame:
-        return _content(found[0], run, items)
-
-    found.append(Validations(ledger, seen, content, thing="validation"))
-    return found[0]
+    # A case must not be part of what it has itself: it would take its memory until somebody looks for such.
+    return Validations(ledger, seen, partial(_content, pool_of(ledger, seen)), thing="validation")
 
 
 DIVISIONS = divisions(case)
 
 
-def _content(case: Validations, run: str, items: pd.DataFrame) -> pd.DataFrame:
+def _content(pool: Pool, run: str, items: pd.DataFrame) -> pd.DataFrame:
     """What the log must have of these validations, besides what was answered."""
     coupon, user, ago = coupons.about(items["subject"].to_numpy())
     op, kind = items["key"].to_numpy(), items["kind"]
     unknown, order = (kind == "unknown").to_numpy(), kind.isin(ORDERS).to_numpy()
-    codes = np.array(["", *(one.code for one in case.pool.coupons)], object)[coupon]
+    codes = np.array(["", *(one.code for one in pool.coupons)], object)[coupon]
     codes[unknown] = [
         coupons.code_sent("unknown", one, number)
         for one, number in zip(coupon[unknown].tolist(), op[unknown].tolist(), strict=True)
@@ -57,7 +53,7 @@ def _content(case: Validations, run: str, items: pd.DataFrame) -> pd.DataFrame:
     first = op - ago
     sent = np.full(len(op), None, object)
     sent[order] = [coupons.order_id(run, one) for one in first[order].tolist()]
-    value = values((kind == "minimum").to_numpy(), first, case.pool.minimum[coupon])
+    value = values((kind == "minimum").to_numpy(), first, pool.minimum[coupon])
     return pd.DataFrame(
         {
             "coupon": np.where(unknown, 0, coupon),
@@ -138,6 +134,7 @@ CHECKS = (
         said="otherwise than the coupon, its uses at that time and the order say",
         over=Over.THING,
         of=COUPON,
+        alone=answers.right_alone,
     ),
     Check(
         "LOG",

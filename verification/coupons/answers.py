@@ -20,8 +20,17 @@ def right(case: Validations) -> Part:
     can have been while the request was under way.
     """
     lines = _definite(case)
-    allowed = _allowed(case, lines)
-    wrong = lines[~allowed]
+    return _judged(case, lines if case.recorded is None else lines[case.depends[lines]])
+
+
+def right_alone(case: Validations) -> Part:
+    """VERDICT, of those that are the same whatever others did."""
+    lines = _definite(case)
+    return _judged(case, lines[~case.depends[lines]])
+
+
+def _judged(case: Validations, lines: Array) -> Part:
+    wrong = lines[~_allowed(case, lines)]
     kinds = Counter(case.ledger.ops["kind"].iloc[wrong].astype(str))
     return replace(case.part(_right, len(lines), np.unique(case.ledger.key_place[wrong])), sums=kinds)
 
@@ -95,18 +104,20 @@ def _uses(
     case: Validations, coupon: Array, start: Array, end: Array, which: Mask, before: Array
 ) -> tuple[Array, Array]:
     least, most = before.copy(), before.copy()
-    least[which] += case.uses.at_least(coupon[which], start[which])
-    most[which] += case.uses.at_most(coupon[which], end[which])
+    if which.any():
+        least[which] += case.uses.at_least(coupon[which], start[which])
+        most[which] += case.uses.at_most(coupon[which], end[which])
     return least, most
 
 
 def _own_uses(
     case: Validations, coupon: Array, user: Array, start: Array, end: Array, which: Mask
 ) -> tuple[Array, Array]:
-    before = np.isin(coupon << 20 | user, case.pool.used).astype(np.int64)
-    least, most = before.copy(), before.copy()
-    least[which] += case.uses.own_at_least(coupon[which], user[which], start[which])
-    most[which] += case.uses.own_at_most(coupon[which], user[which], end[which])
+    least, most = np.zeros(len(coupon), np.int64), np.zeros(len(coupon), np.int64)
+    if which.any():
+        least[which] = most[which] = np.isin(coupon[which] << 20 | user[which], case.pool.used)
+        least[which] += case.uses.own_at_least(coupon[which], user[which], start[which])
+        most[which] += case.uses.own_at_most(coupon[which], user[which], end[which])
     return least, most
 
 

@@ -1,8 +1,8 @@
 """What was asked and answered beside the log; and the same of orders beside the usages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from verification.coupons.counting import before
 from verification.coupons.model import Pool
 from verification.coupons.observation import Coupons
 from verification.found import Found, Part, Witness
+from verification.ledger import Ledger
 
 LEFT_BY_ORDERS = {"redeem": {"ACK": Effect()}, "contend": {"ACK": Effect()}, "repeat": {}}
 """What an order leaves in the usages."""
@@ -33,8 +34,7 @@ class Validations(Case):
     @cached_property
     def pool(self) -> Pool:
         """The coupons as they were seeded."""
-        at = ids.born(self.ledger.run).strftime("%Y-%m-%d %H:%M:%S+00")
-        return Pool(self.seen.seed, self.ledger.scenario.pool["users"], at)
+        return pool_of(self.ledger, self.seen)
 
     @cached_property
     def _about(self) -> tuple[Array, Array, Array]:
@@ -94,20 +94,7 @@ class Validations(Case):
             totals=self.seen.usage_totals,
             order=self.seen.usage_order,
         )
-        return Orders(own, seen, lambda run, items: self._usage(items), thing="order")
-
-    def _usage(self, items: pd.DataFrame) -> pd.DataFrame:
-        """What must be in the usages of these orders."""
-        coupon, user, _ = coupons.about(items["subject"].to_numpy())
-        op = items["key"].to_numpy()
-        value = values(np.zeros(len(op), bool), op, self.pool.minimum[coupon])
-        off = self.pool.off(coupon, value)
-        there = {
-            "coupon": coupon,
-            "user": user,
-            "discount": off,
-        }
-        return pd.DataFrame({name: column for name, column in there.items() if name in self.seen.usages})
+        return Orders(own, seen, partial(_usage, self.pool, [*self.seen.usages]), thing="order")
 
     @cached_property
     def uses(self) -> "Uses":
@@ -123,6 +110,13 @@ class Validations(Case):
             self.user[maybe],
             ledger.earliest[maybe],
         )
+
+    @cached_property
+    def depends(self) -> Mask:
+        """Which validations are answered by what others did meanwhile: how often the coupon was used, or its status."""
+        named = np.where(self.ledger.kind("unknown"), 0, self.coupon)
+        depends: Mask = self.validation & self.pool.changing[named]
+        return depends
 
     @property
     def applies(self) -> Mask:
@@ -180,6 +174,26 @@ class Uses:
     def own_at_most(self, coupon: Array, user: Array, time: Array) -> Array:
         """How often a user can have."""
         return before(self.maybe_coupon << 20 | self.maybe_user, self.possible, coupon << 20 | user, time)
+
+
+def pool_of(ledger: Ledger, seen: Coupons) -> Pool:
+    """The coupons of a run as they were seeded."""
+    return _pool(seen.seed, ledger.scenario.pool["users"], ids.born(ledger.run).strftime("%Y-%m-%d %H:%M:%S+00"))
+
+
+@lru_cache(maxsize=1)
+def _pool(seed: int, users: int, at: str) -> Pool:
+    """Once in a process, which judges several parts of a run."""
+    return Pool(seed, users, at)
+
+
+def _usage(pool: Pool, columns: Sequence[str], _run: str, items: pd.DataFrame) -> pd.DataFrame:
+    """What must be in these `columns` of the usages of orders."""
+    coupon, user, _ = coupons.about(items["subject"].to_numpy())
+    op = items["key"].to_numpy()
+    value = values(np.zeros(len(op), bool), op, pool.minimum[coupon])
+    there = {"coupon": coupon, "user": user, "discount": pool.off(coupon, value)}
+    return pd.DataFrame({name: column for name, column in there.items() if name in columns})
 
 
 def values(minimum_kind: Mask, op: Array, minimum: Array) -> Array:

@@ -82,6 +82,9 @@ class Pool:
         self.most = column([one.max_total_uses for one in every])
         self.own_most = column([one.max_uses_per_user for one in every])
         self.uses = column([one.uses for one in every])
+        self.changing: Mask = (self.most < NONE) | (self.own_most < NONE)
+        """Whether a run changes what is said of a coupon: its uses are limited, or its status is switched."""
+        self.changing[[*coupons_pool.SWITCHED]], self.changing[0] = True, False
         place = {name: index for index, name in enumerate(coupons.REASONS)} | {"": VALID}
         self.place = place
         self.status = np.array([VALID, *(place[_by_status(one.status)] for one in every)])

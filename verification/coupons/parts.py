@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from systems import coupons
 from systems.coupons import ORDERS
 from verification.arrays import Array, Mask
 from verification.coupons.case import Validations
@@ -21,6 +22,7 @@ from verification.divided.columns import unpacked
 from verification.divided.division import Division
 from verification.divided.judging import Task
 from verification.divided.keeping import ORDER as PLACE
+from verification.divided.piece import taken
 from verification.divided.splitting import ledger_of, read
 from verification.divided.store import Store
 from verification.ledger import ELSEWHERE, Ledger
@@ -58,12 +60,11 @@ def hand_on(case: Validations, task: Task, store: Store) -> None:
 
     def give(table: str, which: Mask, by: Array) -> None:
         lines = np.flatnonzero(which)
-        store.divide(
-            f"{table}.{task.number}", by[lines], lambda some: {name: one[lines[some]] for name, one in sent.items()}
-        )
+        store.divide(f"{table}.{task.number}", by[lines], lambda some: taken(sent, lines[some]))
 
     give(ORDER, case.ledger.ops["kind"].isin(ORDERS).to_numpy(), case.first)
-    give(COUPON, np.ones(len(case.coupon), bool), case.coupon)
+    # What is said of most validations depends on no other.
+    give(COUPON, ~case.validation | case.applies | case.depends, case.coupon)
     if allowed(case):
         give(USER, case.validation, case.user)
     # What applies a coupon sends an order of its own, which is recorded in this part.
@@ -77,8 +78,13 @@ def _ledger(store: Store, last: Ledger, table: str, number: int) -> Ledger:
 
 
 def operations_about(store: Store, last: Ledger, number: int) -> pd.DataFrame:
-    """The operations of a part of the coupons."""
-    return _ledger(store, last, COUPON, number).ops
+    """All operations about a part of the coupons, of whatever part of the keys each is."""
+    pieces = []
+    for part in range(store.parts):
+        kept = read(store, part)
+        mine = store.part_of(coupons.about(kept["records"]["subject"])[0]) == number
+        pieces.append(taken(kept, np.flatnonzero(mine)))
+    return ledger_of(last, pieces, np.zeros(0, ELSEWHERE)).ops
 
 
 def divisions(case: Case) -> Sequence[Sequence[Division]]:

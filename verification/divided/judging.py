@@ -1,6 +1,5 @@
 """Judges a part of the keys of a run: by the checks that a whole run is judged by, in whichever process or machine."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,13 +16,14 @@ from verification.checks import Check, Over
 from verification.divided import division
 from verification.divided.columns import unpacked
 from verification.divided.keeping import ORDER, ROWS
+from verification.divided.piece import taken
 from verification.divided.splitting import MAKERS, OPERATIONS, part
-from verification.divided.store import Store
+from verification.divided.store import Pieces, Store
 from verification.ledger import Ledger
 from verification.ledger_checks import new_keys
 
 EFFECTS = "effects"
-"""The table of the effects of the run: of each part in pieces, one for each step of the operations."""
+"""Of the effects of the run each part leaves a table, with a piece for each step of the operations."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,12 @@ class Judged:
     done: int = 0
     only: int = 0
     """As `ledger_checks.new_keys` has it."""
-    effects: Mapping[int, int] = field(default_factory=dict)
-    """How many effects it left of which step."""
-    handed: Counter[tuple[str, int]] = field(default_factory=Counter)
-    """How many pieces of which table it handed on to which part (`Store.pieces`)."""
+    effects: int = 0
+    """How many effects it left, …"""
+    left: Pieces = field(default_factory=dict)
+    """… and where (`effects_of`): step by step."""
+    handed: Pieces = field(default_factory=dict)
+    """What it handed on to other parts."""
 
 
 def system_of(name: str) -> Any:
@@ -77,7 +79,8 @@ def judged(task: Task) -> Judged:
     if task.version != VERSION:
         raise PlanError(f"a worker of PERF_DASK has version {VERSION} of Proofload: expected {task.version}")
     system = system_of(task.last.scenario.system)
-    mine = about(system.checks_of(task.last.scenario), task.division)
+    made = system.checks_of(task.last.scenario)
+    mine = about(made, task.division)
     if task.division:
         way = division.named(system, task.division)
         case = way.case(task.last, task.seen, task.store, task.number)
@@ -85,8 +88,9 @@ def judged(task: Task) -> Judged:
     case = case_of(system, task)
     unknown, committed = case.unknown_committed()
     done, only = new_keys(case)
-    # What is handed on is counted by itself, wherever this is done, and however often.
-    handed = replace(task.store, pieces=Counter())
+    # What is handed on is told by itself, wherever this is done, and however often.
+    handed = replace(task.store, pieces={})
+    mine += [replace(check, find=check.alone) for check in made if check.alone]
     return Judged(
         {check.id: checks.outcome(check, case) for check in mine},
         _learnt(system, case, task, handed),
@@ -95,7 +99,7 @@ def judged(task: Task) -> Judged:
         committed,
         done,
         only,
-        _left(task, case),
+        *_left(task, case),
         handed.pieces,
     )
 
@@ -114,7 +118,7 @@ def about(made: Sequence[Check], name: str) -> list[Check]:
 def case_of(system: Any, task: Task) -> Case:
     """The operations of the part, beside their rows."""
     store, seen = task.store, task.seen
-    kept = {table for table, number in store.pieces if number == task.number} - {OPERATIONS, MAKERS}
+    kept = store.tables(task.number) - {OPERATIONS, MAKERS}
     tables = {table: unpacked(store.read(table, task.number)) for table in kept}
     rows, order = seen.rows, np.zeros(0, np.int64)
     if ROWS in tables:
@@ -127,18 +131,14 @@ def case_of(system: Any, task: Task) -> Case:
     return case
 
 
-def _left(task: Task, case: Case) -> dict[int, int]:
-    """Leave the effects of the part, for those of all parts to be put in order."""
-    effects = case.effects()
-    bounds = np.searchsorted(effects["op"], task.steps[1:]).tolist()
-    left = {}
-    for step, own in enumerate(np.split(effects, bounds)):
-        if len(own):
-            task.store.write(effects_name(task.number, step), {EFFECTS: own})
-            left[step] = len(own)
-    return left
+def _left(task: Task, case: Case) -> tuple[int, Pieces]:
+    """Leave the effects of the part, for those of all parts to be put in order: how many, and where."""
+    effects, left = case.effects(), replace(task.store, pieces={})
+    step = np.searchsorted(task.steps, effects["op"], "right") - 1
+    left.spread(effects_of(task.number), step.clip(0), lambda lines: taken({EFFECTS: effects}, lines), len(task.steps))
+    return len(effects), left.pieces
 
 
-def effects_name(number: int, step: int) -> str:
-    """The file with what a part has of the effects of a step."""
-    return f"{EFFECTS}-{number}-{step}.npz"
+def effects_of(number: int) -> str:
+    """The table with what a part has of the effects of each step."""
+    return f"{EFFECTS}.{number}"

@@ -7,7 +7,7 @@ import pandas as pd
 
 from verification.before import resolution
 from verification.case import Totals
-from verification.divided.columns import packed
+from verification.divided.columns import packing
 from verification.divided.store import Store
 
 ROWS, ORDER = "rows", "its place among all"
@@ -25,7 +25,7 @@ class Keeping:
 
     def take(self, table: str, lines: pd.DataFrame) -> None:
         """Some more lines of a table, each of the operation in its column `op`."""
-        self.store.divide(table, lines["op"].to_numpy(), lambda places: packed(lines.iloc[places]))
+        self.store.divide(table, lines["op"].to_numpy(), packing(lines))
 
     def take_rows(self, rows: pd.DataFrame, stored: str) -> None:
         """Some more rows of the run, as `verification.rows.own` gives them; `stored` is the column that tells when each

@@ -14,6 +14,7 @@ from harness.outcomes import DONE, Outcome
 from harness.plan.scenario import Scenario
 from verification.announced import Announced
 from verification.arrays import Array
+from verification.divided.piece import concatenated, taken
 from verification.divided.store import Store
 from verification.ledger import ELSEWHERE, Ledger, by_outcome, ledger, operations
 from verification.quiescence import UNANSWERED
@@ -62,14 +63,13 @@ def split(
 def divide(store: Store, ops: pd.DataFrame, records: npt.NDArray[np.void], doubt: Array) -> None:
     """Add operations, with their records and by how much their times may be wrong, to the parts of their keys."""
     numbers, keys = ops["op"].to_numpy(), ops["key_of"].to_numpy()
-    store.divide(
-        OPERATIONS, keys, lambda lines: {"records": records[lines], "numbers": numbers[lines], "doubt": doubt[lines]}
-    )
+    store.divide(OPERATIONS, keys, lambda lines: taken({"records": records, "numbers": numbers, "doubt": doubt}, lines))
     # What a key's maker was, where that sent another key: then it is with that one.
-    other = np.flatnonzero(store.part_of(numbers) != store.part_of(keys))
+    other = np.flatnonzero(numbers != keys)
+    other = other[store.part_of(numbers[other]) != store.part_of(keys[other])]
     makers = np.zeros(len(other), ELSEWHERE)
     makers["op"], makers["kind"] = numbers[other], records["kind"][other]
-    store.divide(MAKERS, makers["op"], lambda lines: {"makers": makers[lines]})
+    store.divide(MAKERS, makers["op"], lambda lines: taken({"makers": makers}, lines))
 
 
 def last_of(ops: pd.DataFrame) -> pd.DataFrame:
@@ -87,7 +87,7 @@ def last_of(ops: pd.DataFrame) -> pd.DataFrame:
 def part(last: Ledger, store: Store, number: int) -> Ledger:
     """The ledger of a part of the keys."""
     makers = [one["makers"] for one in store.read(MAKERS, number)]
-    return ledger_of(last, store.read(OPERATIONS, number), np.concatenate([np.zeros(0, ELSEWHERE), *makers]))
+    return ledger_of(last, store.read(OPERATIONS, number), concatenated(makers, ELSEWHERE))
 
 
 def read(store: Store, number: int) -> dict[str, npt.NDArray[Any]]:
@@ -97,7 +97,7 @@ def read(store: Store, number: int) -> dict[str, npt.NDArray[Any]]:
 
 def _joined(pieces: Sequence[Mapping[str, npt.NDArray[Any]]]) -> dict[str, npt.NDArray[Any]]:
     kept = {"records": RECORD, "numbers": np.dtype(np.int64), "doubt": np.dtype(np.int64)}
-    return {name: np.concatenate([np.zeros(0, of), *(one[name] for one in pieces)]) for name, of in kept.items()}
+    return {name: concatenated((one[name] for one in pieces), of) for name, of in kept.items()}
 
 
 def ledger_of(
@@ -107,8 +107,9 @@ def ledger_of(
     kept = _joined(pieces)
     numbers = kept["numbers"]
     if (numbers[1:] < numbers[:-1]).any():
-        order = np.argsort(numbers)
-        kept = {name: one[order] for name, one in kept.items()}
+        # Each piece is in order: to merge them costs less than to sort.
+        order = np.argsort(numbers, kind="stable")
+        kept = taken(kept, order)
     records, numbers, doubt = (kept[name] for name in ("records", "numbers", "doubt"))
     return replace(
         last,

@@ -1,7 +1,6 @@
 """All of a verification in parts: divide, read, judge, and put together."""
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,8 +18,10 @@ from verification import checks, surroundings
 from verification.checks import Check, Over
 from verification.divided import division
 from verification.divided.completing import Completing
-from verification.divided.judging import EFFECTS, Judged, Task, about, case_of, effects_name
+from verification.divided.judging import EFFECTS, Task, about, case_of, effects_of
 from verification.divided.keeping import Keeping
+from verification.divided.piece import concatenated
+from verification.divided.running import Judge
 from verification.divided.splitting import Divided
 from verification.divided.store import Store
 from verification.found import Part
@@ -88,10 +89,6 @@ def whole(run: Run, url: str, system: Any, sent: Ledger) -> Verified:
     return Verified(system.judge(case), seen, case.resolved(), weakened)
 
 
-Judge = Callable[[Sequence[Task]], list[Judged]]
-"""Has tasks done, in their order."""
-
-
 def in_parts(run: Run, url: str, system: Any, divided: Divided, store: Store, judge: Judge) -> Verified:
     """Judge a run whose operations are in parts in `store`."""
     keeping = Keeping(store)
@@ -102,17 +99,16 @@ def in_parts(run: Run, url: str, system: Any, divided: Divided, store: Store, ju
 def judged_apart(folder: Path, system: Any, divided: Divided, store: Store, seen: Any, judge: Judge) -> Verified:
     """The same, whose rows are in parts, too: `seen` is what was read beside them. Leaves the effects in `folder`."""
     last = divided.last
-    judged = judge([Task(number, store, last, seen, divided.steps) for number in range(store.parts)])
-    count = sum(sum(one.effects.values()) for one in judged)
-    in_order = _in_order(store, judged, len(divided.steps))
-    effects.write_pieces(folder, effects.fields(last.scenario.points), count, in_order)
+    judged = judge([Task(number, store.only(number), last, seen, divided.steps) for number in range(store.parts)])
+    left = replace(store, pieces={}).with_pieces(one.left for one in judged)
+    in_order = _in_order(left, len(divided.steps))
+    effects.write_pieces(folder, effects.fields(last.scenario.points), sum(one.effects for one in judged), in_order)
     seen = system.joined(seen, [one.learnt for one in judged])
     made = system.checks_of(last.scenario)
-    parts = {check.id: [one.outcomes[check.id] for one in judged] for check in about(made, "")}
+    by_key = [*about(made, ""), *(check for check in made if check.alone)]
+    parts = {check.id: [one.outcomes[check.id] for one in judged] for check in by_key}
     # `store` itself stays that of the keys alone.
-    handed = replace(store, pieces=Counter(store.pieces))
-    for one in judged:
-        handed.pieces.update(one.handed)
+    handed = store.with_pieces(one.handed for one in judged)
     for stage in division.of(system):
         tasks = [
             Task(number, handed.only(number), last, seen, divided.steps, way.name)
@@ -122,7 +118,8 @@ def judged_apart(folder: Path, system: Any, divided: Divided, store: Store, seen
         found = judge(tasks)
         for place, way in enumerate(stage):
             own = found[place * store.parts : (place + 1) * store.parts]
-            parts |= {check.id: [one.outcomes[check.id] for one in own] for check in about(made, way.name)}
+            for check in about(made, way.name):
+                parts.setdefault(check.id, []).extend(one.outcomes[check.id] for one in own)
             seen = way.joined(seen, [one.learnt for one in own])
     completing = Completing(
         system, handed, last, seen, lambda number: case_of(system, Task(number, store, last, seen, divided.steps))
@@ -146,10 +143,11 @@ def _summed(parts: Sequence[checks.Outcome], completing: Completing) -> checks.O
     return completing.of(found) if isinstance(found, Part) else found
 
 
-def _in_order(store: Store, judged: Sequence[Judged], steps: int) -> Iterator[npt.NDArray[np.void]]:
+def _in_order(left: Store, steps: int) -> Iterator[npt.NDArray[np.void]]:
     """The effects of all parts, step by step, in the order of operations and items."""
     for step in range(steps):
-        files = [effects_name(number, step) for number, one in enumerate(judged) if step in one.effects]
-        if files:
-            found = np.concatenate([store.load(name)[EFFECTS] for name in files])
-            yield found[np.lexsort((found["item"], found["op"]))]
+        pieces = [piece[EFFECTS] for number in range(left.parts) for piece in left.read(effects_of(number), step)]
+        if pieces:
+            found = concatenated(pieces, pieces[0].dtype)
+            # Those of an operation are in one piece, and in order there.
+            yield found.take(np.argsort(found["op"], kind="stable"))

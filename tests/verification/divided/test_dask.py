@@ -114,7 +114,7 @@ def test_a_scheduler_to_which_no_worker_comes_is_not_waited_for_for_ever(monkeyp
         started("scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard"),
         pytest.raises(PlanError, match=r"no worker has come to that scheduler in 0\.2 s: `dask worker"),
     ):
-        running.all_of([], f"tcp://127.0.0.1:{port}")
+        running.over_dask([], f"tcp://127.0.0.1:{port}")
 
 
 def test_without_dask_the_command_that_installs_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,7 +73,7 @@ def judging(scene: Scene) -> Iterator[tuple[subprocess.Popen[bytes], list[psutil
     asked = environment(DATABASE_URL=scene.url, PERF_PARTITIONS="50")
     command = [sys.executable, "-m", "verification", str(scene.run.folder)]
     with subprocess.Popen(command, env=asked, stdout=subprocess.DEVNULL) as process:
-        eventually(lambda: any((scene.run.folder / FOLDER).glob("effects-*")), process)
+        eventually(lambda: any((scene.run.folder / FOLDER).glob("effects.*")), process)
         begun = [one for one in psutil.Process(process.pid).children() if "spawn_main" in " ".join(one.cmdline())]
         assert begun
         yield process, begun
