@@ -57,7 +57,7 @@ class Part:
     most: Mapping[str, int] = field(default_factory=dict)
     """… of which it is the largest, …"""
     sets: Mapping[str, frozenset[int]] = field(default_factory=dict)
-    """… and of which it is how many different ones there are."""
+    """… and of which it is how many different ones there are, or which the lowest of them are."""
     each: Mapping[str, Witness] = field(default_factory=dict)
     """Where witnesses are of several kinds, the first one of each."""
     shared: frozenset[int] = frozenset()

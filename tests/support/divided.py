@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -46,9 +46,15 @@ def here(tasks: Sequence[Task]) -> list[Judged]:
     return [judged(task) for task in tasks]
 
 
-def in_parts(folder: Path, system: Any, case: Case, count: int, kept: Sequence[str] = ()) -> Verified:
+Keep = Callable[[Any, Keeping], dict[str, Any]]
+"""Keeps what was observed of a case in parts, and gives what is otherwise observed then."""
+
+
+def in_parts(
+    folder: Path, system: Any, case: Case, count: int, kept: Sequence[str] = (), keep: Keep | None = None
+) -> Verified:
     """What is found of a case in so many parts, in three pieces; `kept`: what else of the observation has a
-    line a row. The effects are left in `folder`.
+    line a row; or else `keep` keeps all of it. The effects are left in `folder`.
     """
     store = Store(str(folder / "parts"), count)
     store.make()
@@ -59,6 +65,18 @@ def in_parts(folder: Path, system: Any, case: Case, count: int, kept: Sequence[s
         some = ops.iloc[first : first + step]
         divide(store, some, records(some, ledger.partly), some["doubt"].to_numpy())
     keeping = Keeping(store)
+    changes = keep(case, keeping) if keep else _kept(system, case, keeping, step, kept)
+    divided = Divided(
+        replace(ledger, ops=last_of(ops).reset_index(drop=True), partly=ledger.partly[:0]),
+        by_outcome(ledger.ops),
+        ops["op"].to_numpy()[::step],
+    )
+    return judged_apart(folder, system, divided, store, replace(seen, totals=keeping.totals, **changes), here)
+
+
+def _kept(system: Any, case: Case, keeping: Keeping, step: int, kept: Sequence[str]) -> dict[str, Any]:
+    """Keep its rows, and what else has a line a row."""
+    seen = case.seen
     for first in range(0, len(seen.rows), step):
         keeping.take_rows(seen.rows.iloc[first : first + step].reset_index(drop=True), seen.source.stored)
     changes: dict[str, Any] = {"rows": seen.rows.iloc[:0].drop(columns="item", errors="ignore")}
@@ -69,23 +87,24 @@ def in_parts(folder: Path, system: Any, case: Case, count: int, kept: Sequence[s
         if query.by_operation:
             keeping.take(ALSO.format(name), seen.also[name])
             changes["also"] = {**changes.get("also", seen.also), name: seen.also[name].iloc[:0]}
-    divided = Divided(
-        replace(ledger, ops=last_of(ops).reset_index(drop=True), partly=ledger.partly[:0]),
-        by_outcome(ledger.ops),
-        ops["op"].to_numpy()[::step],
-    )
-    return judged_apart(folder, system, divided, store, replace(seen, totals=keeping.totals, **changes), here)
+    return changes
 
 
 def found_alike(
-    folder: Path, system: Any, case: Case, findings: Sequence[Finding], counts: Sequence[int], kept: Sequence[str] = ()
+    folder: Path,
+    system: Any,
+    case: Case,
+    findings: Sequence[Finding],
+    counts: Sequence[int],
+    kept: Sequence[str] = (),
+    keep: Keep | None = None,
 ) -> None:
     """Assert that of `case` the same is found, and left, in each of these `counts` of parts as in one."""
     (folder / "whole").mkdir(parents=True, exist_ok=True)
     effects.write(folder / "whole", case.effects())
     weakened = [*system.weakened(case), *only_replays(*new_keys(case))]
     for count in counts:
-        found = in_parts(folder, system, case, count, kept)
+        found = in_parts(folder, system, case, count, kept, keep)
         assert [one.as_json() for one in found.findings] == [one.as_json() for one in findings], count
         assert (found.resolved, found.weakened) == (case.resolved(), weakened), count
         assert found.seen.as_json() == case.seen.as_json(), count

@@ -268,7 +268,7 @@ AT_ONCE: dict[str, tuple[str, ...]] = {
 That each of them by itself is caught is shown by `make fault-matrix`."""
 
 
-IN_PARTS = ("coupons", "orchestrator")
+IN_PARTS = ("coupons", "event_store", "orchestrator")
 """Of each load of these it is shown that the same is found in parts."""
 
 
@@ -369,13 +369,17 @@ def judged(
                     assert put_load(run, Settings(), stack, lambda: meanwhile(run), progress)
             with remembered() as whole:
                 first = verify(run, url)
-            if system in IN_PARTS and goes_on(run):
+            if system == "orchestrator" and goes_on(run):
                 found_alike(run.folder / "apart", *whole[0], [3])
             elif system in IN_PARTS:
                 verified_alike(run, url, 3)
+            second = list[Finding]()
             if again:
                 again(run)
-            return Judged(run, first, verify(run, url) if again else [])
+                second = verify(run, url)
+                if system in IN_PARTS and not goes_on(run):
+                    verified_alike(run, url, 3)
+            return Judged(run, first, second)
         finally:
             services.stop()
 

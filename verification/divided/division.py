@@ -26,12 +26,29 @@ class Division:
     """What is to be known of each part to tell what was found, …"""
     joined: Callable[[Any, Sequence[Any]], Any] = lambda seen, _learnt: seen
     """… and what was read beside the rows, with that of all parts."""
+    hand_on: Callable[[Any, int, Store], Any] | None = None
+    """Hands on the part of that number to those of divisions that are judged later; what it gives is what is `learnt`
+    of the part."""
 
 
 def of(system: Any) -> Sequence[Sequence[Division]]:
     """Those of a system, in the order in which they are judged."""
     found: Sequence[Sequence[Division]] = getattr(system, "DIVISIONS", ())
     return found
+
+
+OTHERS = "of-"
+"""What the names of tables begin with that are for other parts than those of the keys, and kept beside these."""
+
+
+def table_of(division: str, name: str) -> str:
+    """The name of a table that is for the parts of a division."""
+    return f"{OTHERS}{division}.{name}"
+
+
+def is_of_keys(table: str) -> bool:
+    """Whether a table is for the parts of the keys."""
+    return not table.startswith(OTHERS)
 
 
 def named(system: Any, name: str) -> Division:

@@ -83,8 +83,10 @@ def judged(task: Task) -> Judged:
     mine = about(made, task.division)
     if task.division:
         way = division.named(system, task.division)
-        case = way.case(task.last, task.seen, task.store, task.number)
-        return Judged({check.id: checks.outcome(check, case) for check in mine}, way.learnt(case))
+        case, handed = way.case(task.last, task.seen, task.store, task.number), replace(task.store, pieces={})
+        found = {check.id: checks.outcome(check, case) for check in mine}
+        learnt = way.hand_on(case, task.number, handed) if way.hand_on else way.learnt(case)
+        return Judged(found, learnt, handed=handed.pieces)
     case = case_of(system, task)
     unknown, committed = case.unknown_committed()
     done, only = new_keys(case)
@@ -118,7 +120,7 @@ def about(made: Sequence[Check], name: str) -> list[Check]:
 def case_of(system: Any, task: Task) -> Case:
     """The operations of the part, beside their rows."""
     store, seen = task.store, task.seen
-    kept = store.tables(task.number) - {OPERATIONS, MAKERS}
+    kept = {table for table in store.tables(task.number) if division.is_of_keys(table)} - {OPERATIONS, MAKERS}
     tables = {table: unpacked(store.read(table, task.number)) for table in kept}
     rows, order = seen.rows, np.zeros(0, np.int64)
     if ROWS in tables:

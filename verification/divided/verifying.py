@@ -121,6 +121,7 @@ def judged_apart(folder: Path, system: Any, divided: Divided, store: Store, seen
             for check in about(made, way.name):
                 parts.setdefault(check.id, []).extend(one.outcomes[check.id] for one in own)
             seen = way.joined(seen, [one.learnt for one in own])
+        handed = handed.with_pieces(one.handed for one in found)
     completing = Completing(
         system, handed, last, seen, lambda number: case_of(system, Task(number, store, last, seen, divided.steps))
     )

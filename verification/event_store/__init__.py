@@ -1,10 +1,8 @@
 """Events are stored once, whole and in order; loads and processors get exactly these, found by index."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
-
-import pandas as pd
 
 from harness.check import Finding, Group
 from harness.plan.scenario import Scenario
@@ -12,12 +10,20 @@ from systems.event_store import APPENDS, BATCHES, LOADS, STREAMS, TOKENS
 from verification import checks, surroundings
 from verification.case import Found
 from verification.catalogue import Schema
-from verification.checks import Check
-from verification.event_store import delivery, plans, reads, snapshots, streams, tokens
-from verification.event_store.case import Events
-from verification.event_store.content import content
+from verification.checks import Check, Over
+from verification.event_store import delivery, order, plans, reads, snapshots, streams, tokens
+from verification.event_store.case import Events, events
+from verification.event_store.delivery import Delivery
+from verification.event_store.handing import hand_on as hand_on
+from verification.event_store.handing import joined as joined
+from verification.event_store.kept import POSITION, RECEIPT, STREAM, TIME
 from verification.event_store.observation import EventStore
 from verification.event_store.observation import observe as observe
+from verification.event_store.order import Receipts
+from verification.event_store.parts import DIVISIONS as DIVISIONS
+from verification.event_store.parts import of_part as of_part
+from verification.event_store.parts import operations_about as operations_about
+from verification.found import Part
 from verification.ledger import Ledger
 from verification.ledger_checks import invariants
 
@@ -27,13 +33,7 @@ VARIANT = ("domain_events_tx", "domain_events_tenant_tx")
 
 def case(ledger: Ledger, seen: EventStore) -> Events:
     """What was appended and answered beside the events."""
-    found: list[Events] = []
-
-    def stated(run: str, items: pd.DataFrame) -> pd.DataFrame:
-        return content(found[0].pool, run, items)
-
-    found.append(Events(ledger, seen, stated, thing="event"))
-    return found[0]
+    return events(ledger, seen)
 
 
 def judge(case: Events) -> list[Finding]:
@@ -61,7 +61,7 @@ def _schema(case: Events) -> Found:
 
 def weakened(case: Events) -> list[str]:
     """What makes the checks say less than they could."""
-    lost = sum(len(one.open_) for one in case.received)
+    lost = sum(len(one.open_) for one in case.seen.processors)
     return [f"{lost:,} numbers were still missing in tokens at the end: they are not compared."] if lost else []
 
 
@@ -84,6 +84,16 @@ def seeded(case: Any) -> Found:
     return Found(len(figures), len(wrong), detail, {"figures": wrong} if wrong else {})
 
 
+def _delivered(check: Callable[[Delivery], Part]) -> Callable[[Any], Part]:
+    """What a check finds of events and what was received of them: of a run, or of a range of positions."""
+    return lambda case: check(case.delivery if isinstance(case, Events) else case)
+
+
+def _in_order(case: Any) -> Part:
+    """ORDER: of a run, or of a range of places."""
+    return order.ordered(case if isinstance(case, Receipts) else order.whole(case.delivery))
+
+
 CHECKS = (
     Check(
         "STREAMS",
@@ -91,6 +101,7 @@ CHECKS = (
         "streams, seeded ones and others",
         streams.gapless,
         group=Group.ORDER,
+        over=Over.DATABASE,
     ),
     Check(
         "ATOMIC",
@@ -100,6 +111,7 @@ CHECKS = (
         fed_by=tuple(kind for kind, items in BATCHES.items() if items > 1),
         group=Group.WHOLE,
         said="and its events are stored in part, or by several transactions",
+        over=Over.KEY,
     ),
     Check(
         "VERSION",
@@ -109,56 +121,70 @@ CHECKS = (
         fed_by=APPENDS,
         group=Group.ANSWERS,
         said="at a version of its stream that another had, or was told a wrong one",
+        over=Over.THING,
+        of=STREAM,
     ),
     Check(
         "DELIVERED",
         "Every committed event behind the token of a processor reached it.",
         "committed events against what processors received",
-        delivery.skipped,
+        _delivered(delivery.skipped),
         needs_all=True,
         fed_by=STREAMS,
         group=Group.DONE,
+        over=Over.THING,
+        of=POSITION,
     ),
     Check(
         "ONCE",
         "No event reached a processor more than once.",
         "events that processors received",
-        delivery.twice,
+        _delivered(delivery.twice),
         fed_by=STREAMS,
         group=Group.TWICE,
+        over=Over.THING,
+        of=POSITION,
     ),
     Check(
         "ORDER",
         "Events reached each processor in their order, those of a stream always.",
         "events that processors received",
-        delivery.ordered,
+        _in_order,
         fed_by=STREAMS,
         group=Group.ORDER,
+        over=Over.THING,
+        of=RECEIPT,
     ),
     Check(
         "WHOLE",
         "Every event reached processors as it is stored.",
         "events that processors received, by checksum",
-        delivery.whole,
+        _delivered(delivery.whole),
         fed_by=STREAMS,
         group=Group.CONTENT,
+        over=Over.THING,
+        of=POSITION,
     ),
     Check(
         "TENANT",
         "No event of another tenant reached a processor of one.",
         "events that processors of one tenant received",
-        delivery.foreign,
+        _delivered(delivery.foreign),
         fed_by=STREAMS,
         group=Group.ISOLATION,
+        over=Over.THING,
+        of=POSITION,
     ),
     Check(
         "CAUGHT-UP",
         "Every processor came to the end of its stream.",
         "processors",
-        delivery.caught_up,
+        _delivered(delivery.caught_up),
         needs_all=True,
         fed_by=STREAMS,
         group=Group.DONE,
+        over=Over.THING,
+        of=POSITION,
     ),
     Check(
         "TOKEN",
@@ -168,6 +194,8 @@ CHECKS = (
         fed_by=(*STREAMS, *TOKENS),
         group=Group.ANSWERS,
         said="with a position that there was not at that time",
+        over=Over.THING,
+        of=TIME,
     ),
     Check(
         "LOADED",
@@ -177,6 +205,8 @@ CHECKS = (
         fed_by=LOADS,
         group=Group.ANSWERS,
         said="with a stream as it was not at that time",
+        over=Over.THING,
+        of=STREAM,
     ),
     Check(
         "SNAPSHOT",
@@ -185,6 +215,8 @@ CHECKS = (
         snapshots.judged,
         group=Group.CONTENT,
         said="and the snapshot is not there, or was read otherwise than stored",
+        over=Over.THING,
+        of=STREAM,
     ),
     Check(
         "PLAN",
@@ -193,7 +225,22 @@ CHECKS = (
         lambda case: plans.judged(case.seen.plans),
         fed_by=(*LOADS, *STREAMS, *TOKENS, "read_snapshot", "contend", "stale", "reuse"),
         group=Group.PROTECTED,
+        over=Over.DATABASE,
     ),
-    Check("SEEDED", "The pool is as it was asked for.", "figures of the pool", seeded, group=Group.POOL),
-    Check("POOL", "The seeded events are as they were seeded.", "events of the pool", pool, group=Group.POOL),
+    Check(
+        "SEEDED",
+        "The pool is as it was asked for.",
+        "figures of the pool",
+        seeded,
+        group=Group.POOL,
+        over=Over.DATABASE,
+    ),
+    Check(
+        "POOL",
+        "The seeded events are as they were seeded.",
+        "events of the pool",
+        pool,
+        group=Group.POOL,
+        over=Over.DATABASE,
+    ),
 )

@@ -18,6 +18,10 @@ from verification.arrays import Array
 _ALL = 0xFFFF_FFFF
 _HEX = 16
 """Bits of a number in four hex digits."""
+_PERIOD = 2**32 - 1
+"""Moved on by so many zero bytes a register is as it was, for the polynomial is primitive."""
+_DIRECT = 1 << 12
+"""Up to so many zero bytes a register is moved on by these themselves."""
 
 Sums = npt.NDArray[np.uint32]
 
@@ -51,9 +55,7 @@ def joined(*parts: Texts) -> Texts:
 
 def slices(text: bytes, starts: Array, lengths: Array) -> Texts:
     """Parts of a text: from `starts` on so many bytes, which there are."""
-    before = np.zeros(len(text) + 1, np.uint32)
-    for place in range(len(text)):
-        before[place + 1] = _sum(text[place : place + 1], int(before[place]))
+    before = _beginnings(text)
     return Texts(_moved(before[starts], lengths) ^ before[starts + lengths], lengths)
 
 
@@ -62,6 +64,33 @@ def hexes(numbers: Array, digits: int) -> Texts:
     fours = _fours()
     parts = [fours.at(numbers >> shift & (1 << _HEX) - 1) for shift in range((digits - 4) * 4, -1, -_HEX)]
     return joined(*parts)
+
+
+class Chain(NamedTuple):
+    """Many texts one after the other, of which any that follow each other can be taken."""
+
+    sums: Sums
+    """Of the first none, one, two … of them: each moved back to where the first one begins."""
+    ends: Array
+    """After how many bytes they end."""
+
+    def taken(self, first: Array, last: Array) -> Texts:
+        """Those from each of the places `first` to before that of `last`, as one text."""
+        sums = _moved(self.sums[last] ^ self.sums[first], self.ends[last] % _PERIOD)
+        return Texts(sums, self.ends[last] - self.ends[first])
+
+
+def chained(of: Texts) -> Chain:
+    """These one after the other."""
+    ends = np.concatenate([[0], np.cumsum(of.lengths)])
+    sums = np.bitwise_xor.accumulate(_moved(of.sums, -ends[1:] % _PERIOD))
+    return Chain(np.concatenate([np.zeros(1, np.uint32), sums]), ends)
+
+
+def known(sums: Array, lengths: Array) -> Texts:
+    """Texts of which `checksums` and lengths are known."""
+    begun = _moved(np.full(len(sums), _ALL, np.uint32), lengths)
+    return Texts(begun ^ sums.astype(np.uint32) ^ np.uint32(_ALL), lengths)
 
 
 def checksums(of: Texts) -> Array:
@@ -82,12 +111,21 @@ def _sum(text: bytes, register: int = 0) -> int:
 def _moved(sums: Sums, lengths: Array) -> Sums:
     """With a register that was moved on by so many zero bytes: for each of its two halves there is a table."""
     first = int(lengths[0]) if len(lengths) else 0
-    if (lengths == first).all():
+    if first <= _DIRECT and (lengths == first).all():
         return _once(sums, first)
     found = np.broadcast_to(sums, np.broadcast_shapes(sums.shape, lengths.shape)).copy()
     for bit in range(int(lengths.max()).bit_length()):
         own = np.flatnonzero(lengths & 1 << bit != 0)
         found[own] = _once(found[own], 1 << bit)
+    return found
+
+
+@lru_cache(maxsize=1)
+def _beginnings(text: bytes) -> Sums:
+    """Of each beginning of a text, from none to all of it."""
+    found = np.zeros(len(text) + 1, np.uint32)
+    for place in range(len(text)):
+        found[place + 1] = _sum(text[place : place + 1], int(found[place]))
     return found
 
 
@@ -97,9 +135,17 @@ def _once(sums: Sums, length: int) -> Sums:
     return found
 
 
+def _twice(length: int) -> tuple[Sums, Sums]:
+    """The tables of twice the length."""
+    low, high = _tables(length)
+    return _once(low, length), _once(high, length)
+
+
 @lru_cache(maxsize=64)
 def _tables(length: int) -> tuple[Sums, Sums]:
     """What becomes of each value of the lower and of the upper half of a register."""
+    if length > _DIRECT and length % 2 == 0:
+        return _twice(length // 2)
     zeros = bytes(length)
     found = []
     for half in (0, 16):

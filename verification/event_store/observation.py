@@ -1,13 +1,13 @@
 """What is read of the database of the event store, in one snapshot; and what the load left beside its journal."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zlib import crc32
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from harness.run import Run
@@ -15,7 +15,11 @@ from systems import event_store, event_store_pool, ids
 from verification import catalogue, durability, looks, own_checks, rows
 from verification.before import before
 from verification.case import Observation
+from verification.divided.keeping import Keeping
 from verification.event_store import plans, stored
+from verification.event_store.kept import LINES, SNAPSHOTS, Kept, Span, streams_of
+from verification.event_store.received import LINE as LINE_RECEIVED
+from verification.event_store.received import MISSED, Processor, Records, lines, pieces, processors
 from verification.ledger import Ledger
 from verification.quiescence import require_own_rows, still
 from verification.reading import MOMENT, Reader, reader
@@ -56,8 +60,6 @@ OR twice <> events * (events + 1) * (2 * events + 1) / 6
 """
 """How many streams there are, as a stream ALL; and those whose places are not 1 to their number, each once."""
 
-Records = npt.NDArray[np.void]
-
 
 @dataclass(frozen=True, kw_only=True)
 class EventStore(Observation):
@@ -72,12 +74,12 @@ class EventStore(Observation):
     """Streams with gaps or places that are there twice: stream, tenant, events, first, last."""
     streams: int
     """How many streams there are."""
-    texts: pd.DataFrame
-    """The text of all events of the streams that were loaded: stream, seq, line; in their order."""
+    lines: pd.DataFrame
+    """All events of the streams that were loaded: LINES."""
     snapshots: pd.DataFrame
     """All snapshots: stream, tenant, seq, state."""
-    tokens: pd.DataFrame
-    """How far processors are: processor, position, gaps, tx, batches."""
+    processors: tuple[Processor, ...]
+    """How far processors are, by number."""
     pool: tuple[int, str]
     seeded_pool: tuple[int, str] | None
     """How many seeded events there are, and a digest of them: now, and as seeding left them (None: not on record)."""
@@ -90,9 +92,15 @@ class EventStore(Observation):
     heads: Mapping[int, int]
     """The last seeded position of each tenant."""
     received: Records
+    missed: Records
+    """What processors received, as LINE in the order of their places, and as MISSED."""
     loaded: Records
-    """What the load left beside its journal (`systems.event_store`)."""
+    """What loads answered, as the load left it beside its journal."""
     plans: plans.Plans
+    span: Span | None = None
+    """By what the run is divided; None: it is not."""
+    learnt: Any = None
+    """What is known of all parts (`handing.Learnt`)."""
 
 
 def source(computes: bool = True) -> Source:
@@ -113,25 +121,40 @@ def source(computes: bool = True) -> Source:
     )
 
 
-def observe(url: str, run: Run, ledger: Ledger) -> EventStore:
-    """Wait until nobody writes, then read all that the checks need, in one snapshot."""
-    began = before(run)
-    received = beside(run.folder, "received", event_store.RECEIVED)
-    loaded = beside(run.folder, "loaded", event_store.LOADED)
+def observe(url: str, run: Run, ledger: Ledger, keeping: Keeping | None = None) -> EventStore:
+    """Wait until nobody writes, then read all that the checks need, in one snapshot.
+
+    With `keeping`, that keeps all of which there is the more, the longer the run is, and the ledger need have no more
+    than the operations of which the last ones ended.
+    """
+    began, kept = before(run), Kept(keeping) if keeping else None
+    read = partial(pieces, run.folder, "received", event_store.RECEIVED)
+    any_received = any(path.stat().st_size for path in run.folder.glob("received-*.bin"))
+    loaded = _loaded(run.folder, kept)
     begin = event_store.begin(run.scenario.pool["events"], run.scenario.services["engine"].settings)
     with reader(url) as session:
         place = source(int(session.row("SHOW server_version_num")[0]) >= CRC_SINCE)
         require_own_rows(session, ledger, url, place.table, place.key)
         offset = session.clock_offset()
-        kept = durability.read(session, run, [place.table, "snapshots", "tracking_tokens"])
+        durable = durability.read(session, run, [place.table, "snapshots", "tracking_tokens"])
         explained = plans.read(session, run)
         with still(session, ledger, "SELECT 0", [place.table]) as stillness:
             streams = session.frame(
                 BROKEN, {"stream": "int64", "tenant": "str", "events": "int64", "first": "int64", "last": "int64"}
             )
-            own = _own(session, ledger.run, place)
+            own = _own(session, ledger.run, place, kept)
             own = own.sort_values("position", ignore_index=True)
             whole, first, noons, heads = _whole(session, set(run.scenario.expected))
+            if kept:
+                kept.reach(begin, run.scenario.pool["events"])
+            events = _events(session, place, begin if any_received else -1, ledger.run, own, kept)
+            tokens = session.frame(
+                "SELECT processor, position, gaps::text, tx, batches FROM tracking_tokens "
+                "WHERE processor LIKE %(ours)s ORDER BY 1",
+                {"processor": "str", "position": "int64", "gaps": "str", "tx": "int64", "batches": "int64"},
+                {"ours": f"{ledger.run}-%"},
+            )
+            followed, received, missed = _received(read, tokens, ledger.run, kept)
             return EventStore(
                 source=place,
                 settings=session.settings(),
@@ -142,26 +165,22 @@ def observe(url: str, run: Run, ledger: Ledger) -> EventStore:
                 rows=own,
                 foreign=_checked(rows.foreign(session, ledger.run, place, "false", began)),
                 before=began,
-                durability=kept,
+                durability=durable,
                 schema=catalogue.read(session, run),
                 looks=looks.read(run, place.table, place.key),
                 own=own_checks.read(session, run.scenario),
                 seed=run.facts["seed"],
                 policy=(run.facts.get("target") or {}).get("strategy") or event_store.GAP_TOKEN,
-                events=_events(session, place, begin if len(received) else -1, ledger.run, own),
+                events=events,
                 broken=streams[streams["stream"] != ALL].sort_values("stream"),
                 streams=int(streams.loc[streams["stream"] == ALL, "events"].iloc[0]),
-                texts=_texts(session, ledger, loaded),
+                lines=_lines(session, place, _streams(ledger, loaded, kept), kept),
                 snapshots=session.frame(
                     f"SELECT {STREAM}, {TENANT}, seq, payload::text FROM snapshots ORDER BY 1, 3",
                     {"stream": "int64", "tenant": "int64", "seq": "int64", "state": "str"},
+                    take=kept.by_stream(SNAPSHOTS) if kept else None,
                 ),
-                tokens=session.frame(
-                    "SELECT processor, position, gaps::text, tx, batches FROM tracking_tokens "
-                    "WHERE processor LIKE %(ours)s ORDER BY 1",
-                    {"processor": "str", "position": "int64", "gaps": "str", "tx": "int64", "batches": "int64"},
-                    {"ours": f"{ledger.run}-%"},
-                ),
+                processors=followed,
                 pool=whole,
                 seeded_pool=tuple(found) if (found := (run.facts.get("seeding") or {}).get("pool")) else None,
                 figures=(run.facts.get("seeding") or {}).get("figures") or (),
@@ -169,39 +188,75 @@ def observe(url: str, run: Run, ledger: Ledger) -> EventStore:
                 noons=noons,
                 heads=heads,
                 received=received,
+                missed=missed,
                 loaded=loaded,
                 plans=explained,
+                span=kept.span if kept else None,
             )
 
 
-def _own(session: Reader, run: str, place: Source) -> pd.DataFrame:
-    """The events of the run, with checksums."""
+def _own(session: Reader, run: str, place: Source, kept: Kept | None) -> pd.DataFrame:
+    """The events of the run, with checksums; none, if they are kept."""
     if place.columns["checksum"] == "int64" and rows.readable(session, place.table):
-        return stored.own(session, run, place)
-    return _checked(rows.own(session, run, place, place.columns, parallel=True))
+        return stored.own(session, run, place, kept.rows if kept else None)
+
+    def take(some: pd.DataFrame, column: str) -> None:
+        assert kept is not None
+        kept.rows(_checked(some), column)
+
+    return _checked(rows.own(session, run, place, place.columns, parallel=True, take=take if kept else None))
 
 
-def beside(folder: Path, name: str, fields: Iterable[tuple[str, str]]) -> Records:
-    """The records of that name of all load processes; a torn one at the end is left out."""
-    kind = np.dtype(list(fields))
-    found = [np.fromfile(path, kind) for path in sorted(folder.glob(f"{name}-*.bin"))]
-    return np.concatenate(found) if found else np.zeros(0, kind)
+def _loaded(folder: Path, kept: Kept | None) -> Records:
+    """What loads answered; none, if it is kept."""
+    found = [np.zeros(0, list(event_store.LOADED))]
+    for records in pieces(folder, "loaded", event_store.LOADED):
+        if kept:
+            kept.loaded(records)
+        else:
+            found.append(records)
+    return np.concatenate(found)
 
 
-def _events(session: Reader, place: Source, begin: int, run: str, own: pd.DataFrame) -> pd.DataFrame:
-    """The events above a position; none if it is -1.
+def _received(
+    read: Callable[[], Iterable[Records]], tokens: pd.DataFrame, run: str, kept: Kept | None
+) -> tuple[tuple[Processor, ...], Records, Records]:
+    """How far processors are; what they received, and what was missing: none, if it is kept."""
+    found, missed = [np.zeros(0, LINE_RECEIVED)], [np.zeros(0, MISSED)]
+    if kept:
+        of = processors(read, tokens, run)
+        kept.received(read, of)
+        return of, found[0], missed[0]
+    every, first = list(read()), 0
+    of = processors(lambda: every, tokens, run)
+    for records in every:
+        for to, some in zip((found, missed), lines(records, first, of), strict=True):
+            to.append(some)
+        first += len(records)
+    return of, np.concatenate(found), np.concatenate(missed)
+
+
+def _events(session: Reader, place: Source, begin: int, run: str, own: pd.DataFrame, kept: Kept | None) -> pd.DataFrame:
+    """The events above a position; none if it is -1, or if they are kept.
 
     Those of the run are there by now: to compute their checksums again would take as long.
     """
     columns = {**EVENTS, "checksum": place.columns["checksum"]}
+    none = pd.DataFrame({name: np.zeros(0, np.int64) for name in columns})
     if begin < 0:
-        return pd.DataFrame({name: np.zeros(0, np.int64) for name in columns})
+        return none
+
+    def take(others: pd.DataFrame) -> None:
+        assert kept is not None
+        kept.others(_checked(others))
+
     sql = (
         f"SELECT {NUMBERS}, {place.named['checksum']} FROM domain_events "
         "WHERE global_seq > %(begin)s AND (event_id LIKE %(ours)s) IS NOT TRUE"
     )
-    others = _checked(session.frame(sql, columns, {"begin": begin, "ours": f"{run}-%"}))
-    return pd.concat([others, own[list(columns)]]).sort_values("position", ignore_index=True)
+    given = {"begin": begin, "ours": f"{run}-%"}
+    others = _checked(session.frame(sql, columns, given, take=take if kept else None))
+    return none if kept else pd.concat([others, own[list(columns)]]).sort_values("position", ignore_index=True)
 
 
 def _checked(frame: pd.DataFrame) -> pd.DataFrame:
@@ -211,16 +266,33 @@ def _checked(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(checksum=np.array([crc32(line.encode()) for line in frame["checksum"].tolist()], np.int64))
 
 
-def _texts(session: Reader, ledger: Ledger, loaded: Records) -> pd.DataFrame:
-    """The text of the events of all streams of which a load is on record."""
+def _streams(ledger: Ledger, loaded: Records, kept: Kept | None) -> set[int]:
+    """The streams of which a load is on record."""
+    if kept:
+        return kept.streams_loaded()
     ops = ledger.ops
-    subjects = ops["subject"].to_numpy()[np.isin(ops["op"].to_numpy(), loaded["op"])]
-    streams = sorted({event_store.aggregate_id(int(one)) for one in np.unique(event_store.about(subjects)[0])})
-    return session.frame(
-        f"SELECT {STREAM}, seq, {LINE} FROM domain_events WHERE aggregate_id = ANY(%(streams)s) ORDER BY 1, 2",
-        {"stream": "int64", "seq": "int64", "line": "str"},
-        {"streams": streams},
+    return streams_of(ops["subject"].to_numpy()[np.isin(ops["op"].to_numpy(), loaded["op"])])
+
+
+def _lines(session: Reader, place: Source, streams: Collection[int], kept: Kept | None) -> pd.DataFrame:
+    """The events of these streams, as the checksum of a load is made of them; none, if they are kept."""
+    said = place.named["checksum"].replace(LINE, "said")
+    taking = kept.by_stream(LINES) if kept else None
+
+    def take(some: pd.DataFrame) -> None:
+        assert taking is not None
+        taking(_checked(some))
+
+    found = session.frame(
+        f"SELECT {STREAM}, seq, {said}, octet_length(convert_to(said, 'UTF8')) "
+        f"FROM domain_events CROSS JOIN LATERAL (SELECT {LINE} AS said OFFSET 0) AS lines "
+        "WHERE aggregate_id = ANY(%(streams)s)",
+        {"stream": "int64", "seq": "int64", "checksum": place.columns["checksum"], "length": "int64"},
+        {"streams": sorted({event_store.aggregate_id(one) for one in streams})},
+        parallel=True,
+        take=take if kept else None,
     )
+    return _checked(found)
 
 
 def _whole(session: Reader, asked: Collection[str]) -> tuple[tuple[int, str], int, dict[int, int], dict[int, int]]:

@@ -1,59 +1,64 @@
 """What loads answered was so at that time."""
 
-from collections import defaultdict
-from zlib import crc32
+from dataclasses import replace
 
 import numpy as np
 
-from verification.arrays import Array
-from verification.case import Found
+from verification.arrays import Array, Mask
+from verification.event_store import crc
 from verification.event_store.case import Events
+from verification.event_store.crc import Texts
+from verification.event_store.received import Records
+from verification.found import Found, Part
 from verification.ledger import find
 
+BETWEEN = crc.texts([b"\n"])
+"""What is between two events, in what the checksum of several is of."""
 
-def loaded(case: Events) -> Found:
+
+def loaded(case: Events) -> Part:
     """LOADED. A load is a beginning of the stream as it is in the end: no shorter than what was acknowledged before it
     began, no longer than what had been begun when it ended.
     """
     ledger, records = case.ledger, case.seen.loaded
     line, there = find(ledger.ops["op"].to_numpy(), records["op"].astype(np.int64))
     records, line = records[there], line[there]
-    texts, states = _texts(case), _states(case)
     stream = case.about[0][line]
     least, most = bounds(case, stream, ledger.earliest[line], ledger.latest[line])
-    wrong = np.zeros(len(line), bool)
-    sums: dict[tuple[int, str, int, int], int] = {}
-    for place, (number, record) in enumerate(zip(stream.tolist(), records.tolist(), strict=True)):
-        _, checksum, snapshot, last, events = record
-        lines = texts.get(number, [])
-        before = states.get((number, snapshot)) if snapshot else ""
-        right = (
-            least[place] <= last <= min(most[place], len(lines)) and events == last - snapshot and before is not None
-        )
-        if right:
-            wanted = (number, before or "", snapshot, last)
-            if wanted not in sums:
-                sums[wanted] = _checksum(lines, *wanted[1:])
-            right = sums[wanted] == checksum
-        wrong[place] = not right or before is None
-    return case.broken(
-        len(line),
-        np.unique(ledger.key_place[line[wrong]]),
-        f"{int(wrong.sum()):,} of {len(line):,} loads answered what their stream was not at that time",
+    right = _as_stored(case, stream, records, least, most)
+    wrong = line[~right]
+    part = case.of_operations(_loaded, len(line), wrong)
+    return replace(part, sums={"wrong": len(wrong)})
+
+
+def _loaded(part: Part) -> Found:
+    return part.found(
+        f"{part.sums['wrong']:,} of {part.compared:,} loads answered what their stream was not at that time"
     )
 
 
-def _checksum(lines: list[bytes], before: str, first: int, last: int) -> int:
-    """The checksum of what a load answers: the snapshot, and the events after `first` up to `last`."""
-    return crc32(b"\n".join(lines[first:last]), crc32(before.encode()) if before else 0)
-
-
-def _texts(case: Events) -> dict[int, list[bytes]]:
-    found: dict[int, list[bytes]] = defaultdict(list)
-    frame = case.seen.texts
-    for stream, line in zip(frame["stream"].tolist(), frame["line"].tolist(), strict=True):
-        found[stream].append(line.encode())
-    return found
+def _as_stored(case: Events, stream: Array, records: Records, least: Array, most: Array) -> Mask:
+    """Which loads answered a snapshot that there is, and the events that follow, up to a place within these bounds."""
+    of, seq, checksum, length = (case.seen.lines[name].to_numpy() for name in ("stream", "seq", "checksum", "length"))
+    order = np.lexsort((checksum, seq, of))
+    of = of[order]
+    begin, end = np.searchsorted(of, stream), np.searchsorted(of, stream, "right")
+    snapshot, last, events = (records[name].astype(np.int64) for name in ("snapshot", "last", "events"))
+    states = _states(case)
+    before = [states.get(one) if one[1] else "" for one in zip(stream.tolist(), snapshot.tolist(), strict=True)]
+    right: Mask = np.array([one is not None for one in before], bool)
+    right &= (least <= last) & (last <= np.minimum(most, end - begin)) & (events == last - snapshot)
+    places = np.flatnonzero(right)
+    begin, snapshot, last = begin[places], snapshot[places], last[places]
+    # Each event with what is before it; of the first one it is none of the answer.
+    chain = crc.chained(crc.joined(BETWEEN, crc.known(checksum[order], length[order])))
+    found = chain.taken(begin + snapshot, begin + last)
+    lengths = np.where(found.lengths > 0, found.lengths - 1, 0)
+    first = np.where(found.lengths > 0, crc.joined(BETWEEN, Texts(np.zeros(len(places), np.uint32), lengths)).sums, 0)
+    answered = Texts(found.sums ^ first.astype(np.uint32), lengths)
+    told = crc.texts([(before[place] or "").encode() for place in places.tolist()])
+    right[places] = crc.checksums(crc.joined(told, answered)) == records["checksum"][places]
+    return right
 
 
 def _states(case: Events) -> dict[tuple[int, int], str]:

@@ -1,6 +1,7 @@
 """Snapshots are what their events add up to, and no newer than these."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
+from dataclasses import replace
 from zlib import crc32
 
 import numpy as np
@@ -9,14 +10,14 @@ from harness.outcomes import Outcome
 from systems import event_store, event_store_pool
 from systems.event_store_pool import SNAPSHOT_EVERY
 from verification.arrays import Array
-from verification.case import Found
 from verification.event_store.case import Events
+from verification.found import Found, Part, Witness
 
 States = dict[tuple[int, int], tuple[str, int]]
 """By stream and number of events what a snapshot says, and the tenant that it is stored for."""
 
 
-def judged(case: Events) -> Found:
+def judged(case: Events) -> Part:
     """SNAPSHOT. Each is what the events up to it add up to, of events that there are, and its tenant's; what was seeded
     or stored is there; what was read is one of them, and no older than what had been stored before.
     """
@@ -27,11 +28,7 @@ def judged(case: Events) -> Found:
     for stream, tenant, seq, state in zip(*columns, strict=True):
         states[stream, seq] = state, tenant
     wrong = list(_wrong(case, states))
-    seeded = [
-        (number, seq)
-        for number, length in enumerate(case.pool.lengths, 1)
-        for seq in range(SNAPSHOT_EVERY, length + 1, SNAPSHOT_EVERY)
-    ]
+    seeded = _seeded(case)
     gone = [one for one in seeded if one not in states]
     stream, version = case.about
     stored = np.flatnonzero(ledger.kind("store_snapshot") & ledger.outcome(Outcome.ACK))
@@ -39,21 +36,51 @@ def judged(case: Events) -> Found:
     lost = stored[[pair not in states for pair in pairs]] if len(stored) else stored
     read = np.flatnonzero(ledger.kind("read_snapshot") & ledger.outcome(Outcome.ACK))
     bad = read[_misread(case, states, stored, read)]
-    keys = np.unique(ledger.key_place[np.concatenate([lost, bad]).astype(np.int64)])
-    compared = len(states) + len(seeded) + len(stored) + len(read)
-    detail = (
-        f"{len(wrong):,} of {len(states):,} snapshots are not what their events add up to, or of events that there are "
-        f"not; {len(gone):,} of {len(seeded):,} seeded and {len(lost):,} of {len(stored):,} stored ones are not there; "
-        f"{len(bad):,} of {len(read):,} answers are none of them, or an older one"
+    part = case.of_operations(
+        _judged,
+        len(states) + len(seeded) + len(stored) + len(read),
+        np.concatenate([lost, bad]).astype(np.int64),
     )
-    if len(keys):
-        return case.broken(compared, keys, detail)
-    if not wrong and not gone:
-        return Found(compared)
-    number, seq = (wrong or gone)[0]
-    first = {"stream": number, "seq": seq, "state": states.get((number, seq), ("", -1))[0]}
-    sql = f"SELECT * FROM snapshots WHERE aggregate_id = '{event_store.aggregate_id(number)}' ORDER BY seq;"
-    return Found(compared, len(wrong) + len(gone), detail, first, sql=sql)
+    each: dict[str, Sized] = {"wrong": wrong, "gone": gone, "states": states, "seeded": seeded}
+    each |= {"lost": lost, "stored": stored, "bad": bad, "read": read}
+    return replace(
+        part,
+        sums={name: len(some) for name, some in each.items()},
+        each={name: _witness(states, *min(some)) for name, some in (("wrong", wrong), ("gone", gone)) if some},
+    )
+
+
+def _witness(states: States, number: int, seq: int) -> Witness:
+    return Witness(
+        (number, seq),
+        {"stream": number, "seq": seq, "state": states.get((number, seq), ("", -1))[0]},
+        f"SELECT * FROM snapshots WHERE aggregate_id = '{event_store.aggregate_id(number)}' ORDER BY seq;",
+    )
+
+
+def _judged(part: Part) -> Found:
+    sums = part.sums
+    detail = (
+        f"{sums['wrong']:,} of {sums['states']:,} snapshots are not what their events add up to, or of events that "
+        f"there are not; {sums['gone']:,} of {sums['seeded']:,} seeded and {sums['lost']:,} of {sums['stored']:,} "
+        f"stored ones are not there; {sums['bad']:,} of {sums['read']:,} answers are none of them, or an older one"
+    )
+    if part.witnesses or not part.each:
+        return part.found(detail)
+    first = part.each.get("wrong", part.each.get("gone"))
+    assert first is not None
+    return Found(part.compared, sums["wrong"] + sums["gone"], detail, first.shown, sql=first.sql)
+
+
+def _seeded(case: Events) -> list[tuple[int, int]]:
+    """The streams and places of which there was a snapshot before."""
+    lengths = np.array(case.pool.lengths)
+    numbers = np.flatnonzero(lengths >= SNAPSHOT_EVERY) + 1
+    return [
+        (number, seq)
+        for number in numbers[case.has_streams(numbers)].tolist()
+        for seq in range(SNAPSHOT_EVERY, case.pool.length(number) + 1, SNAPSHOT_EVERY)
+    ]
 
 
 def _wrong(case: Events, states: States) -> Iterator[tuple[int, int]]:

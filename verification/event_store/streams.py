@@ -1,5 +1,7 @@
 """Streams have no gaps, appends are stored as a whole, and versions are honoured."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from harness.outcomes import Outcome
@@ -7,6 +9,7 @@ from systems import event_store
 from verification.case import Found
 from verification.event_store.case import Events
 from verification.event_store.reads import bounds
+from verification.found import Part
 
 
 def gapless(case: Events) -> Found:
@@ -26,7 +29,7 @@ def gapless(case: Events) -> Found:
     )
 
 
-def atomic(case: Events) -> Found:
+def atomic(case: Events) -> Part:
     """ATOMIC. Also of an append whose outcome is not known: all of its events, or none."""
     possible, rows = case.ledger.possible, case.rows
     known = np.flatnonzero(case.row_key >= 0)
@@ -35,22 +38,23 @@ def atomic(case: Events) -> Found:
     known, key = known[several], key[several]
     tx = rows["tx"].to_numpy()[known]
     keys = np.unique(key)
-    if not len(keys):
-        return Found(0)
     count = np.bincount(np.searchsorted(keys, key), minlength=len(keys))
     least, most = np.full(len(keys), np.iinfo(np.int64).max), np.zeros(len(keys), np.int64)
     np.minimum.at(least, np.searchsorted(keys, key), tx)
     np.maximum.at(most, np.searchsorted(keys, key), tx)
-    wrong = (count < possible.upper[keys]) | (least != most)
-    return case.broken(
-        len(keys),
-        keys[wrong],
-        f"of {len(keys):,} appends of several events {int((count < possible.upper[keys]).sum()):,} are stored in part, "
-        f"and {int((least != most).sum()):,} by several transactions",
+    lacking, several_tx = count < possible.upper[keys], least != most
+    part = case.part(_atomic, len(keys), keys[lacking | several_tx])
+    return replace(part, sums={"in part": int(lacking.sum()), "by several": int(several_tx.sum())})
+
+
+def _atomic(part: Part) -> Found:
+    return part.found(
+        f"of {part.compared:,} appends of several events {part.sums['in part']:,} are stored in part, "
+        f"and {part.sums['by several']:,} by several transactions"
     )
 
 
-def versions(case: Events) -> Found:
+def versions(case: Events) -> Part:
     """VERSION. Of those who append at one version of a stream one is served, and told the position of its last event;
     and who is refused is told a version that the stream had meanwhile, and, unless ids were the reason, not its own.
     """
@@ -61,26 +65,28 @@ def versions(case: Events) -> Found:
     subject, answer = ledger.ops["subject"].to_numpy(), ledger.ops["answer"].to_numpy()
     _, place, times = np.unique(subject[served], return_inverse=True, return_counts=True)
     twice = served[times[place] > 1]
-    last = _last(case)
+    last = case.last
     misplaced = served[(last[served] >= 0) & (answer[served] != last[served])]
     asked = ledger.ops["kind"].isin(["contend", "stale", "reuse"]).to_numpy()
     refused = np.flatnonzero(asked & ledger.outcome(Outcome.REJECT))
     told = answer[refused]
     least, most = bounds(case, stream[refused], ledger.earliest[refused], ledger.latest[refused])
     wrong = (told < least) | (told > most) | (own[refused] & (told == version[refused]))
-    witnesses = np.concatenate([twice, misplaced, refused[wrong]])
-    return case.broken(
-        len(served) + len(refused),
-        np.unique(ledger.key_place[witnesses]),
-        f"{len(twice):,} of {len(served):,} appends were served at a version at which another was served, "
-        f"{len(misplaced):,} were told another position than their last event has, and {int(wrong.sum()):,} of "
-        f"{len(refused):,} refused ones were told a version that their stream did not have",
+    sums = {
+        "served": len(served),
+        "twice": len(twice),
+        "misplaced": len(misplaced),
+        "refused": len(refused),
+        "wrong": int(wrong.sum()),
+    }
+    part = case.of_operations(_versions, len(served) + len(refused), np.concatenate([twice, misplaced, refused[wrong]]))
+    return replace(part, sums=sums)
+
+
+def _versions(part: Part) -> Found:
+    sums = part.sums
+    return part.found(
+        f"{sums['twice']:,} of {sums['served']:,} appends were served at a version at which another was served, "
+        f"{sums['misplaced']:,} were told another position than their last event has, and {sums['wrong']:,} of "
+        f"{sums['refused']:,} refused ones were told a version that their stream did not have"
     )
-
-
-def _last(case: Events) -> np.ndarray:
-    """For each operation the position of its last event; -1 where it has none."""
-    found = np.full(len(case.ledger.ops), -1, np.int64)
-    known = case.row_op >= 0
-    np.maximum.at(found, case.row_op[known], case.rows["position"].to_numpy()[known])
-    return found

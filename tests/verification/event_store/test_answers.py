@@ -1,5 +1,7 @@
 """What appends, heads and snapshots answered is compared with what was stored, of literal histories."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 from zlib import crc32
@@ -14,6 +16,9 @@ from systems.event_store import GAP_TOKEN, HOT
 from systems.event_store_pool import SNAPSHOT_EVERY
 from verification.arrays import Array, Mask
 from verification.event_store import snapshots, streams, tokens
+from verification.event_store.ends import End
+from verification.event_store.received import Processor
+from verification.found import Found, Part
 
 POOL = event_store_pool.pool(10_000)
 LONG = POOL.long()[0]
@@ -28,6 +33,22 @@ class Ledger(SimpleNamespace):
         return (self.ops["kind"] == kind).to_numpy()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Named(Part):
+    """Of a part the operations that break the invariant, too."""
+
+    operations: list[int]
+
+
+def named(tell: Callable[[Part], Found], compared: int, lines: Array) -> Named:
+    found = np.unique(lines).tolist()
+    return Named(tell, compared, len(found), operations=found)
+
+
+def every(values: Array) -> Mask:
+    return np.ones(len(values), bool)
+
+
 Op = tuple[str, Outcome, int, int, int]
 """Kind, outcome, stream, version and answer; number n is done from second 2 n to 2 n + 1."""
 
@@ -39,6 +60,8 @@ def case(*ops: Op, rows: list[tuple[int, int, int, int]] | None = None, **seen: 
     frame = pd.DataFrame(rows or [], columns=["op", "position", "stream", "seq"], dtype="int64")
     frame["tenant"] = [POOL.tenant(one) for one in frame["stream"]]
     row_op: Array = frame["op"].to_numpy()
+    last = np.full(len(ops), -1)
+    np.maximum.at(last, row_op, frame["position"])
     acknowledged = np.array([one is Outcome.ACK for one in outcomes])
     ledger = Ledger(
         ops=pd.DataFrame(
@@ -56,6 +79,8 @@ def case(*ops: Op, rows: list[tuple[int, int, int, int]] | None = None, **seen: 
         key_place=np.arange(len(ops)),
     )
     pooled = [(number, POOL.tenant(number), seq, state) for number, seq, state in POOL.snapshots()]
+    position, tenant = (frame[name].to_numpy() for name in ("position", "tenant"))
+    row_done = np.where(acknowledged[row_op], began[row_op] + 1, NEVER)
     own = seen.pop("snapshots", [])
     missing = seen.pop("missing", None)
     states = [one for one in (*pooled, *own) if one[:3:2] != missing]
@@ -64,21 +89,23 @@ def case(*ops: Op, rows: list[tuple[int, int, int, int]] | None = None, **seen: 
         pool=POOL,
         about=(np.array(of, np.int64), np.array(version, np.int64)),
         rows=frame,
-        row_op=row_op,
+        last=last,
         row_begun=began[row_op],
-        row_done=np.where(acknowledged[row_op], began[row_op] + 1, NEVER),
+        row_done=row_done,
+        ends=(End(row_done, position, tenant), End(began[row_op], position, tenant)),
         policy=GAP_TOKEN,
-        received=seen.pop("received", []),
+        has_streams=every,
+        here=every,
+        counted_once=True,
         seen=SimpleNamespace(
             snapshots=pd.DataFrame(states, columns=["stream", "tenant", "seq", "state"]),
             pool=(POOL.events, ""),
             first=1,
+            processors=seen.pop("processors", ()),
             noons={7: 41},
             **{"heads": {5: 9_000}, **seen},
         ),
-        broken=lambda compared, keys, detail: SimpleNamespace(
-            compared=compared, witnesses=len(keys), keys=keys.tolist(), detail=detail
-        ),
+        of_operations=named,
     )
 
 
@@ -106,13 +133,13 @@ def test_appends_at_versions_of_their_own_that_are_told_where_they_are_hold() ->
 def test_a_version_that_is_wrong_is_named(op: Op, why: str) -> None:
     found = streams.versions(case(*SERVED, op, rows=ROWS))
 
-    assert 2 in found.keys, why
+    assert 2 in found.operations, why
 
 
 def test_a_position_that_is_not_that_of_the_last_event_is_named() -> None:
     found = streams.versions(case(SERVED[0], ("append_10", ACK, 7, 3, 10_003), rows=[*ROWS, (1, 10_004, 7, 5)]))
 
-    assert found.keys == [1]
+    assert found.operations == [1]
 
 
 def head(tenant: int, answer: int) -> Op:
@@ -142,21 +169,21 @@ def test_head_tail_and_the_position_of_a_time_are_what_they_were(op: Op, right: 
     assert found.compared == 1
 
 
-def received(*at: int, stored: int | None) -> Any:
-    return SimpleNamespace(at=np.array(at), stored=stored)
+def token(back: int, at: int, stored: int | None) -> Processor:
+    return Processor(0, 3, back, at, stored, frozenset(), 0, frozenset())
 
 
 @pytest.mark.parametrize(
     ("one", "witnesses"),
     [
-        (received(1, 5, 9, stored=9), 0),
-        (received(1, 5, 9, stored=None), 0),
-        (received(1, 5, 9, stored=5), 1),
-        (received(1, 9, 5, stored=5), 1),
+        (token(0, 9, stored=9), 0),
+        (token(0, 9, stored=None), 0),
+        (token(0, 9, stored=5), 1),
+        (token(1, 5, stored=5), 1),
     ],
 )
-def test_a_token_that_goes_back_or_is_stored_otherwise_is_named(one: Any, witnesses: int) -> None:
-    assert tokens.judged(case(*SERVED, rows=ROWS, received=[one])).witnesses == witnesses
+def test_a_token_that_goes_back_or_is_stored_otherwise_is_named(one: Processor, witnesses: int) -> None:
+    assert tokens.judged(case(*SERVED, rows=ROWS, processors=(one,))).told().witnesses == witnesses
 
 
 def state(stream: int, seq: int, off: int = 0) -> tuple[int, int, int, str]:
@@ -175,7 +202,7 @@ def test_snapshots_that_are_what_their_events_add_up_to_hold() -> None:
     read = [("read_snapshot", ACK, HOT, 0, told(HOT, 2)), ("read_snapshot", ACK, HOT + 1, 0, 0)]
     found = snapshots.judged(case(*SERVED, STORED, *read, rows=ROWS, snapshots=[state(HOT, 2)]))
 
-    assert found.witnesses == 0
+    assert found.told().witnesses == 0
     assert found.compared > 4
 
 
@@ -189,7 +216,7 @@ def test_snapshots_that_are_what_their_events_add_up_to_hold() -> None:
     ],
 )
 def test_a_snapshot_that_is_none_is_named(own: tuple[int, int, int, str], why: str) -> None:
-    assert snapshots.judged(case(*SERVED, rows=ROWS, snapshots=[own])).witnesses == 1, why
+    assert snapshots.judged(case(*SERVED, rows=ROWS, snapshots=[own])).told().witnesses == 1, why
 
 
 @pytest.mark.parametrize(
@@ -203,9 +230,9 @@ def test_a_snapshot_that_is_none_is_named(own: tuple[int, int, int, str], why: s
 def test_an_answer_that_is_no_snapshot_or_an_older_one_is_named(read: Op, why: str) -> None:
     found = snapshots.judged(case(*SERVED, STORED, read, rows=ROWS, snapshots=[state(HOT, 2)]))
 
-    assert found.keys == [3], why
+    assert found.operations == [3], why
 
 
 def test_a_snapshot_that_was_seeded_or_stored_and_is_gone_is_named() -> None:
-    assert snapshots.judged(case(*SERVED, rows=ROWS, missing=(LONG, SNAPSHOT_EVERY))).witnesses == 1
-    assert snapshots.judged(case(*SERVED, STORED, rows=ROWS)).keys == [2]
+    assert snapshots.judged(case(*SERVED, rows=ROWS, missing=(LONG, SNAPSHOT_EVERY))).told().witnesses == 1
+    assert snapshots.judged(case(*SERVED, STORED, rows=ROWS)).operations == [2]

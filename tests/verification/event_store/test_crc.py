@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verification.event_store.crc import checksums, hexes, joined, slices, texts
+from verification.event_store.crc import chained, checksums, hexes, joined, known, slices, texts
 
 TEXT = bytes(range(256)) * 3
 CUTS = st.tuples(st.integers(0, 600), st.integers(0, 168))
@@ -39,3 +39,22 @@ def test_of_hex_digits(numbers: list[int]) -> None:
 
     assert checksums(hexes(column, 16)).tolist() == [crc32(b"%016x" % number) for number in numbers]
     assert checksums(hexes(column % 2**16, 4)).tolist() == [crc32(b"%04x" % (number % 2**16)) for number in numbers]
+
+
+@given(st.lists(st.binary(max_size=9_000)), st.data())
+def test_of_some_that_follow_each_other(lines: list[bytes], data: st.DataObject) -> None:
+    last = data.draw(st.integers(0, len(lines)))
+    first = data.draw(st.integers(0, last))
+    told = known(np.array([crc32(one) for one in lines], np.int64), np.array([len(one) for one in lines], np.int64))
+    found = chained(told).taken(np.array([first, 0]), np.array([last, len(lines)]))
+
+    assert checksums(found).tolist() == [crc32(b"".join(lines[first:last])), crc32(b"".join(lines))]
+
+
+def test_of_some_far_behind_the_first() -> None:
+    # Their bytes together are more than a register has states.
+    line, count = bytes(range(256)) * 256, 70_000
+    told = known(np.full(count, crc32(line)), np.full(count, len(line)))
+    found = chained(told).taken(np.array([count - 3]), np.array([count]))
+
+    assert checksums(found).tolist() == [crc32(line * 3)]
