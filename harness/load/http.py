@@ -54,7 +54,7 @@ class Origin:
         and body are. Mostly the next answer has the same head, and need not be parsed.
         """
         self.readings: list[Reading] = []
-        """Parsers that are between two answers: whoever needs one takes it, and puts it back when his is whole."""
+        """Parsers that are between two answers: what needs one takes it, and puts it back after a whole answer."""
 
     def connect(self) -> Channel:
         """A connection to the first address that accepts one; NotSent if none does, and a lookup finds no other."""
