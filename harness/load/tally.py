@@ -6,15 +6,19 @@ merges the reports of its workers. Other listeners to the event still get every 
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from locust.env import Environment
 from locust.stats import StatsEntry, StatsError, bucket_response_time
 
 from harness.journal import Journal
 from harness.outcomes import Failure, Outcome
+
+NEAR = 100_000
+"""Values (ms) that are no further apart are counted by place, without being sorted."""
 
 FLUSH_S = 0.1
 """How often is counted: so often that no count holds up the users for as long as would be seen."""
@@ -57,41 +61,47 @@ class Tally:
     def count(self) -> None:
         """Count what was closed since the last time."""
         records = self._journal.records(self._first)
+        ends = records["end"]
         counted = np.zeros(len(records), bool)
         counted[: len(self._counted)] = self._counted
-        closed = records["end"] > 0
-        fresh = records[closed > counted]
-        counted |= closed
+        fresh = np.flatnonzero((ends > 0) > counted)
+        counted[fresh] = True
         behind = int(np.argmin(counted)) if not counted.all() else len(counted)
         self._first, self._counted = self._first + behind, counted[behind:]
-        if len(fresh):
-            failed = self._unexpected[fresh["kind"], fresh["outcome"]]
-            self.ended += len(fresh)
-            np.add.at(self.outcomes, (fresh["kind"], fresh["outcome"]), 1)
-            self.errors += int(failed.sum())
-            if self.alone and self._kinds:
-                for kind in np.unique(fresh["kind"]).tolist():
-                    mine = fresh["kind"] == kind
-                    self._tell(kind, fresh[mine], failed[mine])
+        if not len(fresh):
+            return
+        kinds, outcomes = records["kind"][fresh].astype(np.intp), records["outcome"][fresh]
+        # No user gets a turn meanwhile: nothing is sorted here.
+        cells = np.bincount(kinds * len(Outcome) + outcomes, minlength=self.outcomes.size)
+        found = cells.reshape(self.outcomes.shape)
+        failed = (found * self._unexpected).sum(axis=1)
+        self.ended += len(fresh)
+        self.outcomes += found
+        self.errors += int(failed.sum())
+        if self.alone and self._kinds:
+            took = (ends[fresh] - records["start"][fresh]) / 1e6
+            for kind in np.flatnonzero(found.sum(axis=1)).tolist():
+                mine = kinds == kind
+                bad = records[fresh[mine & self._unexpected[kind][outcomes]]] if failed[kind] else None
+                self._tell(kind, took[mine], bad)
 
-    def _tell(self, kind: int, records: Any, failed: Any) -> None:
+    def _tell(self, kind: int, took: npt.NDArray[np.float64], failed: npt.NDArray[np.void] | None) -> None:
+        """How long (ms) the operations of a kind took that have ended, and the records of those that failed."""
         name, method, now = self._kinds[kind], self.routes[kind].partition(" ")[0], time.time()
-        took = (records["end"] - records["start"]) / 1e6
         entry: Any = StatsEntry(self._stats, name, method)
-        entry.num_requests = len(records)
+        entry.num_requests = len(took)
         entry.total_response_time = float(took.sum())
         entry.min_response_time, entry.max_response_time = float(took.min()), float(took.max())
         entry.total_content_length, self.bytes[kind] = self.bytes[kind], 0
         entry.last_request_timestamp = now
-        entry.num_reqs_per_sec[int(now)] = len(records)
-        values, counts = np.unique(np.rint(took).astype(np.int64), return_counts=True)
-        for value, times in zip(values.tolist(), counts.tolist(), strict=True):
+        entry.num_reqs_per_sec[int(now)] = len(took)
+        for value, times in _often(np.rint(took).astype(np.int64)):
             entry.response_times[bucket_response_time(value)] += times
-        if failed.any():
-            entry.num_failures = int(failed.sum())
+        if failed is not None:
+            entry.num_failures = len(failed)
             entry.num_fail_per_sec[int(now)] = entry.num_failures
-            ways, times = np.unique(records[failed][["outcome", "failure", "status"]], return_counts=True)
-            for way, often in zip(ways.tolist(), times.tolist(), strict=True):
+            ways, counts = np.unique(failed[["outcome", "failure", "status"]], return_counts=True)
+            for way, often in zip(ways.tolist(), counts.tolist(), strict=True):
                 text = failure_text(*way)
                 key = StatsError.create_key(method, name, text)
                 error = self._stats.errors.setdefault(key, StatsError(method, name, text))
@@ -99,3 +109,14 @@ class Tally:
                 error.first_seen, error.last_seen = error.first_seen or now, now
         self._stats.entries[(name, method)].extend(entry)
         self._stats.total.extend(entry)
+
+
+def _often(values: npt.NDArray[np.int64]) -> Iterable[tuple[int, int]]:
+    """Each value, and how often it is there."""
+    least = int(values.min())
+    if int(values.max()) - least > NEAR:
+        found, counts = np.unique(values, return_counts=True)
+        return zip(found.tolist(), counts.tolist(), strict=True)
+    places = np.bincount(values - least)
+    there = np.flatnonzero(places)
+    return zip((there + least).tolist(), places[there].tolist(), strict=True)
