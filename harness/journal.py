@@ -16,18 +16,18 @@ import struct
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.errors import JournalError
-from harness.outcomes import Failure, Outcome
+from harness.outcomes import Outcome
 from systems import ids
 
 MAGIC = b"PROOFLOAD JOURNAL 2\n"
 """The format's number is its last word; a reader refuses any other."""
-HEADER_BYTES = 4096
+HEADER_BYTES: Final = 4096
 GROW_RECORDS = 16_384
 """Records that the file grows by: 1 MiB."""
 
@@ -72,12 +72,13 @@ REFUSED = np.dtype(
     ]
 )
 
-_BEGIN = struct.Struct("<qqqqIIHBB")
-_END = struct.Struct("<BHHqq")
-_FLAGS_OFFSET, _END_OFFSET = 42, 43
-_MAX_WAITED_US = 2**32 - 1
+_BEGIN: Final = struct.Struct("<qqqqIIHBB")
+_END: Final = struct.Struct("<BHHqq")
+_FLAGS_OFFSET: Final = 42
+_END_OFFSET: Final = 43
+_MAX_WAITED_US: Final = 2**32 - 1
 # To look up a member of an enum takes 0.1 µs in Python 3.11, and this is done for each operation.
-_OPEN = Outcome.OPEN
+_OPEN: Final = Outcome.OPEN
 
 
 class Journal:
@@ -85,7 +86,9 @@ class Journal:
 
     def __init__(self, path: Path, header: dict[str, Any], grow: int = GROW_RECORDS) -> None:
         """A new journal at `path`; `header` must have run, worker and kinds. JournalError if it can't be made."""
-        self.path, self.count, self._grow, self._room = path, 0, grow, 0
+        self.path, self._grow, self._room = path, grow, 0
+        self.count = self.ended = 0
+        """How many operations were begun, and how many of them have ended."""
         self._refused: int | None = None
         self._named: list[Name] = []
         self._header = {**header, "pid": os.getpid(), "grow": grow, "closed": False}
@@ -146,7 +149,15 @@ class Journal:
         self._write_header()
 
     def begin(
-        self, kind: int, sched: int, start: int, user: int, waited_us: int, subject: int, key_of: int | None, flags: int
+        self,
+        kind: int,
+        sched: int,
+        start: int,
+        user: int,
+        waited_us: int,
+        subject: SupportsIndex,
+        key_of: SupportsIndex | None,
+        flags: SupportsIndex,
     ) -> int:
         """Record the intent of an operation; its number. JournalError, and nothing may be sent, if there is no room.
 
@@ -172,10 +183,19 @@ class Journal:
         self.count = place + 1
         return number
 
-    def end(self, number: int, outcome: Outcome, status: int, failure: Failure, answer: int, end: int) -> None:
+    def end(
+        self,
+        number: int,
+        outcome: SupportsIndex,
+        status: SupportsIndex,
+        failure: SupportsIndex,
+        answer: SupportsIndex,
+        end: int,
+    ) -> None:
         """Record the outcome of operation `number`, known at `end` ns; stored last, for it makes the record closed."""
         place = number - self._base
         _END.pack_into(self._map, HEADER_BYTES + place * 64 + _END_OFFSET, outcome, status, failure, answer, end)
+        self.ended += 1
 
     def refuse(self, number: int, items: Sequence[int]) -> None:
         """Record that of operation `number` these of its items were refused: once, and before its end is recorded.
@@ -184,7 +204,7 @@ class Journal:
         """
         if not items:
             return
-        refused = np.zeros(len(items), REFUSED)
+        refused: npt.NDArray[np.void] = np.zeros(len(items), REFUSED)
         refused["op"], refused["item"], refused["of"] = number, items, len(items)
         path = refused_beside(self.path)
         try:

@@ -309,7 +309,7 @@ class Contender(Practitioner):
         subject = self._subject(hot, ROUND_UNITS, "reserve")
         number, outcome = self._send("reserve", subject, self._judge_move)
         self._acknowledge(number, outcome, subject)
-        self._sched = 0
+        self.frame.sched = 0
         # No units are released before all are answered, else the round would have more to serve.
         rounds.meet(to_begin=False)
         if outcome in DONE:

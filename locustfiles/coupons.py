@@ -379,7 +379,7 @@ class Redeemer(Shopper):
         tight = self.known.tight[place % len(self.known.tight)]
         # No user twice in a round.
         self._order("contend", tight, (place * rounds.users + self.number) * 7_919 % self.known.users)
-        self._sched = 0
+        self.frame.sched = 0
         rounds.meet(to_begin=False)
         acknowledged = self.session.acknowledged
         if acknowledged and "repeat" in self.kinds and self.number % REPEATERS == place % REPEATERS:

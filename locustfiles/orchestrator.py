@@ -149,7 +149,7 @@ class Submitter(HttpUser):
     def _exchange_text(
         self, number: int, index: int, route: str, body: Any, headers: None, connection: Connection
     ) -> Answer:
-        """As `_exchange`, of a body that is text and not JSON."""
+        """As `send` does it, with a body that is text and not JSON."""
         request = connection.origin.request(route, body(number), self.traced(number) if self.traced else b"")
         answer = connection.exchange(request.replace(JSON_TYPE, TEXT_TYPE, 1))
         tally = self.session.tally

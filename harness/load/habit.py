@@ -43,7 +43,7 @@ class Habit:
         self._times = self._times + 1 if answers == self._last else 1
         self._last, self._at = answers, now
         if self._times == 2:
-            self.most, self.doubtful = answers, NEVER
+            self.most, self.doubtful = float(answers), NEVER
             log.warning(
                 "%s ends connections after %d answers without Connection: close, which can cost the next request its "
                 "outcome; from now on each is replaced after so many",

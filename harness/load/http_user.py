@@ -7,6 +7,7 @@ from typing import Any
 
 from harness import guard
 from harness.load.http import SHOWN_BYTES, Answer, Connection, Origin
+from harness.load.http_frame import HttpFrame
 from harness.load.transport import Meaning, NotSent
 from harness.load.user import LoadUser
 from harness.outcomes import Outcome
@@ -41,6 +42,10 @@ class HttpUser(LoadUser):
     def second_connection(self) -> Connection:
         """For an operation that is done twice at the same instant; most users never do one."""
         return Connection(self.connection.origin)
+
+    def framed(self) -> HttpFrame:
+        """The frame of requests."""
+        return HttpFrame(self, own_status=type(self).status_of is not HttpUser.status_of)
 
     def open(self) -> None:
         """Connect before the load: the first arrivals are not to pay for all the connections."""
@@ -81,24 +86,5 @@ class HttpUser(LoadUser):
         """Do one operation: `route` is a method and a path, as the contract has it; `body` and `headers` (each ended by
         CRLF) make the request of the operation's number. The rest is as in `perform`.
         """
-        how = (self.kinds[kind], route, body, headers, connection or self.connection)
-        return self.perform(kind, subject, self._exchange, judge, key_of, flags, how)
-
-    def _exchange(
-        self,
-        number: int,
-        index: int,
-        route: str,
-        body: Callable[[int], bytes],
-        headers: Callable[[int], bytes] | None,
-        connection: Connection,
-    ) -> Answer:
-        """Send the request of an operation; its answer."""
-        more = headers(number) if headers else b""
-        if self.traced:
-            more += self.traced(number)
-        answer = connection.exchange(connection.origin.request(route, body(number), more))
-        tally = self.session.tally
-        tally.bytes[index] += len(answer.body)
-        tally.routes[index] = route
-        return answer
+        how = (route, body, headers, connection or self.connection)
+        return self.frame.perform(kind, subject, None, judge, key_of, flags, how)

@@ -92,8 +92,6 @@ class Session:
         self.exceptions = self.users = 0
         self.raised: Counter[str] = Counter()
         """What ended the load, and is no error of a user's code: a feed that has no more rows."""
-        self.flying = 0
-        """Operations that are begun and have not ended, at this moment."""
         self.closed = False
         self.rows: list[dict[str, Any]] = []
         """Without a run, once it is closed: what there is to show of it."""
@@ -157,6 +155,11 @@ class Session:
             "mono_ns": time.monotonic_ns(),
             **({"machine": int(machine)} if (machine := os.environ.get(MACHINE)) else {}),
         }
+
+    @property
+    def flying(self) -> int:
+        """Operations that are begun and have not ended, at this moment."""
+        return self.journal.count - self.journal.ended
 
     @property
     def planned(self) -> int:

@@ -11,7 +11,6 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-import gevent
 from gevent import GreenletExit, get_hub
 from gevent.event import Event
 from greenlet import getcurrent
@@ -21,18 +20,13 @@ from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST
 
 from harness.errors import JournalError, ProofloadError
 from harness.load.feed import feed
+from harness.load.frame import Frame
 from harness.load.plugin import end_load, session_of
 from harness.load.session import Session
 from harness.load.tally import failure_text
-from harness.load.transport import Meaning, NoAnswer, NotSent
+from harness.load.transport import Meaning
 from harness.outcomes import Failure, Outcome
 from harness.plan.plans import reference
-
-REFUSED_S = 0.01
-"""The pause of a user that could not connect: it waited for nothing, and would keep the others from their turn."""
-
-# To look up a member of an enum takes 0.1 µs in Python 3.11, and these are needed for each operation.
-_UNKNOWN, _NOT_SENT, _KILLED = Outcome.UNKNOWN, Outcome.NOT_SENT, Failure.KILLED
 
 T = TypeVar("T")
 
@@ -101,8 +95,6 @@ class LoadUser(User):
         self.session.users += 1
         # A stream of its own: no two users, of this process or another, draw the same.
         self.random = random.Random(f"{self.session.seed}/{self.session.worker}/{self.number}")
-        self.kinds = self.session.places
-        """The place of each kind in the journal's list of them."""
         shared = self.session.shared
         if type(self) not in shared:
             tasks: list[Any] = self.tasks
@@ -111,7 +103,9 @@ class LoadUser(User):
         self._draw: Sequence[str]
         """The kinds, each as often as its weight says."""
         self._tasks, self._draw = shared[type(self)]
-        self._sched = self._waited_us = 0
+        self.kinds = self.session.places
+        """The place of each kind in the journal's list of them."""
+        self.frame = self.framed()
         self._paused = self._leaving = False
 
     def prepare(self, session: Session) -> None:
@@ -119,6 +113,10 @@ class LoadUser(User):
 
     def connect(self, environment: Any) -> None:
         """What the transport needs before the load; ProofloadError if it isn't there."""
+
+    def framed(self) -> Frame:
+        """What surrounds each operation of this user."""
+        return Frame(self)
 
     def open(self) -> None:
         """Make the connections, right before the load."""
@@ -175,11 +173,11 @@ class LoadUser(User):
             arrival = session.schedule.arrival()
             if arrival is None:
                 return None
-            self._sched, kind, self._waited_us = arrival
+            self.frame.sched, kind, self.frame.waited_us = arrival
             return session.kinds[kind]
         self._pause()
         if self.together and session.rounds is not None:
-            self._sched = session.rounds.meet()
+            self.frame.sched = session.rounds.meet()
             return self.together
         if session.draws is None:
             return self._draw[int(self.random.random() * len(self._draw))]
@@ -243,37 +241,7 @@ class LoadUser(User):
         answer or raises NotSent or NoAnswer; `judge` says what the answer means. Gives number and outcome.
         JournalError, with nothing called, if the intent can't be recorded.
         """
-        session, journal = self.session, self.session.journal
-        index = self.kinds[kind]
-        start = time.monotonic_ns()
-        number = journal.begin(index, self._sched or start, start, self.number, self._waited_us, subject, key_of, flags)
-        session.flying += 1
-        outcome, status, failure, said = _UNKNOWN, 0, _KILLED, 0
-        answer: T | None = None
-        detail = ""
-        try:
-            answer = call(number, *how)
-            status = self.status_of(answer)
-            outcome, failure, said = judge(answer)
-        except NotSent as error:
-            outcome, failure, detail = _NOT_SENT, error.failure, error.detail
-        except NoAnswer as error:
-            failure, detail = error.failure, error.detail
-        finally:
-            end = time.monotonic_ns()
-            journal.end(number, outcome, status, failure, said, end)
-            session.flying -= 1
-            if not session.tally.alone:
-                expected = outcome in session.expected[index]
-                why = None if expected else UnexpectedOutcome(failure_text(outcome, failure, status))
-                self._fire(kind, session.tally.routes[index], (end - start) / 1e6, why)
-        if failure:
-            session.explain(kind, number, failure, detail or self.excerpt(answer))
-        if outcome is _UNKNOWN and answer is not None:
-            session.not_understood(kind, number, self.whole(answer))
-        if outcome is _NOT_SENT:
-            gevent.sleep(REFUSED_S)
-        return number, outcome
+        return self.frame.perform(kind, subject, call, judge, key_of, flags, how)
 
     def metric(self, name: str, value: object = None, *, count: int | None = None) -> None:
         """Record a value of the metric `name`: a number, or True or False; or with `count=` that so many were counted.
@@ -285,14 +253,15 @@ class LoadUser(User):
     feed = staticmethod(feed)
     """The next row of the plan's feed, or with a number so many (`harness.load.feed.feed`)."""
 
-    def _fire(self, kind: str, route: str, milliseconds: float, why: Exception | None) -> None:
+    def tell(self, kind: str, index: int, outcome: Outcome, status: int, failure: Failure, milliseconds: float) -> None:
         """Tell those who listen to Locust's event themselves; its own statistics among them."""
+        expected = outcome in self.session.expected[index]
         self.environment.events.request.fire(
-            request_type=route.partition(" ")[0],
+            request_type=self.session.tally.routes[index].partition(" ")[0],
             name=kind,
             response_time=milliseconds,
             response_length=0,
             response=None,
             context={},
-            exception=why,
+            exception=None if expected else UnexpectedOutcome(failure_text(outcome, failure, status)),
         )

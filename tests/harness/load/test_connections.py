@@ -1,6 +1,7 @@
 """Connections are kept, replaced and spread over addresses without losing a request."""
 
 import contextlib
+import errno
 import math
 import select
 import socket
@@ -202,27 +203,29 @@ def test_connections_are_spread_over_all_addresses(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(
-    ("failures", "told"),
+    ("codes", "told"),
     [
-        ((Failure.LOCAL, Failure.CONNECT_REFUSED), Failure.CONNECT_REFUSED),
-        ((Failure.CONNECT_TIMEOUT, Failure.LOCAL), Failure.CONNECT_TIMEOUT),
-        ((Failure.LOCAL, Failure.LOCAL), Failure.LOCAL),
+        ((errno.EADDRNOTAVAIL, errno.ECONNREFUSED), Failure.CONNECT_REFUSED),
+        ((errno.EHOSTUNREACH, errno.EADDRNOTAVAIL), Failure.CONNECT_FAILED),
+        ((errno.EADDRNOTAVAIL, errno.EADDRNOTAVAIL), Failure.LOCAL),
     ],
 )
 def test_what_ran_out_here_is_the_reason_only_if_no_address_had_another(
-    failures: tuple[Failure, ...], told: Failure, monkeypatch: pytest.MonkeyPatch
+    codes: tuple[int, ...], told: Failure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gevent.socket.getaddrinfo", names("127.0.0.2,127.0.0.3"))
-    origin, left = Origin("http://target.test", 60), iter(failures)
+    left = iter(codes)
 
-    def fail(_: object) -> None:
-        raise NotSent(next(left))
+    class Failing(socket.socket):
+        def connect_ex(self, address: Any) -> int:
+            return next(left)
 
-    monkeypatch.setattr(origin, "_connect_to", fail)
+    monkeypatch.setattr("harness.load.channel.Socket", Failing)
     with pytest.raises(NotSent) as caught:
-        origin.connect()
+        Origin("http://target.test", 60).connect()
 
     assert caught.value.failure is told
+    assert not list(left)
 
 
 def test_a_name_without_addresses_is_a_fault_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:

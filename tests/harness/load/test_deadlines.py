@@ -1,30 +1,20 @@
 """Whatever takes too long is ended, also where many connections are looked at a few at a time."""
 
 import math
-from typing import Any
+import socket
 
 import gevent
 
-from harness.load.channel import Deadlines
-
-
-class Exchange:
-    """As a channel is watched."""
-
-    def __init__(self, until: float) -> None:
-        self.until = until
-        self.group: set[Any] | None = None
-        self.expired = False
-
-    def expire(self) -> None:
-        self.expired, self.until = True, math.inf
+from harness.load.channel import Channel, Deadlines
 
 
 def test_each_that_takes_too_long_is_ended_and_no_other() -> None:
-    deadlines: Any = Deadlines(1.0)
-    late, in_time, forgotten = ([Exchange(until) for _ in range(12)] for until in (0.0, math.inf, 0.0))
+    deadlines = Deadlines(1.0)
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
+        late, in_time, forgotten = ([Channel(server.getsockname(), 60) for _ in range(12)] for _ in range(3))
     for several in zip(late, in_time, forgotten, strict=True):
-        for one in several:
+        for one, until in zip(several, (0.0, math.inf, 0.0), strict=True):
+            one.until = until
             deadlines.watch(one)
     for one in forgotten:
         deadlines.forget(one)
@@ -35,3 +25,5 @@ def test_each_that_takes_too_long_is_ended_and_no_other() -> None:
 
     assert len({id(one.group) for one in late}) > 1
     assert not any(one.expired for one in in_time + forgotten)
+    for one in late + in_time + forgotten:
+        one.close()

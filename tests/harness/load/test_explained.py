@@ -2,12 +2,15 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 from harness.settings import ROOT
 
 SCRIPT = """
-import logging
+import logging, sys
+from pathlib import Path
 from types import SimpleNamespace
+from harness.journal import Journal
 from harness.load.http import Answer
 from harness.load.http_user import HttpUser
 from harness.load.session import EXPLAINED, Session
@@ -16,12 +19,13 @@ from harness.outcomes import Failure, Outcome
 
 logging.basicConfig(format="%(message)s")
 session = object.__new__(Session)
-session._explained, session.id, session.flying, session.expected = {}, "run", 0, [{Outcome.ACK}]
+session._explained, session.id, session.expected, session.places = {}, "run", [{Outcome.ACK}], {"look": 0}
 session._understood, session.run = True, None
-session.tally = SimpleNamespace(alone=True)
-session.journal = SimpleNamespace(begin=lambda *_: 7, end=lambda *_: None)
+session.tally = SimpleNamespace(alone=True, bytes=[0], routes=[""])
+session.journal = Journal(Path(sys.argv[1], "journal-0.bin"), {"run": "run", "worker": 0, "kinds": ["look"]})
 user = object.__new__(HttpUser)
-user.session, user.kinds, user._sched, user._waited_us, user.number = session, {"look": 0}, 0, 0, 0
+user.session, user.number, user.traced = session, 0, None
+user.frame = user.framed()
 
 def do(answer, failure=Failure.NONE):
     def call(number):
@@ -40,12 +44,12 @@ for n in range(2 * EXPLAINED):
 """
 
 
-def test_each_reason_is_logged_once_and_of_a_failure_the_first_few() -> None:
-    done = subprocess.run([sys.executable, "-c", SCRIPT], cwd=ROOT, capture_output=True, text=True)
+def test_each_reason_is_logged_once_and_of_a_failure_the_first_few(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", SCRIPT, str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
 
     assert done.returncode == 0, done.stderr
     assert done.stderr.splitlines() == [
-        "look run-0000000000000007: BAD_HTTP: Expected HTTP/",
-        "look run-0000000000000007: BAD_BODY: 409 b'<html>'",
-        *(f"look run-0000000000000007: TOO_LARGE: {n}" for n in range(5)),
+        "look run-0000000000000000: BAD_HTTP: Expected HTTP/",
+        "look run-0000000000000003: BAD_BODY: 409 b'<html>'",
+        *(f"look run-{6 + n:016x}: TOO_LARGE: {n}" for n in range(5)),
     ]

@@ -1,5 +1,6 @@
 """Whatever a peer sends, in whatever pieces, is a whole answer or none; nothing else ever comes out of the client."""
 
+import socket
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
@@ -8,42 +9,49 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness.load.answer import Answer
+from harness.load.channel import Channel
 from harness.load.http import Connection, NoAnswer, Origin
 
 ORIGIN = Origin("http://127.0.0.1:1", 5)
+SERVER = socket.create_server(("127.0.0.1", 0))
+"""Accepts the connections whose streams are then told here."""
 
 
 class Pieces:
-    """A channel on which these pieces arrive, and then the end."""
-
-    stale = expired = cut = False
-    until = 0.0
-    group = None
+    """A socket on which these pieces arrive, and then the end; and the loop that says so."""
 
     def __init__(self, pieces: list[bytes]) -> None:
         self.pieces: Iterator[bytes] = iter([piece for piece in pieces if piece])
 
-    def fresh(self) -> bool:
-        return True
-
     def send(self, data: bytes) -> int:
         return len(data)
 
-    def receive(self) -> bytes:
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        if flags:
+            raise BlockingIOError
         return next(self.pieces, b"")
 
     def close(self) -> None:
         pass
 
+    def switch(self) -> None:
+        pass
+
 
 def exchange(pieces: list[bytes], origin: Origin = ORIGIN) -> Answer | NoAnswer:
     connection = Connection(origin)
-    channel: Any = Pieces(pieces)
+    channel: Any = Channel(SERVER.getsockname(), 60)
+    SERVER.accept()[0].close()
+    channel._watcher.stop()
+    channel._socket.close()
+    channel._socket = channel._hub = Pieces(pieces)
     connection._channel = channel
     try:
         return connection.exchange(b"POST / HTTP/1.1\r\n\r\n")
     except NoAnswer as error:
         return error
+    finally:
+        connection.close()
 
 
 def cut(data: bytes, places: list[int]) -> list[bytes]:
