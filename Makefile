@@ -156,6 +156,12 @@ perf-volumes: $(READY)  ## run a scenario at several volumes, and say what grows
 doctor: $(READY)  ## say what is missing on this machine, and the command that fixes it
 	@$(PY) -m harness doctor
 
+compiled: $(READY)  ## compile what runs for each operation, where there is a C compiler (docs/performance.md)
+	@$(PY) scripts/compile.py
+
+interpreted: $(READY)  ## remove what was compiled: it runs as Python again
+	@$(PY) scripts/compile.py --remove
+
 test: $(READY)  ## run all tests
 	$(PY) -m pytest
 
@@ -217,6 +223,7 @@ bench-seeding: $(READY)  ## measure seeding, and a copy of a seeded database: FO
 	@$(PY) -m benchmarks.seeding $(if $(FOLDER),--folder $(FOLDER))
 
 bench-engine: $(READY)  ## measure the load engine beside FastHttpUser, hey and k6 (some minutes; nothing else should run)
+	-@$(PY) scripts/compile.py
 	@$(PY) -m benchmarks.engine
 
 dashboards: $(READY)  ## write deploy/prometheus/alerts and deploy/grafana/dashboards anew, from the plans

@@ -11,3 +11,7 @@ DISTRIBUTION = "proofload-suite"
 
 if sys.argv[:1] == ["-m"]:  # as `python -m harness` begins
     complete.require()  # type: ignore[no-untyped-call]
+
+from harness import compiled  # noqa: E402
+
+compiled.require_current()

@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 
-from harness import VERSION, ambient, database
+from harness import VERSION, ambient, compiled, database
 from systems import PROJECT
 
 PACKAGES = (
@@ -68,7 +68,7 @@ def _cpu_model() -> str:
 
 def versions() -> dict[str, str]:
     """The packages whose version can change a figure."""
-    found = {"proofload": VERSION}
+    found = {"proofload": VERSION + " (compiled)" * compiled.used()}
     for name in PACKAGES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # an extra that is not there
             found[name] = importlib.metadata.version(name)

@@ -13,6 +13,7 @@ import pytest
 
 from harness import VERSION
 from harness.settings import ROOT
+from tests.support import compiler
 
 pytestmark = pytest.mark.machine
 
@@ -95,6 +96,17 @@ def test_the_wheel_has_all_files_that_are_read(wheel: Path) -> None:
 
     assert read | {"reports/verdict.schema.json", "locustfiles/messages.py"} <= names
     assert not {name for name in names if name.startswith(("tests/", "benchmarks/", "reports/runs/"))}
+
+
+def test_the_engine_in_it_is_compiled(wheel: Path, python: Path, shop: Path) -> None:
+    compiler.require()
+    names = zipfile.ZipFile(wheel).namelist()
+    asked = "from harness import compiled; print(compiled.used())"
+    done = subprocess.run([str(python), "-c", asked], cwd=shop, capture_output=True, text=True)
+
+    assert not wheel.name.endswith("-none-any.whl")
+    assert any(name.startswith("harness/load/http.") and name.endswith(".so") for name in names)
+    assert (done.stdout, done.stderr) == ("True\n", "")
 
 
 def test_the_command_names_its_version_and_all_scenarios(python: Path, shop: Path) -> None:

@@ -1,0 +1,78 @@
+"""`make compiled`: the parts of the engine that run for each operation, compiled by mypyc, beside their sources."""
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from harness import compiled  # noqa: E402
+
+OPTIONS = """
+[mypy]
+follow_imports = skip
+ignore_missing_imports = True
+"""
+"""What others say of their types is not relied on: `make lint` holds us against it."""
+SHOWN_LINES = 8
+
+
+def into(folder: Path) -> str:
+    """Compile the sources to files below `folder`; why that could not be done, "" if it was."""
+    command = [sys.executable, __file__, "--into", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    made = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.so"))
+    if done.returncode or not made:
+        return "\n".join(done.stdout.splitlines()[-SHOWN_LINES:]) or f"nothing came of {' '.join(command)}"
+    record = {"made": made, "sources": compiled.digests(ROOT)}
+    (folder / compiled.RECORD).write_text(json.dumps(record, indent=1) + "\n")
+    return ""
+
+
+def _build(folder: str) -> None:
+    # Who only runs Proofload may have neither.
+    from mypyc.build import mypycify
+    from setuptools import Distribution
+
+    with tempfile.TemporaryDirectory() as temporary:
+        options = Path(temporary, "mypy.ini")
+        options.write_text(OPTIONS)
+        words = ["--config-file", str(options), "--cache-dir", temporary, *compiled.SOURCES]
+        extensions = mypycify(words, target_dir=temporary, group_name=compiled.GROUP, opt_level="3", debug_level="0")
+        distribution = Distribution({"name": compiled.GROUP, "ext_modules": extensions})
+        command = distribution.get_command_obj("build_ext")
+        command.build_lib, command.build_temp = folder, temporary
+        command.ensure_finalized()
+        command.run()
+
+
+def main(words: list[str]) -> int:
+    """Compile in place, or with `--remove` go back to Python; the exit code."""
+    if words[:1] == ["--into"]:
+        _build(words[1])
+        return 0
+    removed = compiled.remove(ROOT)
+    if words == ["--remove"]:
+        print("removed what was compiled" if removed else "nothing was compiled")
+        return 0
+    print(f"compiling {len(compiled.SOURCES)} files of the engine: half a minute at most")
+    with tempfile.TemporaryDirectory() as folder:
+        why = into(Path(folder))
+        if why:
+            print(
+                f"{why}\ncould not compile the engine, which runs as Python: see above; expected a C compiler and the "
+                "headers of Python, e.g. apt-get install gcc python3-dev",
+                file=sys.stderr,
+            )
+            return 2
+        shutil.copytree(folder, ROOT, dirs_exist_ok=True)
+    print("compiled; `make interpreted` goes back to Python")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
