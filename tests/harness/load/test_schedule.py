@@ -40,3 +40,20 @@ def test_an_arrival_that_was_put_off_is_not_handed_out_when_it_would_have_been_d
 
     assert (given, schedule.taken) == ([], 0)
     user.kill()
+
+
+@pytest.mark.parametrize("free", [True, False])
+def test_an_arrival_is_late_because_of_the_target_only_if_no_user_was_free_for_it(free: bool) -> None:
+    schedule = Schedule([20_000_000, 20_000_000], [0, 0], WHOLE)
+    schedule.began = time.monotonic_ns()
+    user = gevent.spawn(schedule.arrival)
+    if free:
+        gevent.idle()
+
+    while time.monotonic_ns() < schedule.began + 30_000_000:
+        pass  # as the loop of a generator that does something else
+    arrival = schedule.arrival()
+    user.kill()
+
+    assert arrival is not None
+    assert (arrival[2] == 0) if free else (arrival[2] >= 10_000)
