@@ -12,6 +12,8 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 SOURCES = (
     "harness/journal.py",
+    "harness/journal_record.c",
+    "harness/journal_record.py",
     "harness/load/channel.py",
     "harness/load/frame.py",
     "harness/load/habit.py",

@@ -57,6 +57,19 @@ def test_what_is_recorded_is_read_back(tmp_path: Path) -> None:
     ]
 
 
+def test_a_journal_grows_while_somebody_looks_at_its_records(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal-3.bin", HEADER, grow=2) as book:
+        first = begin(book)
+        looked_at = book.records(0)
+        others = [begin(book) for _ in range(6)]
+        for number in (first, *others):
+            book.end(number, Outcome.ACK, 200, Failure.NONE, 0, 9_000 + number)
+        assert looked_at["end"].tolist() == [9_000 + first]
+        del looked_at
+
+    assert journaled.read(tmp_path / "journal-3.bin").records["end"].tolist() == [9_000 + n for n in (first, *others)]
+
+
 def test_what_was_recorded_survives_the_kill_of_its_process(tmp_path: Path) -> None:
     script = (
         "import os, signal\nfrom pathlib import Path\nfrom harness.journal import Journal\n"

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.machine
 LAX = ["--set", 'validity={loop_lag="30s", loop_gap="1m", min_successes=50, sent="50%"}']
 LAX += ["--set", 'rules=["p95(response_time) < 30s", "ratio(errors) < 1%"]']
 LAX += ["--set", 'arrivals={smoke=[{rate=40, for="4s"}]}']
+ENGINE = ["tests/harness/load", "tests/harness/test_journal.py", "tests/harness/test_journal_record.py"]
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_compiled_engine_passes_the_tests_of_the_engine(checkout: Path) -> None:
-    done = run(checkout, "-m", "pytest", "-n", "2", "tests/harness/load", "tests/harness/test_journal.py")
+    done = run(checkout, "-m", "pytest", "-n", "2", *ENGINE)
 
     assert done.returncode == 0, done.stdout[-4000:]
     assert " passed" in done.stdout
