@@ -13,7 +13,7 @@ import ssl
 import time
 from collections.abc import Callable
 from itertools import cycle
-from typing import Any
+from typing import Any, Final
 
 import gevent.monkey
 import gevent.socket
@@ -30,8 +30,9 @@ LOOK_S = 0.01
 SEND_LOOK_S = 0.05
 """How often a send that the peer holds up checks whether its time is up."""
 
-READ_BYTES = 16 * 1024
-_READ = 1
+READ_BYTES: Final = 16 * 1024
+_READ: Final = 1
+_current: Final = getcurrent
 
 OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM})
 """What this machine has run out of."""
@@ -175,7 +176,7 @@ class Channel:
             self._early = False
             self._watcher.start(self._readable)
         while True:
-            self._user = getcurrent()
+            self._user = _current()
             try:
                 self._hub.switch()
             except BaseException:

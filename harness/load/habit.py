@@ -7,15 +7,16 @@ first connection after each of its first few answers; and none is used for more 
 import logging
 import math
 import time
+from typing import Final
 
-GRACE_S = 0.005
+GRACE_S: Final = 0.005
 """How long after an answer an end is awaited. One user at a time waits, and only if its next request comes sooner."""
-WATCHED = 4
+WATCHED: Final = 4
 """Of how many answers."""
 PROMPT_S = 0.1
 """What ended later than this after its last answer ended for another reason: it was idle for too long."""
 
-NEVER = -1
+NEVER: Final = -1
 
 log = logging.getLogger(__name__)
 

@@ -7,13 +7,14 @@ import re
 import time
 import zlib
 from collections.abc import Mapping
+from typing import Final
 
 from harness.load.transport import NoAnswer
 from harness.outcomes import Failure
 
-MAX_BODY_BYTES = 16 * 1024 * 1024
+MAX_BODY_BYTES: Final = 16 * 1024 * 1024
 
-END = b"\r\n\r\n"
+END: Final = b"\r\n\r\n"
 INFORMATIONAL = re.compile(rb"HTTP/1\.[01] 1\d\d")
 """The beginning of an answer after which another one comes."""
 

@@ -7,6 +7,7 @@ breaks after the first byte has left is an unknown outcome, and stays one.
 import math
 import re
 import time
+from typing import Final
 
 import gevent
 import gevent.socket
@@ -26,16 +27,17 @@ from harness.outcomes import Failure
 
 CONNECT_TIMEOUT_S = 2.0
 """How long connecting to one address may take."""
-MAX_HEADER_BYTES = 64 * 1024
-MAX_HEADS = 10_000
-"""Heads of requests that are kept, for as many routes; paths may hold ids."""
-MAX_KNOWN = 256
+MAX_HEADER_BYTES: Final = 64 * 1024
+MAX_HEADS: Final = 10_000
+"""Heads of requests that are kept, of as many routes and lengths; paths may hold ids."""
+MAX_KNOWN: Final = 256
 """Heads of answers that are kept; then all are forgotten, for they hold the time, and may hold ids."""
 
 SHOWN_BYTES = 120
 """How much of a bad answer is shown."""
 
-_STATUS = re.compile(rb"HTTP/1\.[01] ([2-9]\d\d)(?: |\r\n|$)")
+_STATUS: Final = re.compile(rb"HTTP/1\.[01] ([2-9]\d\d)(?: |\r\n|$)")
+_now: Final = time.monotonic
 
 
 class Origin:
@@ -48,11 +50,13 @@ class Origin:
         self.deadlines = Deadlines(timeout)
         self.habit = Habit(where.authority)
         self._tls = addresses.trust(ca_file) if where.secure else None
-        self._heads: dict[str, bytes] = {}
+        self._heads: dict[tuple[str, int], bytes] = {}
         self.known: dict[bytes, tuple[int, int]] = {}
         """Heads of answers that were parsed, and say all that there is to know: the status, and of how many bytes head
         and body are. Mostly the next answer has the same head, and need not be parsed.
         """
+        self.latest: tuple[bytes, int, int] = (b"", 0, -1)
+        """The one of them that came last, its status and size: most often the next one, too."""
         self.readings: list[Reading] = []
         """Parsers that are between two answers: what needs one takes it, and puts it back after a whole answer."""
 
@@ -91,20 +95,21 @@ class Origin:
 
     def request(self, route: str, body: bytes, headers: bytes = b"") -> bytes:
         """The bytes of a request with a JSON body. `route` is a method and a path; each of `headers` ends with CRLF."""
-        lines = self._heads.get(route)
+        key = route, len(body)
+        lines = self._heads.get(key)
         if lines is None:
             method, path = route.split(" ", 1)
             lines = (
                 f"{method} {self._where.prefix}{path} HTTP/1.1\r\nHost: {self._where.authority}\r\n"
                 "Content-Type: application/json\r\nAccept: application/json\r\nAccept-Encoding: identity\r\n"
-                "Content-Length: "
+                f"Content-Length: {len(body)}\r\n"
             ).encode()
             if len(self._heads) < MAX_HEADS:
-                self._heads[route] = lines
-        return b"%b%d\r\n%b\r\n%b" % (lines, len(body), headers, body)
+                self._heads[key] = lines
+        return b"%b%b\r\n%b" % (lines, headers, body) if headers else b"%b\r\n%b" % (lines, body)
 
 
-AT_ONCE_S = 0.0002
+AT_ONCE_S: Final = 0.0002
 """A request that follows an answer within this finds no end that came after it."""
 
 
@@ -158,12 +163,12 @@ class Connection:
 
     def exchange(self, request: bytes) -> Answer:
         """Send `request` once and read its answer; NotSent or NoAnswer if that fails."""
-        channel, now = self._channel, time.monotonic()
+        channel, now = self._channel, _now()
         # To ask the kernel for an end costs as much as to send. It is worth that where a peer may end the connection
         # with its answer, which the first few show, or where there was time for an end to come.
         if channel is None or channel.stale or now > self._at_once:
             channel = self.open()
-            now = time.monotonic()
+            now = _now()
         channel.until = now + self._seconds
         try:
             sent = channel.send(request)
@@ -181,7 +186,7 @@ class Connection:
         if not self._lasts or answers >= self._habit.most:
             self.close()
             return answer
-        self._answered = answered = time.monotonic()
+        self._answered = answered = _now()
         if self._kept is not None:
             self._kept.answered(answered)
         elif answers > WATCHED:
@@ -224,10 +229,16 @@ class Connection:
             raise NoAnswer(error.failure, error.detail) from None
         if not begin:
             self._ended()
+        lines, status, size = self.origin.latest
+        if len(begin) == size and begin.startswith(lines):
+            self._lasts = True
+            return Answer(status, begin[len(lines) :])
         place = begin.find(END) + len(END)
-        known = self._known.get(begin[:place])
+        lines = begin[:place]
+        known = self._known.get(lines)
         if known is not None and len(begin) == known[1]:
             self._lasts = True
+            self.origin.latest = lines, known[0], known[1]
             return Answer(known[0], begin[place:])
         return self._parsed(channel, begin)
 
