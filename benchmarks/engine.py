@@ -22,6 +22,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from harness import compiled
 from harness.fingerprint import host
 from harness.settings import ROOT
 from harness.stack.process import free_port
@@ -220,6 +221,7 @@ def measure(rounds: int, seconds: float) -> Figures:
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "host": host(),
         "system": platform.platform(),
+        "engine": "compiled" if compiled.used() else "as Python",
         "target": target,
         "rounds": rounds,
         "seconds": seconds,
@@ -257,6 +259,7 @@ def table(result: Figures) -> Iterator[tuple[str, str, str]]:
         paced = found[users]
         yield f"{users}, one a second each: requests a second", f"{middle(paced, 'rate'):,.0f}/s", ""
         yield "  p99 from when it was due", f"{middle(paced, 'latency', 1) * 1e3:.1f} ms", p99
+        yield "  p99 of its beginning", f"{middle(paced, 'late', 1) * 1e3:.1f} ms", ""
         yield "  memory of the process", f"{middle(paced, 'rss') / 1e6:.0f} MB", memory
     fast = found["5,000 FastHttpUsers"]
     yield "5,000 FastHttpUsers: p99 from when it was due", f"{middle(fast, 'latency', 1) * 1e3:,.0f} ms", ""
@@ -267,6 +270,7 @@ def table(result: Figures) -> Iterator[tuple[str, str, str]]:
         yield "  begun against planned", f"{begun:+.3%}", "± 0.1 %"
         yield "  p50 of start − planned start", f"{middle(open_, 'lag_p50') * 1e3:.2f} ms", p50
         yield "  p99 of start − planned start", f"{middle(open_, 'lag_p99') * 1e3:.2f} ms", p99
+        yield "  … but for the time in which no user was free", f"{middle(open_, 'own_p99') * 1e3:.2f} ms", p99
     half = found["echo at half load"]
     for place, name in ((0, "p50"), (1, "p99")):
         own = statistics.median(one["service"][place] - one["server"][place] for one in half)
@@ -286,7 +290,8 @@ def main() -> None:
     (folder / "engine.json").write_text(json.dumps({**result, "table": rows}, indent=1, ensure_ascii=False) + "\n")
     machine = result["host"]
     print(f"{result['date']}, {machine['cpu']}, {machine['cores']} cores, Python {machine['python']}")
-    print(f"target {result['target']}; medians of {result['rounds']} rounds of {result['seconds']:g} s")
+    print(f"engine {result['engine']}; target {result['target']}")
+    print(f"medians of {result['rounds']} rounds of {result['seconds']:g} s")
     width = max(len(row[0]) for row in rows)
     for figure, measured, reach in rows:
         print(f"{figure:{width}}  {measured:>26}  {reach}")

@@ -36,7 +36,9 @@ CONNECTED = 4000
 CONTRACT = {"health": "GET /"}
 DONE = [0]
 LATENCIES: list[float] = []
-"""In a paced run: seconds from the moment when a request was due to its end."""
+"""In a paced run: seconds from the moment when a request was due to its end, …"""
+BEGUN: list[float] = []
+"""… and to its beginning."""
 
 
 def judge(answer: Answer) -> Meaning:
@@ -56,6 +58,10 @@ class Paced:
         if not self.due:
             self.due = time.monotonic() + WARM_UP_S + np.random.default_rng(id(self)).random()
         return max(0.0, self.due - time.monotonic())
+
+    def begun(self) -> None:
+        """Note how late it is begun."""
+        BEGUN.append(time.monotonic() - self.due)
 
     def done(self) -> None:
         """Note the latency."""
@@ -85,6 +91,7 @@ class OursPaced(Paced, Ours):
     @task
     def post(self) -> None:
         """One request."""
+        self.begun()
         super().post()
         self.done()
 
@@ -180,11 +187,13 @@ def window(environment: Environment) -> None:
         gevent.sleep(seconds + 1.5)
         records = read(session.journal.path).records
         lag = (records["start"] - records["sched"]) / 1e9
+        own = lag - records["waited"] / 1e6
         found = {
             "planned": len(session.schedule.times),
             "begun": len(records),
             "lag_p50": float(np.percentile(lag, 50)),
             "lag_p99": float(np.percentile(lag, 99)),
+            "own_p99": float(np.percentile(own, 99)),
             "service": [float(x) for x in np.percentile((records["end"] - records["start"]) / 1e9, [50, 99])],
             "server": [float(x) for x in np.percentile(records["answer"] / 1e6, [50, 99])],
         }
@@ -195,11 +204,14 @@ def window(environment: Environment) -> None:
             gevent.sleep(FIRST_S)
         gevent.sleep(WARM_UP_S)
         LATENCIES.clear()
+        BEGUN.clear()
         before, began = count(environment), time.monotonic()
         gevent.sleep(seconds)
         found = {"rate": (count(environment) - before) / (time.monotonic() - began)}
         if LATENCIES:
             found["latency"] = [float(x) for x in np.percentile(LATENCIES, [50, 99, 100])]
+        if BEGUN:
+            found["late"] = [float(x) for x in np.percentile(BEGUN, [50, 99, 100])]
     found["failures"] = environment.stats.total.num_failures
     found["rss"] = psutil.Process().memory_info().rss
     with open(os.environ["BENCH_OUT"], "w") as file:

@@ -118,6 +118,10 @@ class Journal:
         if self._room:
             with contextlib.suppress(BufferError):  # somebody still looks at `records`
                 self._map.resize(size)
+                # What is written stays written, but need not be counted as memory of this process.
+                done = (self._room - self._grow) * RECORD.itemsize // mmap.PAGESIZE * mmap.PAGESIZE
+                if done > 0:
+                    self._map.madvise(mmap.MADV_DONTNEED, 0, done)
                 return
         self._map = mmap.mmap(self._file, size)
         # Else the first byte of each MiB would have all of it zeroed, at once: that takes half a millisecond.

@@ -2,6 +2,7 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <limits.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -9,32 +10,52 @@
 #error "a record is little-endian"
 #endif
 
-enum { RECORD_BYTES = 64, OUTCOME = 43, STATUS = 44, FAILURE = 46, ANSWER = 48, END = 56 };
+/* Where the fields of a record begin, as RECORD in journal.py has them. */
+enum {
+    SCHED = 0,
+    START = 8,
+    SUBJECT = 16,
+    KEY_OF = 24,
+    USER = 32,
+    WAITED = 36,
+    KIND = 40,
+    FLAGS = 42,
+    OUTCOME = 43,
+    STATUS = 44,
+    FAILURE = 46,
+    ANSWER = 48,
+    END = 56,
+    RECORD_BYTES = 64
+};
+enum { OPEN = 0 }; /* of Outcome */
 
 static PyObject *struct_error;
 
-/* The number that `value` stands for, if it lies between `least` and `most`; else -1, and struct.error or TypeError. */
-static long long number(PyObject *value, long long least, long long most) {
+/* The low bytes of a number, which are its first: it is little-endian here. */
+static inline void put(char *place, int field, long long value, size_t bytes) { memcpy(place + field, &value, bytes); }
+
+/* Sets `found` to the number that `value` stands for; -1 with struct.error if it does not lie between `least` and `most`. */
+static int number(PyObject *value, long long least, long long most, long long *found) {
     PyObject *index = PyNumber_Index(value);
     int overflow = 0;
-    long long found;
     if (index == NULL) {
-        PyErr_SetString(struct_error, "required argument is not an integer");
+        if (PyErr_ExceptionMatches(PyExc_TypeError))
+            PyErr_SetString(struct_error, "required argument is not an integer");
         return -1;
     }
-    found = PyLong_AsLongLongAndOverflow(index, &overflow);
+    *found = PyLong_AsLongLongAndOverflow(index, &overflow);
     Py_DECREF(index);
-    if (overflow || found < least || found > most) {
+    if (overflow || *found < least || *found > most) {
         PyErr_Format(struct_error, "expected a number from %lld to %lld", least, most);
         return -1;
     }
-    return found;
+    return 0;
 }
 
 /* Where the record at `offset` of the file begins. The view has to be released, if this is not NULL. */
 static char *record(PyObject *file, PyObject *offset, Py_buffer *view) {
-    long long at = number(offset, 0, INT64_MAX);
-    if (PyErr_Occurred() || PyObject_GetBuffer(file, view, PyBUF_WRITABLE) < 0)
+    long long at;
+    if (number(offset, 0, LLONG_MAX, &at) < 0 || PyObject_GetBuffer(file, view, PyBUF_WRITABLE) < 0)
         return NULL;
     if (at > view->len - RECORD_BYTES) {
         PyErr_Format(struct_error, "a record at %lld: the file has %zd bytes", at, view->len);
@@ -47,26 +68,26 @@ static char *record(PyObject *file, PyObject *offset, Py_buffer *view) {
 static PyObject *write_intent(PyObject *module, PyObject *const *given, Py_ssize_t count) {
     Py_buffer view;
     char *place;
-    int64_t times[4]; /* sched, start, subject, key_of */
-    uint32_t users[2]; /* user, waited */
-    uint16_t kind;
-    uint8_t rest[2] = {0, 0}; /* flags, and the outcome: OPEN */
+    long long sched, start, subject, key_of, user, waited, kind, flags;
     if (count != 10) {
         PyErr_SetString(PyExc_TypeError, "write_intent expected 10 arguments");
         return NULL;
     }
-    for (int i = 0; i < 4; i++)
-        times[i] = number(given[2 + i], INT64_MIN, INT64_MAX);
-    for (int i = 0; i < 2; i++)
-        users[i] = (uint32_t)number(given[6 + i], 0, UINT32_MAX);
-    kind = (uint16_t)number(given[8], 0, UINT16_MAX);
-    rest[0] = (uint8_t)number(given[9], 0, UINT8_MAX);
-    if (PyErr_Occurred() || (place = record(given[0], given[1], &view)) == NULL)
+    if (number(given[2], LLONG_MIN, LLONG_MAX, &sched) < 0 || number(given[3], LLONG_MIN, LLONG_MAX, &start) < 0 ||
+        number(given[4], LLONG_MIN, LLONG_MAX, &subject) < 0 || number(given[5], LLONG_MIN, LLONG_MAX, &key_of) < 0 ||
+        number(given[6], 0, UINT32_MAX, &user) < 0 || number(given[7], 0, UINT32_MAX, &waited) < 0 ||
+        number(given[8], 0, UINT16_MAX, &kind) < 0 || number(given[9], 0, UINT8_MAX, &flags) < 0 ||
+        (place = record(given[0], given[1], &view)) == NULL)
         return NULL;
-    memcpy(place, times, 32);
-    memcpy(place + 32, users, 8);
-    memcpy(place + 40, &kind, 2);
-    memcpy(place + 42, rest, 2);
+    put(place, SCHED, sched, 8);
+    put(place, START, start, 8);
+    put(place, SUBJECT, subject, 8);
+    put(place, KEY_OF, key_of, 8);
+    put(place, USER, user, 4);
+    put(place, WAITED, waited, 4);
+    put(place, KIND, kind, 2);
+    put(place, FLAGS, flags, 1);
+    put(place, OUTCOME, OPEN, 1);
     PyBuffer_Release(&view);
     Py_RETURN_NONE;
 }
@@ -74,27 +95,22 @@ static PyObject *write_intent(PyObject *module, PyObject *const *given, Py_ssize
 static PyObject *write_outcome(PyObject *module, PyObject *const *given, Py_ssize_t count) {
     Py_buffer view;
     char *place;
-    uint8_t outcome;
-    uint16_t status, failure;
-    int64_t answer, end;
+    long long outcome, status, failure, answer, end;
     if (count != 7) {
         PyErr_SetString(PyExc_TypeError, "write_outcome expected 7 arguments");
         return NULL;
     }
-    outcome = (uint8_t)number(given[2], 0, UINT8_MAX);
-    status = (uint16_t)number(given[3], 0, UINT16_MAX);
-    failure = (uint16_t)number(given[4], 0, UINT16_MAX);
-    answer = number(given[5], INT64_MIN, INT64_MAX);
-    end = number(given[6], INT64_MIN, INT64_MAX);
-    if (PyErr_Occurred() || (place = record(given[0], given[1], &view)) == NULL)
+    if (number(given[2], 0, UINT8_MAX, &outcome) < 0 || number(given[3], 0, UINT16_MAX, &status) < 0 ||
+        number(given[4], 0, UINT16_MAX, &failure) < 0 || number(given[5], LLONG_MIN, LLONG_MAX, &answer) < 0 ||
+        number(given[6], LLONG_MIN, LLONG_MAX, &end) < 0 || (place = record(given[0], given[1], &view)) == NULL)
         return NULL;
-    memcpy(place + OUTCOME, &outcome, 1);
-    memcpy(place + STATUS, &status, 2);
-    memcpy(place + FAILURE, &failure, 2);
-    memcpy(place + ANSWER, &answer, 8);
+    put(place, OUTCOME, outcome, 1);
+    put(place, STATUS, status, 2);
+    put(place, FAILURE, failure, 2);
+    put(place, ANSWER, answer, 8);
     /* The process may be killed in between: what has an end is whole. */
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    memcpy(place + END, &end, 8);
+    put(place, END, end, 8);
     PyBuffer_Release(&view);
     Py_RETURN_NONE;
 }
