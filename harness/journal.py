@@ -206,9 +206,10 @@ class Journal:
         end: int,
     ) -> None:
         """Record the outcome of operation `number`, known at `end` ns; stored last, for it makes the record closed."""
+        # It has ended, also if what a user says of it can't be recorded.
+        self.ended += 1
         place = HEADER_BYTES + (number - self._base) * _RECORD_BYTES
         _outcome(self._map, place, outcome, status, failure, answer, end)
-        self.ended += 1
 
     def refuse(self, number: int, items: Sequence[int]) -> None:
         """Record that of operation `number` these of its items were refused: once, and before its end is recorded.

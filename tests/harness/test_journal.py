@@ -3,6 +3,7 @@
 import os
 import resource
 import signal
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -68,6 +69,16 @@ def test_a_journal_grows_while_somebody_looks_at_its_records(tmp_path: Path) -> 
         del looked_at
 
     assert journaled.read(tmp_path / "journal-3.bin").records["end"].tolist() == [9_000 + n for n in (first, *others)]
+
+
+def test_what_cannot_be_recorded_has_ended_all_the_same_and_stays_open(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal-3.bin", HEADER) as book:
+        number = begin(book)
+        with pytest.raises(struct.error):
+            book.end(number, Outcome.ACK, 200, Failure.NONE, 2**70, 2_000)
+        assert (book.count, book.ended) == (1, 1)
+
+    assert journaled.read(tmp_path / "journal-3.bin").records["end"].tolist() == [0]
 
 
 def test_what_was_recorded_survives_the_kill_of_its_process(tmp_path: Path) -> None:
