@@ -36,6 +36,8 @@ class Schedule:
         """Set to end before the plan does: nothing more is handed out."""
         self._free: dict[greenlet, None] = {}
         """Users that wait for an arrival, longest first."""
+        self._none_since = 0
+        """Since when (ns) none waits, if none does."""
         self._armed = False
         self._alarm: Alarm | None = None
         self._awaited = 0
@@ -50,13 +52,14 @@ class Schedule:
         place = self.taken
         if place < len(self.times):
             sched = self.began + self.times[place]
-            late = time.monotonic_ns() - sched
+            now = time.monotonic_ns()
+            late = now - sched
             if late >= 0:
                 if self.ended or self.times[place] + late > self.length + GRACE_NS:
                     return None
                 self.taken = place + 1
-                # Whoever waits here was free before it was due: then it is late because of us.
-                return sched, self.kinds[place], 0 if self._free else late // 1000
+                # As long as somebody waited here that was free before it was due, it is late because of us.
+                return sched, self.kinds[place], 0 if self._free else min(late, now - self._none_since) // 1000
         user = getcurrent()
         self._free[user] = None
         if not self._armed:
@@ -65,6 +68,8 @@ class Schedule:
             given: Arrival | None = get_hub().switch()
         finally:
             self._free.pop(user, None)
+            if not self._free:
+                self._none_since = time.monotonic_ns()
         return given
 
     def extend(self, times: Sequence[int], kinds: Sequence[int]) -> None:

@@ -57,3 +57,26 @@ def test_an_arrival_is_late_because_of_the_target_only_if_no_user_was_free_for_i
 
     assert arrival is not None
     assert (arrival[2] == 0) if free else (arrival[2] >= 10_000)
+
+
+def test_of_what_became_due_while_users_were_free_only_the_time_after_that_is_the_targets_doing() -> None:
+    schedule = Schedule([FAR], [0], WHOLE)
+    schedule.began = time.monotonic_ns()
+    given: list[tuple[int, int]] = []
+
+    def live() -> None:
+        for _ in range(3):
+            arrival = schedule.arrival()
+            assert arrival is not None
+            given.append((time.monotonic_ns() - arrival[0], arrival[2] * 1000))
+
+    user = gevent.spawn(live)
+    gevent.idle()
+    schedule.began = time.monotonic_ns()
+    schedule.change([20_000_000] * 3, [0] * 3)
+    while time.monotonic_ns() < schedule.began + 60_000_000:
+        pass  # as above: its one user is free, and could have begun all three
+    user.join()
+
+    assert given[0][1] == 0
+    assert all(late >= 40_000_000 and waited <= late - 40_000_000 for late, waited in given), given
