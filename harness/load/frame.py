@@ -76,7 +76,9 @@ class Frame:
         try:
             answer = self.ask(call, number, index, how)
             status = self.status_of(answer)
-            outcome, failure, said = judge(answer)
+            # Two steps: compiled, the first would keep of what is no meaning the part before it fails.
+            first, second, third = judge(answer)
+            outcome, failure, said = first, second, third
         except NotSent as error:
             outcome, failure, detail = _NOT_SENT, error.failure, error.detail
         except NoAnswer as error:

@@ -7,7 +7,7 @@ breaks after the first byte has left is an unknown outcome, and stays one.
 import math
 import re
 import time
-from typing import Final
+from typing import Any, Final
 
 import gevent
 import gevent.socket
@@ -93,8 +93,11 @@ class Origin:
             failure = Failure.LOCAL if error.errno in OURS else Failure.CONNECT_FAILED
             raise NotSent(failure, f"{address[0]}: {error}") from None
 
-    def request(self, route: str, body: bytes, headers: bytes = b"") -> bytes:
-        """The bytes of a request with a JSON body. `route` is a method and a path; each of `headers` ends with CRLF."""
+    def request(self, route: str, body: Any, headers: Any = b"") -> bytes:
+        """The bytes of a request with a JSON body. `route` is a method and a path; each of `headers` ends with CRLF.
+
+        Body and headers are `bytes`, or what can be taken for them: compiled or not, a bytearray or a memoryview too.
+        """
         key = route, len(body)
         lines = self._heads.get(key)
         if lines is None:
@@ -106,7 +109,8 @@ class Origin:
             ).encode()
             if len(self._heads) < MAX_HEADS:
                 self._heads[key] = lines
-        return b"%b%b\r\n%b" % (lines, headers, body) if headers else b"%b\r\n%b" % (lines, body)
+        made: bytes = b"%b%b\r\n%b" % (lines, headers, body) if headers else b"%b\r\n%b" % (lines, body)
+        return made
 
 
 AT_ONCE_S: Final = 0.0002

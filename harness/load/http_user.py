@@ -87,4 +87,4 @@ class HttpUser(LoadUser):
         CRLF) make the request of the operation's number. The rest is as in `perform`.
         """
         how = (route, body, headers, connection or self.connection)
-        return self.frame.perform(kind, subject, None, judge, key_of, flags, how)
+        return self.perform(kind, subject, None, judge, key_of, flags, how)

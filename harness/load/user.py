@@ -229,7 +229,7 @@ class LoadUser(User):
         self,
         kind: str,
         subject: int,
-        call: Callable[..., T],
+        call: Callable[..., T] | None,
         judge: Callable[[T], Meaning],
         key_of: int | None = None,
         flags: int = 0,
@@ -238,8 +238,9 @@ class LoadUser(User):
         """Do one operation: its intent is recorded, then it is called, then its outcome is recorded, whatever happens.
 
         `subject`, `key_of` and `flags` go into the journal. `call` gets the operation's number and `how`, and gives an
-        answer or raises NotSent or NoAnswer; `judge` says what the answer means. Gives number and outcome.
-        JournalError, with nothing called, if the intent can't be recorded.
+        answer or raises NotSent or NoAnswer (None, as `send` has it: the transport does what `how` says); `judge` says
+        what the answer means. Gives number and outcome. JournalError, with nothing called, if
+        the intent can't be recorded.
         """
         return self.frame.perform(kind, subject, call, judge, key_of, flags, how)
 
