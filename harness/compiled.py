@@ -6,8 +6,10 @@ They are compiled from the same sources, which run as Python where that was not 
 import hashlib
 import importlib.util
 import json
+import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent.parent
 SOURCES = (
@@ -34,24 +36,61 @@ def digests(root: Path) -> dict[str, str]:
     return {source: hashlib.sha256((root / source).read_bytes()).hexdigest() for source in SOURCES}
 
 
+def _recorded(root: Path) -> dict[str, Any] | None:
+    """What was compiled; None: nothing. Another process may remove it at the same moment."""
+    try:
+        text = (root / RECORD).read_text()
+    except FileNotFoundError:
+        return None
+    record: dict[str, Any] = json.loads(text)
+    return record
+
+
 def remove(root: Path) -> bool:
     """Go back to Python; whether there was anything compiled. OSError if it can't be removed."""
-    record = root / RECORD
-    if not record.exists():
+    record = _recorded(root)
+    if record is None:
         return False
-    for made in json.loads(record.read_text())["made"]:
+    for made in record["made"]:
         (root / made).unlink(missing_ok=True)
-    record.unlink(missing_ok=True)
+    (root / RECORD).unlink(missing_ok=True)
     importlib.invalidate_caches()
     return True
 
 
+def install(folder: Path, root: Path) -> None:
+    """Put what was compiled into `folder` in its place. OSError if that can't be done.
+
+    What is there but not whole is on record as of no sources, so that whatever comes in between leads back to Python.
+    """
+    record = folder / RECORD
+    made = json.loads(record.read_text())["made"]
+    (root / RECORD).write_text(json.dumps({"made": made, "sources": {}}))
+    for name in made:
+        shutil.copy(folder / name, root / name)
+    begun = root / f"{RECORD}.part"
+    shutil.copy(record, begun)
+    begun.replace(root / RECORD)
+
+
 def require_current() -> None:
-    """Before any of them is imported: remove what was compiled of other sources, which would run in their place."""
-    record = ROOT / RECORD
-    if not record.exists() or json.loads(record.read_text())["sources"] == digests(ROOT):
-        return
-    remove(ROOT)
+    """Before any of them is imported: remove what was compiled of other sources, which would run in their place, or is
+    not whole. If that can't be done this process ends: exit code 2.
+    """
+    try:
+        record = _recorded(ROOT)
+        if record is None:
+            return
+        if record["sources"] == digests(ROOT) and all((ROOT / made).exists() for made in record["made"]):
+            return
+        remove(ROOT)
+    except OSError as error:
+        print(
+            f"error: the engine has changed since it was compiled, and what was compiled can't be removed: {error}: "
+            "expected `make compiled` or `make interpreted` there, by somebody who may write",
+            file=sys.stderr,
+        )
+        sys.exit(2)
     print("the engine has changed since it was compiled, and runs as Python: `make compiled`", file=sys.stderr)
 
 

@@ -1,7 +1,6 @@
 """`make compiled`: the parts of the engine that run for each operation, compiled by mypyc, beside their sources."""
 
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -57,6 +56,14 @@ def main(words: list[str]) -> int:
     if words[:1] == ["--into"]:
         _build(words[1])
         return 0
+    try:
+        return _in_place(words)
+    except OSError as error:
+        print(f"error: {error}: expected a checkout that can be written to", file=sys.stderr)
+        return 2
+
+
+def _in_place(words: list[str]) -> int:
     removed = compiled.remove(ROOT)
     if words == ["--remove"]:
         print("removed what was compiled" if removed else "nothing was compiled")
@@ -71,7 +78,7 @@ def main(words: list[str]) -> int:
                 file=sys.stderr,
             )
             return 2
-        shutil.copytree(folder, ROOT, dirs_exist_ok=True)
+        compiled.install(Path(folder), ROOT)
     print("compiled; `make interpreted` goes back to Python")
     return 0
 
