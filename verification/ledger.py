@@ -259,11 +259,13 @@ def operations(records: npt.NDArray[np.void], numbers: Array, doubt: Array, kind
     at most.
     """
     outcome = records["outcome"].astype(np.int64)
+    # The end is written last: without one the process was killed while it wrote what is before it.
+    is_open = (outcome == Outcome.OPEN) | (records["end"] == 0)
     return pd.DataFrame(
         {
             "op": numbers,
             "kind": pd.Categorical.from_codes(records["kind"], pd.Index(kinds)),
-            "outcome": np.where(outcome == Outcome.OPEN, Outcome.UNKNOWN, outcome),
+            "outcome": np.where(is_open, Outcome.UNKNOWN, outcome),
             **{
                 name: records[name].astype(np.int64)
                 for name in ("subject", "key_of", "answer", "sched", "start", "end", "status")

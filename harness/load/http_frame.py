@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 class HttpFrame(Frame):
     """That of the operations of one user."""
 
-    def __init__(self, user: "HttpUser", own_status: bool) -> None:
-        """`own_status`: whether the user has its own way to tell the status of an answer."""
+    def __init__(self, user: "HttpUser", own_status: bool, own_perform: bool) -> None:
+        """Whether the user has its own way to tell the status of an answer, and to perform."""
         super().__init__(user)
         tally = user.session.tally
         self.bytes, self.routes = tally.bytes, tally.routes
         self.traced: Callable[[int], bytes] | None = user.traced
-        self.own_status = own_status
+        self.own_status, self.own_perform = own_status, own_perform
 
     def ask(self, call: Callable[..., Any] | None, number: int, index: int, how: tuple[Any, ...]) -> Any:
         """Send a request, unless it is a call of its own."""

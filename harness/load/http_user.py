@@ -43,9 +43,12 @@ class HttpUser(LoadUser):
         """For an operation that is done twice at the same instant; most users never do one."""
         return Connection(self.connection.origin)
 
+    frame: HttpFrame
+
     def framed(self) -> HttpFrame:
         """The frame of requests."""
-        return HttpFrame(self, own_status=type(self).status_of is not HttpUser.status_of)
+        own = type(self)
+        return HttpFrame(self, own.status_of is not HttpUser.status_of, own.perform is not HttpUser.perform)
 
     def open(self) -> None:
         """Connect before the load: the first arrivals are not to pay for all the connections."""
@@ -87,4 +90,6 @@ class HttpUser(LoadUser):
         CRLF) make the request of the operation's number. The rest is as in `perform`.
         """
         how = (route, body, headers, connection or self.connection)
-        return self.perform(kind, subject, None, judge, key_of, flags, how)
+        # What a user does around `perform` is done around this too.
+        perform = self.perform if self.frame.own_perform else self.frame.perform
+        return perform(kind, subject, None, judge, key_of, flags, how)
