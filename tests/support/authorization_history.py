@@ -18,7 +18,8 @@ from harness.plan.scenario import Scenario
 from systems import authorizations as facts
 from systems import ids
 from systems.authorizations import MOVES, PATIENTS, PRACTITIONERS, ROUND_UNITS, UNITS, Pool
-from tests.support.surroundings import around
+from tests.support.operation import operation
+from tests.support.surroundings import around, looked
 from verification import authorizations as judged
 from verification.authorizations import movements
 from verification.authorizations.accounts import Authorizations, Units
@@ -136,22 +137,8 @@ class History:
             outcome = Outcome.ACK
         if lost:
             outcome, status, answer = Outcome.UNKNOWN, 0, 0
-        self.ops.append(
-            {
-                "op": op,
-                "kind": kind,
-                "outcome": int(outcome),
-                "subject": subject,
-                "key_of": key,
-                "answer": answer,
-                "sched": at - early_ns if sched is None else sched,
-                "start": at - early_ns,
-                "end": at + late_ns,
-                "status": status,
-                "partner": partner,
-                "doubt": 0,
-            }
-        )
+        how: dict[str, Any] = {"subject": subject, "key_of": key, "answer": answer, "sched": sched, "status": status}
+        self.ops.append(operation(op, kind, outcome, at - early_ns, at + late_ns, partner=partner, **how))
         return op
 
     def _move(self, subject: int, key: int, at: int, force: bool) -> tuple[Outcome, int]:
@@ -230,11 +217,7 @@ class History:
         latest = max((row["writer"] for row in self.rows), default=FIRST_XID)
         seen: dict[str, Any] = {
             "source": Source(names["movements"], names["movement_key"], {"stored": "created_at"}, {}),
-            "settings": {"server_version": "18.0"},
-            "taken": pd.Timestamp(WALL, tz="UTC"),
-            "clock_offset": 0,
-            "drained_seconds": 0.1,
-            "disturbance": "",
+            **looked(WALL),
             "rows": rows,
             "foreign": others,
             "others": others,

@@ -15,7 +15,8 @@ from harness.plan import reading
 from harness.plan.scenario import Scenario
 from systems import ids
 from systems.effect import Effect
-from tests.support.surroundings import around
+from tests.support.operation import operation
+from tests.support.surroundings import around, looked
 from verification import reads
 from verification.case import Case
 from verification.ledger import Ledger
@@ -98,21 +99,9 @@ class History:
         """An operation; its number."""
         op = len(self.ops)
         start = (op + 1) * STEP_NS
+        end = start + STEP_NS // 2
         self.ops.append(
-            {
-                "op": op,
-                "kind": kind,
-                "outcome": int(Outcome[outcome]),
-                "subject": subject,
-                "key_of": op if key_of is None else key_of,
-                "answer": answer,
-                "sched": start,
-                "start": start,
-                "end": start + STEP_NS // 2,
-                "status": 0,
-                "doubt": 0,
-                "partner": False,
-            }
+            operation(op, kind, Outcome[outcome], start, end, subject=subject, key_of=key_of, answer=answer)
         )
         return op
 
@@ -157,11 +146,7 @@ class History:
         """What is stored."""
         return Rows(
             source=STORED.source,
-            settings={"server_version": "18.0"},
-            taken=pd.Timestamp(WALL, tz="UTC"),
-            clock_offset=0,
-            drained_seconds=0.1,
-            disturbance="",
+            **looked(WALL),
             rows=_frame(self.rows, ["op", "item", "stray", *STORED.source.columns]),
             foreign=_frame(self.foreign, ["stray", *STORED.source.columns]),
             also={},

@@ -19,8 +19,9 @@ from systems import event_store as facts
 from systems import event_store_pool, ids
 from systems.event_store import AT, BATCHES, DELIVERED, GAP_TOKEN, HOT, MISSING, PROCESSORS
 from systems.event_store_pool import SNAPSHOT_EVERY
+from tests.support.operation import operation
 from tests.support.plans import varied
-from tests.support.surroundings import around
+from tests.support.surroundings import around, looked
 from verification.divided.keeping import Keeping
 from verification.event_store.case import Events, events
 from verification.event_store.content import content
@@ -101,22 +102,9 @@ class History:
         """An operation that ended after so many steps; its number."""
         op = len(self.ops)
         start = (op + 1) * STEP_NS
-        self.ops.append(
-            {
-                "op": op,
-                "kind": kind,
-                "outcome": int(outcome),
-                "subject": subject,
-                "key_of": op if key_of is None else key_of,
-                "answer": 0 if outcome is Outcome.UNKNOWN else answer,
-                "sched": start,
-                "start": start,
-                "end": start + int(steps * STEP_NS),
-                "status": 0,
-                "doubt": 0,
-                "partner": False,
-            }
-        )
+        said = 0 if outcome is Outcome.UNKNOWN else answer
+        end = start + int(steps * STEP_NS)
+        self.ops.append(operation(op, kind, outcome, start, end, subject=subject, key_of=key_of, answer=said))
         return op
 
     def append(self, kind: str, stream: int, lost: bool = False, steps: float = 0.5) -> int:
@@ -239,11 +227,7 @@ class History:
         said = [(stream, seq, text(stream, seq)) for stream in streams for seq in range(1, self.version(stream) + 1)]
         seen: dict[str, Any] = {
             "source": source(),
-            "settings": {"server_version": "18.0"},
-            "taken": pd.Timestamp(WALL, tz="UTC"),
-            "clock_offset": 0,
-            "drained_seconds": 0.1,
-            "disturbance": "",
+            **looked(WALL),
             "rows": rows,
             "foreign": pd.DataFrame(columns=["stray", *source().columns]),
             **around(WALL),

@@ -13,8 +13,9 @@ from harness.plan.scenario import Scenario
 from harness.verdict import CheckState
 from systems import ids
 from tests.support.message_body import body
+from tests.support.operation import operation
 from tests.support.plans import USERS
-from tests.support.surroundings import around
+from tests.support.surroundings import around, looked
 from verification import constraints
 from verification import messages as judged
 from verification.case import Case
@@ -69,22 +70,9 @@ class History:
     ) -> None:
         key = op if key_of is None else key_of
         start = (key if partner else op) * 1_000_000
-        self.ops.append(
-            {
-                "op": op,
-                "kind": kind,
-                "outcome": int(Outcome[outcome]),
-                "subject": user,
-                "key_of": key,
-                "answer": ids.digest(uuid_of_row(key)) if outcome in ("ACK", "REPLAY") else 0,
-                "sched": start,
-                "start": start,
-                "end": start + 500_000,
-                "status": 0,
-                "partner": partner,
-                "doubt": 0,
-            }
-        )
+        said = ids.digest(uuid_of_row(key)) if outcome in ("ACK", "REPLAY") else 0
+        how: dict[str, Any] = {"subject": user, "key_of": key, "answer": said, "partner": partner}
+        self.ops.append(operation(op, kind, Outcome[outcome], start, start + 500_000, **how))
 
     def store(self, op: int, user: int, **otherwise: Any) -> None:
         """The row of operation `op`, as the clean target stores it."""
@@ -121,11 +109,7 @@ class History:
         rows = frame(self.rows, ["op", "stray", *SOURCE.columns])
         seen: dict[str, Any] = {
             "source": SOURCE,
-            "settings": {"server_version": "18.0"},
-            "taken": pd.Timestamp(WALL, tz="UTC"),
-            "clock_offset": 0,
-            "drained_seconds": 0.1,
-            "disturbance": "",
+            **looked(WALL),
             "rows": rows,
             "foreign": frame(self.foreign, ["stray", *SOURCE.columns]),
             "early": frame(self.rows if self.early is None else self.early, ["op", "stray", "status", "sent_at"]),

@@ -18,7 +18,8 @@ from systems import ids, orchestrator, orchestrator_routes
 from systems.orchestrator import DEAD_LETTERS, ENTRIES, REASON, STEPS
 from systems.orchestrator_orders import ORDER_CREATED
 from systems.orchestrator_routes import FULFILLMENT, INVENTORY, PAYMENT
-from tests.support.surroundings import around
+from tests.support.operation import operation
+from tests.support.surroundings import around, looked
 from verification.ledger import Ledger
 from verification.orchestrator import STORED, work
 from verification.orchestrator.case import NONE, Events, Seen, refusals
@@ -67,20 +68,7 @@ class History:
         op = len(self.ops)
         start = (op + 1) * STEP_NS
         self.ops.append(
-            {
-                "op": op,
-                "kind": kind,
-                "outcome": int(Outcome[outcome]),
-                "subject": 0,
-                "key_of": op if key_of is None else key_of,
-                "answer": answer,
-                "sched": start,
-                "start": start,
-                "end": start + STEP_NS // 2,
-                "status": 0,
-                "doubt": 0,
-                "partner": False,
-            }
+            operation(op, kind, Outcome[outcome], start, start + STEP_NS // 2, key_of=key_of, answer=answer)
         )
         return op
 
@@ -157,11 +145,7 @@ class History:
         lines = [(name, *counts) for name, counts in self.queues.items()]
         return Seen(
             source=STORED.source,
-            settings={"server_version": "18.0"},
-            taken=pd.Timestamp(WALL, tz="UTC"),
-            clock_offset=0,
-            drained_seconds=0.1,
-            disturbance="",
+            **looked(WALL),
             rows=_frame(self.rows, ["op", "item", "stray", *STORED.source.columns]),
             foreign=_frame(self.foreign, ["stray", *STORED.source.columns]),
             also={

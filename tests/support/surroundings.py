@@ -2,12 +2,25 @@
 
 from typing import Any
 
+import pandas as pd
+
 from harness import before, catalogue
 from verification.before import Before
 from verification.catalogue import Schema
 from verification.durability import Durability
 
 TABLE = "table public.things"
+
+
+def looked(wall: int) -> dict[str, Any]:
+    """Fields of an Observation that was made at rest, at once, when the master's clock was at 0."""
+    return {
+        "settings": {"server_version": "18.0"},
+        "taken": pd.Timestamp(wall, tz="UTC"),
+        "clock_offset": 0,
+        "drained_seconds": 0.1,
+        "disturbance": "",
+    }
 
 
 def around(wall: int, ours: bool = True) -> dict[str, Any]:
