@@ -49,6 +49,12 @@ def test_what_was_compiled_of_others_is_removed_before_it_runs(source: str, tree
     assert not (tree / compiled.RECORD).exists()
 
 
+def test_without_a_source_that_only_a_compiler_reads_it_is_imported_all_the_same(tree: Path) -> None:
+    (tree / "harness/journal_record.c").unlink()
+
+    assert imported(tree, "harness").stdout == "True\n"
+
+
 def test_what_is_not_whole_is_removed_before_it_runs(tree: Path) -> None:
     record = json.loads((tree / compiled.RECORD).read_text())
     (tree / compiled.RECORD).write_text(json.dumps({**record, "made": [OLD, "gone.so"]}))
