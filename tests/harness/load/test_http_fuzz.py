@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -15,6 +16,12 @@ from harness.load.http import Connection, NoAnswer, Origin
 ORIGIN = Origin("http://127.0.0.1:1", 5)
 SERVER = socket.create_server(("127.0.0.1", 0))
 """Accepts the connections whose streams are then told here."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _ended() -> Iterator[None]:
+    yield
+    SERVER.close()
 
 
 class Pieces:
