@@ -9,7 +9,6 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -102,12 +101,18 @@ class Clock:
 
     @cached_property
     def stepped(self) -> int:
-        """By how much one of the clocks was set meanwhile, at least; 0: neither was."""
-        found = 0
-        for one, other in pairwise(sorted(self.trips, key=lambda trip: trip.at)):
-            apart = abs(other.shift - one.shift) - one.doubt - other.doubt
-            found = max(found, apart - int(DRIFT * (other.at - one.at)))
-        return found
+        """By how much one of the clocks was set meanwhile, at least; 0: neither was.
+
+        Any two trips may show it: one in whose middle a clock was set is long, and agrees with all others.
+        """
+        trips = sorted(self.trips, key=lambda trip: trip.at)
+        drift = np.array([int(DRIFT * (trip.at - trips[0].at)) for trip in trips], np.int64)
+        least = np.array([trip.shift - trip.doubt for trip in trips], np.int64)
+        most = np.array([trip.shift + trip.doubt for trip in trips], np.int64)
+        # Of all trips before the one that allows least: what a drift may have added since is taken from both.
+        ahead = least - drift - np.minimum.accumulate(most - drift)
+        behind = np.maximum.accumulate(least + drift) - (most + drift)
+        return max(0, int(ahead.max()), int(behind.max()))
 
 
 def clock(trips: Iterable[Sequence[int]]) -> Clock | None:

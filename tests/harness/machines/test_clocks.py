@@ -100,6 +100,17 @@ def test_a_clock_that_was_set_is_found(step: int) -> None:
     assert Clock(tuple(trips)).stepped == pytest.approx(abs(step), abs=4 * MS)
 
 
+@pytest.mark.parametrize("late", [0, MS, 2 * MS])
+def test_a_clock_that_was_set_forward_in_the_middle_of_a_trip_is_found(late: int) -> None:
+    """Ours is: the trip is as long as it was set by, and agrees with all others. The master read its own `late`."""
+    step = 2 * S
+    before = [trip(second * S, MS, MS) for second in range(7)]
+    during = Trip(7 * S, 7 * S + late + AHEAD, 7 * S + 2 * MS + step)
+    after = [trip(second * S, MS, MS, AHEAD - step) for second in range(10, 20)]
+
+    assert Clock((*before, during, *after)).stepped == pytest.approx(step, abs=16 * MS)
+
+
 def test_a_clock_that_is_being_corrected_was_not_set() -> None:
     trips = [trip(second * S, MS, MS, drift=0.5e-3) for second in range(60)]
 
