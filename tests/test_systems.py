@@ -70,6 +70,10 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(KEY, "5e3ded" * 11)
 
 
+KILLS = 3
+"""So many are tried: one may come when the target has nothing in hand that it would lose."""
+
+
 @pytest.mark.parametrize("system", [system for system in SYSTEMS if RESTARTED[system]])
 def test_faults_of_a_restart_show_when_the_target_is_killed_and_only_then(
     system: str, cluster: Postgres, tmp_path: Path
@@ -77,10 +81,16 @@ def test_faults_of_a_restart_show_when_the_target_is_killed_and_only_then(
     # One by one they are in `make fault-matrix`.
     variant = Variant("+".join(RESTARTED[system]))
     undisturbed = judged(cluster, tmp_path / "undisturbed", scenario_of(system), variant)
-    disturbed = judged(cluster, tmp_path / "disturbed", scenario_of(system, disturbed=True), variant)
+    shown: set[str] = set()
+    due = set().union(*RESTARTED[system].values())
+    for turn in range(KILLS):
+        if not shown >= due:
+            path = tmp_path / f"disturbed-{turn}"
+            disturbed = judged(cluster, path, scenario_of(system, disturbed=True), variant)
+            shown |= disturbed.checks(CheckState.VIOLATED)
 
     assert undisturbed.checks(CheckState.VIOLATED) == set()
-    assert disturbed.checks(CheckState.VIOLATED) >= set().union(*RESTARTED[system].values())
+    assert shown >= due
     assert [line["count"] > 0 for line in disturbed.run.facts["disturbances"]] == [True]
     assert disturbed.run.facts["target"]["died"] == []
 
