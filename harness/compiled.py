@@ -64,13 +64,17 @@ def install(folder: Path, root: Path) -> None:
 
     What is there but not whole is on record as of no sources, so that whatever comes in between leads back to Python.
     """
-    record = folder / RECORD
-    made = json.loads(record.read_text())["made"]
-    (root / RECORD).write_text(json.dumps({"made": made, "sources": {}}))
-    for name in made:
+    record = json.loads((folder / RECORD).read_text())
+    _put_on_record(root, {**record, "sources": {}})
+    for name in record["made"]:
         shutil.copy(folder / name, root / name)
+    _put_on_record(root, record)
+
+
+def _put_on_record(root: Path, record: dict[str, Any]) -> None:
+    """At once: another process may read it at any moment, and this one end."""
     begun = root / f"{RECORD}.part"
-    shutil.copy(record, begun)
+    begun.write_text(json.dumps(record, indent=1) + "\n")
     begun.replace(root / RECORD)
 
 
